@@ -1,0 +1,43 @@
+-- The catalog: replicated to every node (catalog_cluster.this_node and relation OIDs apart), written by
+-- src/catalog/catalog_write.c only.
+\echo Use "CREATE EXTENSION shardext" to load this file. \quit
+
+CREATE TABLE shardext.catalog_cluster (
+    one             boolean PRIMARY KEY DEFAULT true CHECK (one),
+    cluster_id      uuid NOT NULL,
+    this_node       int NOT NULL,
+    authority       int NOT NULL,
+    shard_count     int NOT NULL,
+    epoch           timestamptz NOT NULL,
+    catalog_version bigint NOT NULL
+);
+
+CREATE TABLE shardext.catalog_node (
+    node_id int PRIMARY KEY,
+    node    text NOT NULL UNIQUE,
+    host    text NOT NULL,
+    port    int NOT NULL,
+    dbname  text NOT NULL,
+    region  text,
+    weight  int NOT NULL
+);
+
+CREATE TABLE shardext.catalog_shard (
+    shard   int PRIMARY KEY,
+    owner   int NOT NULL,       -- node_id, 0 while none
+    version bigint NOT NULL
+);
+
+CREATE TABLE shardext.catalog_table (
+    relation   oid PRIMARY KEY, -- of this node
+    kind       text NOT NULL CHECK (kind IN ('sharded', 'reference')),
+    keys       smallint[] NOT NULL,
+    strategy   text,
+    id_columns smallint[] NOT NULL
+);
+
+-- Decision records of distributed transactions coordinated here: a record means commit.
+CREATE TABLE shardext.catalog_decision (
+    gid  text PRIMARY KEY,
+    made timestamptz NOT NULL DEFAULT now()
+);

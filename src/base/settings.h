@@ -1,0 +1,27 @@
+/*
+ * settings.h
+ *	  Every GUC of the extension, defined in one array in settings.c.
+ */
+#ifndef SHARDEXT_SETTINGS_H
+#define SHARDEXT_SETTINGS_H
+
+#include "postgres.h"
+
+extern int	setting_connect_timeout;	/* ms; shardext.connect_timeout */
+extern bool setting_log_remote; /* shardext.log_remote: log each statement sent to a node */
+extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout, default 10 s: lock_timeout
+											 * on other nodes while the session's own is 0 */
+extern int	setting_plan_cache_shards;	/* plans kept per statement and node */
+
+/*
+ * shardext.forwarded: set only in the startup packet (PGC_BACKEND) of a
+ * connection that one node makes to another: "<coordinator node id>/<pid>".
+ * Empty in sessions of clients.
+ */
+extern char *setting_forwarded;
+
+extern bool session_is_forwarded(void);
+
+extern void settings_preload(void);
+
+#endif

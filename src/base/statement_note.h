@@ -1,0 +1,43 @@
+/*
+ * statement_note.h
+ *	  What a coordinator tells the receiving node about one statement: a comment
+ *	  at the very start of its text.
+ *
+ *	  / *shardext shards=1-5,9* / SELECT ...	run over exactly these shards, rows concatenated
+ *	  / *shardext reference* / UPDATE ...		apply to this node's copy of the reference table only
+ *	  / *shardext ddl* / ALTER TABLE ...		apply to this node's shell and shard tables only
+ *
+ * The text (not a setting) carries it because a cached statement may be
+ * replanned at any time. A note is obeyed in forwarded sessions only; it can
+ * widen nobody's rights, since the session runs as the client's own role.
+ */
+#ifndef SHARDEXT_STATEMENT_NOTE_H
+#define SHARDEXT_STATEMENT_NOTE_H
+
+#include "postgres.h"
+#include "nodes/bitmapset.h"
+
+typedef enum NoteKind
+{
+	NOTE_NONE,					/* no note: the statement must route by itself */
+	NOTE_SHARDS,
+	NOTE_REFERENCE,
+	NOTE_DDL
+} NoteKind;
+
+typedef struct StatementNote
+{
+	NoteKind	kind;
+	Bitmapset  *shards;			/* NOTE_SHARDS */
+} StatementNote;
+
+/* NOTE_NONE unless the session is forwarded and text starts with a note. A malformed note is an ERROR. */
+extern StatementNote statement_note_parse(const char *text);
+
+/* "/ *shardext shards=...* / " (palloc'd), ranges compressed. */
+extern char *statement_note_shards(const Bitmapset *shards);
+
+#define STATEMENT_NOTE_REFERENCE	"/*shardext reference*/ "
+#define STATEMENT_NOTE_DDL			"/*shardext ddl*/ "
+
+#endif

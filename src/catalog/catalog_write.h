@@ -1,0 +1,29 @@
+/*
+ * catalog_write.h
+ *	  The only writer of the catalog tables on this node. Every function runs as
+ *	  the extension's owner for the moment, whoever calls (callers have checked
+ *	  rights), raises catalog_version where the change is replicated, and sends
+ *	  the relcache invalidations that make every backend of this node re-read.
+ */
+#ifndef SHARDEXT_CATALOG_WRITE_H
+#define SHARDEXT_CATALOG_WRITE_H
+
+#include "postgres.h"
+#include "catalog/node_map.h"
+#include "catalog/table_map.h"
+
+extern void catalog_write_cluster(const ClusterInfo *cluster);
+extern void catalog_write_node(const NodeInfo *node);	/* insert or update by node_id */
+extern void catalog_delete_node(int node_id);
+extern void catalog_write_shard(int shard, int owner, int64 version);	/* insert or update */
+extern void catalog_write_table(Oid relid, TableKind kind, int nkeys, const AttrNumber *keys,
+								const char *strategy, const Bitmapset *id_columns);
+extern void catalog_delete_table(Oid relid);
+extern void catalog_delete_cluster(void);	/* everything: back to "no cluster" */
+
+/* Decision records of distributed transactions (design D6). */
+extern void catalog_write_decision(const char *gid);
+extern bool catalog_read_decision(const char *gid);
+extern void catalog_delete_decision(const char *gid);
+
+#endif

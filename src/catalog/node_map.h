@@ -1,0 +1,57 @@
+/*
+ * node_map.h
+ *	  The cluster and its nodes, as this node's catalog has them (backend-local
+ *	  cache, thrown away by relcache invalidation of the catalog tables).
+ */
+#ifndef SHARDEXT_NODE_MAP_H
+#define SHARDEXT_NODE_MAP_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
+typedef struct ClusterInfo
+{
+	char		cluster_id[37]; /* uuid text */
+	int			this_node;
+	int			authority;
+	int			shard_count;
+	TimestampTz epoch;
+	int64		catalog_version;
+} ClusterInfo;
+
+typedef struct NodeInfo
+{
+	int			node_id;		/* 1, 2, ...; never used again */
+	char	   *name;
+	char	   *host;			/* libpq host list */
+	int			port;
+	char	   *dbname;
+	char	   *region;			/* or NULL */
+	int			weight;
+} NodeInfo;
+
+/*
+ * NULL: no extension in this database, or no cluster yet. Cheap (a pointer
+ * test) once cached. All pointers of this header stay good until the end of
+ * the transaction.
+ */
+extern const ClusterInfo *cluster_info(void);
+
+/* As cluster_info, but ERROR 55000 "this database is not a node of a cluster". */
+extern const ClusterInfo *cluster_require(void);
+
+extern const NodeInfo *node_by_id(int node_id); /* NULL if unknown */
+extern const NodeInfo *node_by_name(const char *name);	/* NULL if unknown */
+extern const char *node_name(int node_id);	/* for messages: never NULL */
+extern List *node_list(void);	/* of NodeInfo *, by node_id */
+extern int	node_self(void);	/* 0 without a cluster */
+
+/* The role that owns the extension: worker connections and elevated catalog work use it. */
+extern Oid	extension_owner(void);
+extern Oid	extension_schema(void);
+
+/* Count of cache rebuilds; whoever caches what was derived from the catalog compares it. */
+extern uint64 catalog_generation(void);
+
+#endif

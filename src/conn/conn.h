@@ -1,0 +1,93 @@
+/*
+ * conn.h
+ *	  One libpq connection of this backend to one node as one role: kept and
+ *	  reused, settings in step, statements pipelined, results streamed.
+ *
+ * Only dxact hands out connections (dxact_connection); exec, copy, ddl and
+ * cluster use what is below on them.
+ *
+ * One statement stream is active on a connection at a time. Who sends while
+ * another stream still has rows to come makes that stream absorb them first
+ * (its absorb callback reads all that is left into a tuplestore of its own).
+ */
+#ifndef SHARDEXT_CONN_H
+#define SHARDEXT_CONN_H
+
+#include "postgres.h"
+#include "libpq-fe.h"
+#include "catalog/node_map.h"
+
+typedef struct NodeConn NodeConn;
+
+/* A statement whose results are still being read from a connection. Embedded in its user's own struct. */
+typedef struct ConnStream
+{
+	NodeConn   *conn;			/* NULL when not active */
+	void		(*absorb) (struct ConnStream *stream);
+	bool		refused;		/* the node answered with an SX001 refusal: rows so far are none */
+	int			refused_shard;
+	bool		refused_too_new;	/* refusal that only a newer snapshot cures: raise 40001 */
+} ConnStream;
+
+/* Parameters of one statement. values[i] NULL = SQL NULL; formats 0 text, 1 binary. */
+typedef struct ConnParams
+{
+	int			n;
+	const Oid  *types;			/* InvalidOid: let the node infer */
+	const char *const *values;
+	const int  *lengths;
+	const int  *formats;
+} ConnParams;
+
+/*
+ * Queue and flush one statement (with the BEGIN or SAVEPOINT that dxact has
+ * put in front, in the same network write). sql is prepared once per
+ * connection when prepare is true (key: text and parameter types; LRU-bounded)
+ * and only executed after that. Rows then come by conn_stream_next.
+ */
+extern void conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
+							  bool prepare, bool binary_results);
+
+/*
+ * Next result of the stream: a PGresult with status PGRES_SINGLE_TUPLE (one
+ * row), or PGRES_TUPLES_OK / PGRES_COMMAND_OK (end; its PQcmdTuples counts),
+ * or NULL after that. Errors of the node are rethrown here as local errors
+ * (SQLSTATE, message, detail, hint, constraint and column fields kept, schema
+ * name mapped back from the shard schema, CONTEXT "node paris"). Waits are
+ * interruptible. The PGresult is owned by CurrentMemoryContext (reset callback)
+ * until PQclear'd by conn_result_free.
+ */
+extern PGresult *conn_stream_next(ConnStream *stream);
+extern void conn_result_free(PGresult *result);
+
+/* Would conn_stream_next return without waiting? */
+extern bool conn_stream_ready(ConnStream *stream);
+
+/* Wait until at least one of the active streams is ready; index of one that is. */
+extern int	conn_wait_any(ConnStream **streams, int n);
+
+/* Give the rest up (cursor closed, LIMIT reached): cancel or drain, connection usable afterwards. */
+extern void conn_stream_close(ConnStream *stream);
+
+/* Send, read to the end, forget rows: for utility statements and short calls. Number of rows affected. */
+extern int64 conn_execute(NodeConn *conn, const char *sql, const ConnParams *params);
+
+/* The same, whole result kept (owned by CurrentMemoryContext). */
+extern PGresult *conn_query(NodeConn *conn, const char *sql, const ConnParams *params);
+
+/* COPY ... FROM STDIN on the node: start, data (buffers internally, flushes without blocking on one slow node for ever), end. */
+extern void conn_copy_start(NodeConn *conn, const char *sql);
+extern void conn_copy_data(NodeConn *conn, const char *data, int length);
+extern int64 conn_copy_end(NodeConn *conn, const char *error);	/* error NULL: success; rows copied */
+
+extern int	conn_node_id(const NodeConn *conn);
+extern const char *conn_node_name(const NodeConn *conn);
+
+/* A connection outside any transaction of ours, for checks and workers: autocommit. ERROR SX002 if it fails; close it. */
+extern NodeConn *conn_open_private(const NodeInfo *node, const char *role_name);
+extern void conn_close_private(NodeConn *conn);
+
+/* The libpq reason if the node cannot be reached, else NULL; never raises. */
+extern char *conn_probe(const char *host, int port, const char *dbname, const char *role_name, PGconn **conn);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * dxact.h
+ *	  The only place that begins, prepares or ends remote transactions.
+ *
+ * At most one participant written: one-phase commit. More (the coordinator's
+ * own writes count): two-phase commit with a decision record in the local
+ * commit (design D6).
+ */
+#ifndef SHARDEXT_DXACT_H
+#define SHARDEXT_DXACT_H
+
+#include "postgres.h"
+#include "conn/conn.h"
+
+typedef enum DxactAccess
+{
+	DXACT_READ,
+	DXACT_WRITE
+} DxactAccess;
+
+/*
+ * The backend's connection to the node as role (pass GetUserId()), with a
+ * remote transaction at the present subtransaction level either open or queued
+ * to be opened by the next statement sent. ERROR SX002 when the node is
+ * unreachable. ERROR SX003 in a forwarded session (no second, hidden
+ * distributed transaction).
+ */
+extern NodeConn *dxact_connection(int node_id, Oid role, DxactAccess access);
+
+/*
+ * As above for a single read-only router statement that is a whole
+ * autocommit READ COMMITTED statement of its own: no BEGIN is sent when the
+ * backend has no remote transaction on that node yet and is not in a
+ * transaction block.
+ */
+extern NodeConn *dxact_connection_autocommit_read(int node_id, Oid role);
+
+/* Serialise changes of the cluster's catalog: lock held on the authority to the end of the transaction. */
+extern void dxact_lock_catalog(void);
+
+/* Run sql on every other node (parallel), inside the distributed transaction, as the current role; ERROR if any fails. */
+extern void dxact_execute_everywhere(const char *sql, const ConnParams *params);
+
+/* True while nothing of this transaction has run on that node: a lost connection may be retried. */
+extern bool dxact_untouched(int node_id, Oid role);
+
+extern void dxact_preload(void);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * remote_run.h
+ *	  Runs one SQL text on one or more nodes and yields the rows in the column
+ *	  types the coordinator expects. Owns parameters' and rows' conversion
+ *	  (text or binary) and the tuplestore into which a stream is absorbed.
+ */
+#ifndef SHARDEXT_REMOTE_RUN_H
+#define SHARDEXT_REMOTE_RUN_H
+
+#include "postgres.h"
+#include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "nodes/params.h"
+#include "dxact/dxact.h"
+
+typedef struct RemoteRun RemoteRun;
+
+/* result: NULL when the statement returns no rows. attnos: column i of the result goes to attnos[i]-1 of the slot. */
+extern RemoteRun *remote_run_make(const char *sql, TupleDesc slot_desc, int ncols, const AttrNumber *attnos,
+								  int nparams, const Oid *param_types, bool writes);
+
+/* Start on one node; sql_prefix (a statement note) may be NULL. Params are Datums of param_types. */
+extern void remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
+							 const Datum *values, const bool *nulls, bool autocommit_read);
+
+/* Fill slot with the next row of any started node; false at the end of all. */
+extern bool remote_run_next(RemoteRun *run, TupleTableSlot *slot);
+
+/* Shard a node has refused, ROUTE_NO_SHARD if none (known once remote_run_next has returned false). */
+extern int	remote_run_refused(const RemoteRun *run);
+extern uint64 remote_run_processed(const RemoteRun *run);	/* rows affected, over all nodes */
+extern void remote_run_end(RemoteRun *run);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * shardext.c
+ *	  Entry point of the library: runs the modules' preload functions in layer
+ *	  order. Nothing else belongs here.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "base/module.h"
+#include "base/settings.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+/* In layer order: a module may use those above it only. */
+static const Module modules[] = {
+	{"settings", settings_preload},
+};
+
+static bool preloaded = false;
+
+bool
+library_is_preloaded(void)
+{
+	return preloaded;
+}
+
+void
+library_require_preloaded(void)
+{
+	if (!preloaded)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("shardext is not preloaded"),
+				 errhint("Add shardext to shared_preload_libraries and restart the server.")));
+}
+
+void
+_PG_init(void)
+{
+	preloaded = process_shared_preload_libraries_in_progress;
+	if (!preloaded)
+	{
+		settings_preload();
+		return;
+	}
+	for (int i = 0; i < (int) lengthof(modules); i++)
+		modules[i].preload();
+}
