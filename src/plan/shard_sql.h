@@ -1,0 +1,27 @@
+/*
+ * shard_sql.h
+ *	  SQL text for other nodes, by pg_get_querydef, with values lifted into
+ *	  parameters.
+ */
+#ifndef SHARDEXT_SHARD_SQL_H
+#define SHARDEXT_SHARD_SQL_H
+
+#include "postgres.h"
+#include "base/errors.h"
+#include "nodes/parsenodes.h"
+
+typedef struct ShardSql
+{
+	const char *text;			/* $1.. renumbered densely */
+	List	   *params;			/* expressions for $1.., free of Vars; PARAM_EXTERN of the original statement inside */
+} ShardSql;
+
+/*
+ * Deparse a Query that has not been rewritten (or one built by us), lifting
+ * literals (lift_literals) and what only the coordinator may compute. Output is
+ * schema-qualified and independent of the session's DateStyle and the like.
+ * NULL and *reason when the Query has no faithful text.
+ */
+extern const ShardSql *shard_sql_make(Query *text_query, bool lift_literals, const Reason **reason);
+
+#endif
