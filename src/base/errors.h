@@ -6,6 +6,7 @@
 #define SHARDEXT_ERRORS_H
 
 #include "postgres.h"
+#include "base/pg_compat.h"
 
 #define ERRCODE_SX_SHARD_MOVED		MAKE_SQLSTATE('S', 'X', '0', '0', '1')
 #define ERRCODE_SX_NODE_UNAVAILABLE MAKE_SQLSTATE('S', 'X', '0', '0', '2')
@@ -27,6 +28,6 @@ typedef struct Reason
 extern const Reason *reason_make(const char *hint, const char *fmt,...) pg_attribute_printf(2, 3);
 
 /* ERROR, SX003, primary message "what is not supported", detail and hint from the reason. */
-extern void reason_raise(const Reason *reason, const char *what) pg_attribute_noreturn();
+pg_noreturn extern void reason_raise(const Reason *reason, const char *what);
 
 #endif

@@ -15,6 +15,7 @@
 #define SHARDEXT_STATEMENT_NOTE_H
 
 #include "postgres.h"
+#include "base/pg_compat.h"
 #include "nodes/bitmapset.h"
 
 typedef enum NoteKind

@@ -8,6 +8,7 @@
 #define SHARDEXT_SHARD_MAP_H
 
 #include "postgres.h"
+#include "base/pg_compat.h"
 #include "nodes/bitmapset.h"
 #include "utils/snapshot.h"
 
@@ -36,7 +37,7 @@ extern Bitmapset *shard_map_owned_by(int node_id);
 extern ShardVerdict shard_map_check(int shard, ShardAccess access, Snapshot snapshot);
 
 /* ERROR SX001 or 40001 for a verdict other than SHARD_OK (direct clients). */
-extern void shard_map_raise(int shard, ShardVerdict verdict) pg_attribute_noreturn();
+pg_noreturn extern void shard_map_raise(int shard, ShardVerdict verdict);
 
 /*
  * The refusal for a coordinator: INFO with SQLSTATE SX001 and DETAIL

@@ -1,0 +1,116 @@
+/*
+ * settings.c
+ *	  Every GUC of the extension, in one array.
+ *
+ * A setting is added as one line of the table and one variable; its C default
+ * must equal the boot value given in the table. Defined in every process that
+ * loads the library, preloaded or not.
+ */
+#include "postgres.h"
+
+#include "base/settings.h"
+#ifdef SHARDEXT_FAULTS
+#include "base/fault.h"
+#endif
+#include "utils/guc.h"
+
+int			setting_connect_timeout = 5000;
+bool		setting_log_remote = false;
+int			setting_remote_lock_timeout = 10000;
+int			setting_plan_cache_shards = 64;
+char	   *setting_forwarded = NULL;
+
+typedef struct Setting
+{
+	const char *name;
+	const char *description;
+	GucContext	context;
+	int			flags;
+	/* exactly one of the variables is set */
+	bool	   *bool_variable;
+	int		   *int_variable;
+	char	  **string_variable;
+	/* integers only; booleans use boot */
+	int			boot,
+				min,
+				max;
+	/* strings only */
+	void		(*assign_string) (const char *newval, void *extra);
+} Setting;
+
+static const Setting settings[] = {
+	{
+		.name = "shardext.connect_timeout",
+		.description = "Time after which a node that does not answer a connection attempt counts as unavailable.",
+		.context = PGC_USERSET,
+		.flags = GUC_UNIT_MS,
+		.int_variable = &setting_connect_timeout,
+		.boot = 5000,.min = 100,.max = 600000,
+	},
+	{
+		.name = "shardext.log_remote",
+		.description = "Log each statement that is sent to another node.",
+		.context = PGC_SUSET,
+		.bool_variable = &setting_log_remote,
+	},
+	{
+		.name = "shardext.remote_lock_timeout",
+		.description = "lock_timeout on other nodes while the session itself has none (0 turns it off).",
+		.context = PGC_USERSET,
+		.flags = GUC_UNIT_MS,
+		.int_variable = &setting_remote_lock_timeout,
+		.boot = 10000,.min = 0,.max = PG_INT32_MAX,
+	},
+	{
+		.name = "shardext.plan_cache_shards",
+		.description = "Number of shards for which a statement keeps a plan of its own on a node.",
+		.context = PGC_USERSET,
+		.int_variable = &setting_plan_cache_shards,
+		.boot = 64,.min = 1,.max = 8192,
+	},
+	{
+		.name = "shardext.forwarded",
+		.description = "Set by nodes in the connections they make to each other: coordinator and process.",
+		.context = PGC_BACKEND,
+		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
+		.string_variable = &setting_forwarded,
+	},
+#ifdef SHARDEXT_FAULTS
+	{
+		.name = "shardext.fault",
+		.description = "Test builds only: point:action[:count], see base/fault.h.",
+		.context = PGC_SUSET,
+		.flags = GUC_NOT_IN_SAMPLE,
+		.string_variable = &setting_fault,
+		.assign_string = fault_assign,
+	},
+#endif
+};
+
+bool
+session_is_forwarded(void)
+{
+	return setting_forwarded != NULL && setting_forwarded[0] != '\0';
+}
+
+static void
+define(const Setting *s)
+{
+	if (s->bool_variable)
+		DefineCustomBoolVariable(s->name, s->description, NULL, s->bool_variable, s->boot != 0,
+								 s->context, s->flags, NULL, NULL, NULL);
+	else if (s->int_variable)
+		DefineCustomIntVariable(s->name, s->description, NULL, s->int_variable, s->boot, s->min, s->max,
+								s->context, s->flags, NULL, NULL, NULL);
+	else
+		DefineCustomStringVariable(s->name, s->description, NULL, s->string_variable, "",
+								   s->context, s->flags, NULL, s->assign_string, NULL);
+}
+
+void
+settings_preload(void)
+{
+	for (int i = 0; i < (int) lengthof(settings); i++)
+		define(&settings[i]);
+	MarkGUCPrefixReserved("shardext");
+}
