@@ -10,6 +10,7 @@
 
 #include "base/module.h"
 #include "base/settings.h"
+#include "catalog/shell_am.h"
 
 PG_MODULE_MAGIC;
 
@@ -18,6 +19,7 @@ void		_PG_init(void);
 /* In layer order: a module may use those above it only. */
 static const Module modules[] = {
 	{"settings", settings_preload},
+	{"shell access method", shell_am_preload},
 };
 
 static bool preloaded = false;

@@ -18,4 +18,27 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* Arguments of TableAmRoutine.scan_analyze_next_block. */
+#if PG_VERSION_NUM >= 170000
+#define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, ReadStream *stream
+#else
+#define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, BlockNumber blockno, BufferAccessStrategy bstrategy
+#endif
+
+/* What TableAmRoutine.tuple_update reports about indexes. */
+#if PG_VERSION_NUM >= 160000
+#define SX_UPDATE_INDEXES_TYPE	TU_UpdateIndexes
+#else
+#define SX_UPDATE_INDEXES_TYPE	bool
+#endif
+
+/* vac_update_relstats without what we never ask for (needs commands/vacuum.h). */
+#if PG_VERSION_NUM >= 180000
+#define sx_vac_update_relstats(rel, pages, tuples, allvisible, hasindex, xid, multi) \
+	vac_update_relstats(rel, pages, tuples, allvisible, 0, hasindex, xid, multi, NULL, NULL, false)
+#else
+#define sx_vac_update_relstats(rel, pages, tuples, allvisible, hasindex, xid, multi) \
+	vac_update_relstats(rel, pages, tuples, allvisible, hasindex, xid, multi, NULL, NULL, false)
+#endif
+
 #endif

@@ -1,0 +1,344 @@
+/*
+ * shell_am.c
+ *	  The table access method "shardext_shell".
+ *
+ * A shell is a user's table whose rows lie in shard tables. Statements over it
+ * are planned onto those by our planner hook; whatever reaches the shell itself
+ * has got round that (library not preloaded, a forgotten code path, a plan made
+ * before the table was sharded) and must not find an empty table. So this
+ * access method is heap with every way to a row replaced by an ERROR.
+ *
+ * Storage, TOAST, slots and file handling stay heap's: ALTER TABLE .. SET ACCESS
+ * METHOD converts to and fro without touching anything else of the table, and
+ * pg_upgrade and pg_dump see an ordinary relation.
+ *
+ * What it does not do: planning, and anything with shards. It also serves the
+ * id mark's relation, whose pages are not heap pages and must never be read or
+ * vacuumed as such.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/multixact.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "commands/vacuum.h"
+#include "fmgr.h"
+#include "storage/procarray.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/errors.h"
+#include "base/module.h"
+#include "base/pg_compat.h"
+#include "catalog/shell_am.h"
+
+PG_FUNCTION_INFO_V1(shardext_shell_handler);
+
+static bool reads_empty = false;
+
+/* Pages and rows the planner assumes for a shell that was never analyzed. */
+#define UNKNOWN_PAGES	10
+#define UNKNOWN_TUPLES	1000.0
+
+bool
+shell_am_set_reads_empty(bool on)
+{
+	bool		before = reads_empty;
+
+	reads_empty = on;
+	return before;
+}
+
+bool
+shell_am_reads_empty(void)
+{
+	return reads_empty;
+}
+
+static void
+raise_not_routed(Relation rel)
+{
+	if (!library_is_preloaded())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" cannot be accessed because shardext is not preloaded",
+						RelationGetRelationName(rel)),
+				 errdetail("Its rows lie in logical shards, which only the preloaded library finds."),
+				 errhint("Add shardext to shared_preload_libraries and restart the server.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_SX_NOT_SUPPORTED),
+			 errmsg("relation \"%s\" cannot be accessed directly", RelationGetRelationName(rel)),
+			 errdetail("Its rows lie in logical shards, and this access to it was not routed to them."),
+			 errhint("Use a SELECT, INSERT, UPDATE, DELETE or COPY statement over the table; "
+					 "a plan made before the table was sharded must be made again.")));
+}
+
+/* ------------------------------------------------------------------------
+ * Reading
+ * ------------------------------------------------------------------------
+ */
+
+static TableScanDesc
+begin_scan(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData *key,
+		   ParallelTableScanDesc pscan, uint32 flags)
+{
+	/* ANALYZE may pass over a shell: it gets no blocks, see next_analyze_block. */
+	if (!reads_empty && (flags & SO_TYPE_ANALYZE) == 0)
+		raise_not_routed(rel);
+	return heap_beginscan(rel, snapshot, nkeys, key, pscan, flags);
+}
+
+static bool
+next_slot(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot)
+{
+	if (!reads_empty)
+		raise_not_routed(scan->rs_rd);
+	ExecClearTuple(slot);
+	return false;
+}
+
+static bool
+next_slot_tidrange(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot)
+{
+	return next_slot(scan, direction, slot);
+}
+
+static bool
+next_analyze_block(SX_ANALYZE_BLOCK_ARGS)
+{
+	return false;
+}
+
+static struct IndexFetchTableData *
+begin_index_fetch(Relation rel)
+{
+	if (!reads_empty)
+		raise_not_routed(rel);
+	return GetHeapamTableAmRoutine()->index_fetch_begin(rel);
+}
+
+/*
+ * EvalPlanQual and triggers come here with the ctid of a row seen before. A
+ * shell has none, so the table was sharded while the statement waited.
+ */
+static bool
+fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access to relation \"%s\" due to concurrent change of its placement",
+					RelationGetRelationName(rel)),
+			 errhint("The transaction might succeed if retried.")));
+	return false;
+}
+
+static void
+get_latest_tid(TableScanDesc scan, ItemPointer tid)
+{
+	raise_not_routed(scan->rs_rd);
+}
+
+/* ------------------------------------------------------------------------
+ * Writing
+ * ------------------------------------------------------------------------
+ */
+
+static void
+insert_tuple(Relation rel, TupleTableSlot *slot, CommandId cid, int options, struct BulkInsertStateData *bistate)
+{
+	if (!reads_empty)
+		raise_not_routed(rel);
+	slot->tts_tableOid = RelationGetRelid(rel);
+}
+
+static void
+insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+				   struct BulkInsertStateData *bistate, uint32 token)
+{
+	raise_not_routed(rel);
+}
+
+static void
+insert_many(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, int options,
+			struct BulkInsertStateData *bistate)
+{
+	raise_not_routed(rel);
+}
+
+static TM_Result
+delete_tuple(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, Snapshot crosscheck,
+			 bool wait, TM_FailureData *failure, bool changing_part)
+{
+	raise_not_routed(rel);
+	return TM_Invisible;
+}
+
+static TM_Result
+update_tuple(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid, Snapshot snapshot,
+			 Snapshot crosscheck, bool wait, TM_FailureData *failure, LockTupleMode *lockmode,
+			 SX_UPDATE_INDEXES_TYPE *update_indexes)
+{
+	raise_not_routed(rel);
+	return TM_Invisible;
+}
+
+static TM_Result
+lock_tuple(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot, CommandId cid,
+		   LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure)
+{
+	raise_not_routed(rel);
+	return TM_Invisible;
+}
+
+/* ------------------------------------------------------------------------
+ * DDL and maintenance
+ * ------------------------------------------------------------------------
+ */
+
+static double
+build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync, bool anyvisible, bool progress,
+			BlockNumber start, BlockNumber nblocks, IndexBuildCallback callback, void *state, TableScanDesc scan)
+{
+	if (!reads_empty)
+		raise_not_routed(rel);
+	if (scan != NULL)
+		table_endscan(scan);
+	return 0;
+}
+
+static void
+validate_index(Relation rel, Relation index, struct IndexInfo *info, Snapshot snapshot,
+			   struct ValidateIndexState *state)
+{
+	if (!reads_empty)
+		raise_not_routed(rel);
+}
+
+/* CLUSTER and VACUUM FULL: nothing to copy; the horizons given by the caller stay. */
+static void
+copy_for_cluster(Relation old, Relation new, Relation index, bool use_sort, TransactionId oldest_xmin,
+				 TransactionId *xid_cutoff, MultiXactId *multi_cutoff, double *num_tuples,
+				 double *tups_vacuumed, double *tups_recently_dead)
+{
+	*num_tuples = 0;
+	*tups_vacuumed = 0;
+	*tups_recently_dead = 0;
+}
+
+/*
+ * VACUUM: no rows, so the freeze horizons can go to the present at once. Page
+ * and row counts stay: they are sums over the shards, written by our ANALYZE.
+ */
+static void
+vacuum_shell(Relation rel, struct VacuumParams *params, BufferAccessStrategy strategy)
+{
+	sx_vac_update_relstats(rel, rel->rd_rel->relpages, rel->rd_rel->reltuples, rel->rd_rel->relallvisible,
+						   rel->rd_rel->relhasindex, GetOldestNonRemovableTransactionId(rel),
+						   GetOldestMultiXactId());
+}
+
+static Oid
+toast_am(Relation rel)
+{
+	return HEAP_TABLE_AM_OID;
+}
+
+/* The planner's figures for a shell: the sums over the shards that ANALYZE has stored. */
+static void
+estimate_size(Relation rel, int32 *attr_widths, BlockNumber *pages, double *tuples, double *allvisfrac)
+{
+	if (rel->rd_rel->reltuples < 0)
+	{
+		*pages = UNKNOWN_PAGES;
+		*tuples = UNKNOWN_TUPLES;
+		*allvisfrac = 0;
+		return;
+	}
+	*pages = rel->rd_rel->relpages;
+	*tuples = rel->rd_rel->reltuples;
+	*allvisfrac = (rel->rd_rel->relpages > 0) ?
+		Min(1.0, (double) rel->rd_rel->relallvisible / rel->rd_rel->relpages) : 0;
+}
+
+/* The routine is heap's with our callbacks; made once per backend. */
+static const TableAmRoutine *
+shell_routine(void)
+{
+	static TableAmRoutine routine;
+
+	if (routine.type == T_TableAmRoutine)
+		return &routine;
+
+	routine = *GetHeapamTableAmRoutine();
+	routine.scan_begin = begin_scan;
+	routine.scan_getnextslot = next_slot;
+	routine.scan_getnextslot_tidrange = next_slot_tidrange;
+	routine.scan_analyze_next_block = next_analyze_block;
+	routine.index_fetch_begin = begin_index_fetch;
+	routine.tuple_fetch_row_version = fetch_row_version;
+	routine.tuple_get_latest_tid = get_latest_tid;
+	routine.tuple_insert = insert_tuple;
+	routine.tuple_insert_speculative = insert_speculative;
+	routine.multi_insert = insert_many;
+	routine.tuple_delete = delete_tuple;
+	routine.tuple_update = update_tuple;
+	routine.tuple_lock = lock_tuple;
+	routine.relation_copy_for_cluster = copy_for_cluster;
+	routine.relation_vacuum = vacuum_shell;
+	routine.index_build_range_scan = build_index;
+	routine.index_validate_scan = validate_index;
+	routine.relation_toast_am = toast_am;
+	routine.relation_estimate_size = estimate_size;
+	return &routine;
+}
+
+Datum
+shardext_shell_handler(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(shell_routine());
+}
+
+bool
+shell_am_is_shell(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			am;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	am = ((Form_pg_class) GETSTRUCT(tuple))->relam;
+	ReleaseSysCache(tuple);
+	if (!OidIsValid(am) || am == HEAP_TABLE_AM_OID)
+		return false;
+
+	tuple = SearchSysCache1(AMOID, ObjectIdGetDatum(am));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	am = strcmp(NameStr(((Form_pg_am) GETSTRUCT(tuple))->amname), SHELL_AM_NAME) == 0 ? am : InvalidOid;
+	ReleaseSysCache(tuple);
+	return OidIsValid(am);
+}
+
+static void
+end_of_transaction(XactEvent event, void *arg)
+{
+	reads_empty = false;
+}
+
+static void
+end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		reads_empty = false;
+}
+
+void
+shell_am_preload(void)
+{
+	RegisterXactCallback(end_of_transaction, NULL);
+	RegisterSubXactCallback(end_of_subtransaction, NULL);
+}
