@@ -1,8 +1,7 @@
 /*
  * route.h
  *	  A strategy is a function shard key -> logical shard. Pure: no catalog
- *	  tables, no SPI, no libpq (type cache look-ups of hash functions apart, in
- *	  route_spec_make's caller).
+ *	  tables of ours, no SPI, no libpq (PostgreSQL's type cache apart).
  *
  * A new strategy is one file with one Strategy and one line in route_key.c.
  */
@@ -23,11 +22,22 @@ typedef struct Strategy
 	const char *name;			/* "id", "hash" */
 	bool		immutable;		/* a CHECK guard may be built from it */
 
-	/* NULL if a key of these types can be used, else why not. */
+	/* NULL if a key of these types can be used, else why not (a full sentence for DETAIL). */
 	const char *(*check_key) (int nkeys, const Oid *types, const Oid *collations);
 
-	/* The shard, never ROUTE_NO_SHARD. Values are never NULL; ERROR 22023 for a value outside the strategy's domain. */
-	int			(*shard) (const struct RouteSpec *spec, const Datum *values);
+	/*
+	 * Fill proc so that shard() accepts a value of this type in place of key
+	 * keyno's; false if equal values of the two types may lie in different
+	 * shards. Also called, with the key's own type, to make the spec itself.
+	 */
+	bool		(*make_proc) (const struct RouteSpec *spec, int keyno, Oid type, FmgrInfo *proc, MemoryContext mcxt);
+
+	/*
+	 * The shard, never ROUTE_NO_SHARD. Values are never NULL; procs are those
+	 * of make_proc for the values' types. ERROR 22023 for a value outside the
+	 * strategy's domain.
+	 */
+	int			(*shard) (const struct RouteSpec *spec, const Datum *values, FmgrInfo *procs);
 
 	/*
 	 * SQL text of a boolean expression that holds exactly for the keys of this
@@ -41,11 +51,13 @@ typedef struct RouteSpec
 	const Strategy *strategy;
 	int			shard_count;	/* 2^k */
 	int			nkeys;
-	Oid			types[ROUTE_MAX_KEYS];
+	Oid			types[ROUTE_MAX_KEYS];	/* base types: domains are looked through */
 	Oid			collations[ROUTE_MAX_KEYS];
-	Oid			opfamilies[ROUTE_MAX_KEYS]; /* hash opfamily, InvalidOid for id */
-	FmgrInfo	hash_procs[ROUTE_MAX_KEYS]; /* extended hash function of the type */
+	FmgrInfo	hash_procs[ROUTE_MAX_KEYS]; /* hash: extended hash function of the type; id: unset */
 } RouteSpec;
+
+extern const Strategy strategy_id;
+extern const Strategy strategy_hash;
 
 extern const Strategy *strategy_lookup(const char *name);	/* NULL if unknown */
 extern const char *strategy_names(void);	/* "id, hash" for hints */
@@ -68,5 +80,8 @@ extern int	route_shard_typed(const RouteSpec *spec, const Datum *values, FmgrInf
 
 /* Equal values of the two keys imply the same shard. */
 extern bool route_specs_colocated(const RouteSpec *a, const RouteSpec *b);
+
+/* Number of bits of a shard number, log2 of shard_count. */
+extern int	route_shard_bits(int shard_count);
 
 #endif
