@@ -1,4 +1,4 @@
-# shardext: see README.md. PGXS build; `make test` and `make demo` need nothing else installed first.
+# shardext: see README.md. A PGXS build; the targets test, demo, lint and bench install what they need.
 EXTENSION = shardext
 MODULE_big = shardext
 EXTVERSION = 0.1
@@ -8,24 +8,64 @@ OBJS = src/shardext.o $(patsubst %.c,%.o,$(sort $(foreach d,$(SRC_FOLDERS),$(wil
 DATA_built = sql/shardext--$(EXTVERSION).sql
 
 PG_CONFIG ?= pg_config
-PG_CPPFLAGS = -I$(srcdir)/src -I$(shell $(PG_CONFIG) --includedir)
+PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir)
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-clobbered -std=gnu99
-SHLIB_LINK = -lpq
+SHLIB_LINK = -lpq -Wl,--version-script=src/exports.map
 ifdef FAULTS
 PG_CPPFLAGS += -DSHARDEXT_FAULTS
 endif
 
-EXTRA_CLEAN = sql/shardext--$(EXTVERSION).sql
+# installcheck starts a server of its own (not as root) with the databases london, paris and tokyo.
+REGRESS_OPTS = --temp-instance=tmp_check --host=127.0.0.1 --temp-config=test/regress.conf
+REGRESS = $(shell sed -n 's/^test: *//p' test/schedule)
+CONTRIB_TESTDB = london,paris,tokyo
 
+EXTRA_CLEAN = sql/shardext--$(EXTVERSION).sql build tmp_check
+
+# Objects of PostgreSQL's JIT are of no use to us and would need its exact clang.
 override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-
-
 sql/shardext--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
+	mkdir -p sql
 	cat $^ > $@
 
 # Debian's PGXS has no autodepend: every object depends on every header (they are few and small).
 HEADERS = $(foreach d,$(SRC_FOLDERS),$(wildcard src/$(d)/*.h))
 $(OBJS): $(HEADERS)
+shardext.so: src/exports.map
+
+# Unit tests: test/unit/NAME_test.c with the pure layers; PostgreSQL's backend is replaced by test/unit/stubs.c.
+# Each prints "ok"/"not ok" lines or just ends with status 0.
+UNIT_TESTS = $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/*_test.c)))
+UNIT_SUPPORT = $(filter-out %_test.c,$(wildcard test/unit/*.c))
+PURE_OBJS = $(filter-out %_funcs.o,$(filter src/id/% src/route/%,$(OBJS)))
+
+build/unit/%: test/unit/%.c $(UNIT_SUPPORT) $(PURE_OBJS) $(HEADERS) $(wildcard test/unit/*.h)
+	mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(PURE_OBJS) \
+		-L$(libdir) -L$(pkglibdir) -lpgcommon -lpgport -lm -Wl,--unresolved-symbols=ignore-all -Wl,-z,lazy
+
+unit-programs: $(UNIT_TESTS)
+
+unit: unit-programs
+	@for program in $(UNIT_TESTS); do echo "# $$program"; $$program || exit 1; done
+
+# What people call. FAULTS=1 builds the fault points in.
+test:
+	test/run $(PARTS)
+
+demo:
+	DATA="$(DATA)" KEEP="$(KEEP)" demo/run
+
+lint:
+	test/lint/run
+
+bench:
+	test/bench/run $(BENCH)
+
+test-pg17 test-pg18:
+	test/chroot_test $(@:test-pg%=%)
+
+.PHONY: unit-programs unit test demo lint bench test-pg17 test-pg18

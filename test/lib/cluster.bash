@@ -30,9 +30,34 @@ cluster_as_server_user()
 	fi
 }
 
-# Makes $cluster_dir and builds and stages the extension in it.
+# Brings a copy of the sources in $1 up to date, so that it can be built with other flags or by another user.
+cluster_copy_sources()
+{
+	local copy=$1 file
+	mkdir -p "$copy"
+	copy=$(cd "$copy" && pwd)
+	(
+		cd "$cluster_source"
+		find . \( -name .git -o -path ./build -o -path ./tmp_check -o -path ./results \) -prune -o -type f \
+			! -name '*.o' ! -name '*.so' ! -name '*.bc' ! -name 'shardext--*.sql' -print0 |
+			xargs -0 cp -u --parents -t "$copy"
+		cd "$copy"
+		find src sql test -type f \( -name '*.[ch]' -o -name '*.sql' \) ! -name 'shardext--*.sql' -print0 |
+			while IFS= read -r -d '' file; do
+				[ -e "$cluster_source/$file" ] || rm -f "$file" "${file%.c}.o"
+			done
+	)
+}
+
+# Makes $cluster_dir and builds and stages the extension in it; with cluster_faults=1 a build with fault
+# points, in a copy of the sources under build/.
 cluster_prepare()
 {
+	local tree=$cluster_source flags=()
+	if [ "${cluster_faults:-}" = 1 ]; then
+		tree=$cluster_source/build/faults
+		flags=(FAULTS=1)
+	fi
 	mkdir -p "$cluster_dir"
 	cluster_dir=$(cd "$cluster_dir" && pwd)
 	chmod 755 "$cluster_dir"
@@ -41,9 +66,10 @@ cluster_prepare()
 	fi
 	(
 		flock 9
-		make -s -C "$cluster_source" PG_CONFIG="$PG_CONFIG" >&2 &&
-			make -s -C "$cluster_source" PG_CONFIG="$PG_CONFIG" install DESTDIR="$cluster_dir/stage" >/dev/null
-	) 9>"$cluster_dir/.make.lock" || return 1
+		[ "$tree" = "$cluster_source" ] || cluster_copy_sources "$tree"
+		make -s -j2 -C "$tree" PG_CONFIG="$PG_CONFIG" "${flags[@]}" >&2 &&
+			make -s -C "$tree" PG_CONFIG="$PG_CONFIG" "${flags[@]}" install DESTDIR="$cluster_dir/stage" >/dev/null
+	) 9>"$cluster_source/.make.lock" || return 1
 	chmod -R a+rX "$cluster_dir/stage"
 }
 
