@@ -1,0 +1,57 @@
+/*
+ * scan_fanout.h
+ *	  Custom Scan (Shard Scan): one fragment carried out in many shards, rows
+ *	  concatenated.
+ *
+ * As a leaf (scanrelid > 0) it stands for a shell in PostgreSQL's own plan; as
+ * a whole statement it is the top of the plan: on the coordinator an UPDATE or
+ * DELETE over many shards, on the receiving node whatever came with a note.
+ */
+#ifndef SHARDEXT_SCAN_FANOUT_H
+#define SHARDEXT_SCAN_FANOUT_H
+
+#include "postgres.h"
+#include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+
+/* What the planner decided; scan_fanout_make packs it into copyable nodes. */
+typedef struct FanoutParts
+{
+	CmdType		command;		/* of run_query */
+	Oid			shell;			/* the sharded table */
+	bool		writes;			/* DML or row locks: needs ownership now, and a write connection */
+
+	/* the leaf: the fragment's column i is column attnos[i] of the slot */
+	Index		scanrelid;		/* 0: whole statement */
+	List	   *attnos;			/* int list; NIL for a whole statement: 1, 2, ... */
+	List	   *scan_tlist;		/* slot columns as Vars where system columns are asked for; NIL: the shell's row */
+
+	/* the whole statement */
+	List	   *target_list;	/* of its result (RETURNING for DML); NIL if it has none */
+
+	/* the fragment */
+	Query	   *run_query;		/* for local_run */
+	const char *query_string;
+	const char *remote_sql;		/* NULL: local shards only */
+	List	   *remote_params;	/* expressions evaluated here, $1.. of remote_sql */
+	Oid			role;			/* InvalidOid: the current user at execution */
+
+	/* the shards */
+	bool		local_only;		/* receiving node: exactly these, or a refusal */
+	Bitmapset  *shards;			/* local_only */
+	List	   *shard_keys;		/* of FanoutKey *; NIL: all shards */
+} FanoutParts;
+
+/* One way to name a shard needed: the shards of all keys together are scanned. */
+typedef struct FanoutKey
+{
+	Oid			relid;			/* whose spec; InvalidOid: the id layout */
+	List	   *exprs;
+} FanoutKey;
+
+/* Plan fields that the caller sets itself for a leaf: targetlist and qual. */
+extern CustomScan *scan_fanout_make(const FanoutParts *parts);
+extern void scan_fanout_preload(void);
+
+#endif

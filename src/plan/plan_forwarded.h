@@ -1,0 +1,17 @@
+/*
+ * plan_forwarded.h
+ *	  What another node sends with a note: a statement over exactly these
+ *	  shards, or over this node's copy of a reference table.
+ */
+#ifndef SHARDEXT_PLAN_FORWARDED_H
+#define SHARDEXT_PLAN_FORWARDED_H
+
+#include "plan/plan_way.h"
+
+/*
+ * For input->note.kind NOTE_SHARDS and NOTE_REFERENCE (a forwarded session).
+ * Never NULL without a reason; the reason is to be raised, there is no other way.
+ */
+extern PlannedStmt *plan_forwarded(const PlanInput *input, const Reason **reason);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * plan_insert.h
+ *	  INSERT of rows of many shards into a sharded table: rows are computed
+ *	  here, each goes to its shard.
+ */
+#ifndef SHARDEXT_PLAN_INSERT_H
+#define SHARDEXT_PLAN_INSERT_H
+
+#include "plan/plan_way.h"
+
+/* For CMD_INSERT whose target is a sharded table. */
+extern PlannedStmt *plan_insert(const PlanInput *input, const Reason **reason);
+
+#endif
