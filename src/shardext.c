@@ -11,6 +11,7 @@
 #include "base/module.h"
 #include "base/settings.h"
 #include "catalog/shell_am.h"
+#include "catalog/write_guard.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,6 +21,7 @@ void		_PG_init(void);
 static const Module modules[] = {
 	{"settings", settings_preload},
 	{"shell access method", shell_am_preload},
+	{"write_guard", write_guard_preload},
 };
 
 static bool preloaded = false;
