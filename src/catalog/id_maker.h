@@ -7,13 +7,39 @@
 #define SHARDEXT_ID_MAKER_H
 
 #include "postgres.h"
+#include "datatype/timestamp.h"
 
 /* An id in a shard this node owns (the caller has checked that under a lock). */
 extern int64 id_maker_next(int shard);
 
-/* The mark: no id of the shard at or above it has been handed out. For hand-overs. */
+/* n ids of shards[0], shards[1], ... in turn: the benchmark of the generator. Returns the last one. */
+extern int64 id_maker_burst(int nshards, const int *shards, int64 n);
+
+/*
+ * The mark: no id of the shard at or above it has been handed out. For
+ * hand-overs: the source reads it when it makes no more ids of the shard (its
+ * lock held exclusively), the target raises its own to it.
+ */
 extern int64 id_maker_mark(int shard);
 extern void id_maker_raise_mark(int shard, int64 mark);
+
+/*
+ * An id for next_id() called alone: in one of the shards this node owns, in
+ * turn. Locks and checks the shard. ERROR if the node owns none.
+ */
+extern int64 id_maker_next_anywhere(void);
+
+/*
+ * An id of any shard, made by its owner: here, or through the function that an
+ * upper layer has registered.
+ */
+extern int64 id_maker_next_of(int shard);
+
+typedef int64 (*IdRemoteNext) (int shard, int owner);
+extern IdRemoteNext id_remote_next;
+
+/* Wall clock time from which on no ids can be made (the layout ends); for status. */
+extern TimestampTz id_maker_end(void);
 
 /*
  * What next_id() without argument means at this moment. exec and copy set it
@@ -33,5 +59,8 @@ typedef struct IdContext
 extern IdContext id_context;
 
 #define ID_DEFERRED INT64CONST(-1)
+
+extern void id_maker_preload(void);
+extern void id_maker_own_preload(void);	/* called by id_maker_preload */
 
 #endif
