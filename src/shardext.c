@@ -10,8 +10,10 @@
 
 #include "base/module.h"
 #include "base/settings.h"
+#include "catalog/id_maker.h"
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
+#include "cluster/remote_id.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,6 +24,8 @@ static const Module modules[] = {
 	{"settings", settings_preload},
 	{"shell access method", shell_am_preload},
 	{"write_guard", write_guard_preload},
+	{"id_maker", id_maker_preload},
+	{"remote_id", remote_id_preload},
 };
 
 static bool preloaded = false;

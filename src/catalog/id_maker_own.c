@@ -155,24 +155,25 @@ choose_turn(void)
 int64
 id_maker_next_anywhere(void)
 {
-	int			shard;
-
-	if (nturn_shards == 0)
-		choose_turn();
-	shard = turn_shards[next_turn];
-	next_turn = (next_turn + 1) % nturn_shards;
-
-	if (unlikely(!is_checked(shard)))
+	for (int tries = 0;; tries++)
 	{
-		ShardVerdict verdict = lock_and_check(shard);
+		ShardVerdict verdict;
+		int			shard;
 
-		if (verdict != SHARD_OK)
-		{
-			nturn_shards = 0;	/* choose again when called again */
+		if (nturn_shards == 0)
+			choose_turn();
+		shard = turn_shards[next_turn];
+		next_turn = (next_turn + 1) % nturn_shards;
+		if (likely(is_checked(shard)))
+			return id_maker_next(shard);
+
+		verdict = lock_and_check(shard);
+		if (verdict == SHARD_OK)
+			return id_maker_next(shard);
+		if (tries == 3)
 			shard_map_raise(shard, verdict);
-		}
+		nturn_shards = 0;		/* it was just moved away: choose again */
 	}
-	return id_maker_next(shard);
 }
 
 void
