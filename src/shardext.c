@@ -14,6 +14,7 @@
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
+#include "plan/planner_hook.h"
 
 PG_MODULE_MAGIC;
 
@@ -26,6 +27,7 @@ static const Module modules[] = {
 	{"write_guard", write_guard_preload},
 	{"id_maker", id_maker_preload},
 	{"remote_id", remote_id_preload},
+	{"planner", planner_hook_preload},
 };
 
 static bool preloaded = false;

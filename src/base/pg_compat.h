@@ -41,4 +41,33 @@
 	vac_update_relstats(rel, pages, tuples, allvisible, hasindex, xid, multi, NULL, NULL, false)
 #endif
 
+/*
+ * Rights of a range table entry copied into a hand-made PlannedStmt: from 16 on
+ * they lie in a list of their own (needs parser/parse_relation.h, nodes/plannodes.h).
+ */
+#if PG_VERSION_NUM >= 160000
+#define sx_flat_rte_permissions(plan, flat, query, rte) \
+	do { \
+		if ((rte)->perminfoindex != 0) \
+		{ \
+			(plan)->permInfos = lappend((plan)->permInfos, \
+										copyObject(getRTEPermissionInfo((query)->rteperminfos, (rte)))); \
+			(flat)->perminfoindex = list_length((plan)->permInfos); \
+		} \
+	} while (0)
+#else
+#define sx_flat_rte_permissions(plan, flat, query, rte)	((void) 0)
+#endif
+
+/* Every relation of a hand-made PlannedStmt is to be locked by the plan cache. */
+#if PG_VERSION_NUM >= 180000
+#define sx_set_unprunable(plan) \
+	do { \
+		if ((plan)->rtable != NIL) \
+			(plan)->unprunableRelids = bms_add_range(NULL, 1, list_length((plan)->rtable)); \
+	} while (0)
+#else
+#define sx_set_unprunable(plan)	((void) 0)
+#endif
+
 #endif

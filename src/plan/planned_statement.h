@@ -17,7 +17,4 @@
  */
 extern PlannedStmt *planned_statement_make(const Query *run_query, Plan *top, int cursor_options);
 
-/* The Query as it was before rewriting (see post_parse_analyze_hook); NULL if not carried. Removed from query. */
-extern Query *text_query_take(Query *query);
-
 #endif

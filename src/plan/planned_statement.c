@@ -1,0 +1,80 @@
+/*
+ * planned_statement.c
+ *	  PlannedStmts built by hand around one of our custom scans.
+ *
+ * The plan has no ModifyTable and no result relations: the custom scan does the
+ * work. What the executor and the plan cache need to know of the statement is
+ * kept: which relations it names (to lock them and to notice their changes),
+ * whose rights to check, what kind of command it is.
+ */
+#include "postgres.h"
+
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/planmain.h"
+#include "parser/parse_relation.h"
+
+#include "base/pg_compat.h"
+#include "plan/planned_statement.h"
+
+/* Append the relations of a Query, all levels, to the statement's flat range table. */
+static bool
+collect_relations(Node *node, void *context)
+{
+	PlannedStmt *plan = (PlannedStmt *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+		ListCell   *lc;
+
+		foreach(lc, query->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+			RangeTblEntry *flat;
+
+			/* a view's own entry is a subquery with a relation (16 and later) */
+			if (rte->rtekind != RTE_RELATION &&
+				!(rte->rtekind == RTE_SUBQUERY && OidIsValid(rte->relid)))
+				continue;
+			flat = palloc(sizeof(RangeTblEntry));
+			memcpy(flat, rte, sizeof(RangeTblEntry));
+			flat->tablesample = NULL;
+			flat->subquery = NULL;
+			flat->securityQuals = NIL;
+			sx_flat_rte_permissions(plan, flat, query, rte);
+			plan->rtable = lappend(plan->rtable, flat);
+		}
+		return query_tree_walker(query, collect_relations, context, 0);
+	}
+	return expression_tree_walker(node, collect_relations, context);
+}
+
+PlannedStmt *
+planned_statement_make(const Query *run_query, Plan *top, int cursor_options)
+{
+	PlannedStmt *plan = makeNode(PlannedStmt);
+	Query	   *query = unconstify(Query *, run_query);
+
+	plan->commandType = query->commandType;
+	plan->queryId = query->queryId;
+	plan->hasReturning = (query->returningList != NIL);
+	plan->hasModifyingCTE = query->hasModifyingCTE;
+	plan->canSetTag = query->canSetTag;
+	plan->utilityStmt = query->utilityStmt;
+	plan->stmt_location = query->stmt_location;
+	plan->stmt_len = query->stmt_len;
+
+	(void) collect_relations((Node *) query, plan);
+	sx_set_unprunable(plan);
+	extract_query_dependencies((Node *) query, &plan->relationOids, &plan->invalItems,
+							   &plan->dependsOnRole);
+
+	/* a custom scan cannot go backwards by itself */
+	if (cursor_options & CURSOR_OPT_SCROLL)
+		top = materialize_finished_plan(top);
+	plan->planTree = top;
+	return plan;
+}

@@ -1,0 +1,337 @@
+/*
+ * planner_hook.c
+ *	  The cascade: every statement that touches sharded tables, or writes
+ *	  reference tables, is offered to one way of planning after the other.
+ *
+ * post_parse_analyze_hook attaches the text query to statements that may need
+ * one; planner_hook classifies the rewritten Query (query_shards) and asks the
+ * ways in the order of the table below. The first that does not say no wins;
+ * when all say no, the last reason is the error's DETAIL.
+ *
+ * A statement that concerns no table of ours costs one look-up per relation
+ * and goes on to standard_planner untouched. Statements that name shard tables
+ * (queries of referential integrity triggers, what local_run plans) contain no
+ * shells and therefore pass through as well.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
+#include "parser/analyze.h"
+#include "parser/parsetree.h"
+#include "tcop/utility.h"
+
+#include "base/settings.h"
+#include "catalog/node_map.h"
+#include "catalog/table_map.h"
+#include "plan/plan_forwarded.h"
+#include "plan/plan_insert.h"
+#include "plan/plan_modify.h"
+#include "plan/plan_pull.h"
+#include "plan/plan_reference.h"
+#include "plan/plan_router.h"
+#include "plan/planner_hook.h"
+#include "plan/text_query.h"
+
+static post_parse_analyze_hook_type previous_post_parse_analyze = NULL;
+static planner_hook_type previous_planner = NULL;
+static ProcessUtility_hook_type previous_utility = NULL;
+
+/* A view is being defined: the Query at hand will be stored. */
+static bool storing_query = false;
+
+/* What a statement writes, over all its levels. */
+typedef struct StatementWrites
+{
+	bool		sharded;
+	bool		reference;
+	bool		current_of;		/* WHERE CURRENT OF somewhere */
+} StatementWrites;
+
+/*
+ * Is one of the relations of a Query ours to care for? Before rewriting
+ * (views: *context) a view may stand for anything.
+ */
+static bool
+concerns_us(Node *node, void *context)
+{
+	Query	   *query;
+	ListCell   *lc;
+	int			index = 0;
+	bool		deeper;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, concerns_us, context);
+
+	query = (Query *) node;
+	deeper = query->hasSubLinks || query->cteList != NIL;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		const TableInfo *table;
+
+		index++;
+		if (rte->rtekind == RTE_SUBQUERY)
+			deeper = true;
+		if (rte->rtekind != RTE_RELATION || rte->relid < FirstNormalObjectId)
+			continue;
+		if (rte->relkind == RELKIND_VIEW)
+		{
+			if (*(bool *) context)
+				return true;
+			continue;
+		}
+		table = table_info(rte->relid);
+		if (table != NULL && (table->kind == TABLE_SHARDED || index == query->resultRelation))
+			return true;
+	}
+	return deeper && query_tree_walker(query, concerns_us, context, 0);
+}
+
+static bool
+statement_concerns_us(Query *query, bool views_may)
+{
+	if (query->commandType == CMD_UTILITY || query->rtable == NIL)
+		return false;
+	return concerns_us((Node *) query, &views_may);
+}
+
+/* The Query inside of a utility statement that parse analysis has put there without calling the hook. */
+static Query *
+embedded_query(Query *query)
+{
+	Node	   *statement = query->utilityStmt;
+	Node	   *inner = NULL;
+
+	if (statement == NULL)
+		return NULL;
+	if (IsA(statement, DeclareCursorStmt))
+		inner = ((DeclareCursorStmt *) statement)->query;
+	else if (IsA(statement, CreateTableAsStmt))
+		inner = ((CreateTableAsStmt *) statement)->query;
+	return inner != NULL && IsA(inner, Query) ? (Query *) inner : NULL;
+}
+
+static void
+attach_text_query(ParseState *pstate, Query *query, JumbleState *jstate)
+{
+	if (previous_post_parse_analyze)
+		previous_post_parse_analyze(pstate, query, jstate);
+
+	if (storing_query)
+		return;
+	if (query->commandType == CMD_UTILITY)
+	{
+		query = embedded_query(query);
+		if (query == NULL)
+			return;
+	}
+	if (query->rtable == NIL || cluster_info() == NULL)
+		return;
+	if (statement_concerns_us(query, true))
+		text_query_attach(query);
+}
+
+static void
+note_storing_of_query(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
+					  ProcessUtilityContext context, ParamListInfo params,
+					  QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
+{
+	ProcessUtility_hook_type next = previous_utility ? previous_utility : standard_ProcessUtility;
+	bool		before = storing_query;
+
+	if (!IsA(pstmt->utilityStmt, ViewStmt))
+	{
+		next(pstmt, query_string, read_only_tree, context, params, query_env, dest, qc);
+		return;
+	}
+	PG_TRY();
+	{
+		storing_query = true;
+		next(pstmt, query_string, read_only_tree, context, params, query_env, dest, qc);
+	}
+	PG_FINALLY();
+	{
+		storing_query = before;
+	}
+	PG_END_TRY();
+}
+
+/* Collects StatementWrites. */
+static bool
+find_writes(Node *node, void *context)
+{
+	StatementWrites *writes = (StatementWrites *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, CurrentOfExpr))
+		writes->current_of = true;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+
+		if (query->commandType != CMD_SELECT && query->resultRelation > 0)
+		{
+			RangeTblEntry *rte = rt_fetch(query->resultRelation, query->rtable);
+			const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+
+			if (table != NULL && table->kind == TABLE_SHARDED)
+				writes->sharded = true;
+			else if (table != NULL)
+				writes->reference = true;
+		}
+		return query_tree_walker(query, find_writes, context, 0);
+	}
+	return expression_tree_walker(node, find_writes, context);
+}
+
+/* The catalog's entry for what the statement itself (not one of its CTEs) writes; NULL if it is not ours. */
+static const TableInfo *
+target_table(const PlanInput *input)
+{
+	Query	   *query = input->run_query;
+	RangeTblEntry *rte;
+
+	if (query->commandType == CMD_SELECT || query->resultRelation == 0)
+		return NULL;
+	rte = rt_fetch(query->resultRelation, query->rtable);
+	return rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+}
+
+static bool
+applies_always(const PlanInput *input, const StatementWrites *writes)
+{
+	return true;
+}
+
+static bool
+applies_to_reference_write(const PlanInput *input, const StatementWrites *writes)
+{
+	const TableInfo *target = target_table(input);
+
+	return target != NULL && target->kind == TABLE_REFERENCE;
+}
+
+static bool
+applies_to_insert(const PlanInput *input, const StatementWrites *writes)
+{
+	const TableInfo *target = target_table(input);
+
+	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT;
+}
+
+static bool
+applies_to_modify(const PlanInput *input, const StatementWrites *writes)
+{
+	const TableInfo *target = target_table(input);
+	CmdType		command = input->run_query->commandType;
+
+	if (command == CMD_SELECT)
+		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference;
+	return target != NULL && target->kind == TABLE_SHARDED &&
+		(command == CMD_UPDATE || command == CMD_DELETE);
+}
+
+static bool
+applies_to_pull(const PlanInput *input, const StatementWrites *writes)
+{
+	return !writes->sharded && !writes->reference;
+}
+
+/* The cascade. A session of another node has the first way only: nothing goes on to a third node. */
+static const struct
+{
+	PlanWay		plan;
+	bool		(*applies) (const PlanInput *input, const StatementWrites *writes);
+	bool		when_forwarded;
+}			ways[] = {
+	{plan_router, applies_always, true},
+	{plan_reference, applies_to_reference_write, false},
+	{plan_insert, applies_to_insert, false},
+	{plan_modify, applies_to_modify, false},
+	{plan_pull, applies_to_pull, false},
+};
+
+static PlannedStmt *
+try_ways(const PlanInput *input, const StatementWrites *writes)
+{
+	const Reason *reason = NULL;
+
+	for (int i = 0; i < (int) lengthof(ways); i++)
+	{
+		const Reason *why_not = NULL;
+		PlannedStmt *plan;
+
+		if (!ways[i].applies(input, writes))
+			continue;
+		if (session_is_forwarded() && !ways[i].when_forwarded)
+			continue;
+		plan = ways[i].plan(input, &why_not);
+		if (plan != NULL)
+			return plan;
+		if (why_not != NULL)
+			reason = why_not;
+	}
+	if (reason == NULL)
+		reason = reason_make(NULL, "No way of planning takes it.");
+	if (session_is_forwarded())
+		reason_raise(reason, "a statement sent by another node must stay inside one shard of this node");
+	reason_raise(reason, writes->sharded || writes->reference ?
+				 "this statement cannot write over several shards" :
+				 "this statement cannot be run over several shards");
+}
+
+static PlannedStmt *
+plan_statement(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	PlanInput	input = {0};
+	StatementWrites writes = {0};
+	const Reason *reason = NULL;
+	PlannedStmt *plan;
+
+	if (query->rtable == NIL || cluster_info() == NULL || !statement_concerns_us(query, false))
+		return previous_planner ?
+			previous_planner(query, query_string, cursor_options, params) :
+			standard_planner(query, query_string, cursor_options, params);
+
+	input.text_query = text_query_take(query);
+	input.run_query = query;
+	input.query_string = query_string;
+	input.cursor_options = cursor_options;
+	input.params = params;
+	input.note.kind = NOTE_NONE;
+	if (session_is_forwarded() && query_string != NULL)
+		input.note = statement_note_parse(query_string);
+
+	(void) find_writes((Node *) query, &writes);
+	if (writes.current_of && (writes.sharded || writes.reference))
+		reason_raise(reason_make("Use the primary key of the row fetched in WHERE.",
+								 "The rows of a cursor over sharded or reference tables have no position that other statements can use."),
+					 "WHERE CURRENT OF is not supported on sharded and reference tables");
+
+	input.shards = query_shards(query);
+
+	if (input.note.kind != NOTE_SHARDS && input.note.kind != NOTE_REFERENCE)
+		return try_ways(&input, &writes);
+
+	plan = plan_forwarded(&input, &reason);
+	if (plan == NULL)
+		reason_raise(reason, "a statement sent by another node cannot be run here");
+	return plan;
+}
+
+void
+planner_hook_preload(void)
+{
+	previous_post_parse_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = attach_text_query;
+	previous_planner = planner_hook;
+	planner_hook = plan_statement;
+	previous_utility = ProcessUtility_hook;
+	ProcessUtility_hook = note_storing_of_query;
+}

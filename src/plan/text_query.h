@@ -1,0 +1,23 @@
+/*
+ * text_query.h
+ *	  The Query as it was before rewriting, carried to the planner: the text for
+ *	  other nodes is made from it (a rewritten one has lost its views and, for
+ *	  DML, the order of its assignments).
+ */
+#ifndef SHARDEXT_TEXT_QUERY_H
+#define SHARDEXT_TEXT_QUERY_H
+
+#include "postgres.h"
+#include "nodes/parsenodes.h"
+
+/* Attach a copy of query to itself: an unreferenced entry of its range table holds it. */
+extern void text_query_attach(Query *query);
+
+/*
+ * The copy that text_query_attach made, or NULL; it is taken out of query.
+ * Where none was carried (SQL-standard function bodies) a SELECT that rewriting
+ * cannot have changed is its own text.
+ */
+extern Query *text_query_take(Query *query);
+
+#endif
