@@ -36,16 +36,20 @@ HEADERS = $(foreach d,$(SRC_FOLDERS),$(wildcard src/$(d)/*.h))
 $(OBJS): $(HEADERS)
 shardext.so: src/exports.map
 
-# Unit tests: test/unit/NAME_test.c with the pure layers; PostgreSQL's backend is replaced by test/unit/stubs.c.
+# Unit tests: test/unit/NAME_test.c with the pure layers, of which the linker takes what the test uses; what that
+# needs of PostgreSQL's backend is replaced by test/unit/*.c.
 # Each prints "ok"/"not ok" lines or just ends with status 0.
 UNIT_TESTS = $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/*_test.c)))
 UNIT_SUPPORT = $(filter-out %_test.c,$(wildcard test/unit/*.c))
 PURE_OBJS = $(filter-out %_funcs.o,$(filter src/id/% src/route/%,$(OBJS)))
 
-build/unit/%: test/unit/%.c $(UNIT_SUPPORT) $(PURE_OBJS) $(HEADERS) $(wildcard test/unit/*.h)
+build/unit/libpure.a: $(PURE_OBJS)
 	mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(UNIT_SUPPORT) $(PURE_OBJS) \
-		-L$(libdir) -L$(pkglibdir) -lpgcommon -lpgport -lm -Wl,--unresolved-symbols=ignore-all -Wl,-z,lazy
+	rm -f $@
+	ar crs $@ $^
+
+build/unit/%: test/unit/%.c $(UNIT_SUPPORT) build/unit/libpure.a $(HEADERS) $(wildcard test/unit/*.h)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< $(UNIT_SUPPORT) build/unit/libpure.a -L$(libdir) -L$(pkglibdir) -lpgcommon -lpgport -lm
 
 unit-programs: $(UNIT_TESTS)
 
