@@ -1,5 +1,5 @@
--- The catalog: replicated to every node (catalog_cluster.this_node and relation OIDs apart), written by
--- src/catalog/catalog_write.c only.
+-- The catalog: replicated to every node (catalog_cluster.this_node, .local_changes and relation OIDs apart), written
+-- by src/catalog/catalog_write.c only, which knows the column numbers.
 \echo Use "CREATE EXTENSION shardext" to load this file. \quit
 
 CREATE TABLE shardext.catalog_cluster (
@@ -9,7 +9,8 @@ CREATE TABLE shardext.catalog_cluster (
     authority       int NOT NULL,
     shard_count     int NOT NULL,
     epoch           timestamptz NOT NULL,
-    catalog_version bigint NOT NULL
+    catalog_version bigint NOT NULL,
+    local_changes   bigint NOT NULL     -- of this node: raised by every transaction that writes here
 );
 
 CREATE TABLE shardext.catalog_node (

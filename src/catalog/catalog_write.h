@@ -16,6 +16,15 @@ extern void catalog_write_cluster(const ClusterInfo *cluster);
 extern void catalog_write_node(const NodeInfo *node);	/* insert or update by node_id */
 extern void catalog_delete_node(int node_id);
 extern void catalog_write_shard(int shard, int owner, int64 version);	/* insert or update */
+
+typedef struct ShardRow
+{
+	int			shard;
+	int			owner;
+	int64		version;
+} ShardRow;
+
+extern void catalog_write_shards(int n, const ShardRow *rows);	/* each shard once */
 extern void catalog_write_table(Oid relid, TableKind kind, int nkeys, const AttrNumber *keys,
 								const char *strategy, const Bitmapset *id_columns);
 extern void catalog_delete_table(Oid relid);

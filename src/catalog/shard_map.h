@@ -33,7 +33,12 @@ extern int	shard_map_owner(int shard, int64 *version);
 /* All shards whose owner by the hint is node_id, palloc'd. */
 extern Bitmapset *shard_map_owned_by(int node_id);
 
-/* The fence (design D4). Call with the shard table's relation lock (or shard_map_lock) held. */
+/*
+ * The fence (design D4). Call with the shard table's relation lock (or
+ * shard_map_lock) held. A write needs ownership now and, as it also reads, under
+ * the snapshot (NULL: no rows are read). SHARD_TOO_NEW is cured by a newer
+ * snapshot.
+ */
 extern ShardVerdict shard_map_check(int shard, ShardAccess access, Snapshot snapshot);
 
 /* ERROR SX001 or 40001 for a verdict other than SHARD_OK (direct clients). */
@@ -41,7 +46,8 @@ pg_noreturn extern void shard_map_raise(int shard, ShardVerdict verdict);
 
 /*
  * The refusal for a coordinator: INFO with SQLSTATE SX001 and DETAIL
- * "shard=42 owner=3 version=7" (the caller then returns no rows).
+ * "shard=42 owner=3 version=7" (the caller then returns no rows), followed by
+ * " too_new" for SHARD_TOO_NEW.
  */
 extern void shard_map_refuse(int shard, ShardVerdict verdict);
 
@@ -50,5 +56,7 @@ extern void shard_map_hint(int shard, int owner, int64 version);
 
 /* Transaction-long lock on a shard as such (advisory lock space of ours): share by id makers, exclusive by hand-overs. */
 extern void shard_map_lock(int shard, bool exclusive);
+
+extern void shard_map_preload(void);
 
 #endif
