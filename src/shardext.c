@@ -11,6 +11,7 @@
 #include "base/module.h"
 #include "base/settings.h"
 #include "catalog/id_maker.h"
+#include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
@@ -23,6 +24,7 @@ void		_PG_init(void);
 /* In layer order: a module may use those above it only. */
 static const Module modules[] = {
 	{"settings", settings_preload},
+	{"shard_map", shard_map_preload},
 	{"shell access method", shell_am_preload},
 	{"write_guard", write_guard_preload},
 	{"id_maker", id_maker_preload},
