@@ -70,4 +70,33 @@
 #define sx_set_unprunable(plan)	((void) 0)
 #endif
 
+/*
+ * sx_clear_permissions(query, rte): nothing to check any more for a range table
+ * entry of query, whose relid may just have been changed (needs
+ * nodes/parsenodes.h). The sets of columns stay.
+ */
+#if PG_VERSION_NUM >= 160000
+#define sx_clear_permissions(query, rte) \
+	do { \
+		if ((rte)->perminfoindex > 0) \
+		{ \
+			RTEPermissionInfo *perminfo_ = list_nth_node(RTEPermissionInfo, (query)->rteperminfos, \
+														 (rte)->perminfoindex - 1); \
+			perminfo_->relid = (rte)->relid; \
+			perminfo_->requiredPerms = 0; \
+		} \
+	} while (0)
+#else
+#define sx_clear_permissions(query, rte) ((void) (query), (rte)->requiredPerms = 0)
+#endif
+
+/* Permission entries of a PlannedStmt, and the relation of one. */
+#if PG_VERSION_NUM >= 160000
+#define sx_plan_permission_infos(stmt) ((stmt)->permInfos)
+#define sx_permission_info_relid(info) (&((RTEPermissionInfo *) (info))->relid)
+#else
+#define sx_plan_permission_infos(stmt) NIL
+#define sx_permission_info_relid(info) ((Oid *) NULL)
+#endif
+
 #endif

@@ -15,21 +15,35 @@
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
 #include "nodes/bitmapset.h"
+#include "catalog/shard_map.h"
+
+struct ExplainState;
 
 typedef struct LocalPlan LocalPlan; /* lives in the context it was made in; reusable across executions */
 typedef struct LocalRun LocalRun;	/* one execution over a set of shards */
 
-/* query: rewritten, shells not yet replaced; not modified. */
-extern LocalPlan *local_plan_make(Query *query, const char *query_string, int cursor_options);
+/*
+ * query: rewritten, shells not yet replaced; not modified. Both pointers are
+ * kept: they must live as long as the LocalPlan. Cheap (nothing is planned yet).
+ */
+extern LocalPlan *local_plan_make(const Query *query, const char *query_string, int cursor_options);
 
 /*
  * Locks, checks ownership (shard_map_check) and starts. In a client's own
  * session a shard that is not ours raises SX001; if refused != NULL, *refused
- * is set to that shard instead and the run yields nothing (coordinators and
- * forwarded sessions). eflags as for ExecutorStart.
+ * is set to that shard instead (else to ROUTE_NO_SHARD) and the run yields
+ * nothing (coordinators and forwarded sessions). eflags as for ExecutorStart.
+ * Call in the parent's per-query memory; shards must live as long as the run.
  */
 extern LocalRun *local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
 								 EState *parent, int eflags, int *refused);
+
+/* The same for one shard, or for none (ROUTE_NO_SHARD: the Query names no shell). */
+extern LocalRun *local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo params,
+									   EState *parent, int eflags, int *refused);
+
+/* Why *refused was set: SHARD_MOVED or SHARD_TOO_NEW. */
+extern ShardVerdict local_run_verdict(const LocalRun *run);
 
 /* Next row, shard after shard; NULL at the end. The slot belongs to the run. */
 extern TupleTableSlot *local_run_next(LocalRun *run);
@@ -37,8 +51,11 @@ extern TupleTableSlot *local_run_next(LocalRun *run);
 extern uint64 local_run_processed(const LocalRun *run); /* rows written so far, for es_processed */
 extern void local_run_end(LocalRun *run);
 
+/* The plan of the last shard (with its counts, if it ran), as a child of the node being explained. */
+extern void local_run_explain(LocalRun *run, struct ExplainState *es);
+
 /*
- * The relation swap (pitfalls 1): in a copy of query every shell becomes the
+ * The relation swap (see local_swap.c): in a copy of query every shell becomes the
  * shard table of shard, ON CONSTRAINT names, tableoid and permission entries
  * included. Exposed for plan/ and copy/.
  */

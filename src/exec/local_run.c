@@ -1,0 +1,422 @@
+/*
+ * local_run.c
+ *	  Executes a Query in local shards, one after the other.
+ *
+ *	  1. lock every shard table of every shard asked for, check ownership of all
+ *	  2. take a plan for the first shard (local_template.c), start a nested executor
+ *	  3. pull rows; at the end of a shard finish it (AFTER triggers), go to the next
+ *
+ * A statement therefore runs on shards that are ours or fails before it has
+ * done anything (invariant 4). Locks are relation locks on shard tables in the
+ * mode of the statement, held to the end of the transaction; shards in number
+ * order, relations of one shard in range table order.
+ *
+ * Rows that a caller does not fetch (a row limit of SPI) must not keep triggers
+ * from firing: a small plan node in the parent's es_auxmodifytables finishes
+ * the nested executor within the parent's ExecutorFinish, so that the nested
+ * trigger level lies inside the parent's. Plans run without parallel workers.
+ *
+ * An error raised inside that names the shard's schema leaves with the schema
+ * of the shell.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "commands/explain.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "tcop/dest.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "catalog/id_maker.h"
+#include "catalog/table_map.h"
+#include "exec/local_template.h"
+
+/* Finishes a run inside the parent's ExecutorFinish. */
+typedef struct RunFinisher
+{
+	PlanState	ps;				/* only ExecProcNode is used */
+	LocalRun   *run;			/* NULL once the run has ended */
+} RunFinisher;
+
+struct LocalRun
+{
+	/* what to run */
+	LocalPlan  *plan;
+	ParamListInfo params;
+	EState	   *parent;
+	int			eflags;
+
+	/* where */
+	const Bitmapset *shards;	/* NULL: the one in shard */
+	int			shard;			/* running, or run last */
+
+	/* state */
+	ShardVerdict verdict;
+	TemplateUser user;			/* the template while held */
+	QueryDesc  *query_desc;		/* of the current shard; kept after its end for EXPLAIN */
+	bool		finished;		/* query_desc has no more rows and its triggers have fired */
+	uint64		processed;		/* by the shards before the current one */
+	RunFinisher *finisher;
+
+	/* memory */
+	MemoryContextCallback on_reset;
+};
+
+LocalPlan *
+local_plan_make(const Query *query, const char *query_string, int cursor_options)
+{
+	LocalPlan  *plan = palloc0(sizeof(LocalPlan));
+
+	plan->query = query;
+	plan->query_string = query_string ? query_string : "";
+	plan->cursor_options = cursor_options;
+	plan->context = CurrentMemoryContext;
+	local_template_collect_shells(plan);
+	return plan;
+}
+
+/* --- errors and ids of what runs inside --- */
+
+/* In PG_CATCH: throw the error on, a shard's schema in it replaced by the shell's. */
+static void
+rethrow_as_shell(const LocalRun *run, MemoryContext context)
+{
+	char		schema[NAMEDATALEN];
+	ErrorData  *edata;
+
+	MemoryContextSwitchTo(context);
+	edata = CopyErrorData();
+	if (run->shard >= 0 && edata->schema_name && edata->table_name &&
+		strcmp(edata->schema_name, shard_schema_name(run->shard, schema)) == 0)
+	{
+		Oid			namespace = get_namespace_oid(schema, true);
+		Oid			shell = table_shell_of(get_relname_relid(edata->table_name, namespace), NULL);
+
+		if (OidIsValid(shell))
+		{
+			FlushErrorState();
+			edata->schema_name = get_namespace_name(get_rel_namespace(shell));
+			ReThrowError(edata);
+		}
+	}
+	FreeErrorData(edata);
+	PG_RE_THROW();
+}
+
+/* Ids made while rows are written here are ids of this shard. */
+static inline void
+enter_shard(const LocalRun *run)
+{
+	IdContext	inside = {.shard = run->shard,.defer = false};
+
+	if (run->plan->modifies && run->shard >= 0)
+		id_context = inside;
+}
+
+/* --- one shard --- */
+
+static void
+start_shard(LocalRun *run)
+{
+	LocalTemplate *template = run->user.template;
+	int			eflags = run->eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK);
+	MemoryContext context = CurrentMemoryContext;
+	IdContext	saved_ids = id_context;
+
+	run->finished = false;
+	run->query_desc = CreateQueryDesc(template->stmt, run->plan->query_string,
+									  run->parent->es_snapshot, run->parent->es_crosscheck_snapshot,
+									  None_Receiver, run->params, run->parent->es_queryEnv,
+									  run->parent->es_instrument);
+	enter_shard(run);
+	PG_TRY();
+	{
+		standard_ExecutorStart(run->query_desc, eflags);
+	}
+	PG_CATCH();
+	{
+		id_context = saved_ids;
+		rethrow_as_shell(run, context);
+	}
+	PG_END_TRY();
+	id_context = saved_ids;
+}
+
+static TupleTableSlot *
+next_row(LocalRun *run)
+{
+	EState	   *estate = run->query_desc->estate;
+	MemoryContext context = MemoryContextSwitchTo(estate->es_query_cxt);
+	IdContext	saved_ids = id_context;
+	TupleTableSlot *volatile slot = NULL;
+
+	enter_shard(run);
+	PG_TRY();
+	{
+		ResetPerTupleExprContext(estate);
+		slot = ExecProcNode(run->query_desc->planstate);
+		if (TupIsNull(slot))
+			slot = NULL;
+		else if (estate->es_junkFilter != NULL)
+			slot = ExecFilterJunk(estate->es_junkFilter, slot);
+	}
+	PG_CATCH();
+	{
+		id_context = saved_ids;
+		rethrow_as_shell(run, context);
+	}
+	PG_END_TRY();
+	id_context = saved_ids;
+	MemoryContextSwitchTo(context);
+	return slot;
+}
+
+/* The current shard is done with: modifying CTEs run out, AFTER triggers fire. */
+static void
+finish_shard(LocalRun *run)
+{
+	MemoryContext context = CurrentMemoryContext;
+	IdContext	saved_ids = id_context;
+
+	if (run->finished)
+		return;
+	run->finished = true;
+	enter_shard(run);
+	PG_TRY();
+	{
+		standard_ExecutorFinish(run->query_desc);
+	}
+	PG_CATCH();
+	{
+		id_context = saved_ids;
+		rethrow_as_shell(run, context);
+	}
+	PG_END_TRY();
+	id_context = saved_ids;
+}
+
+static void
+end_shard(LocalRun *run)
+{
+	run->processed += run->query_desc->estate->es_processed;
+	standard_ExecutorEnd(run->query_desc);
+	FreeQueryDesc(run->query_desc);
+	run->query_desc = NULL;
+}
+
+/* --- the fence --- */
+
+/* Lock what the statement touches in this shard and ask whether it is ours; the tables may be gone. */
+static ShardVerdict
+lock_and_check(LocalRun *run, int shard)
+{
+	LocalPlan  *plan = run->plan;
+
+	for (int i = 0; i < plan->nshells; i++)
+	{
+		Oid			relid = table_shard_relid(plan->shells[i].relid, shard);
+
+		if (!OidIsValid(relid))
+			break;
+		LockRelationOid(relid, plan->shells[i].lockmode);
+	}
+	return shard_map_check(shard, plan->needs_ownership_now ? SHARD_WRITE : SHARD_READ, run->parent->es_snapshot);
+}
+
+/* The verdict is no: an error, or the word to the caller. */
+static void
+refuse(LocalRun *run, int shard, ShardVerdict verdict, int *refused)
+{
+	if (refused == NULL)
+		shard_map_raise(shard, verdict);
+	run->verdict = verdict;
+	*refused = shard;
+	local_template_release(&run->user);
+}
+
+/* --- the interface --- */
+
+static void
+run_freed(void *arg)
+{
+	LocalRun   *run = arg;
+
+	local_template_release(&run->user);
+}
+
+static TupleTableSlot *
+exec_finisher(PlanState *ps)
+{
+	LocalRun   *run = ((RunFinisher *) ps)->run;
+
+	if (run != NULL && run->query_desc != NULL)
+		finish_shard(run);
+	return NULL;
+}
+
+static LocalRun *
+make_run(LocalPlan *plan, ParamListInfo params, EState *parent, int eflags)
+{
+	LocalRun   *run = MemoryContextAllocZero(parent->es_query_cxt, sizeof(LocalRun));
+
+	run->plan = plan;
+	run->params = params;
+	run->parent = parent;
+	run->eflags = eflags;
+	run->verdict = SHARD_OK;
+	run->on_reset.func = run_freed;
+	run->on_reset.arg = run;
+	MemoryContextRegisterResetCallback(parent->es_query_cxt, &run->on_reset);
+	if (plan->modifies && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+	{
+		MemoryContext outer = MemoryContextSwitchTo(parent->es_query_cxt);
+
+		run->finisher = palloc0(sizeof(RunFinisher));
+		run->finisher->ps.type = T_CustomScanState;
+		run->finisher->ps.ExecProcNode = exec_finisher;
+		run->finisher->run = run;
+		parent->es_auxmodifytables = lcons(run->finisher, parent->es_auxmodifytables);
+		MemoryContextSwitchTo(outer);
+	}
+	return run;
+}
+
+/* run->shard's plan and its nested executor; ownership has been checked if it could be. */
+static void
+take_shard(LocalRun *run, LocalTemplate *template)
+{
+	if (template == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+				 errmsg("tables of shard %d are missing on this node", run->shard),
+				 errdetail("The shard map names this node as the owner of the shard."),
+				 errhint("Compare the shards with shardext.check().")));
+	start_shard(run);
+}
+
+LocalRun *
+local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo params, EState *parent, int eflags, int *refused)
+{
+	LocalRun   *run = make_run(plan, params, parent, eflags);
+	LocalTemplate *template;
+
+	if (refused)
+		*refused = ROUTE_NO_SHARD;
+	run->shard = shard;
+	template = local_template_acquire(plan, shard, &run->user);
+	plan->executions++;
+	if (shard >= 0)
+	{
+		ShardVerdict verdict = shard_map_check(shard, plan->needs_ownership_now ? SHARD_WRITE : SHARD_READ,
+											   parent->es_snapshot);
+
+		if (verdict != SHARD_OK)
+		{
+			refuse(run, shard, verdict, refused);
+			return run;
+		}
+	}
+	take_shard(run, template);
+	return run;
+}
+
+LocalRun *
+local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
+				EState *parent, int eflags, int *refused)
+{
+	LocalRun   *run = make_run(plan, params, parent, eflags);
+
+	if (refused)
+		*refused = ROUTE_NO_SHARD;
+	run->shards = shards;
+	for (int shard = -1; (shard = bms_next_member(shards, shard)) >= 0;)
+	{
+		ShardVerdict verdict = lock_and_check(run, shard);
+
+		if (verdict != SHARD_OK)
+		{
+			refuse(run, shard, verdict, refused);
+			return run;
+		}
+	}
+
+	run->shard = bms_next_member(shards, -1);
+	if (run->shard >= 0)
+		take_shard(run, local_template_acquire(plan, run->shard, &run->user));
+	plan->executions++;
+	return run;
+}
+
+ShardVerdict
+local_run_verdict(const LocalRun *run)
+{
+	return run->verdict;
+}
+
+TupleTableSlot *
+local_run_next(LocalRun *run)
+{
+	while (run->query_desc != NULL && !run->finished)
+	{
+		TupleTableSlot *slot = next_row(run);
+		int			next;
+
+		if (slot != NULL)
+			return slot;
+
+		finish_shard(run);
+		next = run->shards ? bms_next_member(run->shards, run->shard) : -2;
+		if (next < 0)
+			break;				/* the last shard's plan stays for EXPLAIN */
+		end_shard(run);
+		run->shard = next;
+		take_shard(run, local_template_next(run->plan, next, &run->user));
+	}
+	return NULL;
+}
+
+uint64
+local_run_processed(const LocalRun *run)
+{
+	return run->processed + (run->query_desc ? run->query_desc->estate->es_processed : 0);
+}
+
+void
+local_run_end(LocalRun *run)
+{
+	if (run->query_desc != NULL)
+	{
+		if (!(run->eflags & EXEC_FLAG_EXPLAIN_ONLY))
+			finish_shard(run);
+		end_shard(run);
+	}
+	if (run->finisher)
+		run->finisher->run = NULL;
+	local_template_release(&run->user);
+}
+
+void
+local_run_explain(LocalRun *run, struct ExplainState *es)
+{
+	PlannedStmt *pstmt = es->pstmt;
+	List	   *rtable = es->rtable;
+	List	   *rtable_names = es->rtable_names;
+	List	   *deparse_cxt = es->deparse_cxt;
+	Bitmapset  *printed_subplans = es->printed_subplans;
+	bool		settings = es->settings;
+
+	if (run->query_desc == NULL)
+		return;
+	es->settings = false;
+	ExplainPrintPlan(es, run->query_desc);
+	es->settings = settings;
+	es->pstmt = pstmt;
+	es->rtable = rtable;
+	es->rtable_names = rtable_names;
+	es->deparse_cxt = deparse_cxt;
+	es->printed_subplans = printed_subplans;
+}
