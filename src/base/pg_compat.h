@@ -18,6 +18,12 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* 18 has moved EXPLAIN's state and its printing out of commands/explain.h. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
 /* Arguments of TableAmRoutine.scan_analyze_next_block. */
 #if PG_VERSION_NUM >= 170000
 #define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, ReadStream *stream
