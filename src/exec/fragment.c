@@ -1,0 +1,337 @@
+/*
+ * fragment.c
+ *	  One execution of a statement or leaf scan over many shards.
+ *
+ * Steps: group the shards by owner; send the text to every other node, each
+ * with a note that names its shards; run the local shards in this process
+ * while the others work; read the nodes' rows one after the other (they work
+ * on while their socket buffers have room, so memory stays bounded).
+ *
+ * A node checks all its shards before it delivers a row, so a refusal means
+ * that none of that node's shards was run: exactly those are grouped again by
+ * what the map says now, after a short wait, and repeated.
+ *
+ * On the receiving side (no remote_sql) a shard that is not ours is refused to
+ * the coordinator instead, and there are no rows at all.
+ *
+ * Does not know plans, keys or EXPLAIN: that is its users' (scan_fanout).
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+
+#include "base/statement_note.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "exec/fragment.h"
+#include "exec/remote_run.h"
+#include "route/route.h"
+
+#define OWNER_ATTEMPTS	10
+
+/* One remote node's part of one pass. */
+typedef struct NodePart
+{
+	int			node_id;
+	Bitmapset  *shards;
+	RemoteRun  *run;
+	FragmentNode *stats;
+} NodePart;
+
+struct Fragment
+{
+	const FragmentSpec *spec;
+	const Datum *values;
+	const bool *nulls;
+	EState	   *estate;
+	MemoryContext cxt;
+
+	/* this pass */
+	Bitmapset  *local_shards;
+	LocalRun   *local;			/* NULL when done or nothing local */
+	FragmentNode *local_stats;
+	List	   *parts;			/* of NodePart *, those still to be read */
+	int			attempt;
+
+	/* to be repeated after this pass */
+	Bitmapset  *refused;
+
+	/* results */
+	instr_time	start;
+	uint64		processed;
+	List	   *nodes;			/* of FragmentNode * */
+};
+
+static FragmentNode *
+add_stats(Fragment *fragment, int node_id, const Bitmapset *shards)
+{
+	FragmentNode *stats = palloc0(sizeof(FragmentNode));
+
+	stats->node_id = node_id;
+	stats->nshards = bms_num_members(shards);
+	fragment->nodes = lappend(fragment->nodes, stats);
+	return stats;
+}
+
+static void
+stop_clock(Fragment *fragment, FragmentNode *stats)
+{
+	INSTR_TIME_SET_CURRENT(stats->time);
+	INSTR_TIME_SUBTRACT(stats->time, fragment->start);
+}
+
+void
+fragment_wait_for_owner(int shard, int attempt)
+{
+	if (attempt >= OWNER_ATTEMPTS)
+		shard_map_raise(shard, SHARD_MOVED);
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 Min(1L << attempt, 500L), PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+static NodePart *
+part_of_node(Fragment *fragment, int node_id)
+{
+	NodePart   *part;
+	ListCell   *lc;
+
+	foreach(lc, fragment->parts)
+	{
+		part = (NodePart *) lfirst(lc);
+		if (part->node_id == node_id)
+			return part;
+	}
+	part = palloc0(sizeof(NodePart));
+	part->node_id = node_id;
+	fragment->parts = lappend(fragment->parts, part);
+	return part;
+}
+
+/* Who runs what: fills local_shards and parts; shards without an owner wait for the next pass. */
+static void
+group_by_owner(Fragment *fragment, const Bitmapset *shards)
+{
+	int			self = node_self();
+	int			shard = -1;
+
+	fragment->local_shards = NULL;
+	fragment->parts = NIL;
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+	{
+		int			owner = shard_map_owner(shard, NULL);
+
+		if (owner == self || fragment->spec->remote_sql == NULL)
+			fragment->local_shards = bms_add_member(fragment->local_shards, shard);
+		else if (owner == 0)
+			fragment->refused = bms_add_member(fragment->refused, shard);
+		else
+		{
+			NodePart   *part = part_of_node(fragment, owner);
+
+			part->shards = bms_add_member(part->shards, shard);
+		}
+	}
+}
+
+static void
+start_remote(Fragment *fragment, NodePart *part)
+{
+	const FragmentSpec *spec = fragment->spec;
+	Oid			role = OidIsValid(spec->role) ? spec->role : GetUserId();
+
+	part->stats = add_stats(fragment, part->node_id, part->shards);
+	part->run = remote_run_make(spec->remote_sql, spec->returns_rows ? spec->slot_desc : NULL,
+								spec->ncols, spec->attnos, spec->nparams, spec->param_types, spec->writes);
+	remote_run_start(part->run, part->node_id, role, statement_note_shards(part->shards),
+					 fragment->values, fragment->nulls, false);
+}
+
+/* The verdict behind a refusal: the map may have changed again since, then MOVED is near enough. */
+static ShardVerdict
+verdict_of(const Fragment *fragment, int shard)
+{
+	ShardVerdict verdict = shard_map_check(shard, fragment->spec->writes ? SHARD_WRITE : SHARD_READ,
+										   fragment->estate->es_snapshot);
+
+	return verdict == SHARD_OK ? SHARD_MOVED : verdict;
+}
+
+static void
+note_refused(Fragment *fragment, const Bitmapset *shards)
+{
+	MemoryContext old = MemoryContextSwitchTo(fragment->cxt);
+
+	fragment->refused = bms_add_members(fragment->refused, shards);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+start_local(Fragment *fragment)
+{
+	const FragmentSpec *spec = fragment->spec;
+	int			refused = ROUTE_NO_SHARD;
+
+	if (*spec->local_plan == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(spec->plan_cxt);
+
+		*spec->local_plan = local_plan_make(spec->run_query, spec->query_string, CURSOR_OPT_PARALLEL_OK);
+		MemoryContextSwitchTo(old);
+	}
+	fragment->local_stats = add_stats(fragment, node_self(), fragment->local_shards);
+	fragment->local = local_run_start(*spec->local_plan, fragment->local_shards,
+									  fragment->estate->es_param_list_info, fragment->estate, 0, &refused);
+	if (refused == ROUTE_NO_SHARD)
+		return;
+
+	if (fragment->local != NULL)
+		local_run_end(fragment->local);
+	fragment->local = NULL;
+	if (spec->remote_sql == NULL)
+		shard_map_refuse(refused, verdict_of(fragment, refused));
+	else if (verdict_of(fragment, refused) == SHARD_TOO_NEW)
+		shard_map_raise(refused, SHARD_TOO_NEW);
+	else
+		note_refused(fragment, fragment->local_shards);
+}
+
+static void
+start_pass(Fragment *fragment, const Bitmapset *shards)
+{
+	MemoryContext old = MemoryContextSwitchTo(fragment->cxt);
+	ListCell   *lc;
+
+	group_by_owner(fragment, shards);
+	foreach(lc, fragment->parts)
+		start_remote(fragment, (NodePart *) lfirst(lc));
+	if (fragment->local_shards != NULL)
+		start_local(fragment);
+	MemoryContextSwitchTo(old);
+}
+
+Fragment *
+fragment_start(const FragmentSpec *spec, Bitmapset *shards, const Datum *values, const bool *nulls,
+			   EState *estate)
+{
+	Fragment   *fragment = palloc0(sizeof(Fragment));
+
+	fragment->spec = spec;
+	fragment->values = values;
+	fragment->nulls = nulls;
+	fragment->estate = estate;
+	fragment->cxt = CurrentMemoryContext;
+	INSTR_TIME_SET_CURRENT(fragment->start);
+	start_pass(fragment, shards);
+	return fragment;
+}
+
+/* A row of the local run, spread over the slot's columns; good until the next row. */
+static void
+store_local_row(const FragmentSpec *spec, TupleTableSlot *row, TupleTableSlot *slot)
+{
+	slot_getsomeattrs(row, spec->ncols);
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	for (int i = 0; i < spec->ncols; i++)
+	{
+		slot->tts_values[spec->attnos[i] - 1] = row->tts_values[i];
+		slot->tts_isnull[spec->attnos[i] - 1] = row->tts_isnull[i];
+	}
+	ExecStoreVirtualTuple(slot);
+}
+
+static bool
+next_local(Fragment *fragment, TupleTableSlot *slot)
+{
+	TupleTableSlot *row;
+
+	if (fragment->local == NULL)
+		return false;
+	row = local_run_next(fragment->local);
+	if (!TupIsNull(row))
+	{
+		fragment->local_stats->rows++;
+		store_local_row(fragment->spec, row, slot);
+		return true;
+	}
+	fragment->processed += local_run_processed(fragment->local);
+	local_run_end(fragment->local);
+	fragment->local = NULL;
+	stop_clock(fragment, fragment->local_stats);
+	return false;
+}
+
+static bool
+next_remote(Fragment *fragment, TupleTableSlot *slot)
+{
+	while (fragment->parts != NIL)
+	{
+		NodePart   *part = (NodePart *) linitial(fragment->parts);
+
+		if (remote_run_next(part->run, slot))
+		{
+			part->stats->rows++;
+			return true;
+		}
+		if (remote_run_refused(part->run) != ROUTE_NO_SHARD)
+			note_refused(fragment, part->shards);
+		else
+			fragment->processed += remote_run_processed(part->run);
+		remote_run_end(part->run);
+		stop_clock(fragment, part->stats);
+		fragment->parts = list_delete_first(fragment->parts);
+	}
+	return false;
+}
+
+bool
+fragment_next(Fragment *fragment, TupleTableSlot *slot)
+{
+	for (;;)
+	{
+		Bitmapset  *again;
+
+		if (next_local(fragment, slot) || next_remote(fragment, slot))
+			return true;
+		again = fragment->refused;
+		if (again == NULL)
+			break;
+		fragment->refused = NULL;
+		fragment_wait_for_owner(bms_next_member(again, -1), fragment->attempt++);
+		start_pass(fragment, again);
+		bms_free(again);
+	}
+	ExecClearTuple(slot);
+	return false;
+}
+
+uint64
+fragment_processed(const Fragment *fragment)
+{
+	return fragment->processed;
+}
+
+List *
+fragment_nodes(const Fragment *fragment)
+{
+	return fragment->nodes;
+}
+
+void
+fragment_end(Fragment *fragment)
+{
+	ListCell   *lc;
+
+	if (fragment->local != NULL)
+		local_run_end(fragment->local);
+	fragment->local = NULL;
+	foreach(lc, fragment->parts)
+		remote_run_end(((NodePart *) lfirst(lc))->run);
+	fragment->parts = NIL;
+}

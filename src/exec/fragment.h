@@ -1,0 +1,67 @@
+/*
+ * fragment.h
+ *	  One execution of a statement or leaf scan over many shards: on every owner
+ *	  at once, rows concatenated, refused shards repeated elsewhere.
+ */
+#ifndef SHARDEXT_FRAGMENT_H
+#define SHARDEXT_FRAGMENT_H
+
+#include "postgres.h"
+#include "executor/executor.h"
+#include "nodes/bitmapset.h"
+#include "portability/instr_time.h"
+
+#include "exec/local_run.h"
+
+/* What is the same in every execution. */
+typedef struct FragmentSpec
+{
+	/* the local side */
+	Query	   *run_query;
+	const char *query_string;
+	LocalPlan **local_plan;		/* made on first use, in plan_cxt */
+	MemoryContext plan_cxt;
+
+	/* the remote side */
+	const char *remote_sql;		/* NULL: local shards only, others are refused to the coordinator */
+	int			nparams;
+	const Oid  *param_types;
+	Oid			role;			/* InvalidOid: the current user */
+
+	/* rows */
+	bool		returns_rows;
+	TupleDesc	slot_desc;
+	int			ncols;
+	const AttrNumber *attnos;	/* column i goes to attnos[i] - 1 of the slot */
+	bool		writes;
+} FragmentSpec;
+
+typedef struct Fragment Fragment;
+
+/* For EXPLAIN ANALYZE: one per node that took part. */
+typedef struct FragmentNode
+{
+	int			node_id;
+	int			nshards;
+	uint64		rows;
+	instr_time	time;			/* from the start of the fragment to the node's last row */
+} FragmentNode;
+
+/*
+ * Send the statement to all owners of shards and start the local part. values
+ * are the parameters of remote_sql. Everything lives in the current context.
+ */
+extern Fragment *fragment_start(const FragmentSpec *spec, Bitmapset *shards,
+								const Datum *values, const bool *nulls, EState *estate);
+
+/* Fill slot with the next row; false at the end. Columns not asked for are NULL. */
+extern bool fragment_next(Fragment *fragment, TupleTableSlot *slot);
+
+extern uint64 fragment_processed(const Fragment *fragment); /* rows written, once fragment_next has returned false */
+extern List *fragment_nodes(const Fragment *fragment);	/* of FragmentNode * */
+extern void fragment_end(Fragment *fragment);
+
+/* Wait a moment before a refused shard is tried again; ERROR SX001 when attempt says it is enough. */
+extern void fragment_wait_for_owner(int shard, int attempt);
+
+#endif

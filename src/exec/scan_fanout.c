@@ -1,0 +1,519 @@
+/*
+ * scan_fanout.c
+ *	  Custom Scan (Shard Scan): one fragment carried out in many shards.
+ *
+ * Steps: at the first row wanted, the parameters and the shard keys are
+ * evaluated and the fragment is started on all nodes (exec/fragment.h); rows
+ * then stream. A leaf yields rows of the shell's shape (or of scan_tlist) to
+ * the qual and projection of its plan; a whole statement yields its result.
+ *
+ * The rows of the fragment never depend on parameters that change between
+ * rescans. So the first rescan starts again and keeps the rows in a
+ * tuplestore, further ones read that.
+ *
+ * custom_private and custom_exprs are packed and unpacked only here:
+ * custom_exprs holds the parameters of the remote text, then the expressions
+ * of all shard keys.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/planmain.h"
+#include "utils/builtins.h"
+#include "utils/tuplestore.h"
+
+#include "base/pg_compat.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "exec/fragment.h"
+#include "exec/scan_fanout.h"
+#include "exec/shard_set.h"
+
+/* Items of custom_private. */
+enum
+{
+	PRIVATE_FLAGS,				/* int list: FLAG_* */
+	PRIVATE_RUN_QUERY,
+	PRIVATE_QUERY_STRING,
+	PRIVATE_REMOTE_SQL,			/* or NULL */
+	PRIVATE_ATTNOS,
+	PRIVATE_SHARDS,
+	PRIVATE_KEY_RELIDS,
+	PRIVATE_KEY_LENGTHS,
+	PRIVATE_OIDS,				/* shell, role */
+};
+
+enum
+{
+	FLAG_COMMAND,
+	FLAG_WRITES,
+	FLAG_LOCAL_ONLY,
+	FLAG_NPARAMS,
+};
+
+typedef struct FanoutState
+{
+	CustomScanState css;
+
+	/* plan */
+	CmdType		command;
+	bool		local_only;
+	Oid			shell;
+	Bitmapset  *only_shards;
+	List	   *key_relids;
+	List	   *key_lengths;
+	List	   *key_states;		/* of ExprState * */
+	List	   *param_states;
+	FragmentSpec spec;
+
+	/* execution */
+	LocalPlan  *local_plan;
+	Bitmapset  *shards;
+	bool		shards_known;
+	Fragment   *fragment;		/* NULL before the first row and after the last */
+	MemoryContext fragment_cxt;
+	bool		finished;
+	List	   *node_stats;		/* of FragmentNode *, for EXPLAIN */
+
+	/* rescans */
+	bool		keep;			/* put rows into store */
+	Tuplestorestate *store;
+	TupleTableSlot *store_slot;
+} FanoutState;
+
+static Node *create_state(CustomScan *scan);
+static void begin(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *exec(CustomScanState *node);
+static void rescan(CustomScanState *node);
+static void end(CustomScanState *node);
+static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
+
+static const CustomScanMethods fanout_scan_methods = {
+	.CustomName = "Shard Scan",
+	.CreateCustomScanState = create_state,
+};
+
+static const CustomExecMethods fanout_exec_methods = {
+	.CustomName = "Shard Scan",
+	.BeginCustomScan = begin,
+	.ExecCustomScan = exec,
+	.EndCustomScan = end,
+	.ReScanCustomScan = rescan,
+	.ExplainCustomScan = explain,
+};
+
+/* ---------- planner side ---------- */
+
+static List *
+ints_of_set(const Bitmapset *set)
+{
+	List	   *result = NIL;
+	int			member = -1;
+
+	while ((member = bms_next_member(set, member)) >= 0)
+		result = lappend_int(result, member);
+	return result;
+}
+
+/* A whole statement: the scan tuple has the types of the result, the target list passes it through. */
+static void
+set_result_columns(CustomScan *scan, List *target_list)
+{
+	ListCell   *lc;
+
+	foreach(lc, target_list)
+	{
+		TargetEntry *tle = (TargetEntry *) lfirst(lc);
+		Oid			type = exprType((Node *) tle->expr);
+		int32		typmod = exprTypmod((Node *) tle->expr);
+		Oid			collation = exprCollation((Node *) tle->expr);
+		int			resno = list_length(scan->custom_scan_tlist) + 1;
+		TargetEntry *out;
+
+		if (tle->resjunk)
+			continue;
+		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
+										  makeTargetEntry((Expr *) makeNullConst(type, typmod, collation),
+														  resno, tle->resname, false));
+		out = makeTargetEntry((Expr *) makeVar(INDEX_VAR, resno, type, typmod, collation, 0),
+							  resno, tle->resname, false);
+		out->resorigtbl = tle->resorigtbl;
+		out->resorigcol = tle->resorigcol;
+		scan->scan.plan.targetlist = lappend(scan->scan.plan.targetlist, out);
+	}
+}
+
+static List *
+all_columns(int n)
+{
+	List	   *result = NIL;
+
+	for (int i = 1; i <= n; i++)
+		result = lappend_int(result, i);
+	return result;
+}
+
+CustomScan *
+scan_fanout_make(const FanoutParts *parts)
+{
+	CustomScan *scan = makeNode(CustomScan);
+	List	   *attnos = parts->attnos;
+	List	   *key_relids = NIL;
+	List	   *key_lengths = NIL;
+	ListCell   *lc;
+
+	scan->methods = &fanout_scan_methods;
+	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	scan->scan.scanrelid = parts->scanrelid;
+	if (parts->scanrelid == 0)
+	{
+		set_result_columns(scan, parts->target_list);
+		attnos = all_columns(list_length(scan->custom_scan_tlist));
+	}
+	else
+		scan->custom_scan_tlist = parts->scan_tlist;
+
+	scan->custom_exprs = copyObject(parts->remote_params);
+	foreach(lc, parts->shard_keys)
+	{
+		FanoutKey  *key = (FanoutKey *) lfirst(lc);
+
+		key_relids = lappend_oid(key_relids, key->relid);
+		key_lengths = lappend_int(key_lengths, list_length(key->exprs));
+		scan->custom_exprs = list_concat(scan->custom_exprs, copyObject(key->exprs));
+	}
+	fix_opfuncids((Node *) scan->custom_exprs);
+
+	/* several steps: list_make takes five at most */
+	scan->custom_private = list_make4(list_make4_int(parts->command, parts->writes, parts->local_only,
+													 list_length(parts->remote_params)),
+									  parts->run_query,
+									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),
+									  parts->remote_sql ? makeString(pstrdup(parts->remote_sql)) : NULL);
+	scan->custom_private = list_concat(scan->custom_private,
+									   list_make5(attnos, ints_of_set(parts->shards), key_relids, key_lengths,
+												  list_make2_oid(parts->shell, parts->role)));
+	return scan;
+}
+
+/* ---------- state ---------- */
+
+static AttrNumber *
+attnos_of(List *list, int *n)
+{
+	AttrNumber *result = palloc(sizeof(AttrNumber) * (list_length(list) + 1));
+	ListCell   *lc;
+
+	*n = 0;
+	foreach(lc, list)
+		result[(*n)++] = (AttrNumber) lfirst_int(lc);
+	return result;
+}
+
+static void
+unpack_spec(FanoutState *state, CustomScan *scan)
+{
+	List	   *private = scan->custom_private;
+	List	   *flags = (List *) list_nth(private, PRIVATE_FLAGS);
+	Node	   *sql = (Node *) list_nth(private, PRIVATE_REMOTE_SQL);
+	List	   *oids = (List *) list_nth(private, PRIVATE_OIDS);
+	int			nparams = list_nth_int(flags, FLAG_NPARAMS);
+	FragmentSpec *spec = &state->spec;
+	Oid		   *types = palloc(sizeof(Oid) * (nparams + 1));
+	ListCell   *lc;
+
+	state->command = (CmdType) list_nth_int(flags, FLAG_COMMAND);
+	state->local_only = list_nth_int(flags, FLAG_LOCAL_ONLY);
+	state->shell = linitial_oid(oids);
+	state->key_relids = (List *) list_nth(private, PRIVATE_KEY_RELIDS);
+	state->key_lengths = (List *) list_nth(private, PRIVATE_KEY_LENGTHS);
+	foreach(lc, (List *) list_nth(private, PRIVATE_SHARDS))
+		state->only_shards = bms_add_member(state->only_shards, lfirst_int(lc));
+
+	spec->writes = list_nth_int(flags, FLAG_WRITES);
+	spec->run_query = (Query *) list_nth(private, PRIVATE_RUN_QUERY);
+	spec->query_string = strVal(list_nth(private, PRIVATE_QUERY_STRING));
+	spec->remote_sql = sql ? strVal(sql) : NULL;
+	spec->attnos = attnos_of((List *) list_nth(private, PRIVATE_ATTNOS), &spec->ncols);
+	spec->role = lsecond_oid(oids);
+	spec->returns_rows = state->command == CMD_SELECT || spec->ncols > 0;
+	spec->nparams = nparams;
+	spec->param_types = types;
+	for (int i = 0; i < nparams; i++)
+		types[i] = exprType((Node *) list_nth(scan->custom_exprs, i));
+	spec->local_plan = &state->local_plan;
+}
+
+static Node *
+create_state(CustomScan *scan)
+{
+	FanoutState *state = (FanoutState *) newNode(sizeof(FanoutState), T_CustomScanState);
+
+	state->css.methods = &fanout_exec_methods;
+	unpack_spec(state, scan);
+	return (Node *) state;
+}
+
+static void
+begin(CustomScanState *node, EState *estate, int eflags)
+{
+	FanoutState *state = (FanoutState *) node;
+	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	List	   *states = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
+
+	state->param_states = list_copy(states);
+	state->param_states = list_truncate(state->param_states, state->spec.nparams);
+	state->key_states = list_copy_tail(states, state->spec.nparams);
+	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	state->spec.plan_cxt = estate->es_query_cxt;
+	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
+	state->keep = (eflags & EXEC_FLAG_REWIND) != 0 && state->css.ss.ss_currentRelation != NULL;
+}
+
+/* ---------- rows ---------- */
+
+static void
+find_shards(FanoutState *state)
+{
+	if (state->shards_known)
+		return;
+	if (state->local_only)
+		state->shards = state->only_shards;
+	else if (state->key_relids == NIL)
+		state->shards = shard_set_all();
+	else
+		state->shards = shard_set_eval(state->key_relids, state->key_lengths, state->key_states,
+									   state->css.ss.ps.ps_ExprContext);
+	state->shards_known = true;
+}
+
+static void
+start(FanoutState *state)
+{
+	MemoryContext old;
+	Datum	   *values;
+	bool	   *nulls;
+	int			i = 0;
+	ListCell   *lc;
+
+	MemoryContextReset(state->fragment_cxt);
+	old = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+	find_shards(state);
+	MemoryContextSwitchTo(state->fragment_cxt);
+	values = palloc(sizeof(Datum) * (state->spec.nparams + 1));
+	nulls = palloc(sizeof(bool) * (state->spec.nparams + 1));
+	foreach(lc, state->param_states)
+	{
+		values[i] = ExecEvalExpr((ExprState *) lfirst(lc), state->css.ss.ps.ps_ExprContext, &nulls[i]);
+		i++;
+	}
+	state->fragment = fragment_start(&state->spec, state->shards, values, nulls, state->css.ss.ps.state);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+finish(FanoutState *state)
+{
+	if (state->fragment == NULL)
+		return;
+	if (state->command != CMD_SELECT)
+		state->css.ss.ps.state->es_processed += fragment_processed(state->fragment);
+	state->node_stats = fragment_nodes(state->fragment);
+	fragment_end(state->fragment);
+	state->fragment = NULL;
+	state->finished = true;
+}
+
+/* Back from the tuplestore's minimal tuple into the scan slot. */
+static TupleTableSlot *
+store_kept_row(FanoutState *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	TupleTableSlot *kept = state->store_slot;
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	ExecClearTuple(slot);
+	slot_getallattrs(kept);
+	memcpy(slot->tts_values, kept->tts_values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, kept->tts_isnull, natts * sizeof(bool));
+	return ExecStoreVirtualTuple(slot);
+}
+
+static bool
+next_row(FanoutState *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+
+	if (state->store != NULL &&
+		tuplestore_gettupleslot(state->store, true, false, state->store_slot))
+	{
+		store_kept_row(state);
+		return true;
+	}
+	if (state->finished)
+		return false;
+	if (state->fragment == NULL)
+		start(state);
+	if (!fragment_next(state->fragment, slot))
+	{
+		finish(state);
+		return false;
+	}
+	if (state->store != NULL)
+		tuplestore_puttupleslot(state->store, slot);
+	return true;
+}
+
+static void
+make_store(FanoutState *state)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+
+	state->store = tuplestore_begin_heap(true, false, work_mem);
+	tuplestore_set_eflags(state->store, EXEC_FLAG_REWIND);
+	if (state->store_slot == NULL)
+		state->store_slot = ExecInitExtraTupleSlot(estate, state->spec.slot_desc, &TTSOpsMinimalTuple);
+	MemoryContextSwitchTo(old);
+}
+
+static TupleTableSlot *
+access_next(ScanState *node)
+{
+	FanoutState *state = (FanoutState *) node;
+	TupleTableSlot *slot = node->ss_ScanTupleSlot;
+
+	if (state->keep && state->store == NULL)
+		make_store(state);
+	if (!next_row(state))
+		return ExecClearTuple(slot);
+	slot->tts_tableOid = state->shell;
+	return slot;
+}
+
+static bool
+recheck(ScanState *node, TupleTableSlot *slot)
+{
+	return true;
+}
+
+static TupleTableSlot *
+exec(CustomScanState *node)
+{
+	return ExecScan(&node->ss, access_next, recheck);
+}
+
+static void
+rescan(CustomScanState *node)
+{
+	FanoutState *state = (FanoutState *) node;
+
+	ExecScanReScan(&node->ss);
+	if (state->fragment == NULL && !state->finished)
+		return;
+	if (state->store != NULL)
+	{
+		tuplestore_rescan(state->store);
+		return;
+	}
+	if (state->fragment != NULL)
+		fragment_end(state->fragment);
+	state->fragment = NULL;
+	state->finished = false;
+	state->keep = true;
+}
+
+static void
+end(CustomScanState *node)
+{
+	FanoutState *state = (FanoutState *) node;
+
+	if (state->fragment != NULL)
+		fragment_end(state->fragment);
+	state->fragment = NULL;
+	if (state->store != NULL)
+		tuplestore_end(state->store);
+	state->store = NULL;
+}
+
+/* ---------- EXPLAIN ---------- */
+
+/* "london, paris, tokyo": the owners of the shards, by node id. */
+static char *
+owners_of(const Bitmapset *shards)
+{
+	StringInfoData out;
+	ListCell   *lc;
+
+	initStringInfo(&out);
+	foreach(lc, node_list())
+	{
+		NodeInfo   *info = (NodeInfo *) lfirst(lc);
+
+		if (shard_set_of_node(shards, info->node_id) != NULL)
+			appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", info->name);
+	}
+	return out.data;
+}
+
+static void
+explain_times(FanoutState *state, ExplainState *es)
+{
+	List	   *nodes = state->fragment ? fragment_nodes(state->fragment) : state->node_stats;
+	ListCell   *lc;
+
+	foreach(lc, nodes)
+	{
+		FragmentNode *stats = (FragmentNode *) lfirst(lc);
+		char	   *label = psprintf("Node %s", node_name(stats->node_id));
+		char	   *text = psprintf("shards=%d rows=" UINT64_FORMAT, stats->nshards, stats->rows);
+
+		if (es->timing && !INSTR_TIME_IS_ZERO(stats->time))
+			text = psprintf("%s time=%.3f ms", text, INSTR_TIME_GET_MILLISEC(stats->time));
+		ExplainPropertyText(label, text, es);
+	}
+}
+
+/* Parameters of the statement in an expression: EXPLAIN (GENERIC_PLAN) has no values for them. */
+static bool
+contain_param_extern(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
+		return true;
+	return expression_tree_walker(node, contain_param_extern, context);
+}
+
+static void
+explain(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	FanoutState *state = (FanoutState *) node;
+
+	if (state->key_relids == NIL || state->shards_known ||
+		node->ss.ps.state->es_param_list_info != NULL ||
+		!contain_param_extern((Node *) ((CustomScan *) node->ss.ps.plan)->custom_exprs, NULL))
+		find_shards(state);
+	if (state->shards_known)
+	{
+		ExplainPropertyText("Nodes", owners_of(state->shards), es);
+		ExplainPropertyInteger("Shards", NULL, bms_num_members(state->shards), es);
+	}
+	if (es->verbose && state->spec.remote_sql != NULL)
+		ExplainPropertyText("Remote SQL", state->spec.remote_sql, es);
+	if (es->analyze)
+		explain_times(state, es);
+}
+
+void
+scan_fanout_preload(void)
+{
+	RegisterCustomScanMethods(&fanout_scan_methods);
+}
