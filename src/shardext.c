@@ -15,6 +15,8 @@
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
+#include "exec/scan_fanout.h"
+#include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
 
 PG_MODULE_MAGIC;
@@ -29,6 +31,8 @@ static const Module modules[] = {
 	{"write_guard", write_guard_preload},
 	{"id_maker", id_maker_preload},
 	{"remote_id", remote_id_preload},
+	{"scan_fanout", scan_fanout_preload},
+	{"plan_pull", plan_pull_preload},
 	{"planner", planner_hook_preload},
 };
 

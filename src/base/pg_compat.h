@@ -105,4 +105,20 @@
 #define sx_permission_info_relid(info) ((Oid *) NULL)
 #endif
 
+/*
+ * The entry that addRangeTableEntryForRelation has made in pstate asks for no
+ * rights; sx_query_take_perms then hands pstate's permission entries to the
+ * Query that is built by hand (needs parser/parse_relation.h).
+ */
+#if PG_VERSION_NUM >= 160000
+#define sx_rte_clear_perms(pstate, rte) \
+	(getRTEPermissionInfo((pstate)->p_rteperminfos, (rte))->requiredPerms = 0)
+#define sx_query_take_perms(query, pstate)	((query)->rteperminfos = (pstate)->p_rteperminfos)
+#define sx_rel_check_as_user(root, rel, rte) ((rel)->userid)
+#else
+#define sx_rte_clear_perms(pstate, rte)	((rte)->requiredPerms = 0)
+#define sx_query_take_perms(query, pstate)	((void) 0)
+#define sx_rel_check_as_user(root, rel, rte) ((rte)->checkAsUser)
+#endif
+
 #endif

@@ -251,7 +251,7 @@ static const struct
 	bool		when_forwarded;
 }			ways[] = {
 	{plan_router, applies_always, true},
-	{plan_reference, applies_to_reference_write, false},
+	{plan_reference, applies_to_reference_write, true},
 	{plan_insert, applies_to_insert, false},
 	{plan_modify, applies_to_modify, false},
 	{plan_pull, applies_to_pull, false},

@@ -1,0 +1,365 @@
+/*
+ * leaf_fragment.c
+ *	  The SELECT that fetches what a plan needs of one sharded table.
+ *
+ * Steps: sort the clauses into those the fragment may check and those kept for
+ * this node; collect the columns that the target list and the kept clauses
+ * need; build the fragment as a Query of its own; deparse it for other nodes.
+ *
+ * Row level security: the quals of policies arrive here as restriction clauses
+ * of a lower security level. The local fragment gets them as securityQuals, so
+ * that no leaky function sees a row before them; the text for other nodes does
+ * without, since those nodes apply the policies themselves, as the same role.
+ * When one of them cannot go into the fragment it is checked here, and only
+ * leakproof clauses may be checked before it.
+ *
+ * Parameters of outer query levels (PARAM_EXEC) never go into a fragment: its
+ * rows would change with every rescan.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/heap.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "catalog/table_map.h"
+#include "plan/leaf_fragment.h"
+#include "plan/shard_quals.h"
+#include "plan/shard_sql.h"
+#include "plan/shippable.h"
+
+/* Clauses of one leaf, sorted. */
+typedef struct LeafQuals
+{
+	List	   *security;		/* fragment, as securityQuals: in order of security level */
+	List	   *pushed;			/* fragment, WHERE */
+	List	   *kept;			/* this node */
+} LeafQuals;
+
+typedef struct LeafVarContext
+{
+	Index		varno;
+} LeafVarContext;
+
+/* Is there anything in the expression that a fragment over varno alone cannot hold? */
+static bool
+leaves_fragment(Node *node, LeafVarContext *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		return var->varno != context->varno || var->varlevelsup != 0 || var->varattno <= 0;
+	}
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind != PARAM_EXTERN;
+	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) || IsA(node, SubLink) ||
+		IsA(node, PlaceHolderVar) || IsA(node, CurrentOfExpr) || IsA(node, GroupingFunc))
+		return true;
+	return expression_tree_walker(node, leaves_fragment, context);
+}
+
+static bool
+contains_exec_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind != PARAM_EXTERN;
+	return expression_tree_walker(node, contains_exec_param, context);
+}
+
+/* May the fragment check this expression? own_role: the fragment runs as the current user. */
+static bool
+can_push(Node *clause, Index varno, bool own_role)
+{
+	LeafVarContext context = {varno};
+
+	if (leaves_fragment(clause, &context) || contain_volatile_functions(clause))
+		return false;
+	if (!own_role && contain_mutable_functions(clause))
+		return false;
+	return shippable_check_expr(clause) == NULL;
+}
+
+static LeafQuals
+sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, bool own_role)
+{
+	LeafQuals	quals = {NIL, NIL, NIL};
+	bool		all_security_pushed = true;
+	ListCell   *lc;
+
+	for (Index level = 0; level < root->qual_security_level; level++)
+	{
+		foreach(lc, clauses)
+		{
+			RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+
+			if (rinfo->security_level != level || rinfo->pseudoconstant)
+				continue;
+			if (all_security_pushed && can_push((Node *) rinfo->clause, rel->relid, own_role))
+				quals.security = lappend(quals.security, rinfo->clause);
+			else
+			{
+				quals.kept = lappend(quals.kept, rinfo->clause);
+				all_security_pushed = false;
+			}
+		}
+	}
+	foreach(lc, clauses)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+
+		if (rinfo->security_level < root->qual_security_level || rinfo->pseudoconstant)
+			continue;
+		if ((all_security_pushed || rinfo->leakproof) &&
+			can_push((Node *) rinfo->clause, rel->relid, own_role))
+			quals.pushed = lappend(quals.pushed, rinfo->clause);
+		else
+			quals.kept = lappend(quals.kept, rinfo->clause);
+	}
+	return quals;
+}
+
+/* ---------- columns ---------- */
+
+typedef struct LeafColumns
+{
+	List	   *attnos;			/* int list: of the shell, ascending; 0 is the whole row */
+	bool		system;			/* more than tableoid among the system columns: slots of their own shape */
+} LeafColumns;
+
+static LeafColumns
+needed_columns(RelOptInfo *rel, List *tlist, List *kept, TupleDesc desc)
+{
+	LeafColumns columns = {NIL, false};
+	Bitmapset  *attrs = NULL;
+	bool		whole_row;
+	int			offset;
+
+	pull_varattnos((Node *) tlist, rel->relid, &attrs);
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
+	pull_varattnos((Node *) kept, rel->relid, &attrs);
+	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
+
+	offset = -1;
+	while ((offset = bms_next_member(attrs, offset)) >= 0)
+	{
+		int			attno = offset + FirstLowInvalidHeapAttributeNumber;
+
+		if (attno < 0 && attno != TableOidAttributeNumber)
+			columns.system = true;
+	}
+	for (int attno = FirstLowInvalidHeapAttributeNumber + 1; attno <= desc->natts; attno++)
+	{
+		bool		asked = bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, attrs);
+
+		if (attno > 0 && TupleDescAttr(desc, attno - 1)->attisdropped)
+			continue;
+		if (columns.system ? asked : (attno > 0 && (asked || whole_row)))
+			columns.attnos = lappend_int(columns.attnos, attno);
+	}
+	return columns;
+}
+
+static Var *
+column_var(Index varno, int attno, Relation shell)
+{
+	Oid			type;
+	int32		typmod = -1;
+	Oid			collation = InvalidOid;
+
+	if (attno == 0)
+		type = shell->rd_rel->reltype;
+	else
+	{
+		const FormData_pg_attribute *att = attno < 0 ? SystemAttributeDefinition(attno) :
+			TupleDescAttr(RelationGetDescr(shell), attno - 1);
+
+		type = att->atttypid;
+		typmod = att->atttypmod;
+		collation = att->attcollation;
+	}
+	return makeVar(varno, attno, type, typmod, collation, 0);
+}
+
+/* The shell's own OID instead of a shard table's, or of another node's shell. */
+static Expr *
+fragment_column(int attno, Relation shell)
+{
+	if (attno == TableOidAttributeNumber)
+		return (Expr *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid),
+								  ObjectIdGetDatum(RelationGetRelid(shell)), false, true);
+	return (Expr *) column_var(1, attno, shell);
+}
+
+static List *
+fragment_tlist(Relation shell, List *attnos)
+{
+	List	   *tlist = NIL;
+	ListCell   *lc;
+
+	foreach(lc, attnos)
+	{
+		int			resno = list_length(tlist) + 1;
+		char	   *name = psprintf("c%d", resno);
+
+		tlist = lappend(tlist, makeTargetEntry(fragment_column(lfirst_int(lc), shell), resno, name, false));
+	}
+	return tlist;
+}
+
+/* The scan tuple's shape where it is not the shell's row. */
+static List *
+own_scan_tlist(Relation shell, Index varno, List *attnos)
+{
+	List	   *tlist = NIL;
+	ListCell   *lc;
+
+	foreach(lc, attnos)
+		tlist = lappend(tlist, makeTargetEntry((Expr *) column_var(varno, lfirst_int(lc), shell),
+											   list_length(tlist) + 1, NULL, false));
+	return tlist;
+}
+
+static List *
+positions(int n)
+{
+	List	   *result = NIL;
+
+	for (int i = 1; i <= n; i++)
+		result = lappend_int(result, i);
+	return result;
+}
+
+/* ---------- the fragment ---------- */
+
+static Query *
+build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos, const LeafQuals *quals)
+{
+	Query	   *query = makeNode(Query);
+	ParseState *pstate = make_parsestate(NULL);
+	RangeTblEntry *rte;
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	List	   *where = copyObject(quals->pushed);
+
+	rte = addRangeTableEntryForRelation(pstate, shell, AccessShareLock, NULL, true, true)->p_rte;
+	sx_rte_clear_perms(pstate, rte);
+	rte->tablesample = copyObject(shell_rte->tablesample);
+	rte->securityQuals = copyObject(quals->security);
+	ChangeVarNodes((Node *) rte->securityQuals, varno, 1, 0);
+	ChangeVarNodes((Node *) where, varno, 1, 0);
+	ref->rtindex = 1;
+
+	query->commandType = CMD_SELECT;
+	query->querySource = QSRC_ORIGINAL;
+	query->canSetTag = true;
+	query->rtable = list_make1(rte);
+	sx_query_take_perms(query, pstate);
+	query->jointree = makeFromExpr(list_make1(ref), where == NIL ? NULL : (Node *) make_ands_explicit(where));
+	query->targetList = fragment_tlist(shell, attnos);
+	free_parsestate(pstate);
+	return query;
+}
+
+static Query *
+without_security_quals(Query *query)
+{
+	Query	   *copy = copyObject(query);
+
+	linitial_node(RangeTblEntry, copy->rtable)->securityQuals = NIL;
+	return copy;
+}
+
+static List *
+shard_keys_of(const TableInfo *table, Index varno, List *clauses)
+{
+	List	   *quals = NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
+
+		if (!rinfo->pseudoconstant && !contains_exec_param((Node *) rinfo->clause, NULL))
+			quals = lappend(quals, rinfo->clause);
+	}
+	foreach(lc, relation_shard_keys(table, varno, quals))
+	{
+		ShardKey   *key = (ShardKey *) lfirst(lc);
+		FanoutKey  *out = palloc(sizeof(FanoutKey));
+
+		out->relid = key->relid;
+		out->exprs = key->exprs;
+		result = lappend(result, out);
+	}
+	return result;
+}
+
+/* Both sides of the fragment. When the quals have no faithful text, none is pushed. */
+static void
+make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo *rel, List *tlist,
+			  LeafQuals *quals)
+{
+	const Reason *reason = NULL;
+	LeafColumns columns = needed_columns(rel, tlist, quals->kept, RelationGetDescr(shell));
+	const ShardSql *sql;
+
+	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals);
+	parts->attnos = columns.system ? positions(list_length(columns.attnos)) : columns.attnos;
+	parts->scan_tlist = columns.system ? own_scan_tlist(shell, rel->relid, columns.attnos) : NIL;
+
+	sql = shard_sql_make(without_security_quals(parts->run_query), false, &reason);
+	if (sql == NULL)
+	{
+		if (quals->pushed == NIL && quals->security == NIL)
+			reason_raise(reason, "this scan of a sharded table");
+		quals->kept = list_concat(list_concat(list_copy(quals->kept), quals->security), quals->pushed);
+		quals->security = quals->pushed = NIL;
+		make_fragment(parts, shell, rte, rel, tlist, quals);
+		return;
+	}
+	parts->remote_sql = sql->text;
+	parts->remote_params = sql->params;
+}
+
+CustomScan *
+leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses, const char *query_string)
+{
+	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
+	Relation	shell = table_open(rte->relid, NoLock);
+	Oid			role = sx_rel_check_as_user(root, rel, rte);
+	LeafQuals	quals = sort_clauses(root, rel, clauses, !OidIsValid(role));
+	FanoutParts parts = {0};
+	CustomScan *scan;
+
+	parts.command = CMD_SELECT;
+	parts.shell = rte->relid;
+	parts.scanrelid = rel->relid;
+	parts.query_string = query_string;
+	parts.role = role;
+	parts.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses);
+	make_fragment(&parts, shell, rte, rel, tlist, &quals);
+	table_close(shell, NoLock);
+
+	scan = scan_fanout_make(&parts);
+	scan->scan.plan.targetlist = tlist;
+	scan->scan.plan.qual = quals.kept;
+	return scan;
+}

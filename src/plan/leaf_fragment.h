@@ -1,0 +1,20 @@
+/*
+ * leaf_fragment.h
+ *	  The SELECT that fetches what a plan needs of one sharded table.
+ */
+#ifndef SHARDEXT_LEAF_FRAGMENT_H
+#define SHARDEXT_LEAF_FRAGMENT_H
+
+#include "postgres.h"
+#include "exec/scan_fanout.h"
+#include "nodes/pathnodes.h"
+
+/*
+ * For the base relation rel (a shell) of root: the Shard Scan that yields
+ * tlist, having checked clauses (RestrictInfos, already in execution order).
+ * Safe clauses and needed columns go into the fragment, the rest is done here.
+ */
+extern CustomScan *leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses,
+									  const char *query_string);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * plan_forwarded.c
+ *	  What another node sends with a note.
+ *
+ * NOTE_SHARDS: the whole statement runs in each of exactly these shards, one
+ * after the other, rows concatenated. That gives the right answer only when
+ * the statement (after rewriting: views, policies) concerns one sharded table
+ * once, and no table whose rows lie on the coordinator alone. Anything else is
+ * refused, although the sender made sure of it: what a policy or view of this
+ * node adds is known here only.
+ *
+ * NOTE_REFERENCE: this node's copy of a reference table (exec/modify_reference).
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/planner.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+
+#include "catalog/table_map.h"
+#include "exec/scan_fanout.h"
+#include "plan/plan_forwarded.h"
+#include "plan/plan_reference.h"
+#include "plan/planned_statement.h"
+
+/* Sharded tables of a statement, at all levels. */
+typedef struct ShardedUse
+{
+	int			count;
+	Oid			relid;			/* of the last one found */
+} ShardedUse;
+
+static bool
+count_sharded(Node *node, void *context)
+{
+	ShardedUse *use = (ShardedUse *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		RangeTblEntry *rte = (RangeTblEntry *) node;
+		const TableInfo *table;
+
+		/* "excluded" of ON CONFLICT has another relkind */
+		if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION)
+			return false;
+		table = table_info(rte->relid);
+		if (table != NULL && table->kind == TABLE_SHARDED)
+		{
+			use->count++;
+			use->relid = rte->relid;
+		}
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, count_sharded, context, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, count_sharded, context);
+}
+
+static bool
+writes(const Query *query)
+{
+	return query->commandType != CMD_SELECT || query->rowMarks != NIL;
+}
+
+static PlannedStmt *
+plan_noted_shards(const PlanInput *input, const Reason **reason)
+{
+	Query	   *query = input->run_query;
+	ShardedUse	use = {0};
+	FanoutParts parts = {0};
+
+	(void) count_sharded((Node *) query, &use);
+	if (use.count != 1)
+	{
+		*reason = reason_make(use.count > 1 ? "Look for a policy or view of this table that reads other sharded tables." : NULL,
+							  use.count > 1 ? "The statement concerns more than one sharded table when it runs on this node." :
+							  "The statement names shards but concerns no sharded table of this node.");
+		return NULL;
+	}
+	if (input->shards->has_home)
+	{
+		*reason = reason_make("Make the table that a policy or view of the sharded table reads a reference table.",
+							  "The statement reads a table that is neither sharded nor a reference table.");
+		return NULL;
+	}
+
+	parts.command = query->commandType;
+	parts.shell = use.relid;
+	parts.writes = writes(query);
+	parts.target_list = query->commandType == CMD_SELECT ? query->targetList : query->returningList;
+	parts.run_query = copyObject(query);
+	parts.query_string = input->query_string;
+	parts.local_only = true;
+	parts.shards = input->note.shards;
+	return planned_statement_make(query, (Plan *) scan_fanout_make(&parts), input->cursor_options);
+}
+
+PlannedStmt *
+plan_forwarded(const PlanInput *input, const Reason **reason)
+{
+	switch (input->note.kind)
+	{
+		case NOTE_SHARDS:
+			return plan_noted_shards(input, reason);
+		case NOTE_REFERENCE:
+			return plan_reference(input, reason);
+		case NOTE_NONE:
+		case NOTE_DDL:
+			break;
+	}
+	elog(ERROR, "unexpected note of kind %d", (int) input->note.kind);
+	return NULL;
+}

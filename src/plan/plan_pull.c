@@ -1,0 +1,273 @@
+/*
+ * plan_pull.c
+ *	  The last way: PostgreSQL's own plan over leaf scans of the shells.
+ *
+ * Steps: standard_planner runs on the Query; for each shell that it scans, at
+ * whatever query level, set_rel_pathlist_hook throws away all paths and leaves
+ * one, the Shard Scan (plan/leaf_fragment.h). Indexes of a shell stay known for
+ * what their uniqueness proves, but no path may use them. Sizes come from the
+ * shell's pg_class row, or from the local shard tables while there is none;
+ * no other node is asked while planning.
+ *
+ * Locking clauses on sharded tables are refused: a lock is taken on the owner,
+ * by plan_modify's way.
+ *
+ * The hooks work in every run of standard_planner, since a shell must never be
+ * scanned itself.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "nodes/extensible.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planner.h"
+#include "parser/parsetree.h"
+#include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/pg_compat.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/shell_am.h"
+#include "catalog/table_map.h"
+#include "plan/leaf_fragment.h"
+#include "plan/plan_pull.h"
+
+/* Costs of a fragment: the first row of the slowest node, and each row over the network. */
+#define FRAGMENT_STARTUP_COST	50.0
+#define FRAGMENT_TUPLE_COST		0.01
+
+/* Shard tables whose size is looked at when the shell has no statistics. */
+#define SIZE_SAMPLE_SHARDS		4
+
+static set_rel_pathlist_hook_type previous_set_rel_pathlist = NULL;
+static get_relation_info_hook_type previous_get_relation_info = NULL;
+
+/* The text of the statement being planned, for error positions inside fragments. */
+static const char *planning_query_string = NULL;
+
+static bool
+is_shell(Oid relid)
+{
+	const TableInfo *table;
+
+	if (shell_am_reads_empty())
+		return false;
+	table = table_info(relid);
+	return table != NULL && table->kind == TABLE_SHARDED;
+}
+
+/* ---------- sizes ---------- */
+
+/* Pages and rows of all shards, from some shard tables of this node. */
+static void
+sample_size(Oid shell, RelOptInfo *rel, double *pages, double *tuples)
+{
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	double		sampled = 0;
+	int			shard = -1;
+
+	*pages = *tuples = 0;
+	while (sampled < SIZE_SAMPLE_SHARDS && (shard = bms_next_member(shards, shard)) >= 0)
+	{
+		Oid			relid = table_shard_relid(shell, shard);
+		Relation	relation = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
+		BlockNumber blocks;
+		double		rows;
+		double		allvisfrac;
+		int32		width = get_relation_data_width(shell, NULL);
+
+		if (relation == NULL)
+			continue;
+		estimate_rel_size(relation, NULL, &blocks, &rows, &allvisfrac);
+		/* PostgreSQL takes a small new table for ten pages: too much, times the number of shards */
+		blocks = RelationGetNumberOfBlocks(relation);
+		if (relation->rd_rel->reltuples < 0)
+			rows = blocks * (BLCKSZ / (double) (width + MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData)));
+		relation_close(relation, AccessShareLock);
+		*pages += blocks;
+		*tuples += rows;
+		sampled++;
+	}
+	if (sampled == 0)
+	{
+		*pages = 10;
+		*tuples = 1000;
+		return;
+	}
+	*pages = Max(*pages * shard_map_count() / sampled, 1);
+	*tuples = Max(*tuples * shard_map_count() / sampled, 1);
+}
+
+static void
+set_shell_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	HeapTuple	tuple;
+	Form_pg_class form;
+	double		pages;
+	double		tuples;
+	ListCell   *lc;
+
+	if (previous_get_relation_info)
+		previous_get_relation_info(root, relid, inhparent, rel);
+	if (!is_shell(relid))
+		return;
+
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	pages = form->relpages;
+	tuples = form->reltuples;
+	ReleaseSysCache(tuple);
+	if (tuples < 0)
+		sample_size(relid, rel, &pages, &tuples);
+	rel->pages = (BlockNumber) pages;
+	rel->tuples = tuples;
+	rel->allvisfrac = 0;
+	rel->rel_parallel_workers = 0;
+
+	/* hypothetical: not looked into for the ends of its range either */
+	foreach(lc, rel->indexlist)
+	{
+		IndexOptInfo *index = lfirst_node(IndexOptInfo, lc);
+
+		index->hypothetical = true;
+		index->amhasgettuple = false;
+		index->amhasgetbitmap = false;
+		index->canreturn = memset(index->canreturn, 0, sizeof(bool) * index->ncolumns);
+	}
+}
+
+/* ---------- paths ---------- */
+
+static Plan *
+plan_leaf_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
+			   List *tlist, List *clauses, List *custom_plans)
+{
+	return (Plan *) leaf_fragment_plan(root, rel, tlist, clauses, planning_query_string);
+}
+
+static const CustomPathMethods leaf_path_methods = {
+	.CustomName = "Shard Scan",
+	.PlanCustomPath = plan_leaf_path,
+};
+
+static void
+set_costs(Path *path, RelOptInfo *rel)
+{
+	QualCost	qual_cost = rel->baserestrictcost;
+	double		rows = path->param_info ? path->param_info->ppi_rows : rel->rows;
+
+	path->rows = rows;
+	path->startup_cost = FRAGMENT_STARTUP_COST + qual_cost.startup + path->pathtarget->cost.startup;
+	path->total_cost = path->startup_cost + seq_page_cost * rel->pages +
+		(cpu_tuple_cost + qual_cost.per_tuple) * rel->tuples +
+		(FRAGMENT_TUPLE_COST + path->pathtarget->cost.per_tuple) * rows;
+}
+
+/* One path, the Shard Scan, instead of all that PostgreSQL found for a shell. */
+static void
+set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	CustomPath *path;
+
+	if (previous_set_rel_pathlist)
+		previous_set_rel_pathlist(root, rel, rti, rte);
+	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION || !is_shell(rte->relid))
+		return;
+	if ((int) rti == root->parse->resultRelation || IS_DUMMY_REL(rel))
+		return;
+
+	path = makeNode(CustomPath);
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = rel->reltarget;
+	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->methods = &leaf_path_methods;
+	set_costs(&path->path, rel);
+
+	rel->pathlist = list_make1(path);
+	rel->partial_pathlist = NIL;
+	rel->consider_parallel = false;
+}
+
+/* ---------- the way ---------- */
+
+PlannedStmt *
+plan_pull_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	const char *before = planning_query_string;
+	PlannedStmt *result;
+
+	PG_TRY();
+	{
+		planning_query_string = query_string;
+		result = standard_planner(query, query_string, cursor_options & ~CURSOR_OPT_PARALLEL_OK, params);
+	}
+	PG_FINALLY();
+	{
+		planning_query_string = before;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/* Collects into *context (a Reason *) why the Query cannot be run over leaf scans. */
+static bool
+find_obstacle(Node *node, void *context)
+{
+	Query	   *query;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, find_obstacle, context);
+
+	query = (Query *) node;
+	foreach(lc, query->rowMarks)
+	{
+		RowMarkClause *mark = lfirst_node(RowMarkClause, lc);
+		RangeTblEntry *rte = rt_fetch(mark->rti, query->rtable);
+
+		if (rte->rtekind == RTE_RELATION && is_shell(rte->relid))
+		{
+			*(const Reason **) context =
+				reason_make("Give the shard key in WHERE, or lock the rows of one table without joins, ORDER BY and LIMIT.",
+							"The rows of \"%s\" to be locked lie in several shards and the statement is not a plain one over this table.",
+							get_rel_name(rte->relid));
+			return true;
+		}
+	}
+	return query_tree_walker(query, find_obstacle, context, 0);
+}
+
+PlannedStmt *
+plan_pull(const PlanInput *input, const Reason **reason)
+{
+	*reason = NULL;
+	if (find_obstacle((Node *) input->run_query, reason))
+		return NULL;
+	return plan_pull_query(copyObject(input->run_query), input->query_string, input->cursor_options, input->params);
+}
+
+void
+plan_pull_preload(void)
+{
+	previous_set_rel_pathlist = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = set_shell_path;
+	previous_get_relation_info = get_relation_info_hook;
+	get_relation_info_hook = set_shell_info;
+}
