@@ -119,6 +119,44 @@
 #define sx_rte_clear_perms(pstate, rte)	((rte)->requiredPerms = 0)
 #define sx_query_take_perms(query, pstate)	((void) 0)
 #define sx_rel_check_as_user(root, rel, rte) ((rte)->checkAsUser)
+/* A wait event set that lives until it is freed (needs storage/latch.h). */
+#if PG_VERSION_NUM >= 170000
+#define sx_create_wait_event_set(n) CreateWaitEventSet(NULL, n)
+#else
+#define sx_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
+#endif
+
+/*
+ * Configuration variables (needs utils/guc_tables.h). A handle stays good
+ * while sx_guc_epoch() gives the same number; 15 moves variables about and
+ * replaces placeholders, but says how many there are.
+ */
+#if PG_VERSION_NUM >= 160000
+typedef struct config_generic *SxGucHandle;
+#define sx_guc_get(handle) (handle)
+#define sx_guc_list(n) get_guc_variables(n)
+/* no way to tell: handles are good once */
+static inline uint64
+sx_guc_epoch(void)
+{
+	static uint64 epoch = 0;
+
+	return ++epoch;
+}
+#else
+typedef int SxGucHandle;
+#define sx_guc_get(handle) (get_guc_variables()[handle])
+#define sx_guc_epoch() ((uint64) GetNumConfigOptions())
+#define sx_guc_list(n) sx_guc_list_15(n)
+#define sx_guc_list_15(n) \
+	({ \
+		int count_ = GetNumConfigOptions(); \
+		SxGucHandle *list_ = palloc(count_ * sizeof(SxGucHandle)); \
+		for (int i_ = 0; i_ < count_; i_++) \
+			list_[i_] = i_; \
+		*(n) = count_; \
+		list_; \
+	})
 #endif
 
 #endif

@@ -1,0 +1,390 @@
+/*
+ * conn.c
+ *	  One statement at a time on a connection: start, rows, end.
+ *
+ * Everything that is sent goes through libpq's pipeline mode: settings that
+ * changed, what dxact has queued (BEGIN, SAVEPOINT, ...), a Parse on first
+ * use, the statement, a Sync; one network write. The answers are read in that
+ * order by conn_read(), the only reader. A stream's connection is free for the
+ * next statement as soon as its last result has been returned, since the Sync
+ * behind it has then been read too.
+ *
+ * Errors are raised only when everything up to the Sync has been read, so that
+ * whoever catches them finds the connection idle.
+ *
+ * Does not know transactions: what is queued in front is dxact's business.
+ */
+#include "postgres.h"
+
+#include "base/settings.h"
+#include "catalog/shard_map.h"
+#include "conn/conn_internal.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+static void
+finish_stream(NodeConn *conn)
+{
+	if (conn->active)
+		conn->active->conn = NULL;
+	conn->active = NULL;
+}
+
+/* One answer of a command that yields no rows of interest. True: it was its last. */
+static bool
+take_command_result(NodeConn *conn, Pending *head, PGresult *result)
+{
+	if (result == NULL)
+	{
+		conn_pending_pop(conn);
+		return true;
+	}
+	switch (PQresultStatus(result))
+	{
+		case PGRES_COMMAND_OK:
+		case PGRES_TUPLES_OK:
+			if (head->prepared)
+				head->prepared->confirmed = true;
+			break;
+		case PGRES_PIPELINE_ABORTED:
+			if (head->prepared)
+				head->prepared->sent = false;
+			if (head->kind == PENDING_SETTINGS)
+				conn_settings_unknown(conn);
+			break;
+		default:
+			if (head->kind == PENDING_SETTINGS)
+				conn_settings_unknown(conn);
+			if (head->prepared)
+			{
+				conn_prepared_forget(conn, head->prepared);
+				head->prepared = NULL;
+			}
+			if (conn->error == NULL)
+			{
+				conn->error = result;
+				return false;
+			}
+			break;
+	}
+	PQclear(result);
+	return false;
+}
+
+/* One answer of the stream's statement. True: *row is a row for the caller. */
+static bool
+take_stream_result(NodeConn *conn, PGresult *result)
+{
+	if (result == NULL)
+	{
+		conn_pending_pop(conn);
+		return false;
+	}
+	switch (PQresultStatus(result))
+	{
+		case PGRES_SINGLE_TUPLE:
+			return true;
+		case PGRES_TUPLES_OK:
+		case PGRES_COMMAND_OK:
+		case PGRES_EMPTY_QUERY:
+			if (conn->end_result)
+				PQclear(conn->end_result);
+			conn->end_result = result;
+			break;
+		case PGRES_PIPELINE_ABORTED:
+			PQclear(result);
+			break;
+		default:
+			if (conn->error == NULL)
+				conn->error = result;
+			else
+				PQclear(result);
+			break;
+	}
+	return false;
+}
+
+static bool
+is_fatal(const PGresult *result)
+{
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	return severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
+/* All that was sent has been answered. */
+static ReadOutcome
+finish_reading(NodeConn *conn, PGresult **result)
+{
+	conn->state = CONN_IDLE;
+	if (conn->settings_at_risk)
+	{
+		if (conn->error)
+			conn_settings_unknown(conn);
+		else if (PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+			conn->settings_at_risk = false;
+	}
+	if (conn->error)
+	{
+		if (conn->end_result)
+			PQclear(conn->end_result);
+		conn->end_result = NULL;
+		return READ_ERROR;
+	}
+	*result = conn->end_result;
+	conn->end_result = NULL;
+	return READ_END;
+}
+
+/*
+ * The next row, or what ended the reading. timeout_ms < 0: as long as it
+ * takes; 0: what has arrived only.
+ */
+ReadOutcome
+conn_read(NodeConn *conn, long timeout_ms, bool interruptible, PGresult **result)
+{
+	*result = NULL;
+	if (conn->stashed)
+	{
+		conn->stashed = false;
+		*result = conn->stashed_result;
+		return conn->stashed_outcome;
+	}
+	if (conn->state == CONN_BROKEN)
+		return READ_LOST;
+	while (conn->pending_count > 0)
+	{
+		Pending    *head = &conn->pending[conn->pending_head];
+		PGresult   *res;
+
+		while (PQisBusy(conn->pg))
+		{
+			if (PQstatus(conn->pg) == CONNECTION_BAD)
+				break;
+			if (!conn_wait_io(conn, false, timeout_ms, interruptible))
+				return conn->state == CONN_BROKEN ? READ_LOST : READ_BLOCKED;
+		}
+		res = PQgetResult(conn->pg);
+		if (PQstatus(conn->pg) == CONNECTION_BAD || (res && PQresultStatus(res) == PGRES_FATAL_ERROR && is_fatal(res)))
+		{
+			conn_lost(conn, res);
+			return READ_LOST;
+		}
+		if (head->kind == PENDING_STREAM)
+		{
+			if (take_stream_result(conn, res))
+			{
+				conn->rows_seen = true;
+				*result = res;
+				return READ_ROW;
+			}
+		}
+		else if (head->kind == PENDING_SYNC)
+		{
+			bool		as_expected = res && PQresultStatus(res) == PGRES_PIPELINE_SYNC;
+
+			/* an error of the implicit commit at the Sync comes before the Sync itself */
+			if (!as_expected && res && PQresultStatus(res) == PGRES_FATAL_ERROR && conn->error == NULL)
+			{
+				conn->error = res;
+				continue;
+			}
+			PQclear(res);
+			if (as_expected)
+				conn_pending_pop(conn);
+			else if (res != NULL)
+			{
+				conn_lost(conn, NULL);
+				return READ_LOST;
+			}
+		}
+		else
+			take_command_result(conn, head, res);
+	}
+	return finish_reading(conn, result);
+}
+
+static void
+stream_absorb(ConnStream *stream)
+{
+	stream->absorb(stream);
+	if (stream->conn != NULL)
+		elog(ERROR, "a result was not absorbed to its end");
+}
+
+static void
+raise_error(NodeConn *conn)
+{
+	PGresult   *error = conn->error;
+
+	conn->error = NULL;
+	finish_stream(conn);
+	conn_notices_pass_on(conn, false);
+	conn_rethrow(conn, error);
+}
+
+void
+conn_settle(NodeConn *conn)
+{
+	PGresult   *result;
+
+	if (conn->active)
+		stream_absorb(conn->active);
+	if (conn->state == CONN_BUSY)
+	{
+		switch (conn_read(conn, -1, true, &result))
+		{
+			case READ_ROW:
+			case READ_BLOCKED:
+				elog(ERROR, "unexpected rows from node \"%s\"", conn->node_name);
+				break;
+			case READ_END:
+				PQclear(result);
+				break;
+			case READ_ERROR:
+				raise_error(conn);
+				break;
+			case READ_LOST:
+				break;
+		}
+	}
+	if (conn->state == CONN_BROKEN)
+		conn_raise_lost(conn);
+	if (conn->state == CONN_COPY)
+		elog(ERROR, "connection to node \"%s\" is in COPY", conn->node_name);
+}
+
+static void
+start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
+	  bool prepare, bool binary_results, bool single_row)
+{
+	if (conn->active || conn->state != CONN_IDLE)
+		conn_settle(conn);
+	if (setting_log_remote)
+		ereport(LOG, (errmsg("to node \"%s\": %s", conn->node_name, sql), errhidestmt(true)));
+
+	conn->single_row = single_row;
+	conn->rows_seen = false;
+	conn->state = CONN_BUSY;
+	if (!conn_settings_send(conn) ||
+		!conn_send_queue(conn) ||
+		!conn_send_one(conn, sql, params, prepare, binary_results, PENDING_STREAM) ||
+		!conn_send_sync(conn))
+	{
+		conn_lost(conn, NULL);
+		conn_raise_lost(conn);
+	}
+	stream->conn = conn;
+	stream->refused = false;
+	stream->refused_too_new = false;
+	conn->active = stream;
+	if (!conn_flush(conn, -1, true))
+		conn_raise_lost(conn);
+}
+
+void
+conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
+				  bool prepare, bool binary_results)
+{
+	start(conn, stream, sql, params, prepare, binary_results, true);
+}
+
+PGresult *
+conn_stream_next(ConnStream *stream)
+{
+	NodeConn   *conn = stream->conn;
+	PGresult   *result;
+
+	if (conn == NULL)
+		return NULL;
+	switch (conn_read(conn, -1, true, &result))
+	{
+		case READ_ROW:
+			break;
+		case READ_END:
+			finish_stream(conn);
+			break;
+		case READ_ERROR:
+			raise_error(conn);
+			break;
+		case READ_BLOCKED:
+		case READ_LOST:
+			conn_notices_pass_on(conn, false);
+			conn_raise_lost(conn);
+			break;
+	}
+	if (result)
+		conn_result_keep(result);
+	if (conn->notice_count > 0)
+		conn_notices_pass_on(conn, false);
+	return result;
+}
+
+void
+conn_stream_close(ConnStream *stream)
+{
+	NodeConn   *conn = stream->conn;
+
+	if (conn == NULL)
+		return;
+	if (conn->state == CONN_BUSY && conn->participant == NULL)
+	{
+		conn_abandon_begin(conn);
+		conn_abandon_finish(conn, GetCurrentTimestamp() + INT64CONST(5000000));
+		stream->conn = NULL;
+	}
+	/* a cancel would end the remote transaction: read the rest and forget it */
+	while (stream->conn != NULL)
+		conn_result_free(conn_stream_next(stream));
+}
+
+static void
+cannot_absorb(ConnStream *stream)
+{
+	elog(ERROR, "nested use of a connection during a short call");
+}
+
+PGresult *
+conn_query(NodeConn *conn, const char *sql, const ConnParams *params)
+{
+	ConnStream	stream = {.absorb = cannot_absorb};
+	PGresult   *result;
+
+	start(conn, &stream, sql, params, false, false, false);
+	result = conn_stream_next(&stream);
+	if (stream.refused)
+	{
+		conn_result_free(result);
+		shard_map_raise(stream.refused_shard, stream.refused_too_new ? SHARD_TOO_NEW : SHARD_MOVED);
+	}
+	return result;
+}
+
+int64
+conn_execute(NodeConn *conn, const char *sql, const ConnParams *params)
+{
+	PGresult   *result = conn_query(conn, sql, params);
+	const char *tuples = result ? PQcmdTuples(result) : "";
+	int64		count = *tuples ? strtoll(tuples, NULL, 10) : 0;
+
+	conn_result_free(result);
+	return count;
+}
+
+int
+conn_node_id(const NodeConn *conn)
+{
+	return conn->node_id;
+}
+
+const char *
+conn_node_name(const NodeConn *conn)
+{
+	return conn->node_name;
+}
+
+int
+conn_backend_pid(const NodeConn *conn)
+{
+	return conn->pg ? PQbackendPID(conn->pg) : 0;
+}

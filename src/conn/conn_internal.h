@@ -1,0 +1,215 @@
+/*
+ * conn_internal.h
+ *	  What the files of src/conn share. Nobody else includes it.
+ *
+ * States of a connection (ConnState):
+ *
+ *		IDLE --send--> BUSY --last Sync read--> IDLE
+ *		IDLE --conn_copy_start--> COPY --conn_copy_end--> IDLE
+ *		any  --network or protocol failure--> BROKEN (closed at the end of the transaction)
+ *
+ * "pending" lists what has been sent and not been answered, in order; "queued"
+ * what dxact wants in front of the next statement and has not been sent.
+ */
+#ifndef SHARDEXT_CONN_INTERNAL_H
+#define SHARDEXT_CONN_INTERNAL_H
+
+#include "postgres.h"
+#include "conn/conn.h"
+#include "conn/conn_pool.h"
+#include "datatype/timestamp.h"
+#include "lib/ilist.h"
+#include "storage/latch.h"
+
+#define CONN_MAX_PREPARED	256
+#define CONN_PREPARED_BUCKETS 512
+#define CONN_SHORTCUTS		64
+#define CONN_COMMAND_LENGTH 160
+
+typedef enum ConnState
+{
+	CONN_IDLE,					/* nothing sent is unanswered */
+	CONN_BUSY,					/* pending is not empty */
+	CONN_COPY,					/* inside COPY ... FROM STDIN */
+	CONN_BROKEN					/* of no use any more */
+} ConnState;
+
+typedef struct PreparedStatement
+{
+	dlist_node	lru;
+	struct PreparedStatement *next; /* in its hash bucket */
+	uint32		hash;
+	bool		sent;			/* Parse is on its way or has succeeded */
+	bool		confirmed;
+	char		name[16];
+	int			ntypes;
+	Oid		   *types;
+	char	   *sql;
+} PreparedStatement;
+
+typedef enum PendingKind
+{
+	PENDING_COMMAND,			/* BEGIN, SAVEPOINT, COMMIT, ...: no rows of interest */
+	PENDING_SETTINGS,			/* settings: unknown again if it fails */
+	PENDING_PREPARE,
+	PENDING_STREAM,				/* the caller's statement */
+	PENDING_SYNC
+} PendingKind;
+
+typedef struct Pending
+{
+	PendingKind kind;
+	PreparedStatement *prepared;	/* PENDING_PREPARE, and PENDING_STREAM when prepared */
+} Pending;
+
+typedef struct Queued
+{
+	char		sql[CONN_COMMAND_LENGTH];
+	bool		prepare;
+} Queued;
+
+typedef struct ConnNotice
+{
+	int			level;
+	int			sqlstate;
+	char	   *message;
+	char	   *detail;
+	char	   *hint;
+} ConnNotice;
+
+typedef enum ReadOutcome
+{
+	READ_ROW,
+	READ_END,					/* of everything sent; *result is the stream's last, or NULL */
+	READ_ERROR,					/* everything sent is answered; conn->error holds why */
+	READ_BLOCKED,				/* would have to wait longer than allowed */
+	READ_LOST					/* BROKEN now */
+} ReadOutcome;
+
+struct NodeConn
+{
+	uint64		serial;			/* never used again */
+
+	/* who */
+	int			node_id;
+	Oid			role;			/* InvalidOid for a private connection */
+	char	   *node_name;
+	char	   *host;			/* as in the node map */
+	int			port;
+	char	   *dbname;
+	uint64		generation;		/* of the catalog, when the address was compared last */
+	bool		private;
+
+	/* the wire */
+	PGconn	   *pg;
+	WaitEventSet *events;		/* latch, postmaster, socket */
+	int			socket_pos;		/* the socket's place in events */
+	bool		want_write;		/* what events waits for */
+	ConnState	state;
+	bool		autocommit_write;	/* the statement under way commits by itself */
+	int64		copy_unsent;	/* bytes given to libpq since it was last seen empty */
+	char	   *lost_reason;	/* libpq's words once BROKEN */
+
+	/* sent and not answered */
+	Pending    *pending;
+	int			pending_head;
+	int			pending_count;
+	int			pending_size;
+	ConnStream *active;			/* whose rows PENDING_STREAM's are; NULL if nobody's */
+	bool		single_row;
+	bool		rows_seen;		/* the stream under way has yielded something */
+	PreparedStatement *streamed;	/* the stream under way runs it; NULL if not prepared */
+	PGresult   *end_result;		/* of the stream, while its Sync is awaited */
+	PGresult   *error;			/* first one, while the Sync is awaited */
+	bool		stashed;		/* conn_stream_ready has read ahead: */
+	ReadOutcome stashed_outcome;
+	PGresult   *stashed_result;
+
+	/* not sent yet */
+	Queued	   *queued;
+	int			queued_count;
+	int			queued_size;
+
+	/* settings */
+	uint64		settings_version;	/* 0: unknown */
+	bool		settings_at_risk;	/* sent inside a transaction: its rollback undoes them */
+	struct SentSetting *settings;
+	int			settings_count;
+
+	/* prepared statements */
+	PreparedStatement **prepared;	/* buckets */
+	dlist_head	prepared_lru;	/* most recent first */
+	int			prepared_count;
+	uint32		prepared_number;
+	struct
+	{
+		const char *sql;
+		PreparedStatement *statement;
+	}			shortcut[CONN_SHORTCUTS];
+
+	/* notices heard inside libpq calls, passed on outside of them */
+	ConnNotice *notices;
+	int			notice_count;
+
+	/* dxact's */
+	void	   *participant;
+
+	MemoryContext cxt;			/* this struct and all it points to */
+	dlist_node	link;			/* in the list of all connections */
+	struct PrivateHolder *holder;
+};
+
+
+extern dlist_head conn_all;		/* of NodeConn, pool and private ones */
+
+/* conn.c */
+extern ReadOutcome conn_read(NodeConn *conn, long timeout_ms, bool interruptible, PGresult **result);
+
+/* conn_open.c */
+extern PGconn *conn_establish(const char *host, int port, const char *dbname, const char *role_name, char **reason);
+extern NodeConn *conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private);
+extern void conn_destroy(NodeConn *conn);
+extern bool conn_looks_alive(NodeConn *conn);
+
+/* conn_wait.c */
+extern void conn_wait_prepare(NodeConn *conn);
+extern bool conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible);
+extern bool conn_flush(NodeConn *conn, long timeout_ms, bool interruptible);
+
+/* conn_pipeline.c */
+extern void conn_pending_add(NodeConn *conn, PendingKind kind, PreparedStatement *prepared);
+extern void conn_pending_pop(NodeConn *conn);
+extern bool conn_send_queue(NodeConn *conn);
+extern bool conn_send_one(NodeConn *conn, const char *sql, const ConnParams *params, bool prepare,
+						  bool binary_results, PendingKind kind);
+extern bool conn_send_sync(NodeConn *conn);
+extern void conn_pending_activate(NodeConn *conn);
+
+/* conn_prepare.c */
+extern PreparedStatement *conn_prepared_find(NodeConn *conn, const char *sql, const ConnParams *params);
+extern void conn_prepared_evict(NodeConn *conn);
+extern void conn_prepared_forget(NodeConn *conn, PreparedStatement *statement);
+
+/* conn_settings.c */
+extern bool conn_settings_send(NodeConn *conn);
+extern void conn_settings_unknown(NodeConn *conn);
+
+/* conn_result.c */
+extern void conn_result_keep(PGresult *result);
+extern void conn_results_free_all(void);
+
+/* conn_error.c */
+extern void conn_notice_receive(void *arg, const PGresult *result);
+extern void conn_notices_pass_on(NodeConn *conn, bool discard);
+extern void conn_lost(NodeConn *conn, PGresult *result);
+extern void conn_raise_lost(NodeConn *conn) pg_attribute_noreturn();
+extern void conn_rethrow(NodeConn *conn, PGresult *result) pg_attribute_noreturn();
+
+/* conn_cancel.c */
+extern void conn_cancel_send(NodeConn *conn);
+extern bool conn_at_end(NodeConn *conn);
+
+/* conn_copy.c */
+extern void conn_copy_abandon(NodeConn *conn, TimestampTz deadline);
+
+#endif

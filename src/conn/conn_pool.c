@@ -1,0 +1,147 @@
+/*
+ * conn_pool.c
+ *	  The connections of this backend, one per node and role, kept for its life.
+ *
+ * A connection is given up at the end of a transaction if it broke, and when
+ * it is asked for next if its node's address has changed or the other side has
+ * closed it meanwhile; never inside a remote transaction.
+ */
+#include "postgres.h"
+
+#include "base/errors.h"
+#include "conn/conn_internal.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+static NodeConn *
+find(int node_id, Oid role)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &conn_all)
+	{
+		NodeConn   *conn = dlist_container(NodeConn, link, iter.cur);
+
+		if (conn->node_id == node_id && conn->role == role && !conn->private)
+			return conn;
+	}
+	return NULL;
+}
+
+NodeConn *
+conn_pool_peek(int node_id, Oid role)
+{
+	NodeConn   *conn = find(node_id, role);
+
+	return conn && conn->state != CONN_BROKEN ? conn : NULL;
+}
+
+static bool
+address_is_current(NodeConn *conn)
+{
+	const NodeInfo *node;
+
+	if (conn->generation == catalog_generation())
+		return true;
+	conn->generation = catalog_generation();
+	node = node_by_id(conn->node_id);
+	return node && strcmp(node->host, conn->host) == 0 && node->port == conn->port &&
+		strcmp(node->dbname, conn->dbname) == 0 && strcmp(node->name, conn->node_name) == 0;
+}
+
+NodeConn *
+conn_pool_get(int node_id, Oid role)
+{
+	NodeConn   *conn = find(node_id, role);
+	const NodeInfo *node;
+
+	if (conn)
+	{
+		/* within its remote transaction there is no choice */
+		if (conn->participant || conn->active)
+		{
+			if (conn->state == CONN_BROKEN)
+				conn_raise_lost(conn);
+			return conn;
+		}
+		if (conn->state == CONN_IDLE && address_is_current(conn) && conn_looks_alive(conn))
+			return conn;
+		conn_destroy(conn);
+	}
+	node = node_by_id(node_id);
+	if (node == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+				 errmsg("node %d is not a member of the cluster", node_id)));
+	return conn_make(node, GetUserNameFromId(role, false), role, false);
+}
+
+void
+conn_pool_end_transaction(bool is_commit)
+{
+	dlist_mutable_iter iter;
+
+	conn_results_free_all();
+	dlist_foreach_modify(iter, &conn_all)
+	{
+		NodeConn   *conn = dlist_container(NodeConn, link, iter.cur);
+
+		if (conn->private)
+			continue;
+		conn->participant = NULL;
+		conn->autocommit_write = false;
+		conn->active = NULL;	/* its memory may be gone */
+		if (conn->state != CONN_IDLE)
+			conn_destroy(conn);
+	}
+}
+
+void
+conn_pool_foreach(void (*visit) (NodeConn *conn, void *arg), void *arg)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &conn_all)
+	{
+		NodeConn   *conn = dlist_container(NodeConn, link, iter.cur);
+
+		if (!conn->private)
+			visit(conn, arg);
+	}
+}
+
+void *
+conn_participant(const NodeConn *conn)
+{
+	return conn->participant;
+}
+
+void
+conn_set_participant(NodeConn *conn, void *participant)
+{
+	conn->participant = participant;
+}
+
+bool
+conn_is_broken(const NodeConn *conn)
+{
+	return conn->state == CONN_BROKEN;
+}
+
+bool
+conn_is_idle(const NodeConn *conn)
+{
+	return conn->state == CONN_IDLE && conn->active == NULL;
+}
+
+const char *
+conn_lost_reason(const NodeConn *conn)
+{
+	return conn->lost_reason ? conn->lost_reason : "no answer";
+}
+
+void
+conn_set_autocommit_write(NodeConn *conn, bool autocommit_write)
+{
+	conn->autocommit_write = autocommit_write;
+}

@@ -1,0 +1,354 @@
+/*
+ * conn_settings.c
+ *	  Settings that change results travel with the statements.
+ *
+ * Each statement compares the actual values here (whoever set them: SET, SET
+ * LOCAL, a function's SET clause, a rollback) with a backend-wide snapshot;
+ * only when one differs is the snapshot's version raised, and only when a
+ * connection has not seen that version are values sent, in the same network
+ * write as the statement. The common case is some thirty comparisons of
+ * variables whose addresses are known.
+ *
+ * What was sent inside a remote transaction is undone by its rollback: the
+ * connection's values then count as unknown and all are sent again.
+ *
+ * Custom settings (a.b) of which any session may be the author travel too,
+ * except our own; policies and triggers read them.
+ */
+#include "postgres.h"
+
+#include "base/pg_compat.h"
+#include "base/settings.h"
+#include "conn/conn_internal.h"
+#include "lib/stringinfo.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+#include "utils/memutils.h"
+
+/* Built-in settings; those marked are sent only once they differ from their built-in default. */
+static const struct
+{
+	const char *name;
+	bool		unless_default;
+}			builtin[] = {
+	{"TimeZone", false},
+	{"DateStyle", false},
+	{"IntervalStyle", false},
+	{"extra_float_digits", false},
+	{"search_path", false},
+	{"bytea_output", false},
+	{"default_text_search_config", false},
+	{"lc_monetary", false},
+	{"lc_numeric", false},
+	{"lc_time", false},
+	{"statement_timeout", false},
+	{"client_min_messages", false},
+	{"synchronous_commit", true},
+	{"row_security", true},
+	{"array_nulls", true},
+	{"xmlbinary", true},
+	{"xmloption", true},
+	{"timezone_abbreviations", true},
+	{"session_replication_role", true},
+};
+
+typedef struct Tracked
+{
+	const char *name;
+	bool		unless_default;
+	bool		custom;
+	SxGucHandle handle;
+	/* snapshot */
+	union
+	{
+		bool		boolval;
+		int			intval;
+		double		realval;
+		char	   *stringval;
+	}			last;
+} Tracked;
+
+typedef struct SentSetting
+{
+	char	   *name;
+	char	   *value;
+} SentSetting;
+
+static Tracked *tracked = NULL;
+static int	tracked_count = 0;
+static uint64 guc_epoch = 0;	/* of sx_guc_epoch() when tracked was made */
+static uint64 version = 0;
+static int	last_lock_timeout;
+static int	last_remote_lock_timeout;
+static MemoryContext tracked_cxt = NULL;
+
+static bool
+is_tracked_custom(const struct config_generic *gen)
+{
+	return gen->context == PGC_USERSET && strchr(gen->name, '.') != NULL &&
+		strncmp(gen->name, "shardext.", 9) != 0;
+}
+
+static bool
+string_differs(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+/* Does the variable differ from the snapshot? Brings the snapshot up to date. */
+static bool
+take_snapshot(Tracked *t, bool always)
+{
+	struct config_generic *gen = sx_guc_get(t->handle);
+
+	switch (gen->vartype)
+	{
+		case PGC_BOOL:
+			{
+				bool		now = *((struct config_bool *) gen)->variable;
+
+				if (now == t->last.boolval && !always)
+					return false;
+				t->last.boolval = now;
+				return true;
+			}
+		case PGC_INT:
+			{
+				int			now = *((struct config_int *) gen)->variable;
+
+				if (now == t->last.intval && !always)
+					return false;
+				t->last.intval = now;
+				return true;
+			}
+		case PGC_REAL:
+			{
+				double		now = *((struct config_real *) gen)->variable;
+
+				if (now == t->last.realval && !always)
+					return false;
+				t->last.realval = now;
+				return true;
+			}
+		case PGC_ENUM:
+			{
+				int			now = *((struct config_enum *) gen)->variable;
+
+				if (now == t->last.intval && !always)
+					return false;
+				t->last.intval = now;
+				return true;
+			}
+		case PGC_STRING:
+			{
+				char	   *now = *((struct config_string *) gen)->variable;
+
+				if (!always && !string_differs(now, t->last.stringval))
+					return false;
+				if (!always && t->last.stringval)
+					pfree(t->last.stringval);
+				t->last.stringval = MemoryContextStrdup(tracked_cxt, now ? now : "");
+				return true;
+			}
+	}
+	return false;
+}
+
+static void
+track(SxGucHandle handle, bool unless_default, bool custom)
+{
+	struct config_generic *gen = sx_guc_get(handle);
+	Tracked    *t = &tracked[tracked_count++];
+
+	t->name = MemoryContextStrdup(tracked_cxt, gen->name);
+	t->unless_default = unless_default;
+	t->custom = custom;
+	t->handle = handle;
+	memset(&t->last, 0, sizeof(t->last));
+	(void) take_snapshot(t, true);
+}
+
+/* Find the variables; again whenever some may have come. */
+static void
+make_tracked(void)
+{
+	SxGucHandle *all;
+	int			n;
+
+	if (tracked_cxt == NULL)
+		tracked_cxt = AllocSetContextCreate(TopMemoryContext, "shardext settings", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(tracked_cxt);
+	tracked = NULL;
+	tracked_count = 0;
+	all = sx_guc_list(&n);
+	tracked = MemoryContextAllocZero(tracked_cxt, n * sizeof(Tracked));
+	for (int i = 0; i < n; i++)
+	{
+		struct config_generic *gen = sx_guc_get(all[i]);
+
+		if (is_tracked_custom(gen))
+			track(all[i], true, true);
+		else
+			for (int b = 0; b < (int) lengthof(builtin); b++)
+				if (pg_strcasecmp(gen->name, builtin[b].name) == 0)
+					track(all[i], builtin[b].unless_default, false);
+	}
+	pfree(all);
+	guc_epoch = sx_guc_epoch();
+	version++;
+}
+
+/* The version of the settings as they are now. */
+static uint64
+current_version(void)
+{
+	bool		changed = false;
+
+	if (tracked == NULL || guc_epoch != sx_guc_epoch())
+		make_tracked();
+	for (int i = 0; i < tracked_count; i++)
+		changed |= take_snapshot(&tracked[i], false);
+	if (last_lock_timeout != LockTimeout || last_remote_lock_timeout != setting_remote_lock_timeout)
+	{
+		last_lock_timeout = LockTimeout;
+		last_remote_lock_timeout = setting_remote_lock_timeout;
+		changed = true;
+	}
+	if (changed)
+		version++;
+	return version;
+}
+
+static SentSetting *
+find_sent(NodeConn *conn, const char *name)
+{
+	for (int i = 0; i < conn->settings_count; i++)
+		if (strcmp(conn->settings[i].name, name) == 0)
+			return &conn->settings[i];
+	return NULL;
+}
+
+/* Note name = value as sent; false if it is what the node has already. */
+static bool
+note_sent(NodeConn *conn, const char *name, const char *value)
+{
+	SentSetting *sent = find_sent(conn, name);
+
+	if (sent == NULL)
+	{
+		Size		size = (conn->settings_count + 1) * sizeof(SentSetting);
+
+		conn->settings = conn->settings ? repalloc(conn->settings, size) : MemoryContextAlloc(conn->cxt, size);
+		sent = &conn->settings[conn->settings_count++];
+		sent->name = MemoryContextStrdup(conn->cxt, name);
+	}
+	else
+	{
+		if (strcmp(sent->value, value) == 0)
+			return false;
+		pfree(sent->value);
+	}
+	sent->value = MemoryContextStrdup(conn->cxt, value);
+	return true;
+}
+
+static void
+add_setting(NodeConn *conn, const char *name, const char *value, List **params)
+{
+	if (note_sent(conn, name, value))
+		*params = lappend(lappend(*params, pstrdup(name)), pstrdup(value));
+}
+
+static void
+collect(NodeConn *conn, List **params)
+{
+	char		lock_timeout[16];
+
+	for (int i = 0; i < tracked_count; i++)
+	{
+		Tracked    *t = &tracked[i];
+		struct config_generic *gen = sx_guc_get(t->handle);
+		const char *value;
+
+		if (t->unless_default && gen->source == PGC_S_DEFAULT && find_sent(conn, t->name) == NULL)
+			continue;
+		value = GetConfigOption(t->name, true, false);
+		add_setting(conn, t->name, value ? value : "", params);
+	}
+	snprintf(lock_timeout, sizeof(lock_timeout), "%d", LockTimeout ? LockTimeout : setting_remote_lock_timeout);
+	add_setting(conn, "lock_timeout", lock_timeout, params);
+}
+
+static bool
+send_values(NodeConn *conn, List *params)
+{
+	StringInfoData sql;
+	int			n = list_length(params);
+	Oid		   *types = palloc(n * sizeof(Oid));
+	const char **values = palloc(n * sizeof(char *));
+	ConnParams	sent = {.n = n,.types = types,.values = values};
+
+	initStringInfo(&sql);
+	for (int i = 0; i < n; i++)
+	{
+		types[i] = 25;			/* text */
+		values[i] = list_nth(params, i);
+		if (i % 2 == 0)
+			appendStringInfo(&sql, "%s pg_catalog.set_config($%d,$%d,false)", i == 0 ? "SELECT" : ",", i + 1, i + 2);
+	}
+	return conn_send_one(conn, sql.data, &sent, false, false, PENDING_SETTINGS);
+}
+
+/*
+ * Put what has changed in front of what is sent next. Outside of a remote
+ * transaction it becomes a transaction of its own if a BEGIN follows, so that
+ * no rollback undoes it.
+ */
+bool
+conn_settings_send(NodeConn *conn)
+{
+	uint64		now = current_version();
+	List	   *params = NIL;
+	bool		ok;
+
+	if (conn->settings_version == now)
+		return true;
+	collect(conn, &params);
+	conn->settings_version = now;
+	if (params == NIL)
+		return true;
+	ok = send_values(conn, params);
+	list_free_deep(params);
+	if (ok && conn->queued_count > 0 && PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+		return conn_send_sync(conn);
+	conn->settings_at_risk = true;
+	return ok;
+}
+
+/* Nobody knows what the node has: send everything again. */
+void
+conn_settings_unknown(NodeConn *conn)
+{
+	conn->settings_version = 0;
+	conn->settings_at_risk = false;
+	for (int i = 0; i < conn->settings_count; i++)
+	{
+		/* the names stay: even what is at its default now must be sent */
+		pfree(conn->settings[i].value);
+		conn->settings[i].value = MemoryContextStrdup(conn->cxt, "\001");
+	}
+}
+
+void
+conn_settings_rolled_back(NodeConn *conn)
+{
+	if (conn->settings_at_risk)
+		conn_settings_unknown(conn);
+}
+
+void
+conn_settings_committed(NodeConn *conn)
+{
+	conn->settings_at_risk = false;
+}

@@ -1,0 +1,177 @@
+/*
+ * conn_wait.c
+ *	  Waiting for sockets: each connection keeps one wait event set (latch,
+ *	  postmaster death, socket), so that a wait costs one epoll_wait.
+ *
+ * The interruptible form processes interrupts (cancel, termination, timeouts)
+ * and may therefore raise errors; the other one never does, is always bounded,
+ * and is what the ends of transactions use.
+ */
+#include "postgres.h"
+
+#include "base/pg_compat.h"
+#include "conn/conn_internal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+/* The wait event set of a fresh connection. */
+void
+conn_wait_prepare(NodeConn *conn)
+{
+	WaitEventSet *set = sx_create_wait_event_set(3);
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	conn->socket_pos = AddWaitEventToSet(set, WL_SOCKET_READABLE, PQsocket(conn->pg), NULL, NULL);
+	conn->want_write = false;
+	conn->events = set;
+}
+
+/*
+ * Wait until something was read (or, for_write, the socket takes more), then
+ * have libpq read it. False when the time is over or the connection is lost.
+ */
+bool
+conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible)
+{
+	WaitEvent	event;
+	TimestampTz deadline = timeout_ms > 0 ? GetCurrentTimestamp() + timeout_ms * INT64CONST(1000) : 0;
+
+	if (timeout_ms == 0)
+	{
+		if (!PQconsumeInput(conn->pg))
+		{
+			conn_lost(conn, NULL);
+			return false;
+		}
+		return !PQisBusy(conn->pg);
+	}
+	if (conn->want_write != for_write)
+	{
+		ModifyWaitEvent(conn->events, conn->socket_pos,
+						for_write ? WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE : WL_SOCKET_READABLE, NULL);
+		conn->want_write = for_write;
+	}
+	for (;;)
+	{
+		if (WaitEventSetWait(conn->events, timeout_ms, &event, 1, PG_WAIT_EXTENSION) == 0)
+			return false;
+		if (event.events & WL_LATCH_SET)
+		{
+			ResetLatch(MyLatch);
+			if (interruptible)
+				CHECK_FOR_INTERRUPTS();
+		}
+		else
+			break;
+		if (timeout_ms > 0)
+		{
+			timeout_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+			if (timeout_ms <= 0)
+				return false;
+		}
+	}
+	if ((event.events & WL_SOCKET_READABLE) && !PQconsumeInput(conn->pg))
+	{
+		conn_lost(conn, NULL);
+		return false;
+	}
+	return true;
+}
+
+/* Push out what libpq has buffered. False: connection lost or out of time. */
+bool
+conn_flush(NodeConn *conn, long timeout_ms, bool interruptible)
+{
+	for (;;)
+	{
+		int			rc = PQflush(conn->pg);
+
+		if (rc == 0)
+			return true;
+		if (rc < 0)
+		{
+			conn_lost(conn, NULL);
+			return false;
+		}
+		if (!conn_wait_io(conn, true, timeout_ms, interruptible))
+			return false;
+	}
+}
+
+bool
+conn_stream_ready(ConnStream *stream)
+{
+	NodeConn   *conn = stream->conn;
+
+	if (conn == NULL || conn->state == CONN_BROKEN || conn->stashed)
+		return true;
+	conn->stashed_outcome = conn_read(conn, 0, false, &conn->stashed_result);
+	conn->stashed = conn->stashed_outcome != READ_BLOCKED;
+	return conn->stashed;
+}
+
+/* The set of conn_wait_any's last call; most callers ask for the same connections again and again. */
+static WaitEventSet *any_set = NULL;
+static uint64 *any_serials = NULL;
+static int	any_count = 0;
+
+static bool
+any_set_fits(ConnStream **streams, int n)
+{
+	if (any_set == NULL || any_count != n)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (any_serials[i] != streams[i]->conn->serial)
+			return false;
+	return true;
+}
+
+static void
+any_set_build(ConnStream **streams, int n)
+{
+	if (any_set)
+		FreeWaitEventSet(any_set);
+	any_set = NULL;
+	if (any_serials)
+		pfree(any_serials);
+	any_serials = MemoryContextAlloc(TopMemoryContext, sizeof(uint64) * n);
+	any_count = n;
+	any_set = sx_create_wait_event_set(n + 2);
+	AddWaitEventToSet(any_set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(any_set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	for (int i = 0; i < n; i++)
+	{
+		any_serials[i] = streams[i]->conn->serial;
+		AddWaitEventToSet(any_set, WL_SOCKET_READABLE, PQsocket(streams[i]->conn->pg), NULL, NULL);
+	}
+}
+
+int
+conn_wait_any(ConnStream **streams, int n)
+{
+	for (;;)
+	{
+		WaitEvent	event;
+
+		for (int i = 0; i < n; i++)
+			if (conn_stream_ready(streams[i]))
+				return i;
+		if (n == 1)
+		{
+			(void) conn_wait_io(streams[0]->conn, false, -1, true);
+			continue;
+		}
+		if (!any_set_fits(streams, n))
+			any_set_build(streams, n);
+		if (WaitEventSetWait(any_set, -1, &event, 1, PG_WAIT_EXTENSION) > 0 &&
+			(event.events & WL_LATCH_SET))
+		{
+			ResetLatch(MyLatch);
+			CHECK_FOR_INTERRUPTS();
+		}
+	}
+}

@@ -1,0 +1,259 @@
+/*
+ * dxact.c
+ *	  Remote transactions that live and die with the local one.
+ *
+ * A connection is handed out by dxact_connection() with whatever is needed to
+ * bring its remote transaction to the local nesting level queued in front of
+ * the next statement: BEGIN (isolation level and access mode of the local
+ * transaction), one SAVEPOINT per open subtransaction. So a participant costs
+ * nothing until it is used and no round trip of its own then.
+ *
+ * Savepoint sN is the start of local nesting level N. A level that ends well
+ * queues its RELEASE (merged with the next write); one that fails is rolled
+ * back on the node at once, unless its SAVEPOINT has not been sent yet.
+ *
+ * A transaction that never asks for a connection pays one test per callback.
+ * Commit is in dxact_commit.c, abort in dxact_abort.c.
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "base/errors.h"
+#include "base/settings.h"
+#include "catalog/node_map.h"
+#include "dxact/dxact_internal.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+dlist_head	dxact_participants = DLIST_STATIC_INIT(dxact_participants);
+
+/* Has this transaction been given any connection? */
+static bool engaged = false;
+
+static void
+refuse_where_hidden(void)
+{
+	if (session_is_forwarded())
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NOT_SUPPORTED),
+				 errmsg("a statement that another node has sent cannot use further nodes"),
+				 errdetail("It would be a second distributed transaction that its coordinator knows nothing of."),
+				 errhint("Functions and triggers that run on a shard's owner may use only what lies on that node.")));
+	if (IsParallelWorker())
+		elog(ERROR, "parallel workers cannot use other nodes");
+}
+
+static const char *
+begin_command(void)
+{
+	static char command[96];
+	const char *level = XactIsoLevel == XACT_SERIALIZABLE ? "SERIALIZABLE" :
+		XactIsoLevel == XACT_REPEATABLE_READ ? "REPEATABLE READ" : "READ COMMITTED";
+
+	snprintf(command, sizeof(command), "BEGIN ISOLATION LEVEL %s%s%s", level,
+			 XactReadOnly ? " READ ONLY" : "",
+			 XactDeferrable && XactIsoLevel == XACT_SERIALIZABLE ? " DEFERRABLE" : "");
+	return command;
+}
+
+static Participant *
+enlist(NodeConn *conn, int node_id)
+{
+	Participant *participant = MemoryContextAllocZero(TopTransactionContext, sizeof(Participant));
+
+	participant->conn = conn;
+	participant->node_id = node_id;
+	conn_queue(conn, true, "%s", begin_command());
+	participant->level = 1;
+	dlist_push_tail(&dxact_participants, &participant->link);
+	conn_set_participant(conn, participant);
+	return participant;
+}
+
+static void
+raise_level(Participant *participant, int level)
+{
+	while (participant->level < level)
+	{
+		conn_queue(participant->conn, true, "SAVEPOINT s%d", participant->level + 1);
+		participant->level++;
+	}
+}
+
+NodeConn *
+dxact_connection(int node_id, Oid role, DxactAccess access)
+{
+	int			level = GetCurrentTransactionNestLevel();
+	NodeConn   *conn;
+	Participant *participant;
+
+	refuse_where_hidden();
+	engaged = true;
+	conn = conn_pool_get(node_id, role);
+	participant = conn_participant(conn);
+	if (participant == NULL)
+	{
+		/* an autocommit read may still be under way on it */
+		if (!conn_is_idle(conn))
+			conn_settle(conn);
+		participant = enlist(conn, node_id);
+	}
+	else if (conn_is_idle(conn) && conn_queue_length(conn) == 0 && conn_remote_state(conn) == REMOTE_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_IN_FAILED_SQL_TRANSACTION),
+				 errmsg("the transaction on node \"%s\" was lost", conn_node_name(conn))));
+	if (participant->level < level)
+		raise_level(participant, level);
+	if (access == DXACT_WRITE && (participant->write_level == 0 || participant->write_level > level))
+		participant->write_level = level;
+	return conn;
+}
+
+/* A statement that is its own transaction on the node, if nothing of ours is open there. NULL: it cannot be. */
+static NodeConn *
+autocommit_connection(int node_id, Oid role)
+{
+	NodeConn   *conn;
+
+	refuse_where_hidden();
+	if (IsTransactionBlock() || GetCurrentTransactionNestLevel() > 1 || XactIsoLevel != XACT_READ_COMMITTED)
+		return NULL;
+	engaged = true;
+	conn = conn_pool_get(node_id, role);
+	return conn_participant(conn) == NULL ? conn : NULL;
+}
+
+NodeConn *
+dxact_connection_autocommit_read(int node_id, Oid role)
+{
+	NodeConn   *conn = autocommit_connection(node_id, role);
+
+	return conn ? conn : dxact_connection(node_id, role, DXACT_READ);
+}
+
+NodeConn *
+dxact_connection_autocommit_write(int node_id, Oid role)
+{
+	NodeConn   *conn = NULL;
+
+	/* with other writes of this transaction, here or elsewhere, it must be part of it */
+	if (dlist_is_empty(&dxact_participants) && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		conn = autocommit_connection(node_id, role);
+	if (conn == NULL)
+		return dxact_connection(node_id, role, DXACT_WRITE);
+	if (!conn_is_idle(conn))
+		conn_settle(conn);
+	conn_set_autocommit_write(conn, true);
+	return conn;
+}
+
+bool
+dxact_untouched(int node_id, Oid role)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		if (dlist_container(Participant, link, iter.cur)->node_id == node_id)
+			return false;
+	}
+	return true;
+}
+
+static void
+forget_transaction(bool is_commit)
+{
+	dlist_init(&dxact_participants);
+	engaged = false;
+	conn_pool_end_transaction(is_commit);
+}
+
+static void
+refuse_prepare(void)
+{
+	if (!dlist_is_empty(&dxact_participants))
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NOT_SUPPORTED),
+				 errmsg("cannot PREPARE a transaction that has used other nodes"),
+				 errdetail("shardext prepares and commits the parts of a distributed transaction itself."),
+				 errhint("Use COMMIT.")));
+}
+
+static void
+at_transaction_event(XactEvent event, void *arg)
+{
+	if (!engaged)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			dxact_pre_commit();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			refuse_prepare();
+			break;
+		case XACT_EVENT_COMMIT:
+			dxact_post_commit();
+			forget_transaction(true);
+			break;
+		case XACT_EVENT_ABORT:
+			dxact_abort();
+			forget_transaction(false);
+			break;
+		case XACT_EVENT_PREPARE:
+			forget_transaction(true);
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			break;
+	}
+}
+
+/* A level has ended well: its savepoint is released with the next write. */
+static void
+commit_level(int level)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->level < level)
+			continue;
+		conn_queue(participant->conn, true, "RELEASE SAVEPOINT s%d", level);
+		participant->level = level - 1;
+		if (participant->write_level >= level)
+			participant->write_level = level - 1;
+	}
+}
+
+static void
+at_subtransaction_event(SubXactEvent event, SubTransactionId my_id, SubTransactionId parent_id, void *arg)
+{
+	if (!engaged)
+		return;
+	switch (event)
+	{
+		case SUBXACT_EVENT_PRE_COMMIT_SUB:
+			commit_level(GetCurrentTransactionNestLevel());
+			break;
+		case SUBXACT_EVENT_ABORT_SUB:
+			dxact_abort_level(GetCurrentTransactionNestLevel());
+			break;
+		case SUBXACT_EVENT_START_SUB:
+		case SUBXACT_EVENT_COMMIT_SUB:
+			break;
+	}
+}
+
+void
+dxact_preload(void)
+{
+	RegisterXactCallback(at_transaction_event, NULL);
+	RegisterSubXactCallback(at_subtransaction_event, NULL);
+}

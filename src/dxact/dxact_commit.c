@@ -1,0 +1,277 @@
+/*
+ * dxact_commit.c
+ *	  The end of a distributed transaction that goes well.
+ *
+ *	1. Participants that only read COMMIT.
+ *	2. No writer: nothing more. One writer and nothing written here: COMMIT
+ *	   there; its answer decides.
+ *	3. Otherwise: mark the transaction as running (a lock), PREPARE TRANSACTION
+ *	   on all writers at once, write one decision record per participant in the
+ *	   local transaction and have its commit flushed whatever
+ *	   synchronous_commit says.
+ *	4. The local commit decides.
+ *	5. COMMIT PREPARED on all writers at once, within bounds and without
+ *	   errors. What could not be reached is left to the recovery duty there.
+ *
+ * Steps 1-3 run before the local commit, are interruptible and raise errors;
+ * the abort then undoes what was prepared. Step 5 runs after it.
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "base/errors.h"
+#include "base/fault.h"
+#include "catalog/catalog_write.h"
+#include "catalog/node_map.h"
+#include "dxact/dxact_internal.h"
+#include "miscadmin.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+/* Rows still under way belong to nobody any more: have them read. Then the remote transaction must be sound. */
+static void
+bring_to_rest(Participant *participant)
+{
+	NodeConn   *conn = participant->conn;
+
+	conn_drain(conn);
+	if (conn_is_broken(conn))
+		conn_raise_broken(conn);
+	if (conn_remote_state(conn) == REMOTE_FAILED)
+		ereport(ERROR,
+				(errcode(ERRCODE_IN_FAILED_SQL_TRANSACTION),
+				 errmsg("the transaction on node \"%s\" has failed", conn_node_name(conn))));
+}
+
+static void
+raise_outcome_unknown(Participant *participant)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRANSACTION_RESOLUTION_UNKNOWN),
+			 errmsg("connection to node \"%s\" was lost while it was committing", conn_node_name(participant->conn)),
+			 errdetail("%s", conn_lost_reason(participant->conn)),
+			 errhint("The transaction may or may not have been committed; look before you repeat it.")));
+}
+
+/* Send COMMIT (what is only queued need not be sent); false if there is nothing to commit on the node. */
+static bool
+send_commit(Participant *participant)
+{
+	NodeConn   *conn = participant->conn;
+
+	conn_queue_truncate(conn, 0);
+	if (conn_remote_state(conn) == REMOTE_NONE)
+	{
+		participant->state = PARTICIPANT_DONE;
+		return false;
+	}
+	(void) conn_command_send(conn, true, "COMMIT");
+	return true;
+}
+
+static void
+finish_commit(Participant *participant)
+{
+	switch (conn_command_finish_decisive(participant->conn))
+	{
+		case COMMAND_DONE:
+			participant->state = PARTICIPANT_DONE;
+			conn_settings_committed(participant->conn);
+			break;
+		case COMMAND_FAILED:
+			participant->state = PARTICIPANT_DONE;
+			conn_command_raise(participant->conn);
+			break;
+		case COMMAND_LOST:
+			/* a reader's COMMIT decides nothing, but its reads may have been invalid */
+			if (participant->write_level > 0)
+				raise_outcome_unknown(participant);
+			if (XactIsoLevel == XACT_SERIALIZABLE)
+				conn_raise_broken(participant->conn);
+			participant->state = PARTICIPANT_DONE;
+			break;
+	}
+}
+
+/* Commit all participants that have written (or all that have not), at once. */
+static void
+commit_all(bool writers)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if ((participant->write_level > 0) == writers)
+			(void) send_commit(participant);
+	}
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if ((participant->write_level > 0) == writers && participant->state == PARTICIPANT_OPEN)
+			finish_commit(participant);
+	}
+}
+
+static void
+send_prepare(Participant *participant)
+{
+	char		command[DXACT_GID_LENGTH + 32];
+
+	conn_queue_truncate(participant->conn, 0);
+	if (conn_remote_state(participant->conn) == REMOTE_NONE)
+	{
+		participant->state = PARTICIPANT_DONE;
+		return;
+	}
+	snprintf(command, sizeof(command), "PREPARE TRANSACTION '%s'", participant->gid);
+	participant->state = PARTICIPANT_PREPARING;
+	(void) conn_command_send(participant->conn, false, command);
+}
+
+static void
+finish_prepare(Participant *participant)
+{
+	switch (conn_command_finish(participant->conn, 0, true))
+	{
+		case COMMAND_DONE:
+			participant->state = PARTICIPANT_PREPARED;
+			conn_settings_committed(participant->conn);
+			FAULT_POINT("dxact_after_one_prepare");
+			break;
+		case COMMAND_FAILED:
+			participant->state = PARTICIPANT_DONE;
+			conn_settings_rolled_back(participant->conn);
+			conn_command_raise(participant->conn);
+			break;
+		case COMMAND_LOST:
+			conn_raise_broken(participant->conn);
+			break;
+	}
+}
+
+static void
+name_transaction(void)
+{
+	DxactGid	gid = {0};
+	dlist_iter	iter;
+
+	strlcpy(gid.cluster_id, cluster_require()->cluster_id, sizeof(gid.cluster_id));
+	gid.coordinator = node_self();
+	gid.number = U64FromFullTransactionId(GetTopFullTransactionId());
+	gid.moment = (uint64) GetCurrentTimestamp();
+	dxact_mark_running(gid.number);
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		gid.participant = participant->node_id;
+		gid.moment++;			/* the same node may take part with two roles */
+		dxact_gid_format(&gid, participant->gid);
+	}
+}
+
+static void
+write_decisions(void)
+{
+	dlist_iter	iter;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->state == PARTICIPANT_PREPARED)
+			catalog_write_decision(participant->gid);
+	}
+	PopActiveSnapshot();
+	ForceSyncCommit();
+}
+
+static void
+prepare_all(void)
+{
+	dlist_iter	iter;
+
+	name_transaction();
+	FAULT_POINT("dxact_before_prepare");
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->state == PARTICIPANT_OPEN)
+			send_prepare(participant);
+	}
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->state == PARTICIPANT_PREPARING)
+			finish_prepare(participant);
+	}
+	FAULT_POINT("dxact_after_all_prepares");
+	write_decisions();
+	FAULT_POINT("dxact_after_decision");
+}
+
+void
+dxact_pre_commit(void)
+{
+	int			writers = 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		bring_to_rest(participant);
+		if (participant->write_level > 0 && conn_remote_state(participant->conn) != REMOTE_NONE)
+			writers++;
+	}
+	commit_all(false);
+	if (writers == 0)
+		return;
+	if (writers == 1 && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		commit_all(true);
+	else
+		prepare_all();
+}
+
+void
+dxact_post_commit(void)
+{
+	TimestampTz deadline = GetCurrentTimestamp() + DXACT_PATIENCE_MS * INT64CONST(1000);
+	char		command[DXACT_GID_LENGTH + 32];
+	dlist_iter	iter;
+
+	if (dlist_is_empty(&dxact_participants))
+		return;
+	FAULT_POINT("dxact_after_local_commit");
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->state != PARTICIPANT_PREPARED)
+			continue;
+		snprintf(command, sizeof(command), "COMMIT PREPARED '%s'", participant->gid);
+		if (!conn_command_send(participant->conn, false, command))
+			participant->state = PARTICIPANT_DONE;
+		FAULT_POINT("dxact_between_commit_prepared");
+	}
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->state != PARTICIPANT_PREPARED)
+			continue;
+		if (conn_command_finish(participant->conn, deadline, false) != COMMAND_DONE)
+			ereport(LOG,
+					(errmsg("transaction \"%s\" is committed but not yet finished on node \"%s\"",
+							participant->gid, conn_node_name(participant->conn)),
+					 errdetail("The worker of that node will finish it.")));
+		participant->state = PARTICIPANT_DONE;
+	}
+}

@@ -1,0 +1,85 @@
+/*
+ * dxact_internal.h
+ *	  What the files of src/dxact share.
+ *
+ * One Participant per connection that has taken part in the present local
+ * transaction:
+ *
+ *		OPEN --COMMIT--> DONE
+ *		OPEN --PREPARE sent--> PREPARING --answered--> PREPARED --COMMIT PREPARED--> DONE
+ *		OPEN, PREPARING, PREPARED --abort--> DONE
+ *
+ * A PREPARED participant that could not be reached is finished by the recovery
+ * duty of its own node (dxact_recover.c).
+ */
+#ifndef SHARDEXT_DXACT_INTERNAL_H
+#define SHARDEXT_DXACT_INTERNAL_H
+
+#include "postgres.h"
+#include "conn/conn_pool.h"
+#include "dxact/dxact.h"
+#include "lib/ilist.h"
+
+#define DXACT_GID_LENGTH	200 /* as the server's limit */
+
+/* How long the ends of transactions wait for nodes where they cannot be interrupted. */
+#define DXACT_PATIENCE_MS	5000
+
+typedef enum ParticipantState
+{
+	PARTICIPANT_OPEN,
+	PARTICIPANT_PREPARING,
+	PARTICIPANT_PREPARED,
+	PARTICIPANT_DONE
+} ParticipantState;
+
+typedef struct Participant
+{
+	dlist_node	link;
+	NodeConn   *conn;
+	int			node_id;
+	ParticipantState state;
+	int			level;			/* remote nesting: 1 = BEGIN, n = savepoint sn, sent or queued */
+	int			write_level;	/* lowest level that has written, 0 = none */
+	char		gid[DXACT_GID_LENGTH];
+} Participant;
+
+extern dlist_head dxact_participants;
+
+/* dxact_commit.c */
+extern void dxact_pre_commit(void);
+extern void dxact_post_commit(void);
+
+/* dxact_abort.c */
+extern void dxact_abort(void);
+extern void dxact_abort_level(int level);
+
+/* dxact_log.c */
+typedef struct DxactGid
+{
+	char		cluster_id[37];
+	int			coordinator;
+	uint64		number;			/* full transaction id on the coordinator */
+	uint64		moment;			/* makes numbers that a crash took back differ */
+	int			participant;
+} DxactGid;
+
+extern void dxact_gid_format(const DxactGid *gid, char *text);
+extern bool dxact_gid_parse(const char *text, DxactGid *gid);
+extern void dxact_mark_running(uint64 number);
+extern bool dxact_is_running(uint64 number);
+
+typedef enum DxactOutcome
+{
+	OUTCOME_RUNNING,
+	OUTCOME_COMMIT,
+	OUTCOME_ABORT
+} DxactOutcome;
+
+/* What became of a transaction coordinated here. */
+extern DxactOutcome dxact_outcome(const char *gid);
+
+/* dxact_recover.c */
+extern void dxact_finish_prepared(const char *gid, bool commit);
+
+#endif
