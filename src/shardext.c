@@ -15,6 +15,7 @@
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
+#include "dxact/dxact.h"
 #include "exec/scan_fanout.h"
 #include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
@@ -30,6 +31,7 @@ static const Module modules[] = {
 	{"shell access method", shell_am_preload},
 	{"write_guard", write_guard_preload},
 	{"id_maker", id_maker_preload},
+	{"dxact", dxact_preload},
 	{"remote_id", remote_id_preload},
 	{"scan_fanout", scan_fanout_preload},
 	{"plan_pull", plan_pull_preload},

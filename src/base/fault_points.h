@@ -12,6 +12,14 @@
 	/* cluster */ \
 	"add_node_before_catalog", \
 	"add_node_before_commit", \
+	/* dxact */ \
+	"dxact_before_prepare", \
+	"dxact_after_one_prepare", \
+	"dxact_after_all_prepares", \
+	"dxact_after_decision", \
+	"dxact_after_local_commit", \
+	"dxact_between_commit_prepared", \
+	"dxact_recover_finish", \
 	/* worker */ \
 	"worker_duty",
 

@@ -119,6 +119,8 @@
 #define sx_rte_clear_perms(pstate, rte)	((rte)->requiredPerms = 0)
 #define sx_query_take_perms(query, pstate)	((void) 0)
 #define sx_rel_check_as_user(root, rel, rte) ((rte)->checkAsUser)
+#endif
+
 /* A wait event set that lives until it is freed (needs storage/latch.h). */
 #if PG_VERSION_NUM >= 170000
 #define sx_create_wait_event_set(n) CreateWaitEventSet(NULL, n)

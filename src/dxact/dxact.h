@@ -35,6 +35,15 @@ extern NodeConn *dxact_connection(int node_id, Oid role, DxactAccess access);
  */
 extern NodeConn *dxact_connection_autocommit_read(int node_id, Oid role);
 
+/*
+ * As dxact_connection for a write that is the whole of an autocommit READ
+ * COMMITTED statement and touches this one node only: it commits by itself on
+ * the node, in one round trip. Falls back to dxact_connection where anything
+ * else has been done in this transaction. A connection lost under way gives
+ * 08007.
+ */
+extern NodeConn *dxact_connection_autocommit_write(int node_id, Oid role);
+
 /* Serialise changes of the cluster's catalog: lock held on the authority to the end of the transaction. */
 extern void dxact_lock_catalog(void);
 
@@ -43,6 +52,12 @@ extern void dxact_execute_everywhere(const char *sql, const ConnParams *params);
 
 /* True while nothing of this transaction has run on that node: a lost connection may be retried. */
 extern bool dxact_untouched(int node_id, Oid role);
+
+/*
+ * Duty of the database's worker, each second, outside of any transaction:
+ * finish what coordinators have decided, forget decisions all have followed.
+ */
+extern void dxact_recover_duty(void);
 
 extern void dxact_preload(void);
 

@@ -1,0 +1,55 @@
+/*
+ * dxact_funcs.c
+ *	  SQL functions of dxact.
+ */
+#include "postgres.h"
+
+#include "access/twophase.h"
+#include "access/xact.h"
+#include "base/errors.h"
+#include "base/module.h"
+#include "catalog/node_map.h"
+#include "dxact/dxact_internal.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(shardext_transaction_outcome);
+PG_FUNCTION_INFO_V1(shardext_resolve_transaction);
+
+Datum
+shardext_transaction_outcome(PG_FUNCTION_ARGS)
+{
+	static const char *const words[] = {
+		[OUTCOME_RUNNING] = "running",
+		[OUTCOME_COMMIT] = "commit",
+		[OUTCOME_ABORT] = "abort",
+	};
+
+	PG_RETURN_TEXT_P(cstring_to_text(words[dxact_outcome(text_to_cstring(PG_GETARG_TEXT_PP(0)))]));
+}
+
+/* The operator's decision about one prepared transaction of this node. */
+Datum
+shardext_resolve_transaction(PG_FUNCTION_ARGS)
+{
+	char	   *gid = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		commit = PG_GETARG_BOOL(1);
+	DxactGid	parsed;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to resolve a distributed transaction")));
+	if (!dxact_gid_parse(gid, &parsed))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not the name of a distributed transaction", gid),
+				 errhint("shardext.transactions lists those that are in doubt.")));
+	PreventInTransactionBlock(true, "shardext.resolve_transaction()");
+	ereport(LOG,
+			(errmsg("distributed transaction \"%s\" is %s by role \"%s\"", gid,
+					commit ? "committed" : "rolled back", GetUserNameFromId(GetUserId(), false))));
+	FinishPreparedTransaction(gid, commit);
+	PG_RETURN_VOID();
+}

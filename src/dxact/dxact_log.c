@@ -1,0 +1,93 @@
+/*
+ * dxact_log.c
+ *	  Names of distributed transactions, and what became of one.
+ *
+ *	shardext:<cluster id>:<coordinator>:<transaction id>.<moment>:<participant>
+ *
+ * A name belongs to one participant; its decision record carries the same
+ * name, so a record can go as soon as that one participant has finished. The
+ * full transaction id makes names unique while the coordinator lives; the
+ * moment (microseconds) keeps them so when a crash has taken back transaction
+ * ids that never reached the WAL.
+ *
+ * From before the first PREPARE until after the last COMMIT PREPARED the
+ * coordinator's backend holds a lock on the transaction's number. Whoever asks
+ * for the outcome tries that lock first and reads the record afterwards, so
+ * "no record" is an answer only when none can come any more.
+ */
+#include "postgres.h"
+
+#include "catalog/catalog_write.h"
+#include "catalog/node_map.h"
+#include "dxact/dxact_internal.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+/* Tells our locks from users' advisory locks (their fourth field is 1 or 2). */
+#define RUNNING_LOCK_CLASS 0x5344
+
+void
+dxact_gid_format(const DxactGid *gid, char *text)
+{
+	snprintf(text, DXACT_GID_LENGTH, "shardext:%s:%d:%llu.%llx:%d", gid->cluster_id, gid->coordinator,
+			 (unsigned long long) gid->number, (unsigned long long) gid->moment, gid->participant);
+}
+
+bool
+dxact_gid_parse(const char *text, DxactGid *gid)
+{
+	unsigned long long number;
+	unsigned long long moment;
+	int			end = 0;
+
+	if (strlen(text) >= DXACT_GID_LENGTH ||
+		sscanf(text, "shardext:%36[0-9a-f-]:%d:%llu.%llx:%d%n", gid->cluster_id, &gid->coordinator,
+			   &number, &moment, &gid->participant, &end) != 5 || text[end] != '\0')
+		return false;
+	gid->number = number;
+	gid->moment = moment;
+	return true;
+}
+
+static LOCKTAG
+running_tag(uint64 number)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (number >> 32), (uint32) number, RUNNING_LOCK_CLASS);
+	return tag;
+}
+
+void
+dxact_mark_running(uint64 number)
+{
+	LOCKTAG		tag = running_tag(number);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+bool
+dxact_is_running(uint64 number)
+{
+	LOCKTAG		tag = running_tag(number);
+
+	if (LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	LockRelease(&tag, ShareLock, false);
+	return false;
+}
+
+DxactOutcome
+dxact_outcome(const char *gid)
+{
+	DxactGid	parsed;
+
+	if (!dxact_gid_parse(gid, &parsed) || strcmp(parsed.cluster_id, cluster_require()->cluster_id) != 0 ||
+		parsed.coordinator != node_self())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" is not a transaction that this node has coordinated", gid)));
+	if (dxact_is_running(parsed.number))
+		return OUTCOME_RUNNING;
+	return catalog_read_decision(gid) ? OUTCOME_COMMIT : OUTCOME_ABORT;
+}
