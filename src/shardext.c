@@ -17,6 +17,7 @@
 #include "cluster/remote_id.h"
 #include "dxact/dxact.h"
 #include "exec/scan_fanout.h"
+#include "exec/scan_route.h"
 #include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
 
@@ -33,6 +34,7 @@ static const Module modules[] = {
 	{"id_maker", id_maker_preload},
 	{"dxact", dxact_preload},
 	{"remote_id", remote_id_preload},
+	{"scan_route", scan_route_preload},
 	{"scan_fanout", scan_fanout_preload},
 	{"plan_pull", plan_pull_preload},
 	{"planner", planner_hook_preload},

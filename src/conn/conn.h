@@ -69,6 +69,13 @@ extern int	conn_wait_any(ConnStream **streams, int n);
 /* Give the rest up (cursor closed, LIMIT reached): cancel or drain, connection usable afterwards. */
 extern void conn_stream_close(ConnStream *stream);
 
+/*
+ * The stream's memory is about to go, after an error or in the middle of its
+ * rows: the connection forgets it, what is still to come is thrown away by the
+ * connection's next user. Never raises, sends or waits.
+ */
+extern void conn_stream_forget(ConnStream *stream);
+
 /* Send, read to the end, forget rows: for utility statements and short calls. Number of rows affected. */
 extern int64 conn_execute(NodeConn *conn, const char *sql, const ConnParams *params);
 

@@ -12,21 +12,41 @@
 #include "executor/tuptable.h"
 #include "nodes/params.h"
 #include "dxact/dxact.h"
+#include "exec/tuple_codec.h"
 
 typedef struct RemoteRun RemoteRun;
 
-/* result: NULL when the statement returns no rows. attnos: column i of the result goes to attnos[i]-1 of the slot. */
+/*
+ * result: NULL when the statement returns no rows. attnos: column i of the
+ * result goes to attnos[i]-1 of the slot. The run serves one execution and
+ * lives, with all it needs, in CurrentMemoryContext; when that goes away the
+ * nodes' rows not yet read are given up.
+ */
 extern RemoteRun *remote_run_make(const char *sql, TupleDesc slot_desc, int ncols, const AttrNumber *attnos,
 								  int nparams, const Oid *param_types, bool writes);
+
+/* The same with codecs that outlive executions. rows NULL: no rows come. sql must stay where it is. */
+extern RemoteRun *remote_run_make_cached(const char *sql, TupleDesc slot_desc, const RowCodec *rows,
+										 ParamCodec *params, bool writes);
+
+/* Is the text worth a prepared statement on the node? Default: yes without sql_prefix. */
+extern void remote_run_set_prepare(RemoteRun *run, bool prepare);
 
 /* Start on one node; sql_prefix (a statement note) may be NULL. Params are Datums of param_types. */
 extern void remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 							 const Datum *values, const bool *nulls, bool autocommit_read);
 
-/* Fill slot with the next row of any started node; false at the end of all. */
+/*
+ * Fill slot (virtual) with the next row of any started node; false at the end
+ * of all. The row's values are good until the next call.
+ */
 extern bool remote_run_next(RemoteRun *run, TupleTableSlot *slot);
 
-/* Shard a node has refused, ROUTE_NO_SHARD if none (known once remote_run_next has returned false). */
+/*
+ * Shard a node has refused, ROUTE_NO_SHARD if none (known once remote_run_next
+ * has returned false). A refusal that only a newer snapshot cures has raised
+ * 40001 by then.
+ */
 extern int	remote_run_refused(const RemoteRun *run);
 extern uint64 remote_run_processed(const RemoteRun *run);	/* rows affected, over all nodes */
 extern void remote_run_end(RemoteRun *run);

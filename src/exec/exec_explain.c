@@ -1,0 +1,189 @@
+/*
+ * exec_explain.c
+ *	  What EXPLAIN shows of the route node.
+ *
+ *	  Shard Key		while the shard is not known (a generic plan without values)
+ *	  Shard, Node	where the statement runs, or would run now
+ *	  the local plan, as a child, when that is here
+ *	  Remote SQL	under VERBOSE when it is not, or why there is none
+ *	  Remote Time, Remote Plan	under ANALYZE
+ *
+ * The remote plan is asked for by an EXPLAIN of its own after the statement has
+ * run, so that rows and times shown are those of the statement itself.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/ruleutils.h"
+
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "exec/exec_explain.h"
+
+static void
+show_key(RouteState *state, ExplainState *es)
+{
+	List	   *shown = NIL;
+	ListCell   *lc;
+
+	foreach(lc, state->node->parts.key_exprs)
+	{
+		StringInfoData text;
+		ListCell   *expr;
+
+		initStringInfo(&text);
+		foreach(expr, lfirst_node(List, lc))
+			appendStringInfo(&text, "%s%s", text.len > 0 ? ", " : "",
+							 deparse_expression(lfirst(expr), NIL, false, false));
+		shown = list_append_unique(shown, makeString(text.data));
+	}
+	if (shown != NIL)
+	{
+		List	   *texts = NIL;
+
+		foreach(lc, shown)
+			texts = lappend(texts, strVal(lfirst(lc)));
+		ExplainPropertyList("Shard Key", texts, es);
+	}
+}
+
+/* Lines of the plan that the other node makes of the statement. */
+static List *
+fetch_remote_plan(RouteState *state, const RouteCache *cache, ExplainState *es)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(1);
+	Oid		   *types = palloc(sizeof(Oid) * Max(cache->nparams, 1));
+	List	   *lines = NIL;
+	TupleTableSlot *slot;
+	RemoteRun  *run;
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, cache->remote_params)
+		types[n++] = exprType(lfirst(lc));
+	TupleDescInitEntry(desc, 1, "QUERY PLAN", TEXTOID, -1, 0);
+	slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	run = remote_run_make(psprintf("EXPLAIN (COSTS %s, VERBOSE %s) %s", es->costs ? "on" : "off",
+								   es->verbose ? "on" : "off", cache->remote_sql),
+						  desc, 1, NULL, n, types, false);
+	remote_run_set_prepare(run, false);
+	remote_run_start(run, state->owner, GetUserId(), NULL, state->values, state->nulls, true);
+	while (remote_run_next(run, slot))
+		lines = lappend(lines, TextDatumGetCString(slot->tts_values[0]));
+	remote_run_end(run);
+	ExecDropSingleTupleTableSlot(slot);
+	return lines;
+}
+
+static void
+show_remote_plan(RouteState *state, const RouteCache *cache, ExplainState *es)
+{
+	List	   *lines = fetch_remote_plan(state, cache, es);
+	ListCell   *lc;
+
+	if (es->format != EXPLAIN_FORMAT_TEXT)
+	{
+		ExplainPropertyList("Remote Plan", lines, es);
+		return;
+	}
+	ExplainPropertyText("Remote Plan", "", es);
+	foreach(lc, lines)
+	{
+		appendStringInfoSpaces(es->str, es->indent * 2 + 2);
+		appendStringInfo(es->str, "%s\n", (char *) lfirst(lc));
+	}
+}
+
+static void
+show_remote(RouteState *state, ExplainState *es)
+{
+	RouteCache *cache = route_node_prepare_remote(state->node);
+
+	if (cache->remote_sql == NULL)
+	{
+		if (es->verbose)
+			ExplainPropertyText("Not Forwarded", cache->remote_reason.detail, es);
+		return;
+	}
+	if (es->verbose)
+		ExplainPropertyText("Remote SQL", cache->remote_sql, es);
+	if (!es->analyze || state->phase == ROUTE_NEW)
+		return;
+	if (es->timing)
+		ExplainPropertyFloat("Remote Time", "ms", INSTR_TIME_GET_MILLISEC(state->remote_time), 3, es);
+	show_remote_plan(state, cache, es);
+}
+
+/* EXPLAIN without ANALYZE: plan for the shard now, to have something to show. */
+static void
+plan_local(RouteState *state)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	int			refused;
+
+	state->local = local_run_start_shard(route_node_local_plan(state->node), state->shard,
+										 estate->es_param_list_info, estate,
+										 state->eflags | EXEC_FLAG_EXPLAIN_ONLY, &refused);
+}
+
+/* An INSERT that may go to any shard: show how it would run in one of ours. */
+static void
+plan_any_local(RouteState *state, ExplainState *es)
+{
+	MemoryContext outer = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+
+	state->shard = bms_next_member(shard_map_owned_by(node_self()), -1);
+	plan_local(state);
+	local_run_explain(state->local, es);
+	MemoryContextSwitchTo(outer);
+}
+
+static void
+show_place(RouteState *state, ExplainState *es)
+{
+	if (state->shard != ROUTE_NO_SHARD)
+		ExplainPropertyInteger("Shard", NULL, state->shard, es);
+	if (state->owner != 0)
+		ExplainPropertyText("Node", node_name(state->owner), es);
+}
+
+void
+exec_explain_route(RouteState *state, ExplainState *es)
+{
+	const RouteParts *parts = &state->node->parts;
+	MemoryContext outer;
+
+	if (state->phase == ROUTE_NEW)
+	{
+		if (!parts->reference_only && !route_state_compute_shard(state, true))
+		{
+			show_key(state, es);
+			return;
+		}
+		state->shard = parts->reference_only ? ROUTE_NO_SHARD : state->key_shard;
+		if (state->shard == ROUTE_NO_SHARD && !parts->reference_only)
+		{
+			ExplainPropertyText("Shard", "any", es);
+			if (es->verbose && !bms_is_empty(shard_map_owned_by(node_self())))
+				plan_any_local(state, es);
+			return;
+		}
+		state->owner = parts->reference_only ? node_self() : shard_map_owner(state->shard, NULL);
+	}
+
+	show_place(state, es);
+	outer = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+	if (state->owner != node_self())
+		show_remote(state, es);
+	else
+	{
+		if (state->phase == ROUTE_NEW && state->local == NULL)
+			plan_local(state);
+		if (state->local != NULL)
+			local_run_explain(state->local, es);
+	}
+	MemoryContextSwitchTo(outer);
+}

@@ -1,0 +1,14 @@
+/*
+ * exec_explain.h
+ *	  What EXPLAIN shows of the route node.
+ */
+#ifndef SHARDEXT_EXEC_EXPLAIN_H
+#define SHARDEXT_EXEC_EXPLAIN_H
+
+#include "postgres.h"
+#include "commands/explain.h"
+#include "exec/route_state.h"
+
+extern void exec_explain_route(RouteState *state, ExplainState *es);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * route_state.h
+ *	  The execution state of a Shard Route node, for scan_route.c and
+ *	  exec_explain.c.
+ */
+#ifndef SHARDEXT_ROUTE_STATE_H
+#define SHARDEXT_ROUTE_STATE_H
+
+#include "postgres.h"
+#include "nodes/execnodes.h"
+#include "portability/instr_time.h"
+#include "exec/remote_run.h"
+#include "exec/route_node.h"
+
+typedef enum RoutePhase
+{
+	ROUTE_NEW,					/* the shard has not been looked for */
+	ROUTE_LOCAL,				/* rows come from local */
+	ROUTE_REMOTE,				/* rows come from remote */
+	ROUTE_DONE					/* no more rows */
+} RoutePhase;
+
+typedef struct RouteState
+{
+	CustomScanState css;		/* must be first */
+	RouteNode  *node;
+	int			eflags;
+
+	/* where: known from the first row on */
+	RoutePhase	phase;
+	bool		key_computed;
+	int			key_shard;		/* by the key; ROUTE_NO_SHARD: any will do */
+	int			shard;
+	int			owner;
+	ExprState **key_states;		/* by way and key; NULL for constants and parameters */
+
+	/* running */
+	LocalRun   *local;
+	RemoteRun  *remote;
+	bool		row_waits;		/* the first remote row is in the scan slot */
+	uint64		counted;		/* rows affected that es_processed has already */
+
+	/* parameters of the remote statement */
+	bool		params_ready;
+	Datum	   *values;
+	bool	   *nulls;
+
+	/* for EXPLAIN ANALYZE */
+	instr_time	remote_time;
+} RouteState;
+
+/* The shard by the key (state->key_shard); false if a parameter has no value (EXPLAIN of a generic plan). */
+extern bool route_state_compute_shard(RouteState *state, bool missing_ok);
+
+/* Fills values and nulls. */
+extern void route_state_evaluate_params(RouteState *state, const RouteCache *cache);
+
+#endif

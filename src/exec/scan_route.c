@@ -1,0 +1,520 @@
+/*
+ * scan_route.c
+ *	  Custom Scan (Shard Route): a whole statement carried out in one shard.
+ *
+ *	  1. compute the shard: each way (key or id column) from constants,
+ *		 parameters and stable expressions; several must agree. Without a usable
+ *		 key (an INSERT that leaves it open, a NULL key) any shard will do: one
+ *		 of ours if there is one.
+ *	  2. owner by the shard map
+ *	  3. ours: local_run. Another node's: remote_run with the lifted parameters.
+ *		 In a forwarded session another node's shard is refused, never
+ *		 forwarded further.
+ *	  4. refused (the map was out of date): the refusal has brought the map up to
+ *		 date, so begin again at 2, for some seconds at most
+ *
+ * A NULL key: "key = NULL" is true for no row, so that any shard gives the right
+ * answer (no rows, an aggregate over none); and an INSERT of a NULL key meets
+ * the NOT NULL constraint of whichever shard table it reaches.
+ *
+ * Nothing has been returned before a refusal, so repeating is safe. The node is
+ * the top of its plan; it goes forward only (the planner materializes for
+ * SCROLL cursors) and can start over if it only reads.
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/timestamp.h"
+#include "utils/wait_event.h"
+
+#include "base/errors.h"
+#include "base/settings.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "exec/exec_explain.h"
+#include "exec/route_state.h"
+#include "exec/scan_route.h"
+
+#define OWNER_WAIT_TOTAL_MS		5000
+#define OWNER_WAIT_MAX_MS		200
+
+/* --- the shard --- */
+
+/* Value of an external parameter, as the executor's own expression step gets it; false if there is none. */
+static bool
+fetch_param(EState *estate, const Param *param, Datum *value, bool *isnull)
+{
+	ParamListInfo params = estate->es_param_list_info;
+	ParamExternData *given;
+	ParamExternData workspace;
+
+	if (params == NULL || param->paramid <= 0 || param->paramid > params->numParams)
+		return false;
+	given = params->paramFetch ? params->paramFetch(params, param->paramid, false, &workspace) :
+		&params->params[param->paramid - 1];
+	if (!OidIsValid(given->ptype))
+		return false;
+	if (given->ptype != param->paramtype)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("type of parameter %d (%s) does not match that when preparing the plan (%s)",
+						param->paramid, format_type_be(given->ptype), format_type_be(param->paramtype))));
+	*value = given->value;
+	*isnull = given->isnull;
+	return true;
+}
+
+static Datum
+evaluate(RouteState *state, Expr *expr, ExprState **expr_state, bool *isnull)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+
+	if (*expr_state == NULL)
+		*expr_state = ExecInitExpr(expr, &state->css.ss.ps);
+	return ExecEvalExprSwitchContext(*expr_state, econtext, isnull);
+}
+
+/* The shard by one way; ROUTE_NO_SHARD if a part of the key is NULL. */
+static bool
+shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_ok, int *shard)
+{
+	Datum		values[ROUTE_MAX_KEYS];
+
+	*shard = ROUTE_NO_SHARD;
+	for (int i = 0; i < way->nkeys; i++)
+	{
+		Expr	   *expr = way->exprs[i];
+		bool		isnull;
+
+		if (IsA(expr, Const))
+		{
+			values[i] = ((Const *) expr)->constvalue;
+			isnull = ((Const *) expr)->constisnull;
+		}
+		else if (IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN)
+		{
+			Param	   *param = (Param *) expr;
+
+			if (!fetch_param(state->css.ss.ps.state, param, &values[i], &isnull))
+			{
+				if (missing_ok)
+					return false;
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_OBJECT),
+						 errmsg("no value found for parameter %d", param->paramid)));
+			}
+		}
+		else if (missing_ok && state->css.ss.ps.state->es_param_list_info == NULL)
+			return false;
+		else
+			values[i] = evaluate(state, expr, &states[i], &isnull);
+		if (isnull)
+			return true;
+	}
+	*shard = route_shard_typed(&way->spec, values, way->procs);
+	return true;
+}
+
+static void
+raise_different_shards(int a, int b)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_SX_NOT_SUPPORTED),
+			 errmsg("the values of this statement lie in different shards"),
+			 errdetail("The statement was planned for one shard, but its values name the shards %d and %d.", a, b),
+			 errhint("Give values of one shard, or run separate statements.")));
+}
+
+bool
+route_state_compute_shard(RouteState *state, bool missing_ok)
+{
+	RouteCache *cache;
+	int			result = ROUTE_NO_SHARD;
+
+	if (state->key_computed)
+		return true;
+	route_node_prepare_ways(state->node);
+	cache = state->node->cache;
+	if (cache->nways > 0 && state->key_states == NULL)
+		state->key_states = palloc0(sizeof(ExprState *) * ROUTE_MAX_KEYS * cache->nways);
+	for (int i = 0; i < cache->nways; i++)
+	{
+		int			shard;
+
+		if (!shard_by_way(state, &cache->ways[i], state->key_states + ROUTE_MAX_KEYS * i, missing_ok, &shard))
+			return false;
+		if (shard == ROUTE_NO_SHARD)
+			continue;
+		if (result != ROUTE_NO_SHARD && result != shard)
+			raise_different_shards(result, shard);
+		result = shard;
+	}
+	state->key_shard = result;
+	state->key_computed = true;
+	return true;
+}
+
+/* A shard of this node, at random, if it owns any; else one of any owner. */
+static int
+choose_shard(void)
+{
+	int			count = shard_map_count();
+	int			start = (int) (pg_prng_uint64(&pg_global_prng_state) % count);
+	int			self = node_self();
+	int			fallback = start;
+
+	for (int i = 0; i < count; i++)
+	{
+		int			shard = (start + i) % count;
+		int			owner = shard_map_owner(shard, NULL);
+
+		if (owner == self)
+			return shard;
+		if (owner != 0 && i == 0)
+			fallback = shard;
+	}
+	return fallback;
+}
+
+/* --- running --- */
+
+static void
+count_processed(RouteState *state, uint64 processed)
+{
+	if (state->node->parts.command == CMD_SELECT)
+		return;					/* the executor counts the rows it gets */
+	state->css.ss.ps.state->es_processed += processed - state->counted;
+	state->counted = processed;
+}
+
+/* False: the shard is not ours (any more), look again. */
+static bool
+start_local(RouteState *state)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	int			refused;
+	ShardVerdict verdict;
+
+	state->local = local_run_start_shard(route_node_local_plan(state->node), state->shard,
+										 estate->es_param_list_info, estate, state->eflags, &refused);
+	if (refused == ROUTE_NO_SHARD)
+	{
+		state->phase = ROUTE_LOCAL;
+		return true;
+	}
+
+	verdict = local_run_verdict(state->local);
+	local_run_end(state->local);
+	state->local = NULL;
+	if (session_is_forwarded())
+	{
+		shard_map_refuse(refused, verdict);
+		state->phase = ROUTE_DONE;
+		return true;
+	}
+	if (verdict == SHARD_TOO_NEW)
+		shard_map_raise(refused, verdict);
+	return false;
+}
+
+void
+route_state_evaluate_params(RouteState *state, const RouteCache *cache)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	if (state->params_ready)
+		return;
+	state->params_ready = true;
+	if (cache->nparams > 0)
+	{
+		state->values = palloc(sizeof(Datum) * cache->nparams);
+		state->nulls = palloc(sizeof(bool) * cache->nparams);
+	}
+	foreach(lc, cache->remote_params)
+	{
+		Expr	   *expr = lfirst(lc);
+
+		if (IsA(expr, Const))
+		{
+			state->values[i] = ((Const *) expr)->constvalue;
+			state->nulls[i] = ((Const *) expr)->constisnull;
+		}
+		else if (!IsA(expr, Param) ||
+				 !fetch_param(state->css.ss.ps.state, (Param *) expr, &state->values[i], &state->nulls[i]))
+		{
+			ExprState  *expr_state = ExecInitExpr(expr, &state->css.ss.ps);
+
+			state->values[i] = ExecEvalExprSwitchContext(expr_state, state->css.ss.ps.ps_ExprContext,
+														 &state->nulls[i]);
+		}
+		i++;
+	}
+}
+
+static bool
+next_remote(RouteState *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	bool		found;
+
+	if (state->css.ss.ps.state->es_instrument)
+	{
+		instr_time	start;
+		instr_time	now;
+
+		INSTR_TIME_SET_CURRENT(start);
+		found = remote_run_next(state->remote, slot);
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_ACCUM_DIFF(state->remote_time, now, start);
+	}
+	else
+		found = remote_run_next(state->remote, slot);
+	return found;
+}
+
+/* False: the node has refused, look again. */
+static bool
+start_remote(RouteState *state)
+{
+	RouteCache *cache = route_node_prepare_remote(state->node);
+
+	if (cache->remote_sql == NULL)
+		reason_raise(&cache->remote_reason, "this statement cannot run on the node that owns its shard");
+
+	route_state_evaluate_params(state, cache);
+	state->remote = remote_run_make_cached(cache->remote_sql, cache->result_desc, cache->rows, cache->params,
+										   state->node->parts.writes);
+	remote_run_set_prepare(state->remote, state->node->parts.prepare);
+	remote_run_start(state->remote, state->owner, GetUserId(), NULL, state->values, state->nulls,
+					 !state->node->parts.writes);
+
+	/* Only now is it known whether the node takes the statement. */
+	state->row_waits = next_remote(state);
+	if (!state->row_waits && remote_run_refused(state->remote) != ROUTE_NO_SHARD)
+	{
+		remote_run_end(state->remote);
+		state->remote = NULL;
+		return false;
+	}
+	state->phase = ROUTE_REMOTE;
+	return true;
+}
+
+/* Wait a little until the map knows more; SX001 when it has taken too long. */
+static void
+wait_for_owner(RouteState *state, int attempt, TimestampTz give_up)
+{
+	long		ms = Min(1L << Min(attempt, 10), OWNER_WAIT_MAX_MS);
+
+	if (attempt > 0 && GetCurrentTimestamp() >= give_up)
+		shard_map_raise(state->shard, SHARD_MOVED);
+	if (attempt > 0)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	CHECK_FOR_INTERRUPTS();
+	AcceptInvalidationMessages();
+}
+
+/* One attempt at the shard's owner of this moment; false if it has to be repeated. */
+static bool
+try_owner(RouteState *state)
+{
+	if (state->node->parts.reference_only)
+	{
+		state->shard = ROUTE_NO_SHARD;
+		state->owner = node_self();
+		return start_local(state);
+	}
+	state->shard = state->key_shard != ROUTE_NO_SHARD ? state->key_shard : choose_shard();
+	state->owner = shard_map_owner(state->shard, NULL);
+	if (state->owner == node_self())
+		return start_local(state);
+	if (session_is_forwarded())
+	{
+		shard_map_refuse(state->shard, SHARD_MOVED);
+		state->phase = ROUTE_DONE;
+		return true;
+	}
+	return state->owner != 0 && start_remote(state);
+}
+
+static void
+start_route(RouteState *state)
+{
+	TimestampTz give_up = 0;
+
+	(void) route_state_compute_shard(state, false);
+	for (int attempt = 0; !try_owner(state); attempt++)
+	{
+		if (attempt == 0)
+			give_up = GetCurrentTimestamp() + OWNER_WAIT_TOTAL_MS * INT64CONST(1000);
+		wait_for_owner(state, attempt, give_up);
+	}
+}
+
+/* --- the custom scan --- */
+
+static const CustomExecMethods route_exec_methods;	/* below */
+
+static Node *
+create_route_state(CustomScan *scan)
+{
+	RouteState *state = (RouteState *) newNode(sizeof(RouteState), T_CustomScanState);
+
+	state->css.methods = &route_exec_methods;
+	state->node = route_node_of(scan);
+	state->phase = ROUTE_NEW;
+	state->shard = ROUTE_NO_SHARD;
+	return (Node *) state;
+}
+
+static void
+begin_route(CustomScanState *css, EState *estate, int eflags)
+{
+	RouteState *state = (RouteState *) css;
+
+	state->eflags = eflags;
+	/* Local rows come in slots of the nested plan's own kind. */
+	css->ss.ps.resultopsfixed = false;
+	css->ss.ps.resultopsset = true;
+}
+
+static TupleTableSlot *
+exec_route(CustomScanState *css)
+{
+	RouteState *state = (RouteState *) css;
+	TupleTableSlot *slot;
+
+	if (state->phase == ROUTE_NEW)
+		start_route(state);
+
+	switch (state->phase)
+	{
+		case ROUTE_LOCAL:
+			slot = local_run_next(state->local);
+			count_processed(state, local_run_processed(state->local));
+			if (slot == NULL)
+				state->phase = ROUTE_DONE;
+			return slot;
+		case ROUTE_REMOTE:
+			if (!state->row_waits)
+				state->row_waits = next_remote(state);
+			count_processed(state, remote_run_processed(state->remote));
+			if (!state->row_waits)
+			{
+				state->phase = ROUTE_DONE;
+				return NULL;
+			}
+			state->row_waits = false;
+			return css->ss.ss_ScanTupleSlot;
+		case ROUTE_NEW:
+		case ROUTE_DONE:
+			break;
+	}
+	return NULL;
+}
+
+static void
+stop_route(RouteState *state)
+{
+	if (state->local)
+		local_run_end(state->local);
+	if (state->remote)
+		remote_run_end(state->remote);
+	state->local = NULL;
+	state->remote = NULL;
+	state->row_waits = false;
+}
+
+static void
+end_route(CustomScanState *css)
+{
+	stop_route((RouteState *) css);
+}
+
+static void
+rescan_route(CustomScanState *css)
+{
+	RouteState *state = (RouteState *) css;
+
+	if (state->phase == ROUTE_NEW)
+		return;
+	if (state->node->parts.writes)
+		elog(ERROR, "a Shard Route that writes cannot start over");
+	stop_route(state);
+	state->phase = ROUTE_NEW;
+}
+
+static void
+explain_route(CustomScanState *css, List *ancestors, ExplainState *es)
+{
+	exec_explain_route((RouteState *) css, es);
+}
+
+static const CustomExecMethods route_exec_methods = {
+	.CustomName = "Shard Route",
+	.BeginCustomScan = begin_route,
+	.ExecCustomScan = exec_route,
+	.EndCustomScan = end_route,
+	.ReScanCustomScan = rescan_route,
+	.ExplainCustomScan = explain_route,
+};
+
+static const CustomScanMethods route_scan_methods = {
+	.CustomName = "Shard Route",
+	.CreateCustomScanState = create_route_state,
+};
+
+CustomScan *
+scan_route_make(const RouteParts *parts)
+{
+	CustomScan *scan = makeNode(CustomScan);
+	Plan	   *plan = &scan->scan.plan;
+	ListCell   *lc;
+	AttrNumber	attno = 0;
+
+	/* Low and the same whatever the parameters: the plan cache soon takes the generic plan. */
+	plan->startup_cost = 0;
+	plan->total_cost = 1;
+	plan->plan_rows = 1;
+	foreach(lc, parts->target_list)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+		TargetEntry *shown;
+		Oid			type = exprType((Node *) entry->expr);
+		int32		typmod = exprTypmod((Node *) entry->expr);
+		Oid			collation = exprCollation((Node *) entry->expr);
+
+		if (entry->resjunk)
+			continue;
+		attno++;
+		shown = makeTargetEntry((Expr *) makeVar(INDEX_VAR, attno, type, typmod, collation, 0),
+								attno, entry->resname, false);
+		shown->resorigtbl = entry->resorigtbl;
+		shown->resorigcol = entry->resorigcol;
+		plan->targetlist = lappend(plan->targetlist, shown);
+		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
+										  makeTargetEntry((Expr *) makeNullConst(type, typmod, collation),
+														  attno, entry->resname, false));
+	}
+	scan->custom_private = list_make1(route_node_make(parts));
+	scan->methods = &route_scan_methods;
+	return scan;
+}
+
+void
+scan_route_preload(void)
+{
+	route_node_preload();
+	RegisterCustomScanMethods(&route_scan_methods);
+}

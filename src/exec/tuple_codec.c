@@ -1,0 +1,440 @@
+/*
+ * tuple_codec.c
+ *	  Values between Datums and the wire.
+ *
+ * Binary is used where both sides are sure to mean the same: types built into
+ * PostgreSQL whose binary form holds no OID of the catalog. Text inside of
+ * binary forms would be converted by the receive functions from *this
+ * session's* client encoding, but node connections speak the database's own;
+ * so text-like types are copied byte by byte, and types that merely contain
+ * text (arrays of text, jsonb) travel in text form, whose input functions do
+ * not convert.
+ *
+ * A result is binary as a whole or not at all (libpq has one format code for
+ * all columns); parameters are chosen one by one. Domains travel as their base
+ * type and are not checked again.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "exec/tuple_codec.h"
+
+typedef enum ValueForm
+{
+	FORM_BOOL,					/* fixed-length binary, decoded in place */
+	FORM_INT2,
+	FORM_INT4,
+	FORM_UINT4,
+	FORM_INT8,
+	FORM_BYTES,					/* a varlena whose binary form is its payload */
+	FORM_FUNCTION,				/* send and receive functions */
+	FORM_TEXT					/* output and input functions */
+} ValueForm;
+
+typedef struct ColumnCodec
+{
+	int			attno;			/* from 0 */
+	ValueForm	form;			/* of the binary format */
+	bool		is_string;		/* text form is the payload of a varlena */
+	Oid			ioparam;
+	int32		typmod;
+	FmgrInfo	input;			/* of the format in use */
+} ColumnCodec;
+
+struct RowCodec
+{
+	bool		binary;
+	int			natts;
+	int			ncols;
+	ColumnCodec columns[FLEXIBLE_ARRAY_MEMBER];
+};
+
+typedef struct ParamColumn
+{
+	ValueForm	form;
+	Oid			wire_type;		/* InvalidOid: the node infers it */
+	FmgrInfo	output;
+} ParamColumn;
+
+struct ParamCodec
+{
+	int			n;
+	bool		needs_exact_output; /* some text form may depend on settings */
+	Oid		   *types;
+	ParamColumn columns[FLEXIBLE_ARRAY_MEMBER];
+};
+
+/* How a (base) type looks in binary; FORM_TEXT: not to be sent so. */
+static ValueForm
+binary_form(Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+			return FORM_BOOL;
+		case INT2OID:
+			return FORM_INT2;
+		case INT4OID:
+		case DATEOID:
+		case FLOAT4OID:
+			return FORM_INT4;
+		case OIDOID:
+		case XIDOID:
+		case CIDOID:
+			return FORM_UINT4;
+		case INT8OID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case TIMEOID:
+		case FLOAT8OID:
+		case CASHOID:
+		case LSNOID:
+		case XID8OID:
+			return FORM_INT8;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case JSONOID:
+		case BYTEAOID:
+			return FORM_BYTES;
+		case NUMERICOID:
+		case UUIDOID:
+		case INTERVALOID:
+		case TIMETZOID:
+		case TIDOID:
+		case INETOID:
+		case CIDROID:
+		case MACADDROID:
+		case MACADDR8OID:
+		case BITOID:
+		case VARBITOID:
+		case POINTOID:
+		case LSEGOID:
+		case PATHOID:
+		case BOXOID:
+		case POLYGONOID:
+		case LINEOID:
+		case CIRCLEOID:
+		case INT4RANGEOID:
+		case INT8RANGEOID:
+		case NUMRANGEOID:
+		case DATERANGEOID:
+		case TSRANGEOID:
+		case TSTZRANGEOID:
+		case INT2ARRAYOID:
+		case INT4ARRAYOID:
+		case INT8ARRAYOID:
+		case FLOAT4ARRAYOID:
+		case FLOAT8ARRAYOID:
+		case BOOLARRAYOID:
+		case NUMERICARRAYOID:
+		case DATEARRAYOID:
+		case TIMESTAMPARRAYOID:
+		case TIMESTAMPTZARRAYOID:
+		case UUIDARRAYOID:
+			return FORM_FUNCTION;
+		default:
+			return FORM_TEXT;
+	}
+}
+
+/* Values of these types look the same inside and in text form. */
+static bool
+is_string_type(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == JSONOID;
+}
+
+/* --- rows --- */
+
+static void
+prepare_column(ColumnCodec *column, Oid type, int32 typmod, bool binary)
+{
+	Oid			function;
+
+	column->is_string = is_string_type(type);
+	column->typmod = typmod;
+	if (binary)
+	{
+		if (column->form != FORM_FUNCTION)
+			return;
+		getTypeBinaryInputInfo(type, &function, &column->ioparam);
+	}
+	else
+		getTypeInputInfo(type, &function, &column->ioparam);
+	fmgr_info(function, &column->input);
+}
+
+RowCodec *
+row_codec_make(TupleDesc desc, int ncols, const AttrNumber *attnos)
+{
+	RowCodec   *codec = palloc0(offsetof(RowCodec, columns) + sizeof(ColumnCodec) * ncols);
+
+	codec->natts = desc->natts;
+	codec->ncols = ncols;
+	codec->binary = true;
+	for (int i = 0; i < ncols; i++)
+	{
+		ColumnCodec *column = &codec->columns[i];
+
+		column->attno = attnos ? attnos[i] - 1 : i;
+		Assert(column->attno >= 0 && column->attno < desc->natts);
+		column->form = binary_form(getBaseType(TupleDescAttr(desc, column->attno)->atttypid));
+		if (column->form == FORM_TEXT)
+			codec->binary = false;
+	}
+	for (int i = 0; i < ncols; i++)
+	{
+		ColumnCodec *column = &codec->columns[i];
+		Form_pg_attribute att = TupleDescAttr(desc, column->attno);
+		int32		typmod = att->atttypmod;
+		Oid			type = getBaseTypeAndTypmod(att->atttypid, &typmod);
+
+		prepare_column(column, type, typmod, codec->binary);
+	}
+	return codec;
+}
+
+bool
+row_codec_is_binary(const RowCodec *codec)
+{
+	return codec->binary;
+}
+
+static Datum
+decode_text(const ColumnCodec *column, char *value, int length)
+{
+	if (column->is_string)
+		return PointerGetDatum(cstring_to_text_with_len(value, length));
+	return InputFunctionCall((FmgrInfo *) &column->input, value, column->ioparam, column->typmod);
+}
+
+static void
+check_length(int length, int expected)
+{
+	if (length != expected)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("another node sent a binary value of %d bytes where %d were expected", length, expected)));
+}
+
+static Datum
+decode_function(const ColumnCodec *column, char *value, int length)
+{
+	StringInfoData buffer;
+	Datum		result;
+
+	buffer.data = value;
+	buffer.len = length;
+	buffer.maxlen = length;
+	buffer.cursor = 0;
+	result = ReceiveFunctionCall((FmgrInfo *) &column->input, &buffer, column->ioparam, column->typmod);
+	check_length(buffer.cursor, length);
+	return result;
+}
+
+static Datum
+decode_binary(const ColumnCodec *column, char *value, int length)
+{
+	uint16		two;
+	uint32		four;
+	uint64		eight;
+
+	switch (column->form)
+	{
+		case FORM_BOOL:
+			check_length(length, 1);
+			return BoolGetDatum(*value != 0);
+		case FORM_INT2:
+			check_length(length, 2);
+			memcpy(&two, value, 2);
+			return Int16GetDatum((int16) pg_ntoh16(two));
+		case FORM_INT4:
+			check_length(length, 4);
+			memcpy(&four, value, 4);
+			return Int32GetDatum((int32) pg_ntoh32(four));
+		case FORM_UINT4:
+			check_length(length, 4);
+			memcpy(&four, value, 4);
+			return UInt32GetDatum(pg_ntoh32(four));
+		case FORM_INT8:
+			check_length(length, 8);
+			memcpy(&eight, value, 8);
+			return Int64GetDatum((int64) pg_ntoh64(eight));
+		case FORM_BYTES:
+			return PointerGetDatum(cstring_to_text_with_len(value, length));
+		case FORM_FUNCTION:
+			return decode_function(column, value, length);
+		case FORM_TEXT:
+			break;
+	}
+	elog(ERROR, "column has no binary form");
+}
+
+void
+row_codec_decode(const RowCodec *codec, const PGresult *result, int row, TupleTableSlot *slot)
+{
+	if (PQnfields(result) != codec->ncols)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("another node sent %d columns where %d were expected", PQnfields(result), codec->ncols),
+				 errhint("Compare the definitions of the tables on both nodes.")));
+
+	ExecClearTuple(slot);
+	if (codec->ncols < codec->natts)
+		memset(slot->tts_isnull, true, sizeof(bool) * codec->natts);
+	for (int i = 0; i < codec->ncols; i++)
+	{
+		const ColumnCodec *column = &codec->columns[i];
+		bool		isnull = PQgetisnull(result, row, i);
+		char	   *value;
+		int			length;
+
+		slot->tts_isnull[column->attno] = isnull;
+		if (isnull)
+		{
+			slot->tts_values[column->attno] = (Datum) 0;
+			continue;
+		}
+		value = PQgetvalue(result, row, i);
+		length = PQgetlength(result, row, i);
+		slot->tts_values[column->attno] = codec->binary ? decode_binary(column, value, length) :
+			decode_text(column, value, length);
+	}
+	ExecStoreVirtualTuple(slot);
+}
+
+/* --- parameters --- */
+
+static bool
+text_depends_on_settings(Oid type)
+{
+	return type != JSONBOID && type != TEXTARRAYOID && type != VARCHARARRAYOID && type != NAMEOID &&
+		get_typtype(type) != TYPTYPE_ENUM;
+}
+
+ParamCodec *
+param_codec_make(int nparams, const Oid *types)
+{
+	ParamCodec *codec = palloc0(offsetof(ParamCodec, columns) + sizeof(ParamColumn) * nparams);
+
+	codec->n = nparams;
+	codec->types = palloc0(sizeof(Oid) * Max(nparams, 1));
+	for (int i = 0; i < nparams; i++)
+	{
+		ParamColumn *column = &codec->columns[i];
+		Oid			type = getBaseType(types[i]);
+		Oid			function;
+		bool		is_varlena;
+
+		/* Objects of users have other OIDs on other nodes; the text names their types. */
+		codec->types[i] = types[i] < FirstNormalObjectId ? types[i] : InvalidOid;
+		column->form = binary_form(type);
+		if (!OidIsValid(codec->types[i]))
+			column->form = FORM_TEXT;
+
+		if (column->form == FORM_FUNCTION)
+			getTypeBinaryOutputInfo(type, &function, &is_varlena);
+		else if (column->form == FORM_TEXT)
+		{
+			getTypeOutputInfo(type, &function, &is_varlena);
+			if (text_depends_on_settings(type))
+				codec->needs_exact_output = true;
+		}
+		else
+			continue;
+		fmgr_info(function, &column->output);
+	}
+	return codec;
+}
+
+/* Bytes of one value; *length is set for binary ones. */
+static char *
+encode_value(ParamColumn *column, Datum value, int *length)
+{
+	bytea	   *bytes;
+	char	   *buffer;
+	uint16		two;
+	uint32		four;
+	uint64		eight;
+
+	switch (column->form)
+	{
+		case FORM_BOOL:
+			buffer = palloc(1);
+			*buffer = DatumGetBool(value) ? 1 : 0;
+			*length = 1;
+			return buffer;
+		case FORM_INT2:
+			two = pg_hton16((uint16) DatumGetInt16(value));
+			*length = 2;
+			return memcpy(palloc(2), &two, 2);
+		case FORM_INT4:
+		case FORM_UINT4:
+			four = pg_hton32(DatumGetUInt32(value));
+			*length = 4;
+			return memcpy(palloc(4), &four, 4);
+		case FORM_INT8:
+			eight = pg_hton64((uint64) DatumGetInt64(value));
+			*length = 8;
+			return memcpy(palloc(8), &eight, 8);
+		case FORM_BYTES:
+			bytes = DatumGetByteaPP(value);
+			*length = VARSIZE_ANY_EXHDR(bytes);
+			return VARDATA_ANY(bytes);
+		case FORM_FUNCTION:
+			bytes = SendFunctionCall(&column->output, value);
+			*length = VARSIZE(bytes) - VARHDRSZ;
+			return VARDATA(bytes);
+		case FORM_TEXT:
+			*length = 0;
+			return OutputFunctionCall(&column->output, value);
+	}
+	return NULL;
+}
+
+/* Output functions write what any session reads back unchanged; returns the nest level to undo. */
+static int
+begin_exact_output(void)
+{
+	int			level = NewGUCNestLevel();
+
+	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+void
+param_codec_encode(ParamCodec *codec, const Datum *values, const bool *nulls, ConnParams *params)
+{
+	const char **bytes = palloc(sizeof(char *) * Max(codec->n, 1));
+	int		   *lengths = palloc0(sizeof(int) * Max(codec->n, 1));
+	int		   *formats = palloc(sizeof(int) * Max(codec->n, 1));
+	int			level = codec->needs_exact_output ? begin_exact_output() : -1;
+
+	for (int i = 0; i < codec->n; i++)
+	{
+		ParamColumn *column = &codec->columns[i];
+
+		formats[i] = column->form == FORM_TEXT ? 0 : 1;
+		bytes[i] = nulls[i] ? NULL : encode_value(column, values[i], &lengths[i]);
+	}
+	if (level >= 0)
+		AtEOXact_GUC(true, level);
+
+	params->n = codec->n;
+	params->types = codec->types;
+	params->values = bytes;
+	params->lengths = lengths;
+	params->formats = formats;
+}
