@@ -230,13 +230,15 @@ conn_settle(NodeConn *conn)
 
 	if (conn->active)
 		stream_absorb(conn->active);
-	if (conn->state == CONN_BUSY)
+	while (conn->state == CONN_BUSY)
 	{
 		switch (conn_read(conn, -1, true, &result))
 		{
 			case READ_ROW:
+				PQclear(result);	/* of a stream that was forgotten */
+				break;
 			case READ_BLOCKED:
-				elog(ERROR, "unexpected rows from node \"%s\"", conn->node_name);
+				elog(ERROR, "no answer from node \"%s\"", conn->node_name);
 				break;
 			case READ_END:
 				PQclear(result);
@@ -318,6 +320,16 @@ conn_stream_next(ConnStream *stream)
 	if (conn->notice_count > 0)
 		conn_notices_pass_on(conn, false);
 	return result;
+}
+
+void
+conn_stream_forget(ConnStream *stream)
+{
+	NodeConn   *conn = stream->conn;
+
+	stream->conn = NULL;
+	if (conn != NULL && conn->active == stream)
+		conn->active = NULL;
 }
 
 void
