@@ -9,6 +9,7 @@ CREATE TABLE shardext.catalog_cluster (
     authority       int NOT NULL,
     shard_count     int NOT NULL,
     epoch           timestamptz NOT NULL,
+    last_node       int NOT NULL,       -- highest node_id given out so far
     catalog_version bigint NOT NULL,
     local_changes   bigint NOT NULL     -- of this node: raised by every transaction that writes here
 );

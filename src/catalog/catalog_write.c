@@ -37,11 +37,9 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#define CLUSTER_COLUMNS 8
-#define CLUSTER_THIS_NODE 3		/* column numbers of catalog_cluster */
-#define CLUSTER_AUTHORITY 4
-#define CLUSTER_CATALOG_VERSION 7
-#define CLUSTER_LOCAL_CHANGES 8
+#define CLUSTER_COLUMNS 9
+#define CLUSTER_CATALOG_VERSION 8	/* column numbers of catalog_cluster */
+#define CLUSTER_LOCAL_CHANGES 9
 
 /* The subtransaction in which this transaction has raised the versions. */
 static SubTransactionId raised_in = InvalidSubTransactionId;
@@ -168,6 +166,12 @@ raise_versions(Datum *values, void *arg)
 	values[CLUSTER_LOCAL_CHANGES - 1] = Int64GetDatum(DatumGetInt64(values[CLUSTER_LOCAL_CHANGES - 1]) + 1);
 }
 
+void
+catalog_write_lock(void)
+{
+	LockRelationOid(catalog_oids_require()->cluster, ShareUpdateExclusiveLock);
+}
+
 /* To be called first by everything that writes replicated rows. */
 static CatalogOids
 begin_change(void)
@@ -209,8 +213,9 @@ catalog_write_cluster(const ClusterInfo *cluster)
 	values[3] = Int32GetDatum(cluster->authority);
 	values[4] = Int32GetDatum(cluster->shard_count);
 	values[5] = TimestampTzGetDatum(cluster->epoch);
-	values[6] = Int64GetDatum(cluster->catalog_version);
-	values[7] = Int64GetDatum(local_changes);
+	values[6] = Int32GetDatum(cluster->last_node);
+	values[7] = Int64GetDatum(cluster->catalog_version);
+	values[8] = Int64GetDatum(local_changes);
 	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (HeapTupleIsValid(old))
 		CatalogTupleUpdate(rel, &old->t_self, new);

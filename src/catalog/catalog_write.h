@@ -12,6 +12,9 @@
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 
+/* Taken by every function below that writes replicated rows; first, by those who read before they write. */
+extern void catalog_write_lock(void);
+
 extern void catalog_write_cluster(const ClusterInfo *cluster);
 extern void catalog_write_node(const NodeInfo *node);	/* insert or update by node_id */
 extern void catalog_delete_node(int node_id);

@@ -57,11 +57,11 @@ static ClusterInfo *
 cluster_from_tuple(HeapTuple tuple, TupleDesc desc, int64 *local_changes)
 {
 	ClusterInfo *cluster = palloc0(sizeof(ClusterInfo));
-	Datum		values[8];
-	bool		nulls[8];
+	Datum		values[9];
+	bool		nulls[9];
 	char	   *uuid;
 
-	Assert(desc->natts == 8);
+	Assert(desc->natts == 9);
 	heap_deform_tuple(tuple, desc, values, nulls);
 	uuid = DatumGetCString(DirectFunctionCall1(uuid_out, values[1]));
 	strlcpy(cluster->cluster_id, uuid, sizeof(cluster->cluster_id));
@@ -69,8 +69,9 @@ cluster_from_tuple(HeapTuple tuple, TupleDesc desc, int64 *local_changes)
 	cluster->authority = DatumGetInt32(values[3]);
 	cluster->shard_count = DatumGetInt32(values[4]);
 	cluster->epoch = DatumGetTimestampTz(values[5]);
-	cluster->catalog_version = DatumGetInt64(values[6]);
-	*local_changes = DatumGetInt64(values[7]);
+	cluster->last_node = DatumGetInt32(values[6]);
+	cluster->catalog_version = DatumGetInt64(values[7]);
+	*local_changes = DatumGetInt64(values[8]);
 	return cluster;
 }
 

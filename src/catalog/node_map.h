@@ -17,6 +17,7 @@ typedef struct ClusterInfo
 	int			authority;
 	int			shard_count;
 	TimestampTz epoch;
+	int			last_node;		/* highest node_id given out so far */
 	int64		catalog_version;
 } ClusterInfo;
 
