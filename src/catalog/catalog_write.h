@@ -28,6 +28,10 @@ typedef struct ShardRow
 } ShardRow;
 
 extern void catalog_write_shards(int n, const ShardRow *rows);	/* each shard once */
+
+/* All rows as they are, without hints; row i is that of shard i (owner 0, version 0 where there is none). */
+extern ShardRow *catalog_read_shards(int *n);
+
 extern void catalog_write_table(Oid relid, TableKind kind, int nkeys, const AttrNumber *keys,
 								const char *strategy, const Bitmapset *id_columns);
 extern void catalog_delete_table(Oid relid);

@@ -33,6 +33,7 @@
 #include "base/module.h"
 #include "base/shmem.h"
 #include "catalog/catalog_oids.h"
+#include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "miscadmin.h"
@@ -199,6 +200,25 @@ read_rows(Oid relid, MapRows *rows)
 	}
 	systable_endscan(scan);
 	relation_close(rel, AccessShareLock);
+}
+
+ShardRow *
+catalog_read_shards(int *n)
+{
+	ShardRow   *shards;
+	MapRows		rows;
+
+	read_rows(catalog_oids_require()->shard, &rows);
+	shards = palloc(Max(rows.count, 1) * sizeof(ShardRow));
+	for (int i = 0; i < rows.count; i++)
+		shards[i] = (ShardRow)
+	{
+		.shard = i,.owner = WORD_OWNER(rows.words[i]),.version = WORD_VERSION(rows.words[i])
+	};
+	*n = rows.count;
+	pfree(rows.words);
+	pfree(rows.xids);
+	return shards;
 }
 
 static MapEntry *
