@@ -1,0 +1,66 @@
+
+# A node that is away: statements that need it fail with SX002 in bounded time and say which node, statements
+# that do not need it work, and everything works again when it is back.
+use strict;
+use warnings;
+
+use ShardextCluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $cluster = ShardextCluster->new(conf => "shardext.connect_timeout = '2s'");
+my $london = $cluster->london;
+
+$london->safe_psql('postgres', <<'END');
+CREATE TABLE accounts (id bigint PRIMARY KEY, balance int NOT NULL);
+SELECT shardext.shard_table('accounts', 'id', 'hash');
+CREATE TABLE currencies (code text PRIMARY KEY);
+SELECT shardext.replicate_table('currencies');
+INSERT INTO accounts SELECT i, 100 FROM generate_series(1, 200) i;
+INSERT INTO currencies VALUES ('isk'), ('jpy');
+END
+
+foreach my $name (qw(london paris tokyo))
+{
+	is($cluster->node($name)->safe_psql('postgres', 'SELECT count(*), sum(balance) FROM accounts'),
+		'200|20000', "all rows are seen from $name");
+}
+
+my $here = $london->safe_psql('postgres',
+	"SELECT min(id) FROM accounts WHERE shardext.node_of('accounts', id) = 'london'");
+my $there = $london->safe_psql('postgres',
+	"SELECT min(id) FROM accounts WHERE shardext.node_of('accounts', id) = 'tokyo'");
+
+$cluster->kill_node('tokyo');
+
+my $start = time;
+my ($rc, $out, $err) = $london->psql('postgres',
+	"\\set VERBOSITY verbose\nSELECT balance FROM accounts WHERE id = $there");
+isnt($rc, 0, 'a statement that needs the dead node fails');
+like($err, qr/SX002/, 'with SX002');
+like($err, qr/tokyo/, 'and names the node');
+cmp_ok(time - $start, '<', 10, 'in bounded time');
+
+is($london->safe_psql('postgres', "SELECT balance FROM accounts WHERE id = $here"),
+	'100', 'a statement that does not need it works');
+is($london->safe_psql('postgres', 'SELECT count(*) FROM currencies'), '2', 'reference tables are read locally');
+
+($rc, $out, $err) = $london->psql('postgres', "INSERT INTO currencies VALUES ('eur')");
+isnt($rc, 0, 'a reference table is not written while a node is away');
+is($cluster->paris->safe_psql('postgres', 'SELECT count(*) FROM currencies'), '2', 'nor on the nodes that are there');
+
+($rc, $out, $err) = $london->psql('postgres', 'UPDATE accounts SET balance = balance + 1');
+isnt($rc, 0, 'an update over all shards fails');
+is($london->safe_psql('postgres', "SELECT balance FROM accounts WHERE id = $here"),
+	'100', 'and has changed nothing here');
+
+$cluster->restart_node('tokyo');
+is($london->safe_psql('postgres', "SELECT balance FROM accounts WHERE id = $there"),
+	'100', 'the node is back');
+$london->safe_psql('postgres', 'UPDATE accounts SET balance = balance + 1');
+is($cluster->tokyo->safe_psql('postgres', 'SELECT count(*), sum(balance) FROM accounts'),
+	'200|20200', 'and takes part again');
+
+$cluster->stop;
+done_testing();
