@@ -325,11 +325,17 @@ conn_stream_next(ConnStream *stream)
 void
 conn_stream_forget(ConnStream *stream)
 {
-	NodeConn   *conn = stream->conn;
+	dlist_iter	iter;
 
+	/* the connection may have been closed meanwhile */
+	dlist_foreach(iter, &conn_all)
+	{
+		NodeConn   *conn = dlist_container(NodeConn, link, iter.cur);
+
+		if (conn == stream->conn && conn->active == stream)
+			conn->active = NULL;
+	}
 	stream->conn = NULL;
-	if (conn != NULL && conn->active == stream)
-		conn->active = NULL;
 }
 
 void
