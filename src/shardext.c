@@ -15,6 +15,7 @@
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
+#include "copy/copy_hook.h"
 #include "dxact/dxact.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
@@ -38,6 +39,7 @@ static const Module modules[] = {
 	{"scan_fanout", scan_fanout_preload},
 	{"plan_pull", plan_pull_preload},
 	{"planner", planner_hook_preload},
+	{"copy", copy_hook_preload},
 };
 
 static bool preloaded = false;

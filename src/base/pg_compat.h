@@ -161,4 +161,44 @@ typedef int SxGucHandle;
 	})
 #endif
 
+/*
+ * COPY and the executor outside of a plan: the range table of an EState, the
+ * permission entries of a ParseState, index entries of a new row (need
+ * executor/executor.h, parser/parse_node.h).
+ */
+#if PG_VERSION_NUM >= 180000
+#define sx_exec_init_range_table(estate, table, permissions) \
+	ExecInitRangeTable(estate, table, permissions, bms_make_singleton(1))
+#elif PG_VERSION_NUM >= 160000
+#define sx_exec_init_range_table(estate, table, permissions) ExecInitRangeTable(estate, table, permissions)
+#else
+#define sx_exec_init_range_table(estate, table, permissions) ((void) (permissions), ExecInitRangeTable(estate, table))
+#endif
+#if PG_VERSION_NUM >= 160000
+#define sx_pstate_permissions(pstate) ((pstate)->p_rteperminfos)
+#define sx_insert_index_tuples(rel, slot, estate) \
+	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL, false)
+#else
+#define sx_pstate_permissions(pstate) NIL
+#define sx_insert_index_tuples(rel, slot, estate) \
+	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL)
+#endif
+
+/* The rights that COPY FROM needs: INSERT on these columns (offset attribute numbers) of pstate's one relation. */
+#if PG_VERSION_NUM >= 160000
+#define sx_check_insert_rights(pstate, nsitem, columns) \
+	do { \
+		(nsitem)->p_perminfo->requiredPerms = ACL_INSERT; \
+		(nsitem)->p_perminfo->insertedCols = (columns); \
+		ExecCheckPermissions((pstate)->p_rtable, list_make1((nsitem)->p_perminfo), true); \
+	} while (0)
+#else
+#define sx_check_insert_rights(pstate, nsitem, columns) \
+	do { \
+		(nsitem)->p_rte->requiredPerms = ACL_INSERT; \
+		(nsitem)->p_rte->insertedCols = (columns); \
+		ExecCheckRTPerms((pstate)->p_rtable, true); \
+	} while (0)
+#endif
+
 #endif

@@ -1,0 +1,479 @@
+/*
+ * copy_from.c
+ *	  COPY FROM into a sharded or reference table.
+ *
+ * Steps: check rights as PostgreSQL does, on the table the user names; open the
+ * input (copy_input.c); for each row find the logical shard by its key and store
+ * it here (copy_local.c) or send it to the shard's owner (copy_remote.c). A row
+ * that lacks its id gets a shard first: one of this node's, in turn, if it owns any.
+ *
+ * The receiving node runs the same code in a forwarded session: it routes the
+ * rows again, but stores them only in its own shards; others are an error (SX001).
+ *
+ * Reference tables: every node gets every row. SHARE ROW EXCLUSIVE is taken on
+ * all nodes in node order before the first row; what is not the same everywhere
+ * (defaults that are volatile, sequences) is computed here.
+ *
+ * Not here: rights of files, formats and options beyond what is refused below are
+ * PostgreSQL's own.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "commands/copy.h"
+#include "commands/defrem.h"
+#include "commands/progress.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/backend_progress.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "base/settings.h"
+#include "catalog/id_maker.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "catalog/write_guard.h"
+#include "copy/copy_from.h"
+#include "copy/copy_local.h"
+#include "copy/copy_remote.h"
+
+/* One COPY FROM into a sharded table. */
+typedef struct CopyRouter
+{
+	const TableInfo *info;
+	CopyInput  *input;
+	CopyLocal  *local;
+	CopyRemote *remote;
+	int			self;
+
+	/* rows without an id */
+	bool		make_key;		/* the key is an id that the input lacks */
+	int			nturn;
+	int		   *turn;			/* shards to choose from */
+	int			next_turn;
+} CopyRouter;
+
+/* ---- rights and options ---- */
+
+static void
+check_server_file(const CopyStmt *stmt)
+{
+	if (stmt->filename == NULL)
+		return;
+	if (stmt->is_program)
+	{
+		if (!has_privs_of_role(GetUserId(), ROLE_PG_EXECUTE_SERVER_PROGRAM))
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied to COPY from an external program"),
+					 errdetail("It takes the privileges of the role \"%s\".", "pg_execute_server_program"),
+					 errhint("Anyone can COPY from stdin; psql's \\copy command does so.")));
+	}
+	else if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to COPY from a file"),
+				 errdetail("It takes the privileges of the role \"%s\".", "pg_read_server_files"),
+				 errhint("Anyone can COPY from stdin; psql's \\copy command does so.")));
+}
+
+static void
+refuse_options(const CopyStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, "freeze") == 0 && defGetBoolean(option))
+			ereport(ERROR,
+					(errcode(ERRCODE_SX_NOT_SUPPORTED),
+					 errmsg("COPY FREEZE is not supported for sharded and reference tables"),
+					 errdetail("Rows would become visible to older snapshots on other nodes."),
+					 errhint("Leave FREEZE out.")));
+		if (strcmp(option->defname, "on_error") == 0 && strcmp(defGetString(option), "stop") != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_SX_NOT_SUPPORTED),
+					 errmsg("COPY with ON_ERROR is not supported for sharded and reference tables"),
+					 errdetail("Rows are converted on the node that stores them."),
+					 errhint("Leave ON_ERROR out.")));
+		if (strcmp(option->defname, "default") == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_SX_NOT_SUPPORTED),
+					 errmsg("COPY with DEFAULT is not supported for sharded and reference tables"),
+					 errdetail("Which columns a row has must be the same for all rows."),
+					 errhint("Leave the columns out of the column list, in a COPY of their own.")));
+	}
+}
+
+/* INSERT on the columns, and no row security: raises what COPY of PostgreSQL raises. */
+static void
+check_rights(ParseState *pstate, ParseNamespaceItem *nsitem, const CopyStmt *stmt, Relation table)
+{
+	Bitmapset  *columns = NULL;
+	ListCell   *lc;
+
+	foreach(lc, CopyGetAttnums(RelationGetDescr(table), table, stmt->attlist))
+		columns = bms_add_member(columns, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
+	sx_check_insert_rights(pstate, nsitem, columns);
+
+	if (check_enable_rls(RelationGetRelid(table), InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("COPY FROM not supported with row-level security"),
+				 errhint("Use INSERT statements instead.")));
+	if (XactReadOnly)
+		PreventCommandIfReadOnly("COPY FROM");
+}
+
+/* COPY ... WHERE as an implicitly-ANDed list, NULL if there is none. */
+static Node *
+transform_where(ParseState *pstate, ParseNamespaceItem *nsitem, const CopyStmt *stmt, Relation table)
+{
+	Node	   *where;
+	Bitmapset  *used = NULL;
+	int			member = -1;
+
+	if (stmt->whereClause == NULL)
+		return NULL;
+	addNSItemToQuery(pstate, nsitem, false, true, true);
+	where = transformExpr(pstate, copyObject(stmt->whereClause), EXPR_KIND_COPY_WHERE);
+	where = coerce_to_boolean(pstate, where, "WHERE");
+	assign_expr_collations(pstate, where);
+
+	pull_varattnos(where, 1, &used);
+	if (bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used))
+		used = bms_add_range(used, 1 - FirstLowInvalidHeapAttributeNumber,
+							 RelationGetNumberOfAttributes(table) - FirstLowInvalidHeapAttributeNumber);
+	while ((member = bms_next_member(used, member)) >= 0)
+	{
+		AttrNumber	attno = member + FirstLowInvalidHeapAttributeNumber;
+
+		if (attno > 0 && TupleDescAttr(RelationGetDescr(table), attno - 1)->attgenerated)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
+					 errmsg("generated columns are not supported in COPY FROM WHERE conditions"),
+					 errdetail("Column \"%s\" is a generated column.",
+							   NameStr(TupleDescAttr(RelationGetDescr(table), attno - 1)->attname))));
+	}
+	where = eval_const_expressions(NULL, where);
+	where = (Node *) canonicalize_qual((Expr *) where, false);
+	return (Node *) make_ands_implicit((Expr *) where);
+}
+
+/* Ids that the owner makes are not known here when WHERE is evaluated. */
+static void
+refuse_where_on_ids(const CopyInput *input, Node *where)
+{
+	Bitmapset  *used = NULL;
+
+	if (where == NULL)
+		return;
+	pull_varattnos(where, 1, &used);
+	for (int i = 0; i < input->ndefaults; i++)
+	{
+		AttrNumber	attno = input->defaults[i].attno;
+
+		if (input->defaults[i].kind == COPY_DEFAULT_OWNER &&
+			(bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, used) ||
+			 bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, used)))
+			ereport(ERROR,
+					(errcode(ERRCODE_SX_NOT_SUPPORTED),
+					 errmsg("COPY ... WHERE on an id that is still to be made is not supported"),
+					 errdetail("Column \"%s\" gets its value from the owner of the row's shard.",
+							   NameStr(TupleDescAttr(RelationGetDescr(input->table), attno - 1)->attname)),
+					 errhint("Leave the column out of the condition.")));
+	}
+}
+
+/* ---- sharded tables ---- */
+
+static bool
+is_made_by_owner(const CopyInput *input, AttrNumber attno)
+{
+	int			d = input->default_of[attno - 1];
+
+	return d >= 0 && input->defaults[d].kind == COPY_DEFAULT_OWNER;
+}
+
+static void
+begin_router(CopyRouter *router, CopyInput *input, const TableInfo *info)
+{
+	Bitmapset  *choice;
+	int			shard = -1;
+
+	memset(router, 0, sizeof(CopyRouter));
+	router->info = info;
+	router->input = input;
+	router->self = node_self();
+	router->local = copy_local_begin(input);
+	router->remote = copy_remote_begin(input, true);
+	router->make_key = info->nkeys == 1 && is_made_by_owner(input, info->keys[0]);
+	if (!router->make_key)
+		return;
+
+	choice = shard_map_owned_by(router->self);
+	if (bms_is_empty(choice))
+	{
+		if (session_is_forwarded())
+			shard_map_raise(0, SHARD_MOVED);
+		choice = bms_add_range(NULL, 0, shard_map_count() - 1);
+	}
+	router->turn = palloc(bms_num_members(choice) * sizeof(int));
+	while ((shard = bms_next_member(choice, shard)) >= 0)
+		router->turn[router->nturn++] = shard;
+}
+
+static void
+raise_null_key(const CopyRouter *router, AttrNumber attno)
+{
+	Relation	table = router->input->table;
+	const char *column = NameStr(TupleDescAttr(RelationGetDescr(table), attno - 1)->attname);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_NOT_NULL_VIOLATION),
+			 errmsg("null value in column \"%s\" of relation \"%s\" violates not-null constraint",
+					column, RelationGetRelationName(table)),
+			 errdetail("It is part of the shard key."),
+			 errtablecol(table, attno)));
+}
+
+/* The logical shard of the input's current row. */
+static int
+row_shard(CopyRouter *router)
+{
+	const TableInfo *info = router->info;
+	Datum		values[ROUTE_MAX_KEYS];
+
+	if (router->make_key)
+	{
+		int			shard = router->turn[router->next_turn];
+
+		router->next_turn = (router->next_turn + 1) % router->nturn;
+		return shard;
+	}
+	for (int i = 0; i < info->nkeys; i++)
+	{
+		bool		isnull;
+
+		values[i] = copy_input_value(router->input, info->keys[i], &isnull);
+		if (isnull)
+			raise_null_key(router, info->keys[i]);
+	}
+	return route_shard(&info->spec, values);
+}
+
+static void
+store_here(CopyRouter *router, int shard)
+{
+	IdContext	saved = id_context;
+
+	/* An error in between resets it with the transaction. */
+	id_context.shard = shard;
+	id_context.defer = false;
+	copy_input_complete(router->input, true);
+	id_context = saved;
+	copy_local_insert(router->local, shard);
+}
+
+/* Store the current row, or send it to the owner of its shard. */
+static void
+route_row(CopyRouter *router)
+{
+	int			shard = row_shard(router);
+
+	for (int tries = 0; tries < 3; tries++)
+	{
+		int			owner = shard_map_owner(shard, NULL);
+
+		if (owner == router->self)
+		{
+			ShardVerdict verdict = copy_local_open(router->local, shard);
+
+			if (verdict == SHARD_OK)
+			{
+				store_here(router, shard);
+				return;
+			}
+			if (verdict == SHARD_TOO_NEW)
+				shard_map_raise(shard, verdict);
+		}
+		else if (owner != 0 && !session_is_forwarded())
+		{
+			copy_remote_row(router->remote, owner);
+			return;
+		}
+		else
+			break;
+	}
+	shard_map_raise(shard, SHARD_MOVED);
+}
+
+static uint64
+copy_sharded(CopyInput *input, const TableInfo *info)
+{
+	CopyRouter	router;
+	int64		excluded = 0;
+	int64		read = 0;
+	uint64		stored;
+
+	begin_router(&router, input, info);
+	while (copy_input_next(input))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_input_matches(input))
+		{
+			pgstat_progress_update_param(PROGRESS_COPY_TUPLES_EXCLUDED, ++excluded);
+			continue;
+		}
+		route_row(&router);
+		pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, ++read);
+	}
+	copy_remote_flush(router.remote);
+	stored = copy_local_end(router.local);
+	return stored + copy_remote_end(router.remote, -1);
+}
+
+/* ---- reference tables ---- */
+
+/* Lock the table on all nodes in node order, and begin the COPY on the others. */
+static CopyRemote *
+begin_everywhere(CopyInput *input)
+{
+	CopyRemote *remote;
+	ListCell   *lc;
+
+	if (session_is_forwarded())
+	{
+		LockRelationOid(RelationGetRelid(input->table), ShareRowExclusiveLock);
+		return NULL;
+	}
+	remote = copy_remote_begin(input, false);
+	foreach(lc, node_list())
+	{
+		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
+
+		if (node_id == node_self())
+			LockRelationOid(RelationGetRelid(input->table), ShareRowExclusiveLock);
+		else
+			copy_remote_start(remote, node_id);
+	}
+	return remote;
+}
+
+static void
+send_to_others(CopyRemote *remote)
+{
+	ListCell   *lc;
+
+	foreach(lc, node_list())
+	{
+		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
+
+		if (node_id != node_self())
+			copy_remote_row(remote, node_id);
+	}
+}
+
+static uint64
+copy_reference(CopyInput *input)
+{
+	CopyRemote *remote = begin_everywhere(input);
+	CopyLocal  *local = copy_local_begin(input);
+	bool		guard = write_guard_set_open(true);
+	int64		excluded = 0;
+	int64		read = 0;
+	uint64		stored;
+
+	/* The guard is a BEFORE STATEMENT trigger, fired now. */
+	(void) copy_local_open(local, ROUTE_NO_SHARD);
+	(void) write_guard_set_open(guard);
+
+	while (copy_input_next(input))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_input_matches(input))
+		{
+			pgstat_progress_update_param(PROGRESS_COPY_TUPLES_EXCLUDED, ++excluded);
+			continue;
+		}
+		copy_input_complete(input, true);
+		if (remote != NULL)
+			send_to_others(remote);
+		copy_local_insert(local, ROUTE_NO_SHARD);
+		pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, ++read);
+	}
+	if (remote != NULL)
+		copy_remote_flush(remote);
+	stored = copy_local_end(local);
+	if (remote != NULL)
+		(void) copy_remote_end(remote, stored);
+	return stored;
+}
+
+/* ---- the statement ---- */
+
+uint64
+copy_from_table(const CopyStmt *stmt, const char *query_string)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	ErrorContextCallback context;
+	Relation	table;
+	ParseNamespaceItem *nsitem;
+	Node	   *where;
+	const TableInfo *info;
+	CopyInput  *input;
+	uint64		stored;
+
+	pstate->p_sourcetext = query_string;
+	check_server_file(stmt);
+	table = table_openrv(stmt->relation, RowExclusiveLock);
+	info = table_info(RelationGetRelid(table));
+	if (info == NULL)
+		elog(ERROR, "table \"%s\" is not sharded any more", RelationGetRelationName(table));
+	if (info->kind == TABLE_REFERENCE)
+	{
+		/* The stronger lock comes in node order: do not block others' meanwhile. */
+		UnlockRelation(table, RowExclusiveLock);
+		LockRelation(table, AccessShareLock);
+	}
+
+	nsitem = addRangeTableEntryForRelation(pstate, table, RowExclusiveLock, NULL, false, false);
+	where = transform_where(pstate, nsitem, stmt, table);
+	check_rights(pstate, nsitem, stmt, table);
+	refuse_options(stmt);
+
+	input = copy_input_begin(pstate, stmt, table, where);
+	refuse_where_on_ids(input, where);
+
+	context.callback = CopyFromErrorCallback;
+	context.arg = input->cstate;
+	context.previous = error_context_stack;
+	error_context_stack = &context;
+	stored = info->kind == TABLE_REFERENCE ? copy_reference(input) : copy_sharded(input, info);
+	error_context_stack = context.previous;
+
+	copy_input_end(input);
+	free_parsestate(pstate);
+	table_close(table, NoLock);
+	return stored;
+}

@@ -1,0 +1,28 @@
+/*
+ * copy_local.h
+ *	  Rows of COPY FROM that are stored on this node.
+ */
+#ifndef SHARDEXT_COPY_LOCAL_H
+#define SHARDEXT_COPY_LOCAL_H
+
+#include "postgres.h"
+#include "catalog/shard_map.h"
+#include "copy/copy_input.h"
+
+typedef struct CopyLocal CopyLocal;
+
+extern CopyLocal *copy_local_begin(CopyInput *input);
+
+/*
+ * Lock the shard's table and check that the shard is ours (once per shard).
+ * ROUTE_NO_SHARD stands for the table itself (reference tables).
+ */
+extern ShardVerdict copy_local_open(CopyLocal *local, int shard);
+
+/* Store the input's current row (complete) in a shard that copy_local_open has found ours. */
+extern void copy_local_insert(CopyLocal *local, int shard);
+
+/* Store all that is buffered, fire triggers; rows stored. */
+extern uint64 copy_local_end(CopyLocal *local);
+
+#endif
