@@ -24,6 +24,15 @@
 #include "commands/explain_state.h"
 #endif
 
+/* One function for all object classes (16); needs utils/acl.h and the class's header. */
+#if PG_VERSION_NUM < 160000
+#define object_aclcheck(classid, object, role, mode) \
+	((classid) == NamespaceRelationId ? pg_namespace_aclcheck(object, role, mode) : \
+	 (classid) == RelationRelationId ? pg_class_aclcheck(object, role, mode) : ACLCHECK_NO_PRIV)
+#define object_ownercheck(classid, object, role) \
+	((classid) == RelationRelationId ? pg_class_ownercheck(object, role) : false)
+#endif
+
 /* Arguments of TableAmRoutine.scan_analyze_next_block. */
 #if PG_VERSION_NUM >= 170000
 #define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, ReadStream *stream

@@ -1,0 +1,299 @@
+/*
+ * shard_apply.c
+ *	  Runs utility statements of our own on this node.
+ *
+ * Everything goes through ProcessUtility as a subcommand (event triggers see
+ * what the user said, not what we make of it), with search_path = pg_catalog,
+ * as the owner of the table concerned. Only shard schemas are made as the
+ * extension's owner: they belong to it, and the owners of tables get USAGE and
+ * CREATE on them. No expression of a user's is ever evaluated as the
+ * extension's owner.
+ *
+ * The caller holds the catalog lock (dxact_lock_catalog), so the set of shards
+ * this node owns does not change meanwhile.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "commands/comment.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/shell_am.h"
+#include "catalog/table_map.h"
+#include "ddl/retarget.h"
+#include "ddl/shard_apply.h"
+#include "ddl/table_definition.h"
+
+static int	applying = 0;
+
+bool
+ddl_is_applying(void)
+{
+	return applying > 0;
+}
+
+List *
+ddl_parse(List *statements)
+{
+	List	   *trees = NIL;
+	ListCell   *lc;
+
+	foreach(lc, statements)
+	{
+		List	   *parsed = raw_parser(lfirst(lc), RAW_PARSE_DEFAULT);
+
+		if (list_length(parsed) != 1)
+			elog(ERROR, "expected one statement: %s", (char *) lfirst(lc));
+		trees = lappend(trees, linitial_node(RawStmt, parsed)->stmt);
+	}
+	return trees;
+}
+
+void
+ddl_run(Node *statement, const char *sql)
+{
+	PlannedStmt *wrapper = makeNode(PlannedStmt);
+	bool		was_empty = shell_am_set_reads_empty(true);
+
+	wrapper->commandType = CMD_UTILITY;
+	wrapper->canSetTag = false;
+	wrapper->utilityStmt = statement;
+	wrapper->stmt_location = -1;
+
+	applying++;
+	PG_TRY();
+	{
+		ProcessUtility(wrapper, sql, true, PROCESS_UTILITY_SUBCOMMAND, NULL, NULL, None_Receiver, NULL);
+		CommandCounterIncrement();
+	}
+	PG_FINALLY();
+	{
+		applying--;
+		(void) shell_am_set_reads_empty(was_empty);
+	}
+	PG_END_TRY();
+}
+
+void
+ddl_run_sql(const char *sql)
+{
+	ddl_run_list(list_make1(unconstify(char *, sql)));
+}
+
+/* Statements are qualified, but types of expressions and operators are looked up in the path too. */
+static int
+push_search_path(void)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("check_function_bodies", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return nestlevel;
+}
+
+void
+ddl_run_list(List *statements)
+{
+	int			nestlevel = push_search_path();
+	ListCell   *lc;
+
+	foreach(lc, statements)
+		ddl_run(linitial(ddl_parse(list_make1(lfirst(lc)))), lfirst(lc));
+	AtEOXact_GUC(true, nestlevel);
+}
+
+SavedRole
+role_become(Oid role)
+{
+	SavedRole	saved;
+
+	GetUserIdAndSecContext(&saved.role, &saved.sec_context);
+	if (role != saved.role)
+		SetUserIdAndSecContext(role, saved.sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	return saved;
+}
+
+SavedRole
+role_become_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	if (!has_privs_of_role(GetUserId(), owner))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+	return role_become(owner);
+}
+
+void
+role_restore(SavedRole saved)
+{
+	SetUserIdAndSecContext(saved.role, saved.sec_context);
+}
+
+void
+ddl_run_elevated(const char *sql)
+{
+	SavedRole	saved = role_become(extension_owner());
+
+	ddl_run_sql(sql);
+	role_restore(saved);
+}
+
+void
+ddl_run_in_shards(List *marked, Oid owner)
+{
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	SavedRole	saved = role_become(owner);
+	MemoryContext per_shard_cxt = AllocSetContextCreate(CurrentMemoryContext, "DDL in a shard", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller_cxt = MemoryContextSwitchTo(per_shard_cxt);
+	int			shard = -1;
+
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+	{
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc, marked)
+			ddl_run(retarget_to_shard(lfirst(lc), shard), "");
+		MemoryContextReset(per_shard_cxt);
+	}
+	MemoryContextSwitchTo(caller_cxt);
+	MemoryContextDelete(per_shard_cxt);
+	role_restore(saved);
+}
+
+void
+shard_tables_apply(Oid shell, List *statements)
+{
+	int			nestlevel = push_search_path();
+	List	   *marked = NIL;
+	ListCell   *lc;
+	SavedRole	saved = role_become_owner(shell);
+
+	foreach(lc, ddl_parse(statements))
+		marked = lappend(marked, retarget_mark(lfirst(lc)));
+	ddl_run_in_shards(marked, GetUserId());
+	role_restore(saved);
+	AtEOXact_GUC(true, nestlevel);
+}
+
+/* The mark by which a schema is known to be ours. */
+static char *
+schema_comment(int shard)
+{
+	return psprintf("logical shard %d of shardext", shard);
+}
+
+/* The schema of a shard exists, is ours, and the owner of the table may use it. */
+static void
+ensure_shard_schema(int shard, Oid owner)
+{
+	char		name[NAMEDATALEN];
+	Oid			schema;
+
+	shard_schema_name(shard, name);
+	schema = get_namespace_oid(name, true);
+	if (!OidIsValid(schema))
+	{
+		ddl_run_elevated(psprintf("CREATE SCHEMA %s", name));
+		ddl_run_elevated(psprintf("COMMENT ON SCHEMA %s IS %s", name, quote_literal_cstr(schema_comment(shard))));
+		schema = get_namespace_oid(name, false);
+	}
+	else
+	{
+		char	   *comment = GetComment(schema, NamespaceRelationId, 0);
+
+		if (comment == NULL || strcmp(comment, schema_comment(shard)) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_SCHEMA),
+					 errmsg("schema \"%s\" was not made by shardext", name),
+					 errdetail("The names shard_0000 to shard_8191 are reserved for the logical shards of the cluster."),
+					 errhint("Rename or drop the schema.")));
+	}
+	if (object_aclcheck(NamespaceRelationId, schema, owner, ACL_CREATE) != ACLCHECK_OK ||
+		object_aclcheck(NamespaceRelationId, schema, owner, ACL_USAGE) != ACLCHECK_OK)
+		ddl_run_elevated(psprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", name,
+								  quote_identifier(GetUserNameFromId(owner, false))));
+}
+
+/* The statement that adds the guards of one shard to its shard table; NULL if there is nothing to guard. */
+static char *
+guard_statement(const TableInfo *table, int shard)
+{
+	const char *columns[ROUTE_MAX_KEYS];
+	char		schema[NAMEDATALEN];
+	StringInfoData sql;
+	const char *separator = " ";
+	char	   *guard;
+	int			attnum = -1;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "ALTER TABLE %s",
+					 quote_qualified_identifier(shard_schema_name(shard, schema), get_rel_name(table->relid)));
+	for (int i = 0; i < table->nkeys; i++)
+		columns[i] = quote_identifier(get_attname(table->relid, table->keys[i], false));
+	guard = table->spec.strategy->immutable ? table->spec.strategy->guard(&table->spec, shard, columns) : NULL;
+	if (guard != NULL)
+	{
+		appendStringInfo(&sql, "%sADD CONSTRAINT shardext_guard CHECK (%s)", separator, guard);
+		separator = ", ";
+	}
+	while ((attnum = bms_next_member(table->id_columns, attnum)) >= 0)
+	{
+		const char *column = quote_identifier(get_attname(table->relid, attnum, false));
+
+		if (table->nkeys == 1 && table->keys[0] == attnum && guard != NULL && table->spec.strategy == strategy_lookup("id"))
+			continue;
+		appendStringInfo(&sql, "%sADD CONSTRAINT shardext_guard_%d CHECK (shardext.id_shard(%s) = %d)",
+						 separator, attnum, column, shard);
+		separator = ", ";
+	}
+	return strcmp(separator, ", ") == 0 ? sql.data : NULL;
+}
+
+void
+shard_tables_create(Oid shell, List *statements)
+{
+	const TableInfo *table = table_info(shell);
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	int			shard = -1;
+	SavedRole	saved = role_become_owner(shell);
+	Oid			owner = GetUserId();
+
+	if (table == NULL || table->kind != TABLE_SHARDED)
+		elog(ERROR, "relation %u is not a sharded table", shell);
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+		ensure_shard_schema(shard, owner);
+	shard_tables_apply(shell, statements);
+
+	shard = -1;
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+	{
+		char	   *sql = guard_statement(table_info(shell), shard);
+
+		if (sql != NULL)
+			ddl_run_sql(sql);
+	}
+	role_restore(saved);
+}

@@ -1,0 +1,54 @@
+/*
+ * shard_apply.h
+ *	  Runs utility statements of our own on this node: on shells as they are, on
+ *	  shard tables after retargeting. Our ProcessUtility hook lets them pass.
+ */
+#ifndef SHARDEXT_SHARD_APPLY_H
+#define SHARDEXT_SHARD_APPLY_H
+
+#include "postgres.h"
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+
+/* True while statements of our own run: the hook stands aside. */
+extern bool ddl_is_applying(void);
+
+/* Raw parse trees of the statements (List of Node *), each text holding exactly one. */
+extern List *ddl_parse(List *statements);
+
+/* Run one utility parse tree as the current role; shells read as empty meanwhile. The tree is not modified. */
+extern void ddl_run(Node *statement, const char *sql);
+
+/* As ddl_run with text; ddl_run_list with a List of char *. */
+extern void ddl_run_sql(const char *sql);
+extern void ddl_run_list(List *statements);
+
+/* As the extension's owner: only for what needs it (shard schemas). sql is never text of a user's. */
+extern void ddl_run_elevated(const char *sql);
+
+/* Run marked trees (retarget_mark) in every shard this node owns, as the owner of the table. */
+extern void ddl_run_in_shards(List *marked, Oid owner);
+
+/*
+ * The first statements of a new sharded table on this node: makes the schemas
+ * of the shards this node owns, runs statements (List of char *, over the
+ * shell's name) in each, and adds the guards. The shell must exist and be in
+ * the catalog.
+ */
+extern void shard_tables_create(Oid shell, List *statements);
+
+/* Run statements (List of char *, over shells' names) in every shard of this node. */
+extern void shard_tables_apply(Oid shell, List *statements);
+
+/* Switch to the role that owns the relation; returns what to give back. ERROR 42501 unless the current role may act as it. */
+typedef struct SavedRole
+{
+	Oid			role;
+	int			sec_context;
+} SavedRole;
+
+extern SavedRole role_become_owner(Oid relid);
+extern SavedRole role_become(Oid role);
+extern void role_restore(SavedRole saved);
+
+#endif

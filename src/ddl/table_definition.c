@@ -1,0 +1,365 @@
+/*
+ * table_definition.c
+ *	  A table as SQL statements over its own qualified name.
+ *
+ * Each part is one or more catalog queries that build statements from
+ * PostgreSQL's own pg_get_*def functions, run with search_path = pg_catalog so
+ * that everything else comes out qualified. The statements make the shells of
+ * other nodes as they are, and shard tables after retargeting (retarget.c).
+ *
+ * Attribute numbers are part of a definition: a dropped column becomes a column
+ * of a type of the same length and alignment that is dropped again.
+ *
+ * What it does not do: partitions, inheritance, typed and foreign tables (the
+ * callers refuse them), tablespaces (they are a matter of the node).
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+
+#include "base/errors.h"
+#include "ddl/table_definition.h"
+
+/* One query: $1 is the table's OID; the first column of its rows is a statement. */
+typedef struct PartQuery
+{
+	DefinitionPart part;
+	const char *sql;
+} PartQuery;
+
+/* The qualified name of the table, to be used with FROM pg_class c JOIN pg_namespace n. */
+#define TABLE_NAME "format('%I.%I', n.nspname, c.relname)"
+#define FROM_TABLE " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+#define THIS_TABLE " WHERE c.oid = $1 "
+
+/* Objects of the table itself, and sequences its defaults draw from. */
+#define TABLE_SEQUENCES \
+	"(SELECT d.objid AS seq, d.refobjsubid AS attnum, d.deptype FROM pg_depend d JOIN pg_class s ON s.oid = d.objid" \
+	" WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1" \
+	" AND d.deptype IN ('a', 'i') AND s.relkind = 'S'" \
+	" UNION ALL SELECT DISTINCT d.refobjid, 0, 'n'::\"char\" FROM pg_attrdef a JOIN pg_depend d" \
+	" ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass" \
+	" JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S' WHERE a.adrelid = $1" \
+	" AND NOT EXISTS (SELECT 1 FROM pg_depend o WHERE o.classid = 'pg_class'::regclass AND o.objid = d.refobjid" \
+	" AND o.refclassid = 'pg_class'::regclass AND o.deptype IN ('a', 'i')))"
+
+/* An object that is made only where it is missing. */
+#define IF_MISSING(test, create) \
+	"format('DO %L', format('BEGIN IF %s IS NULL THEN EXECUTE %L; END IF; END', " test ", " create "))"
+
+static const PartQuery part_queries[] = {
+	{DEFINE_REQUIRED,
+		/* objects the table depends on, the farthest first */
+		"WITH RECURSIVE own(classid, objid) AS ("
+		" SELECT 'pg_class'::regclass::oid, $1"
+		" UNION ALL SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = $1"
+		" UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = $1"
+		" UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal"
+		"  AND tgname <> 'shardext_guard'"
+		" UNION ALL SELECT 'pg_policy'::regclass, oid FROM pg_policy WHERE polrelid = $1"
+		" UNION ALL SELECT 'pg_class'::regclass, indexrelid FROM pg_index WHERE indrelid = $1"
+		" UNION ALL SELECT 'pg_class'::regclass, seq FROM " TABLE_SEQUENCES " s"
+		"), need(classid, objid, depth) AS ("
+		" SELECT d.refclassid, d.refobjid, 1 FROM own o JOIN pg_depend d USING (classid, objid)"
+		" UNION"
+		" SELECT e.classid, e.objid, n.depth + 1 FROM need n CROSS JOIN LATERAL ("
+		"  SELECT d.refclassid AS classid, d.refobjid AS objid FROM pg_depend d"
+		"   WHERE d.classid = n.classid AND d.objid = n.objid"
+		"  UNION SELECT 'pg_type'::regclass, t.typelem FROM pg_type t"
+		"   WHERE n.classid = 'pg_type'::regclass AND t.oid = n.objid AND t.typelem <> 0"
+		"  UNION SELECT d.refclassid, d.refobjid FROM pg_type t JOIN pg_depend d"
+		"   ON d.classid = 'pg_class'::regclass AND d.objid = t.typrelid AND d.refobjid <> t.oid"
+		"   WHERE n.classid = 'pg_type'::regclass AND t.oid = n.objid AND t.typtype = 'c'"
+		"  UNION SELECT d.refclassid, d.refobjid FROM pg_constraint k JOIN pg_depend d"
+		"   ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid AND d.refobjid <> n.objid"
+		"   WHERE n.classid = 'pg_type'::regclass AND k.contypid = n.objid"
+		" ) e WHERE n.depth < 20 AND n.classid IN ('pg_type'::regclass, 'pg_proc'::regclass)"
+		"), ordered AS (SELECT classid, objid, max(depth) AS depth FROM need WHERE objid >= 16384 GROUP BY 1, 2)"
+		/* extensions */
+		" SELECT sql FROM (SELECT DISTINCT 1000 AS depth, 0 AS kind, format('CREATE EXTENSION IF NOT EXISTS %I', x.extname) AS sql"
+		"  FROM ordered o JOIN pg_depend d ON d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'e'"
+		"  JOIN pg_extension x ON x.oid = d.refobjid WHERE x.extname NOT IN ('shardext', 'plpgsql')"
+		" UNION ALL"
+		" SELECT 1001, 0, " IF_MISSING("format('to_regnamespace(%L)', quote_ident(n.nspname))",
+		  "format('CREATE SCHEMA %I', n.nspname) || coalesce((SELECT string_agg(format('; GRANT %s ON SCHEMA %I TO %s',"
+		  " a.privilege_type, n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '')"
+		  " FROM aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner), '')")
+		"  FROM ordered o JOIN pg_namespace n ON o.classid = 'pg_namespace'::regclass AND n.oid = o.objid"
+		"  WHERE n.nspname <> 'shardext'"
+		" UNION ALL"
+		" SELECT o.depth, 1, " IF_MISSING("format('to_regtype(%L)', format('%I.%I', n.nspname, t.typname))",
+		  "CASE t.typtype"
+		  " WHEN 'e' THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,"
+		  "  (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid))"
+		  " WHEN 'd' THEN format('CREATE DOMAIN %I.%I AS %s%s%s%s%s', n.nspname, t.typname,"
+		  "  format_type(t.typbasetype, t.typtypmod),"
+		  "  (SELECT format(' COLLATE %I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn"
+		  "   ON cn.oid = co.collnamespace JOIN pg_type b ON b.oid = t.typbasetype"
+		  "   WHERE co.oid = t.typcollation AND t.typcollation <> b.typcollation),"
+		  "  CASE WHEN t.typdefault IS NULL THEN '' ELSE ' DEFAULT ' || coalesce(pg_get_expr(t.typdefaultbin, 0), quote_literal(t.typdefault)) END,"
+		  "  CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END,"
+		  "  (SELECT string_agg(format(' CONSTRAINT %I %s', conname, pg_get_constraintdef(k.oid)), '' ORDER BY conname)"
+		  "   FROM pg_constraint k WHERE contypid = t.oid AND contype = 'c'))"
+		  " WHEN 'c' THEN format('CREATE TYPE %I.%I AS (%s)', n.nspname, t.typname,"
+		  "  (SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)"
+		  "   FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped))"
+		  " WHEN 'r' THEN (SELECT format('CREATE TYPE %I.%I AS RANGE (SUBTYPE = %s)', n.nspname, t.typname,"
+		  "  format_type(rngsubtype, NULL)) FROM pg_range WHERE rngtypid = t.oid) END"
+		  " || format('; ALTER TYPE %I.%I OWNER TO %I', n.nspname, t.typname, pg_get_userbyid(t.typowner))")
+		"  FROM ordered o JOIN pg_type t ON o.classid = 'pg_type'::regclass AND t.oid = o.objid"
+		"  JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class r ON r.oid = t.typrelid"
+		"  WHERE t.typtype IN ('e', 'd', 'c', 'r') AND coalesce(r.relkind, 'c') = 'c'"
+		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e')"
+		" UNION ALL"
+		" SELECT o.depth, 2, " IF_MISSING("format('to_regprocedure(%L)', p.oid::regprocedure)",
+		  "pg_get_functiondef(p.oid) || format('; ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, pg_get_userbyid(p.proowner))")
+		"  FROM ordered o JOIN pg_proc p ON o.classid = 'pg_proc'::regclass AND p.oid = o.objid"
+		"  WHERE p.prokind <> 'a' AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid"
+		"   AND e.objid = o.objid AND e.deptype = 'e')"
+		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'i')"
+		") x ORDER BY depth DESC, kind"},
+	{DEFINE_TABLE,
+		"SELECT format('CREATE %sTABLE %s (%s)%s', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' ELSE '' END, " TABLE_NAME ","
+		" (SELECT string_agg(CASE WHEN a.attisdropped THEN format('%I %s', 'shardext_hole_' || attnum,"
+		"   (SELECT format_type(t.oid, NULL) FROM pg_type t WHERE t.typlen = a.attlen AND t.typalign = a.attalign"
+		"    AND t.typbyval = a.attbyval AND t.typtype = 'b' AND t.oid < 10000 ORDER BY t.oid LIMIT 1))"
+		"  ELSE format('%I %s%s%s%s', attname, format_type(atttypid, atttypmod),"
+		"   (SELECT format(' COLLATE %I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn"
+		"    ON cn.oid = co.collnamespace JOIN pg_type t ON t.oid = a.atttypid"
+		"    WHERE co.oid = a.attcollation AND a.attcollation <> t.typcollation),"
+		"   CASE WHEN attgenerated = '' THEN '' ELSE format(' GENERATED ALWAYS AS (%s) %s', (SELECT pg_get_expr(adbin, adrelid)"
+		"    FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum), CASE attgenerated WHEN 'v' THEN 'VIRTUAL' ELSE 'STORED' END) END,"
+		"   CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END) END, ', ' ORDER BY attnum)"
+		"  FROM pg_attribute a WHERE attrelid = c.oid AND attnum > 0),"
+		" (SELECT format(' WITH (%s)', string_agg(o, ', ')) FROM ("
+		"   SELECT format('%I=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)) FROM unnest(c.reloptions) o"
+		"   UNION ALL SELECT format('toast.%I=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1))"
+		"    FROM pg_class t, unnest(t.reloptions) o WHERE t.oid = c.reltoastrelid) x(o) HAVING count(*) > 0))"
+		FROM_TABLE THIS_TABLE},
+	{DEFINE_TABLE,
+		"SELECT format('ALTER TABLE ONLY %s DROP COLUMN %I', " TABLE_NAME ", 'shardext_hole_' || attnum)"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND attisdropped" THIS_TABLE "ORDER BY attnum"},
+	{DEFINE_TABLE,
+		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STORAGE %s', " TABLE_NAME ", attname,"
+		" CASE attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+		" JOIN pg_type t ON t.oid = atttypid AND t.typstorage <> attstorage" THIS_TABLE "ORDER BY attnum"},
+	{DEFINE_TABLE,
+		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET COMPRESSION %s', " TABLE_NAME ", attname,"
+		" CASE attcompression WHEN 'p' THEN 'pglz' ELSE 'lz4' END)"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attcompression IN ('p', 'l')"
+		THIS_TABLE "ORDER BY attnum"},
+	{DEFINE_TABLE,
+		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STATISTICS %s', " TABLE_NAME ", attname, attstattarget)"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attstattarget >= 0"
+		THIS_TABLE "ORDER BY attnum"},
+	{DEFINE_TABLE,
+		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET (%s)', " TABLE_NAME ", attname, array_to_string(attoptions, ', '))"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attoptions IS NOT NULL"
+		THIS_TABLE "ORDER BY attnum"},
+	{DEFINE_CHECKS,
+		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname, pg_get_constraintdef(k.oid))"
+		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c'" THIS_TABLE "ORDER BY conname"},
+	{DEFINE_DEFAULTS,
+		"SELECT format('CREATE SEQUENCE %s%s AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s',"
+		" CASE q.deptype WHEN 'n' THEN 'IF NOT EXISTS ' ELSE '' END, " TABLE_NAME ","
+		" format_type(s.seqtypid, NULL), s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache,"
+		" CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END)"
+		" FROM " TABLE_SEQUENCES " q JOIN pg_sequence s ON s.seqrelid = q.seq JOIN pg_class c ON c.oid = q.seq"
+		" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE q.deptype IN ('a', 'n') ORDER BY 1"},
+	{DEFINE_DEFAULTS,
+		"SELECT format('ALTER SEQUENCE %s OWNED BY %I.%I.%I', " TABLE_NAME ", tn.nspname, t.relname, a.attname)"
+		" FROM " TABLE_SEQUENCES " q JOIN pg_class c ON c.oid = q.seq JOIN pg_namespace n ON n.oid = c.relnamespace"
+		" JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = q.attnum JOIN pg_class t ON t.oid = $1"
+		" JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE q.deptype = 'a' ORDER BY 1"},
+	{DEFINE_DEFAULTS,
+		"SELECT format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %s'"
+		" ' INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s)', tn.nspname, t.relname, a.attname,"
+		" CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END, " TABLE_NAME ", s.seqincrement, s.seqmin,"
+		" s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END)"
+		" FROM " TABLE_SEQUENCES " q JOIN pg_sequence s ON s.seqrelid = q.seq JOIN pg_class c ON c.oid = q.seq"
+		" JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = q.attnum"
+		" JOIN pg_class t ON t.oid = $1 JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE q.deptype = 'i' ORDER BY 1"},
+	{DEFINE_DEFAULTS,
+		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT %s', " TABLE_NAME ", attname, pg_get_expr(d.adbin, d.adrelid))"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated = '' AND a.attnum > 0"
+		" JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum" THIS_TABLE "ORDER BY attnum"},
+	{DEFINE_OWNER,
+		"SELECT format('ALTER TABLE %s OWNER TO %I', " TABLE_NAME ", pg_get_userbyid(c.relowner))" FROM_TABLE THIS_TABLE},
+	{DEFINE_INDEXES,
+		"SELECT coalesce(format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", k.conname, pg_get_constraintdef(k.oid)),"
+		" pg_get_indexdef(i.indexrelid))"
+		FROM_TABLE " JOIN pg_index i ON i.indrelid = c.oid LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid"
+		" AND k.contype IN ('p', 'u', 'x') AND k.conrelid = c.oid" THIS_TABLE
+		"AND i.indisvalid AND (k.oid IS NULL OR k.contype IS NOT NULL) ORDER BY i.indexrelid"},
+	{DEFINE_INDEXES,
+		"SELECT format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, c.relname, a.attnum, a.attstattarget)"
+		FROM_TABLE " JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attstattarget >= 0"
+		" WHERE i.indrelid = $1 ORDER BY c.oid, a.attnum"},
+	{DEFINE_INDEXES,
+		"SELECT format('ALTER TABLE ONLY %s CLUSTER ON %I', " TABLE_NAME ", x.relname)"
+		FROM_TABLE " JOIN pg_index i ON i.indrelid = c.oid AND i.indisclustered JOIN pg_class x ON x.oid = i.indexrelid" THIS_TABLE},
+	{DEFINE_INDEXES,
+		"SELECT format('ALTER TABLE ONLY %s REPLICA IDENTITY %s', " TABLE_NAME ", CASE c.relreplident WHEN 'f' THEN 'FULL'"
+		" WHEN 'n' THEN 'NOTHING' ELSE (SELECT format('USING INDEX %I', x.relname) FROM pg_index i JOIN pg_class x"
+		"  ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident) END)"
+		FROM_TABLE THIS_TABLE "AND c.relreplident <> 'd'"},
+	{DEFINE_INDEXES,
+		"SELECT pg_get_statisticsobjdef(s.oid) FROM pg_statistic_ext s WHERE s.stxrelid = $1 ORDER BY s.oid"},
+	{DEFINE_FOREIGN_KEYS,
+		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname, pg_get_constraintdef(k.oid))"
+		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'f'" THIS_TABLE "ORDER BY conname"},
+	{DEFINE_TRIGGERS,
+		"SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgname <> 'shardext_guard'"
+		" ORDER BY tgname"},
+	{DEFINE_TRIGGERS,
+		"SELECT format('ALTER TABLE ONLY %s %s TRIGGER %I', " TABLE_NAME ", CASE tgenabled WHEN 'D' THEN 'DISABLE'"
+		" WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END, tgname)"
+		FROM_TABLE " JOIN pg_trigger g ON g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'O'"
+		" AND g.tgname <> 'shardext_guard'" THIS_TABLE "ORDER BY tgname"},
+	{DEFINE_RIGHTS,
+		"SELECT format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', p.polname, " TABLE_NAME ","
+		" CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,"
+		" CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,"
+		" (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(polroles) r),"
+		" ' USING (' || pg_get_expr(polqual, polrelid) || ')', ' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')')"
+		FROM_TABLE " JOIN pg_policy p ON p.polrelid = c.oid" THIS_TABLE "ORDER BY polname"},
+	{DEFINE_RIGHTS,
+		"SELECT format('ALTER TABLE ONLY %s %s ROW LEVEL SECURITY', " TABLE_NAME ", w)"
+		FROM_TABLE ", LATERAL (SELECT 'ENABLE' AS w WHERE c.relrowsecurity UNION ALL SELECT 'FORCE' WHERE c.relforcerowsecurity) x"
+		THIS_TABLE},
+	{DEFINE_RIGHTS,
+		"SELECT format('REVOKE ALL ON %s %s FROM PUBLIC, %I', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, "
+		TABLE_NAME ", pg_get_userbyid(c.relowner))" FROM_TABLE
+		" WHERE (c.oid = $1 OR c.oid IN (SELECT seq FROM " TABLE_SEQUENCES " s)) AND c.relacl IS NOT NULL ORDER BY c.oid"},
+	{DEFINE_RIGHTS,
+		"SELECT format('GRANT %s ON %s %s TO %s%s', a.privilege_type, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, "
+		TABLE_NAME ", CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,"
+		" CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)" FROM_TABLE ", aclexplode(c.relacl) a"
+		" WHERE c.oid = $1 OR c.oid IN (SELECT seq FROM " TABLE_SEQUENCES " s) ORDER BY c.oid, 1"},
+	{DEFINE_RIGHTS,
+		"SELECT format('GRANT %s (%I) ON TABLE %s TO %s%s', a.privilege_type, t.attname, " TABLE_NAME ","
+		" CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,"
+		" CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)" FROM_TABLE
+		" JOIN pg_attribute t ON t.attrelid = c.oid AND NOT t.attisdropped, aclexplode(t.attacl) a" THIS_TABLE "ORDER BY t.attnum, 1"},
+	{DEFINE_RIGHTS,
+		"SELECT format('COMMENT ON %s IS %L', CASE WHEN d.objsubid = 0 THEN 'TABLE ' || " TABLE_NAME
+		" ELSE format('COLUMN %s.%I', " TABLE_NAME ", a.attname) END, d.description)"
+		FROM_TABLE " JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.oid"
+		" LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid" THIS_TABLE "ORDER BY d.objsubid"},
+	{DEFINE_RIGHTS,
+		"SELECT format('COMMENT ON %s %s IS %L', x.kind, x.name, d.description) FROM pg_description d JOIN ("
+		" SELECT 'pg_class'::regclass AS classoid, i.indexrelid AS objoid, 'INDEX' AS kind, format('%I.%I', xn.nspname, xc.relname) AS name"
+		"  FROM pg_index i JOIN pg_class xc ON xc.oid = i.indexrelid JOIN pg_namespace xn ON xn.oid = xc.relnamespace WHERE i.indrelid = $1"
+		" UNION ALL SELECT 'pg_constraint'::regclass, k.oid, 'CONSTRAINT', format('%I ON %s', conname, " TABLE_NAME ")"
+		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid" THIS_TABLE
+		" UNION ALL SELECT 'pg_trigger'::regclass, k.oid, 'TRIGGER', format('%I ON %s', tgname, " TABLE_NAME ")"
+		FROM_TABLE " JOIN pg_trigger k ON k.tgrelid = c.oid AND NOT k.tgisinternal AND k.tgname <> 'shardext_guard'" THIS_TABLE
+		" UNION ALL SELECT 'pg_policy'::regclass, k.oid, 'POLICY', format('%I ON %s', polname, " TABLE_NAME ")"
+		FROM_TABLE " JOIN pg_policy k ON k.polrelid = c.oid" THIS_TABLE
+		") x ON d.classoid = x.classoid AND d.objoid = x.objoid AND d.objsubid = 0 ORDER BY 1"},
+};
+
+static const char view_query[] =
+"WITH RECURSIVE over(oid, depth) AS ("
+" SELECT r.ev_class, 1 FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid"
+"  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"
+"  AND r.ev_class <> d.refobjid"
+" UNION SELECT r.ev_class, o.depth + 1 FROM over o JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass"
+"  AND d.refobjid = o.oid AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid"
+"  WHERE r.ev_class <> o.oid AND o.depth < 50)"
+" SELECT " IF_MISSING("format('to_regclass(%L)', " TABLE_NAME ")",
+	"format('CREATE VIEW %s%s AS %s ALTER VIEW %s OWNER TO %I', " TABLE_NAME ","
+	" ' WITH (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid), " TABLE_NAME ", pg_get_userbyid(c.relowner))"
+	" || coalesce((SELECT string_agg(format('; GRANT %s ON %s TO %s', a.privilege_type, " TABLE_NAME ","
+	"  CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '') FROM aclexplode(c.relacl) a), '')")
+" FROM (SELECT oid, max(depth) AS depth FROM over GROUP BY oid) o JOIN pg_class c USING (oid)"
+" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND n.nspname <> 'shardext'"
+" AND NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid JOIN pg_rewrite r ON r.oid = d.objid"
+"  WHERE d.classid = 'pg_rewrite'::regclass AND r.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass"
+"  AND t.relkind IN ('r', 'p', 'm', 'f', 'S') AND t.oid >= 16384"
+"  AND NOT EXISTS (SELECT 1 FROM shardext.catalog_table ct WHERE ct.relation = t.oid))"
+" ORDER BY o.depth, c.oid";
+
+/* First column of the query's rows, as strings of the caller's memory context. */
+static List *
+run_query(const char *sql, Oid argtype, Datum arg)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	List	   *statements = NIL;
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute_with_args(sql, 1, &argtype, &arg, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read a table's definition");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *value = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		MemoryContext spi_cxt;
+
+		if (value == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_SX_NOT_SUPPORTED),
+					 errmsg("definition of an object cannot be repeated on other nodes"),
+					 errdetail("No SQL statement could be made for one of the objects the table needs.")));
+		spi_cxt = MemoryContextSwitchTo(caller_cxt);
+		statements = lappend(statements, pstrdup(value));
+		MemoryContextSwitchTo(spi_cxt);
+	}
+	SPI_finish();
+	AtEOXact_GUC(true, nestlevel);
+	return statements;
+}
+
+List *
+table_definition(Oid relid, DefinitionPart part)
+{
+	List	   *statements = NIL;
+
+	for (int i = 0; i < lengthof(part_queries); i++)
+	{
+		if (part_queries[i].part == part)
+			statements = list_concat(statements, run_query(part_queries[i].sql, OIDOID, ObjectIdGetDatum(relid)));
+	}
+	return statements;
+}
+
+List *
+table_definition_parts(Oid relid, DefinitionPart first, DefinitionPart last)
+{
+	List	   *statements = NIL;
+
+	for (DefinitionPart part = first; part <= last; part++)
+		statements = list_concat(statements, table_definition(relid, part));
+	return statements;
+}
+
+List *
+view_definitions(List *relids)
+{
+	Datum	   *oids = palloc(sizeof(Datum) * Max(list_length(relids), 1));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		oids[n++] = ObjectIdGetDatum(lfirst_oid(lc));
+	return run_query(view_query, OIDARRAYOID,
+					 PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+}
+
+char *
+relation_qualified_name(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		elog(ERROR, "relation %u does not exist", relid);
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+}

@@ -1,0 +1,40 @@
+/*
+ * table_definition.h
+ *	  A table as SQL statements over its own qualified name.
+ */
+#ifndef SHARDEXT_TABLE_DEFINITION_H
+#define SHARDEXT_TABLE_DEFINITION_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+
+/* In the order in which they must run. */
+typedef enum DefinitionPart
+{
+	DEFINE_REQUIRED,			/* schemas, types, functions the table needs, each made only if missing */
+	DEFINE_TABLE,				/* CREATE TABLE with holes for dropped columns, column and storage settings */
+	DEFINE_CHECKS,				/* CHECK constraints */
+	DEFINE_DEFAULTS,			/* sequences, identity, defaults */
+	DEFINE_OWNER,
+	DEFINE_INDEXES,				/* primary key, unique and exclusion constraints, indexes, statistics objects */
+	DEFINE_FOREIGN_KEYS,
+	DEFINE_TRIGGERS,
+	DEFINE_RIGHTS				/* row security, policies, privileges, comments */
+} DefinitionPart;
+
+/*
+ * List of char *. Every name in them is qualified, so they mean the same under
+ * any search_path.
+ */
+extern List *table_definition(Oid relid, DefinitionPart part);
+
+/* Parts first .. last, one after the other. */
+extern List *table_definition_parts(Oid relid, DefinitionPart first, DefinitionPart last);
+
+/* Statements for the views over these tables (OIDs), in the order of their dependencies, each made only if missing. */
+extern List *view_definitions(List *relids);
+
+/* "schema"."name" */
+extern char *relation_qualified_name(Oid relid);
+
+#endif
