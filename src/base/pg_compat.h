@@ -47,6 +47,13 @@
 #define SX_UPDATE_INDEXES_TYPE	bool
 #endif
 
+/* reindex_relation of a whole table, without its TOAST table's (needs catalog/index.h). */
+#if PG_VERSION_NUM >= 170000
+#define sx_reindex_relation(relid) reindex_relation(NULL, relid, 0, &(ReindexParams) {0})
+#else
+#define sx_reindex_relation(relid) reindex_relation(relid, 0, &(ReindexParams) {0})
+#endif
+
 /* vac_update_relstats without what we never ask for (needs commands/vacuum.h). */
 #if PG_VERSION_NUM >= 180000
 #define sx_vac_update_relstats(rel, pages, tuples, allvisible, hasindex, xid, multi) \

@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
+#include "catalog/node_map.h"
 #include "ddl/table_definition.h"
 
 /* One query: $1 is the table's OID; the first column of its rows is a statement. */
@@ -339,6 +340,41 @@ table_definition_parts(Oid relid, DefinitionPart first, DefinitionPart last)
 	for (DefinitionPart part = first; part <= last; part++)
 		statements = list_concat(statements, table_definition(relid, part));
 	return statements;
+}
+
+/*
+ * Blocks of a bigint sequence have at most 2^40 values, those of smaller types
+ * a 64th of what is left of their range.
+ */
+
+/* Sequences that cycle, or count down, are left alone: they promise nothing. */
+#define BLOCK_SEQUENCES \
+	" FROM " TABLE_SEQUENCES " q JOIN pg_sequence s ON s.seqrelid = q.seq AND s.seqincrement > 0 AND NOT s.seqcycle" \
+	" JOIN pg_class c ON c.oid = q.seq JOIN pg_namespace n ON n.oid = c.relnamespace"
+
+List *
+table_sequence_blocks(Oid relid, bool settled)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT format('SELECT shardext.internal_sequence_block(%L, %s, %s)', " TABLE_NAME ", b.first, b.size)");
+	appendStringInfoString(&sql, BLOCK_SEQUENCES);
+	if (settled)
+		appendStringInfo(&sql, ", LATERAL (SELECT s.seqmin - (%d - 1) * (s.seqmax - s.seqmin + 1) AS first, s.seqmax - s.seqmin + 1 AS size) b",
+						 node_self());
+	else
+		appendStringInfoString(&sql, ", LATERAL (SELECT coalesce(pg_sequence_last_value(q.seq) + s.seqincrement, s.seqstart) AS first) f,"
+							   " LATERAL (SELECT f.first, least(1099511627776, (s.seqmax - f.first) / 64) AS size) b");
+	appendStringInfoString(&sql, " ORDER BY 1");
+	return run_query(sql.data, OIDOID, ObjectIdGetDatum(relid));
+}
+
+List *
+table_sequence_restores(Oid relid)
+{
+	return run_query("SELECT format('ALTER SEQUENCE %s NO MINVALUE NO MAXVALUE START WITH 1', " TABLE_NAME ")" BLOCK_SEQUENCES
+					 " WHERE q.deptype IN ('a', 'i') ORDER BY 1", OIDOID, ObjectIdGetDatum(relid));
 }
 
 List *

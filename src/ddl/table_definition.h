@@ -34,6 +34,16 @@ extern List *table_definition_parts(Oid relid, DefinitionPart first, DefinitionP
 /* Statements for the views over these tables (OIDs), in the order of their dependencies, each made only if missing. */
 extern List *view_definitions(List *relids);
 
+/*
+ * SELECT statements to be run on every node so that the sequences of the table
+ * draw cluster-unique values: each node gets a block of its own. settled: the
+ * blocks were given out before (a new node gets its own of them).
+ */
+extern List *table_sequence_blocks(Oid relid, bool settled);
+
+/* Statements that give the sequences back their whole range, after the table's rows have come home. */
+extern List *table_sequence_restores(Oid relid);
+
 /* "schema"."name" */
 extern char *relation_qualified_name(Oid relid);
 

@@ -1,0 +1,281 @@
+/*
+ * ddl_funcs.c
+ *	  SQL-callable functions of this folder: arguments in, one call, result out.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "base/errors.h"
+#include "base/module.h"
+#include "catalog/node_map.h"
+#include "catalog/write_guard.h"
+#include "ddl/other_nodes.h"
+#include "ddl/shard_apply.h"
+#include "ddl/shard_table.h"
+#include "ddl/shell.h"
+
+PG_FUNCTION_INFO_V1(shardext_shard_table);
+PG_FUNCTION_INFO_V1(shardext_shard_table_keys);
+PG_FUNCTION_INFO_V1(shardext_shard_tables);
+PG_FUNCTION_INFO_V1(shardext_replicate_table);
+PG_FUNCTION_INFO_V1(shardext_unshard_table);
+PG_FUNCTION_INFO_V1(shardext_unshard_tables);
+PG_FUNCTION_INFO_V1(shardext_reference_guard);
+PG_FUNCTION_INFO_V1(shardext_internal_create_shell);
+PG_FUNCTION_INFO_V1(shardext_internal_register);
+PG_FUNCTION_INFO_V1(shardext_internal_create_shards);
+PG_FUNCTION_INFO_V1(shardext_internal_apply);
+PG_FUNCTION_INFO_V1(shardext_internal_forget);
+PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
+PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
+
+static char *
+optional_text(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
+
+static List *
+optional_texts(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NIL : text_array_to_list(PG_GETARG_DATUM(argno));
+}
+
+/* An argument that has no sensible NULL. */
+static void
+require_argument(FunctionCallInfo fcinfo, int argno, const char *name)
+{
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name),
+				 errdetail("A NULL was given."),
+				 errhint("Name the table and its shard key.")));
+}
+
+static void
+require_no_nulls(List *values, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, values)
+	{
+		if (lfirst(lc) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not contain nulls", name),
+					 errdetail("A NULL was given."),
+					 errhint("Name columns.")));
+	}
+}
+
+static List *
+oid_array_to_list(Datum array)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+	List	   *list = NIL;
+
+	deconstruct_array(DatumGetArrayTypeP(array), REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT, &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("relations must not contain nulls"),
+					 errdetail("A NULL was given."),
+					 errhint("Name tables.")));
+		list = lappend_oid(list, DatumGetObjectId(values[i]));
+	}
+	return list;
+}
+
+static AttrNumber *
+int2_array(Datum array, int *n)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	AttrNumber *numbers;
+
+	deconstruct_array(DatumGetArrayTypeP(array), INT2OID, sizeof(int16), true, TYPALIGN_SHORT, &values, &nulls, n);
+	numbers = palloc(sizeof(AttrNumber) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+		numbers[i] = DatumGetInt16(values[i]);
+	return numbers;
+}
+
+static void
+shard_one_table(FunctionCallInfo fcinfo, List *keys)
+{
+	List	   *id_names = optional_texts(fcinfo, 3);
+
+	require_no_nulls(keys, "key");
+	require_no_nulls(id_names, "id_columns");
+	shard_tables(list_make1_oid(PG_GETARG_OID(0)), list_make1(keys), optional_text(fcinfo, 2), id_names);
+}
+
+Datum
+shardext_shard_table(PG_FUNCTION_ARGS)
+{
+	require_argument(fcinfo, 0, "relation");
+	require_argument(fcinfo, 1, "key");
+	shard_one_table(fcinfo, list_make1(text_to_cstring(PG_GETARG_TEXT_PP(1))));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_shard_table_keys(PG_FUNCTION_ARGS)
+{
+	require_argument(fcinfo, 0, "relation");
+	require_argument(fcinfo, 1, "key");
+	shard_one_table(fcinfo, text_array_to_list(PG_GETARG_DATUM(1)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_shard_tables(PG_FUNCTION_ARGS)
+{
+	List	   *names;
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	require_argument(fcinfo, 0, "relations");
+	require_argument(fcinfo, 1, "keys");
+	names = text_array_to_list(PG_GETARG_DATUM(1));
+	require_no_nulls(names, "keys");
+	foreach(lc, names)
+		keys = lappend(keys, list_make1(lfirst(lc)));
+	shard_tables(oid_array_to_list(PG_GETARG_DATUM(0)), keys, optional_text(fcinfo, 2), NIL);
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_replicate_table(PG_FUNCTION_ARGS)
+{
+	require_argument(fcinfo, 0, "relation");
+	replicate_table(PG_GETARG_OID(0));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_unshard_table(PG_FUNCTION_ARGS)
+{
+	require_argument(fcinfo, 0, "relation");
+	unshard_tables(list_make1_oid(PG_GETARG_OID(0)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_unshard_tables(PG_FUNCTION_ARGS)
+{
+	require_argument(fcinfo, 0, "relations");
+	unshard_tables(oid_array_to_list(PG_GETARG_DATUM(0)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_reference_guard(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "not called as a trigger");
+	if (!library_is_preloaded())
+		library_require_preloaded();
+	if (!write_guard_is_open() && !ddl_is_applying())
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NOT_SUPPORTED),
+				 errmsg("reference table \"%s\" cannot be written on one node only",
+						RelationGetRelationName(trigger->tg_relation)),
+				 errdetail("This write was not planned to run on every node."),
+				 errhint("Write the table with an INSERT, UPDATE, DELETE or COPY statement of its own.")));
+	PG_RETURN_POINTER(NULL);
+}
+
+Datum
+shardext_internal_create_shell(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	shell_create(text_array_to_list(PG_GETARG_DATUM(0)), strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "heap") == 0);
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_register(PG_FUNCTION_ARGS)
+{
+	int			nkeys;
+	int			nids;
+	AttrNumber *keys = int2_array(PG_GETARG_DATUM(2), &nkeys);
+	AttrNumber *ids = int2_array(PG_GETARG_DATUM(4), &nids);
+
+	library_require_preloaded();
+	(void) cluster_require();
+	table_register(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+				   strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "sharded") == 0 ? TABLE_SHARDED : TABLE_REFERENCE,
+				   nkeys, keys, optional_text(fcinfo, 3), nids, ids);
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_create_shards(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	shard_tables_create(relation_by_qualified_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
+						text_array_to_list(PG_GETARG_DATUM(1)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_apply(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	table_apply(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_array_to_list(PG_GETARG_DATUM(1)),
+				text_array_to_list(PG_GETARG_DATUM(2)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_forget(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	table_forget(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_sequence_block(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	(void) cluster_require();
+	sequence_take_block(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT64(1), PG_GETARG_INT64(2));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_logical_schema(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	library_require_preloaded();
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	foreach(lc, logical_schema())
+	{
+		Datum		value = CStringGetTextDatum(lfirst(lc));
+		bool		isnull = false;
+
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+	}
+	return (Datum) 0;
+}

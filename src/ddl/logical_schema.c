@@ -1,0 +1,120 @@
+/*
+ * logical_schema.c
+ *	  The logical schema of the cluster as statements, for a new node.
+ *
+ * The statements are run one by one, in one transaction, by a role that may act
+ * as every owner of a table (add_node's). They make what tables need, the shells
+ * and the copies of reference tables (without rows: reference_tables_fill), and
+ * register them. The new node owns no shards yet, so there are no shard tables.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+
+#include "catalog/node_map.h"
+#include "catalog/table_map.h"
+#include "catalog/write_guard.h"
+#include "ddl/other_nodes.h"
+#include "ddl/shard_fill.h"
+#include "ddl/shard_table.h"
+#include "ddl/table_definition.h"
+
+static char *
+call_create(List *statements, const char *kind)
+{
+	char	   *array = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, list_to_text_array(statements)));
+
+	return psprintf("SELECT shardext.internal_create_shell(%s::text[], '%s')", quote_literal_cstr(array), kind);
+}
+
+static char *
+call_register(const TableInfo *table)
+{
+	StringInfoData sql;
+	int			attnum = -1;
+	const char *separator = "";
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT shardext.internal_register(%s, '%s', '{",
+					 quote_literal_cstr(relation_qualified_name(table->relid)),
+					 table->kind == TABLE_SHARDED ? "sharded" : "reference");
+	for (int i = 0; i < table->nkeys; i++)
+		appendStringInfo(&sql, "%s%d", i > 0 ? "," : "", table->keys[i]);
+	appendStringInfo(&sql, "}'::smallint[], %s, '{",
+					 table->kind == TABLE_SHARDED ? quote_literal_cstr(table->spec.strategy->name) : "NULL");
+	while ((attnum = bms_next_member(table->id_columns, attnum)) >= 0)
+	{
+		appendStringInfo(&sql, "%s%d", separator, attnum);
+		separator = ",";
+	}
+	appendStringInfoString(&sql, "}'::smallint[])");
+	return sql.data;
+}
+
+/* Everything of one table up to what foreign keys may refer to. */
+static List *
+first_half(const TableInfo *table)
+{
+	List	   *statements;
+	bool		sharded = table->kind == TABLE_SHARDED;
+
+	statements = list_make1(call_create(table_definition_parts(table->relid, DEFINE_REQUIRED, DEFINE_INDEXES),
+										sharded ? "shell" : "heap"));
+	return list_concat(statements, table_sequence_blocks(table->relid, true));
+}
+
+/* Foreign keys, triggers (not the guard: rows are still to come), rights; then the catalog. */
+static List *
+second_half(const TableInfo *table)
+{
+	List	   *rest = table_definition_parts(table->relid, DEFINE_FOREIGN_KEYS, DEFINE_RIGHTS);
+	char	   *array;
+
+	array = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, list_to_text_array(rest)));
+	return list_make2(call_register(table),
+					  psprintf("SELECT shardext.internal_apply(%s, %s::text[], '{}')",
+							   quote_literal_cstr(relation_qualified_name(table->relid)), quote_literal_cstr(array)));
+}
+
+List *
+logical_schema(void)
+{
+	List	   *statements = NIL;
+	List	   *relids = NIL;
+	List	   *views;
+	ListCell   *lc;
+
+	/* reference tables first: their kind decides what becomes of foreign keys to them */
+	for (int pass = 0; pass < 4; pass++)
+	{
+		foreach(lc, table_list())
+		{
+			const TableInfo *table = lfirst(lc);
+
+			if ((table->kind == TABLE_REFERENCE) != (pass % 2 == 0))
+				continue;
+			if (pass < 2)
+				relids = lappend_oid(relids, table->relid);
+			statements = list_concat(statements, pass < 2 ? first_half(table) : second_half(table));
+		}
+	}
+	views = view_definitions(relids);
+	if (views != NIL)
+		statements = lappend(statements, call_create(views, "heap"));
+	return statements;
+}
+
+void
+reference_tables_fill(int node_id)
+{
+	ListCell   *lc;
+
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+
+		if (table->kind == TABLE_REFERENCE)
+			copy_table_to_node(table->relid, node_id);
+	}
+}

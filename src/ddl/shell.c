@@ -1,0 +1,106 @@
+/*
+ * shell.c
+ *	  A table becomes a shell, and a shell a table, with the same OID.
+ *
+ * ALTER TABLE .. SET ACCESS METHOD does it: it rewrites the table into the
+ * other access method's storage and keeps everything else. While it runs,
+ * shells read as empty and rows inserted into one are thrown away.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+
+#include "catalog/shell_am.h"
+#include "catalog/table_map.h"
+#include "ddl/shard_apply.h"
+#include "ddl/shell.h"
+#include "ddl/table_definition.h"
+
+static void
+set_access_method(Oid relid, const char *access_method)
+{
+	SavedRole	saved = role_become_owner(relid);
+
+	ddl_run_sql(psprintf("ALTER TABLE ONLY %s SET ACCESS METHOD %s", relation_qualified_name(relid), access_method));
+	role_restore(saved);
+}
+
+void
+shell_make(Oid relid)
+{
+	set_access_method(relid, SHELL_AM_NAME);
+}
+
+void
+shell_unmake(Oid relid)
+{
+	set_access_method(relid, "heap");
+}
+
+void
+shell_create(List *statements, bool heap)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("default_table_access_method", heap ? "heap" : SHELL_AM_NAME, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	ddl_run_list(statements);
+	AtEOXact_GUC(true, nestlevel);
+}
+
+/* Set tgenabled of the triggers of one constraint that sit on the referenced table. */
+static void
+enable_action_triggers(Oid constraint, Oid referenced, char enabled)
+{
+	Relation	triggers = table_open(TriggerRelationId, RowExclusiveLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgconstraint, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(constraint));
+	scan = systable_beginscan(triggers, TriggerConstraintIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		HeapTuple	changed;
+
+		if (((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid != referenced)
+			continue;
+		changed = heap_copytuple(tuple);
+		((Form_pg_trigger) GETSTRUCT(changed))->tgenabled = enabled;
+		CatalogTupleUpdate(triggers, &changed->t_self, changed);
+		heap_freetuple(changed);
+	}
+	systable_endscan(scan);
+	table_close(triggers, RowExclusiveLock);
+	CacheInvalidateRelcacheByRelid(referenced);
+}
+
+void
+shell_silence_foreign_keys(Oid relid, bool silent)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	List	   *fks = copyObject(RelationGetFKeyList(rel));
+	ListCell   *lc;
+
+	table_close(rel, NoLock);
+	foreach(lc, fks)
+	{
+		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);
+		const TableInfo *referenced = table_info(fk->confrelid);
+
+		if (referenced != NULL && referenced->kind == TABLE_REFERENCE)
+			enable_action_triggers(fk->conoid, fk->confrelid, silent ? TRIGGER_DISABLED : TRIGGER_FIRES_ON_ORIGIN);
+	}
+	CommandCounterIncrement();
+}

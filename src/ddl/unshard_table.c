@@ -1,0 +1,158 @@
+/*
+ * unshard_table.c
+ *	  Sharded and reference tables become ordinary tables of this node again,
+ *	  with the same OID and all their rows.
+ *
+ * One distributed transaction: locks (catalog, then the tables and shard tables
+ * of every node), the shell becomes a heap, the rows come home, shard tables and
+ * the shells of the other nodes are dropped.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_constraint.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "catalog/catalog_write.h"
+#include "catalog/node_map.h"
+#include "catalog/table_map.h"
+#include "catalog/write_guard.h"
+#include "ddl/other_nodes.h"
+#include "ddl/shard_apply.h"
+#include "ddl/shard_fill.h"
+#include "ddl/shard_table.h"
+#include "ddl/shell.h"
+#include "ddl/table_definition.h"
+#include "dxact/dxact.h"
+
+/* A foreign key between a table that becomes ordinary and one that does not. */
+static void
+check_foreign_keys(List *relids)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+		bool		from = list_member_oid(relids, con->conrelid);
+		const TableInfo *other;
+
+		if (con->contype != CONSTRAINT_FOREIGN || from == list_member_oid(relids, con->confrelid))
+			continue;
+		other = table_info(from ? con->confrelid : con->conrelid);
+		if (other == NULL || (from && other->kind == TABLE_REFERENCE))
+			continue;			/* an ordinary table may keep referencing these */
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NOT_SUPPORTED),
+				 errmsg("foreign key \"%s\" ties \"%s\" to \"%s\"", NameStr(con->conname),
+						get_rel_name(con->conrelid), get_rel_name(con->confrelid)),
+				 errdetail("A table on one node and a table on all nodes cannot reference one another."),
+				 errhint("Name both tables in one call of shardext.unshard_tables, or drop the constraint.")));
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+}
+
+static void
+lock_everywhere(const TableInfo *table)
+{
+	RemoteCall	call = {"SELECT shardext.internal_apply($1, $2, $3)"};
+	char	   *name = relation_qualified_name(table->relid);
+	List	   *lock = list_make1(psprintf("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", name));
+
+	if (table->kind == TABLE_SHARDED)
+		shard_tables_apply(table->relid, lock);
+	remote_call_text(&call, name);
+	remote_call_texts(&call, lock);
+	remote_call_texts(&call, table->kind == TABLE_SHARDED ? lock : NIL);
+	remote_call_everywhere(&call);
+}
+
+/* Sequences have their whole range again and go on after the highest value in use. */
+static void
+restore_sequences(Oid relid)
+{
+	List	   *restores = table_sequence_restores(relid);
+	char	   *name = relation_qualified_name(relid);
+
+	if (restores == NIL)
+		return;
+	ddl_run_list(restores);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute(psprintf("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, a.attname), m.highest)"
+							 " FROM pg_catalog.pg_attribute a, LATERAL (SELECT (pg_catalog.xpath('//highest/text()',"
+							 " pg_catalog.query_to_xml(pg_catalog.format('SELECT max(%%I) AS highest FROM ONLY %s', a.attname),"
+							 " false, false, '')))[1]::text::bigint AS highest) m"
+							 " WHERE a.attrelid = %u AND a.attnum > 0 AND NOT a.attisdropped AND m.highest IS NOT NULL"
+							 " AND pg_catalog.pg_get_serial_sequence(%s, a.attname) IS NOT NULL",
+							 quote_literal_cstr(name), name, relid, quote_literal_cstr(name)), false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not set sequences");
+	SPI_finish();
+}
+
+static void
+unshard_one(Oid relid)
+{
+	TableKind	kind = table_info(relid)->kind;
+	char	   *name = relation_qualified_name(relid);
+	RemoteCall	forget = {"SELECT shardext.internal_forget($1)"};
+	SavedRole	saved;
+
+	if (kind == TABLE_SHARDED)
+	{
+		shell_silence_foreign_keys(relid, false);
+		shell_unmake(relid);
+		shard_collect(relid);
+		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", name)));
+	}
+	remote_call_text(&forget, name);
+	remote_call_everywhere(&forget);
+	catalog_delete_table(relid);
+	CommandCounterIncrement();
+
+	saved = role_become_owner(relid);
+	if (kind == TABLE_REFERENCE)
+		ddl_run_sql(psprintf("DROP TRIGGER IF EXISTS shardext_guard ON %s", name));
+	restore_sequences(relid);
+	role_restore(saved);
+}
+
+void
+unshard_tables(List *relids)
+{
+	ListCell   *lc;
+
+	coordinator_require("unsharding a table");
+	dxact_lock_catalog();
+	foreach(lc, relids)
+	{
+		Oid			relid = lfirst_oid(lc);
+		SavedRole	saved;
+
+		LockRelationOid(relid, AccessExclusiveLock);
+		if (table_info(relid) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("table \"%s\" is neither sharded nor a reference table", get_rel_name(relid)),
+					 errdetail("Its rows lie on this node."),
+					 errhint("The view shardext.tables lists the tables of the cluster.")));
+		saved = role_become_owner(relid);
+		role_restore(saved);
+	}
+	check_foreign_keys(relids);
+	foreach(lc, relids)
+		lock_everywhere(table_info(lfirst_oid(lc)));
+	foreach(lc, relids)
+		unshard_one(lfirst_oid(lc));
+}
