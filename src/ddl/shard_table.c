@@ -56,7 +56,7 @@
 Oid
 relation_by_qualified_name(const char *relation)
 {
-	return RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList(relation, NULL)), NoLock, false);
+	return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(relation))), NoLock, false);
 }
 
 /* ------------------------------------------------------------------------
