@@ -15,6 +15,7 @@
 #define SHARDEXT_CONN_INTERNAL_H
 
 #include "postgres.h"
+#include "base/pg_compat.h"
 #include "conn/conn.h"
 #include "conn/conn_pool.h"
 #include "datatype/timestamp.h"
@@ -202,8 +203,8 @@ extern void conn_results_free_all(void);
 extern void conn_notice_receive(void *arg, const PGresult *result);
 extern void conn_notices_pass_on(NodeConn *conn, bool discard);
 extern void conn_lost(NodeConn *conn, PGresult *result);
-extern void conn_raise_lost(NodeConn *conn) pg_attribute_noreturn();
-extern void conn_rethrow(NodeConn *conn, PGresult *result) pg_attribute_noreturn();
+pg_noreturn extern void conn_raise_lost(NodeConn *conn);
+pg_noreturn extern void conn_rethrow(NodeConn *conn, PGresult *result);
 
 /* conn_cancel.c */
 extern void conn_cancel_send(NodeConn *conn);

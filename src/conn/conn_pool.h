@@ -8,6 +8,7 @@
 #define SHARDEXT_CONN_POOL_H
 
 #include "postgres.h"
+#include "base/pg_compat.h"
 #include "conn/conn.h"
 #include "datatype/timestamp.h"
 
@@ -72,12 +73,12 @@ extern CommandOutcome conn_command_finish_decisive(NodeConn *conn);
 /* SQLSTATE and text of the last COMMAND_FAILED. */
 extern int	conn_command_sqlstate(const NodeConn *conn);
 extern const char *conn_command_message(const NodeConn *conn);
-extern void conn_command_raise(NodeConn *conn) pg_attribute_noreturn();
+pg_noreturn extern void conn_command_raise(NodeConn *conn);
 
 /* Give up what is under way: cancel it on the node and read to the end, or break the connection. Never raises. */
 extern void conn_drain(NodeConn *conn); /* interruptible, raises */
 extern void conn_break(NodeConn *conn);
-extern void conn_raise_broken(NodeConn *conn) pg_attribute_noreturn();
+pg_noreturn extern void conn_raise_broken(NodeConn *conn);
 extern void conn_abandon_begin(NodeConn *conn);
 extern void conn_abandon_finish(NodeConn *conn, TimestampTz deadline);
 
