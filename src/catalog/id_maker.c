@@ -325,12 +325,16 @@ static void
 raise_mark(int shard, int64 mark, int64 wall_ms, bool behind)
 {
 	int			first = (shard / MARKS_PER_PAGE) * MARKS_PER_PAGE;
-	Relation	relation = relation_open(my_relation, AccessShareLock);
-	ShardState *asked = shard_state(shard); /* opening it may have thrown the slot away */
-	DatabaseSlot *slot = my_slot;
+	Relation	relation;
+	ShardState *asked;
+	DatabaseSlot *slot;
 	int64		marks[MARKS_PER_PAGE];
 	bool		done;
 
+	(void) shard_state(shard);
+	relation = relation_open(my_relation, AccessShareLock);
+	asked = shard_state(shard); /* opening it may have thrown the slot away */
+	slot = my_slot;
 	if (RelationGetRelid(relation) != my_relation)
 		elog(ERROR, "relation %s was replaced", MARK_RELATION);
 
