@@ -1,0 +1,526 @@
+/*
+ * insert_shards.c
+ *	  Custom Scan (Shard Insert): rows of a child plan, each inserted into its
+ *	  shard.
+ *
+ * Steps: read the child (to its end first when it may read what is written);
+ * for each row find the shard, by the key, else by an id column, else any;
+ * hand it to the sender (exec/insert_batch.h); at the end wait for all nodes.
+ * Rows of RETURNING are sorted into the order of the input and come out after
+ * that.
+ *
+ * An id column whose value is ID_DEFERRED (the planner has put that in place
+ * of the default next_id()) is left to the owner, which fills in its own
+ * default.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_operator_d.h"
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/tuplesort.h"
+#include "utils/tuplestore.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "catalog/id_maker.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "exec/insert_batch.h"
+#include "exec/insert_shards.h"
+#include "exec/shard_set.h"
+#include "id/id_layout.h"
+
+/* Items of custom_private. */
+enum
+{
+	PRIVATE_FLAGS,				/* int list: FLAG_* */
+	PRIVATE_TEXT_QUERY,
+	PRIVATE_RUN_QUERY,
+	PRIVATE_ATTNOS,
+	PRIVATE_QUERY_STRING,
+	PRIVATE_TABLE,				/* oid list of one */
+};
+
+enum
+{
+	FLAG_SPOOL,
+	FLAG_ONE_STATEMENT,
+	FLAG_FIRST_PARAM,
+};
+
+typedef struct InsertState
+{
+	CustomScanState css;
+
+	/* plan */
+	InsertForm	form;
+	const char *query_string;
+	bool		spool;
+	bool		one_statement;
+
+	/* columns, by position in form.attnos; -1: not computed here */
+	int			ncolumns;
+	Oid		   *types;
+	int			key_position[ROUTE_MAX_KEYS];
+	Bitmapset  *id_positions;
+
+	/* execution */
+	InsertSender *sender;
+	bool		done;
+	Bitmapset  *free_shards;	/* to choose from for rows without key */
+	int			last_free;
+
+	/* RETURNING: rows with their ordinal as last column */
+	Tuplesortstate *sort;
+	TupleTableSlot *sort_slot;	/* virtual, to put */
+	TupleTableSlot *sorted_slot;	/* minimal, to get */
+	TupleTableSlot *returned_slot;
+} InsertState;
+
+static Node *create_state(CustomScan *scan);
+static void begin(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *exec(CustomScanState *node);
+static void rescan(CustomScanState *node);
+static void end(CustomScanState *node);
+
+static InsertShapeMaker shape_maker = NULL;
+
+static const CustomScanMethods insert_scan_methods = {
+	.CustomName = "Shard Insert",
+	.CreateCustomScanState = create_state,
+};
+
+static const CustomExecMethods insert_exec_methods = {
+	.CustomName = "Shard Insert",
+	.BeginCustomScan = begin,
+	.ExecCustomScan = exec,
+	.EndCustomScan = end,
+	.ReScanCustomScan = rescan,
+};
+
+void
+insert_shards_set_maker(InsertShapeMaker maker)
+{
+	shape_maker = maker;
+}
+
+InsertShapeMaker
+insert_shards_maker(void)
+{
+	if (shape_maker == NULL)
+		elog(ERROR, "nobody makes the statements of multi-row INSERTs");
+	return shape_maker;
+}
+
+/* ---------- planner side ---------- */
+
+static void
+set_result_columns(CustomScan *scan, List *target_list)
+{
+	ListCell   *lc;
+
+	foreach(lc, target_list)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Oid			type = exprType((Node *) tle->expr);
+		int32		typmod = exprTypmod((Node *) tle->expr);
+		Oid			collation = exprCollation((Node *) tle->expr);
+		TargetEntry *out;
+
+		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
+										  makeTargetEntry((Expr *) makeNullConst(type, typmod, collation),
+														  tle->resno, tle->resname, false));
+		out = makeTargetEntry((Expr *) makeVar(INDEX_VAR, tle->resno, type, typmod, collation, 0),
+							  tle->resno, tle->resname, false);
+		out->resorigtbl = tle->resorigtbl;
+		out->resorigcol = tle->resorigcol;
+		scan->scan.plan.targetlist = lappend(scan->scan.plan.targetlist, out);
+	}
+}
+
+CustomScan *
+insert_shards_make(const InsertParts *parts)
+{
+	CustomScan *scan = makeNode(CustomScan);
+
+	scan->methods = &insert_scan_methods;
+	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	set_result_columns(scan, parts->target_list);
+	scan->custom_plans = list_make1(parts->child);
+	scan->custom_private = list_make5(list_make3_int(parts->spool, parts->one_statement, parts->form.first_param),
+									  parts->form.text_query,
+									  parts->form.run_query,
+									  parts->form.attnos,
+									  makeString(pstrdup(parts->query_string ? parts->query_string : "")));
+	scan->custom_private = lappend(scan->custom_private, list_make1_oid(parts->form.table));
+	scan->scan.plan.startup_cost = parts->child->total_cost;
+	scan->scan.plan.total_cost = parts->child->total_cost;
+	scan->scan.plan.plan_rows = parts->target_list ? parts->child->plan_rows : 0;
+	return scan;
+}
+
+/* ---------- state ---------- */
+
+static Node *
+create_state(CustomScan *scan)
+{
+	InsertState *state = (InsertState *) newNode(sizeof(InsertState), T_CustomScanState);
+	List	   *private = scan->custom_private;
+	List	   *flags = (List *) list_nth(private, PRIVATE_FLAGS);
+
+	state->css.methods = &insert_exec_methods;
+	state->spool = list_nth_int(flags, FLAG_SPOOL);
+	state->one_statement = list_nth_int(flags, FLAG_ONE_STATEMENT);
+	state->form.first_param = list_nth_int(flags, FLAG_FIRST_PARAM);
+	state->form.text_query = (Query *) list_nth(private, PRIVATE_TEXT_QUERY);
+	state->form.run_query = (Query *) list_nth(private, PRIVATE_RUN_QUERY);
+	state->form.attnos = (List *) list_nth(private, PRIVATE_ATTNOS);
+	state->form.table = linitial_oid((List *) list_nth(private, PRIVATE_TABLE));
+	state->query_string = strVal(list_nth(private, PRIVATE_QUERY_STRING));
+	return (Node *) state;
+}
+
+static int
+position_of(List *attnos, int attno)
+{
+	ListCell   *lc;
+
+	foreach(lc, attnos)
+	{
+		if (lfirst_int(lc) == attno)
+			return foreach_current_index(lc);
+	}
+	return -1;
+}
+
+static void
+find_columns(InsertState *state)
+{
+	const TableInfo *table = table_info(state->form.table);
+	ListCell   *lc;
+
+	if (table == NULL || table->kind != TABLE_SHARDED)
+		elog(ERROR, "relation %u is not sharded any more", state->form.table);
+	state->ncolumns = list_length(state->form.attnos);
+	state->types = palloc(sizeof(Oid) * (state->ncolumns + 1));
+	foreach(lc, state->form.attnos)
+	{
+		int			i = foreach_current_index(lc);
+
+		state->types[i] = get_atttype(state->form.table, lfirst_int(lc));
+		if (bms_is_member(lfirst_int(lc), table->id_columns))
+			state->id_positions = bms_add_member(state->id_positions, i);
+	}
+	for (int i = 0; i < table->nkeys; i++)
+		state->key_position[i] = position_of(state->form.attnos, table->keys[i]);
+}
+
+static void
+begin(CustomScanState *node, EState *estate, int eflags)
+{
+	InsertState *state = (InsertState *) node;
+	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+
+	node->custom_ps = list_make1(ExecInitNode((Plan *) linitial(scan->custom_plans), estate, eflags));
+	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
+		find_columns(state);
+}
+
+/* ---------- RETURNING ---------- */
+
+static void
+begin_returning(InsertState *state)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	TupleDesc	result = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+	TupleDesc	desc = CreateTemplateTupleDesc(result->natts + 1);
+	AttrNumber	last = result->natts + 1;
+	Oid			less = Int8LessOperator;
+	Oid			collation = InvalidOid;
+	bool		nulls_first = false;
+
+	for (int i = 1; i <= result->natts; i++)
+		TupleDescCopyEntry(desc, i, result, i);
+	TupleDescInitEntry(desc, last, "ordinal", INT8OID, -1, 0);
+	state->sort = tuplesort_begin_heap(desc, 1, &last, &less, &collation, &nulls_first,
+									   work_mem, NULL, TUPLESORT_NONE);
+	state->sort_slot = ExecInitExtraTupleSlot(estate, desc, &TTSOpsVirtual);
+	state->sorted_slot = ExecInitExtraTupleSlot(estate, desc, &TTSOpsMinimalTuple);
+	state->returned_slot = ExecInitExtraTupleSlot(estate, result, &TTSOpsVirtual);
+}
+
+static void
+keep_returned(void *arg, TupleTableSlot *slot, int64 ordinal)
+{
+	InsertState *state = (InsertState *) arg;
+	TupleTableSlot *out = state->sort_slot;
+	int			n = slot->tts_tupleDescriptor->natts;
+
+	slot_getallattrs(slot);
+	ExecClearTuple(out);
+	memcpy(out->tts_values, slot->tts_values, n * sizeof(Datum));
+	memcpy(out->tts_isnull, slot->tts_isnull, n * sizeof(bool));
+	out->tts_values[n] = Int64GetDatum(ordinal);
+	out->tts_isnull[n] = false;
+	ExecStoreVirtualTuple(out);
+	tuplesort_puttupleslot(state->sort, out);
+	ExecClearTuple(out);
+}
+
+static TupleTableSlot *
+next_returned(InsertState *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	int			n = slot->tts_tupleDescriptor->natts;
+
+	ExecClearTuple(slot);
+	if (state->sort == NULL ||
+		!tuplesort_gettupleslot(state->sort, true, false, state->sorted_slot, NULL))
+		return slot;
+	slot_getallattrs(state->sorted_slot);
+	memcpy(slot->tts_values, state->sorted_slot->tts_values, n * sizeof(Datum));
+	memcpy(slot->tts_isnull, state->sorted_slot->tts_isnull, n * sizeof(bool));
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* ---------- the shard of a row ---------- */
+
+static void
+raise_null_key(const TableInfo *table, int keyno)
+{
+	Relation	shell = table_open(table->relid, AccessShareLock);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_NOT_NULL_VIOLATION),
+			 errmsg("null value in column \"%s\" of relation \"%s\" violates not-null constraint",
+					get_attname(table->relid, table->keys[keyno], false), RelationGetRelationName(shell)),
+			 errdetail("The shard key says in which shard the row lies."),
+			 errtablecol(shell, table->keys[keyno])));
+}
+
+/* A shard of this node if it owns any, else of a node taken by weight; several rows are spread. */
+static int
+choose_shard(InsertState *state)
+{
+	if (state->free_shards == NULL)
+	{
+		Bitmapset  *all = shard_set_all();
+
+		state->free_shards = shard_set_of_node(all, node_self());
+		if (state->free_shards == NULL)
+		{
+			int			total = 0;
+			int			pick;
+			ListCell   *lc;
+
+			foreach(lc, node_list())
+				total += ((NodeInfo *) lfirst(lc))->weight;
+			pick = (int) (pg_prng_double(&pg_global_prng_state) * Max(total, 1));
+			foreach(lc, node_list())
+			{
+				NodeInfo   *info = (NodeInfo *) lfirst(lc);
+
+				pick -= info->weight;
+				state->free_shards = shard_set_of_node(all, info->node_id);
+				if (pick < 0 && state->free_shards != NULL)
+					break;
+			}
+		}
+		if (state->free_shards == NULL)
+			state->free_shards = all;
+		state->last_free = -1;
+		for (int skip = (int) (pg_prng_double(&pg_global_prng_state) * bms_num_members(state->free_shards));
+			 skip > 0; skip--)
+			state->last_free = bms_next_member(state->free_shards, state->last_free);
+	}
+	state->last_free = bms_next_member(state->free_shards, state->last_free);
+	if (state->last_free < 0)
+		state->last_free = bms_next_member(state->free_shards, -1);
+	return state->last_free;
+}
+
+static int
+shard_of_row(InsertState *state, const Datum *values, const bool *nulls, const Bitmapset *made_by_owner)
+{
+	const TableInfo *table = table_info(state->form.table);
+	Datum		keys[ROUTE_MAX_KEYS];
+	bool		complete = true;
+	int			position = -1;
+
+	for (int i = 0; i < table->nkeys; i++)
+	{
+		int			at = state->key_position[i];
+
+		if (at < 0 || bms_is_member(at, made_by_owner))
+		{
+			complete = false;
+			continue;
+		}
+		if (nulls[at])
+			raise_null_key(table, i);
+		keys[i] = values[at];
+	}
+	if (complete)
+		return route_shard(&table->spec, keys);
+
+	while ((position = bms_next_member(state->id_positions, position)) >= 0)
+	{
+		if (!nulls[position] && !bms_is_member(position, made_by_owner))
+			return route_shard(route_spec_id(), &values[position]);
+	}
+	return choose_shard(state);
+}
+
+/* Columns whose value the owner is to make: ids that are not known yet. */
+static Bitmapset *
+deferred_columns(InsertState *state, const Datum *values, const bool *nulls)
+{
+	Bitmapset  *result = NULL;
+	int			position = -1;
+
+	while ((position = bms_next_member(state->id_positions, position)) >= 0)
+	{
+		if (!nulls[position] && DatumGetInt64(values[position]) == ID_DEFERRED)
+			result = bms_add_member(result, position);
+	}
+	return result;
+}
+
+/* ---------- execution ---------- */
+
+static void
+insert_row(InsertState *state, TupleTableSlot *row)
+{
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+	MemoryContext old;
+	Bitmapset  *made_by_owner;
+	int			shard;
+
+	slot_getsomeattrs(row, state->ncolumns);
+	ResetExprContext(econtext);
+	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+	made_by_owner = deferred_columns(state, row->tts_values, row->tts_isnull);
+	MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
+	shard = shard_of_row(state, row->tts_values, row->tts_isnull, made_by_owner);
+	insert_sender_add(state->sender, shard, made_by_owner, row->tts_values, row->tts_isnull);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+insert_from_child(InsertState *state)
+{
+	PlanState  *child = (PlanState *) linitial(state->css.custom_ps);
+	TupleTableSlot *row;
+
+	while (!TupIsNull(row = ExecProcNode(child)))
+	{
+		CHECK_FOR_INTERRUPTS();
+		insert_row(state, row);
+	}
+}
+
+/* As insert_from_child, but nothing is written before the child is at its end. */
+static void
+insert_spooled(InsertState *state)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	PlanState  *child = (PlanState *) linitial(state->css.custom_ps);
+	TupleTableSlot *row = ExecInitExtraTupleSlot(estate, ExecGetResultType(child), &TTSOpsMinimalTuple);
+	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
+	TupleTableSlot *read;
+
+	while (!TupIsNull(read = ExecProcNode(child)))
+	{
+		CHECK_FOR_INTERRUPTS();
+		tuplestore_puttupleslot(store, read);
+	}
+	while (tuplestore_gettupleslot(store, true, false, row))
+	{
+		CHECK_FOR_INTERRUPTS();
+		insert_row(state, row);
+	}
+	ExecClearTuple(row);
+	tuplestore_end(store);
+}
+
+static void
+run_insert(InsertState *state)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	bool		returning = list_length(state->css.ss.ps.plan->targetlist) > 0;
+
+	if (returning)
+		begin_returning(state);
+	state->sender = insert_sender_make(&state->form, state->types, state->query_string, state->one_statement,
+									   estate, state->css.ss.ps.ps_ExprContext,
+									   returning ? state->returned_slot : NULL, keep_returned, state);
+	if (state->spool)
+		insert_spooled(state);
+	else
+		insert_from_child(state);
+	estate->es_processed += insert_sender_finish(state->sender);
+	if (state->sort)
+		tuplesort_performsort(state->sort);
+	MemoryContextSwitchTo(old);
+}
+
+static TupleTableSlot *
+access_next(ScanState *node)
+{
+	InsertState *state = (InsertState *) node;
+
+	if (!state->done)
+	{
+		state->done = true;
+		run_insert(state);
+	}
+	return next_returned(state);
+}
+
+static bool
+recheck(ScanState *node, TupleTableSlot *slot)
+{
+	return true;
+}
+
+static TupleTableSlot *
+exec(CustomScanState *node)
+{
+	return ExecScan(&node->ss, access_next, recheck);
+}
+
+static void
+rescan(CustomScanState *node)
+{
+	elog(ERROR, "an INSERT cannot be run again");
+}
+
+static void
+end(CustomScanState *node)
+{
+	InsertState *state = (InsertState *) node;
+
+	if (state->sender)
+		insert_sender_end(state->sender);
+	if (state->sort)
+		tuplesort_end(state->sort);
+	ExecEndNode((PlanState *) linitial(node->custom_ps));
+}
+
+void
+insert_shards_preload(void)
+{
+	RegisterCustomScanMethods(&insert_scan_methods);
+}

@@ -1,0 +1,56 @@
+/*
+ * insert_shards.h
+ *	  Custom Scan (Shard Insert): rows of a child plan, each inserted into its
+ *	  shard.
+ */
+#ifndef SHARDEXT_INSERT_SHARDS_H
+#define SHARDEXT_INSERT_SHARDS_H
+
+#include "postgres.h"
+#include "base/errors.h"
+#include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+
+/* What stays the same for all batches of one INSERT. */
+typedef struct InsertForm
+{
+	Oid			table;
+	Query	   *text_query;		/* as the user wrote it: the text for other nodes is made from it */
+	Query	   *run_query;		/* rewritten: what runs in local shards is made from it */
+	List	   *attnos;			/* int list: columns whose values the child plan computes, in its order */
+	int			first_param;	/* values of a batch are the parameters after this one */
+} InsertForm;
+
+/*
+ * The statement for a batch of nrows rows, which gives a value for each column
+ * of form->attnos but those whose position (from 0) is in made_by_owner.
+ * Parameters first_param + 1 ... are the values, row by row.
+ */
+typedef struct InsertShape
+{
+	const char *remote_sql;
+	List	   *remote_params;	/* expressions for $1.. of remote_sql, the values' Params among them */
+	Query	   *local_query;
+} InsertShape;
+
+typedef const InsertShape *(*InsertShapeMaker) (const InsertForm *form, const Bitmapset *made_by_owner, int nrows);
+
+/* plan registers how a shape is made (it needs SQL text). */
+extern void insert_shards_set_maker(InsertShapeMaker maker);
+extern InsertShapeMaker insert_shards_maker(void);
+
+typedef struct InsertParts
+{
+	InsertForm	form;
+	Plan	   *child;			/* yields the values of form.attnos */
+	const char *query_string;
+	List	   *target_list;	/* RETURNING, or NIL */
+	bool		spool;			/* read the child to its end before the first row is written */
+	bool		one_statement;	/* ON CONFLICT DO UPDATE: all rows of a shard in one statement */
+} InsertParts;
+
+extern CustomScan *insert_shards_make(const InsertParts *parts);
+extern void insert_shards_preload(void);
+
+#endif

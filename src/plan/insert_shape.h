@@ -1,0 +1,21 @@
+/*
+ * insert_shape.h
+ *	  The statements that carry a batch of rows of an INSERT: registered with
+ *	  exec/insert_shards.h.
+ */
+#ifndef SHARDEXT_INSERT_SHAPE_H
+#define SHARDEXT_INSERT_SHAPE_H
+
+#include "exec/insert_shards.h"
+
+extern const InsertShape *insert_shape_make(const InsertForm *form, const Bitmapset *made_by_owner, int nrows);
+
+/* Why no shape of the form could be sent to other nodes; NULL if they can. */
+extern const Reason *insert_shape_check(const InsertForm *form);
+
+/* The highest number of a statement parameter in the Query: values come after it. */
+extern int	insert_shape_max_param(Query *query);
+
+extern void insert_shape_preload(void);
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * plan_insert.c
+ *	  INSERT of rows of many shards into a sharded table.
+ *
+ * Steps: decide which columns are computed here (what the user named, and
+ * defaults that only the coordinator may evaluate) and which the owner of a
+ * row fills in; turn the run query into the SELECT of these columns, in which
+ * the default next_id() of an id column has become the mark ID_DEFERRED; plan
+ * that by the pull way; put the Shard Insert on top.
+ *
+ * ON CONFLICT and RETURNING travel with the batches (plan/insert_shape.h), so
+ * they must be shippable and may not read other tables than reference tables.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/pg_compat.h"
+#include "catalog/id_maker.h"
+#include "catalog/node_map.h"
+#include "catalog/table_map.h"
+#include "exec/insert_shards.h"
+#include "plan/insert_shape.h"
+#include "plan/plan_insert.h"
+#include "plan/plan_pull.h"
+#include "plan/shippable.h"
+
+#define HINT_SPLIT "Insert the rows of each shard by a statement of their own."
+
+static bool
+is_next_id(Node *expr)
+{
+	FuncExpr   *func;
+
+	while (expr != NULL && (IsA(expr, RelabelType) || IsA(expr, CoerceToDomain)))
+		expr = IsA(expr, RelabelType) ? (Node *) ((RelabelType *) expr)->arg : (Node *) ((CoerceToDomain *) expr)->arg;
+	if (expr == NULL || !IsA(expr, FuncExpr))
+		return false;
+	func = (FuncExpr *) expr;
+	if (func->args != NIL || get_func_namespace(func->funcid) != extension_schema())
+		return false;
+	return strcmp(get_func_name(func->funcid), "next_id") == 0;
+}
+
+static Expr *
+deferred_mark(void)
+{
+	return (Expr *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(ID_DEFERRED),
+							  false, FLOAT8PASSBYVAL);
+}
+
+/* ---------- which columns are computed here ---------- */
+
+static bool
+named_by_user(const Query *text_query, AttrNumber attno)
+{
+	ListCell   *lc;
+
+	foreach(lc, text_query->targetList)
+	{
+		if (lfirst_node(TargetEntry, lc)->resno == attno)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_routing_column(const TableInfo *table, AttrNumber attno)
+{
+	for (int i = 0; i < table->nkeys; i++)
+	{
+		if (table->keys[i] == attno)
+			return true;
+	}
+	return bms_is_member(attno, table->id_columns);
+}
+
+/* A default that the owner fills in as well as we would: next_id(), or one that nothing around changes. */
+static bool
+left_to_owner(const TableInfo *table, const Query *text_query, TargetEntry *tle)
+{
+	if (named_by_user(text_query, tle->resno))
+		return false;
+	if (is_next_id((Node *) tle->expr))
+		return true;
+	return !is_routing_column(table, tle->resno) && !contain_mutable_functions((Node *) tle->expr) &&
+		!contain_var_clause((Node *) tle->expr);
+}
+
+/* DEFAULT of an id column in a row of VALUES: the rewriter has put next_id() there. */
+static void
+defer_ids_in_values(Query *query, Var *column)
+{
+	RangeTblEntry *rte = rt_fetch(column->varno, query->rtable);
+	ListCell   *lc;
+
+	if (rte->rtekind != RTE_VALUES)
+		return;
+	foreach(lc, rte->values_lists)
+	{
+		ListCell   *cell = list_nth_cell((List *) lfirst(lc), column->varattno - 1);
+
+		if (is_next_id((Node *) lfirst(cell)))
+			lfirst(cell) = deferred_mark();
+	}
+}
+
+/* The SELECT that computes the rows; *attnos tells the columns. */
+static Query *
+rows_query(const PlanInput *input, const TableInfo *table, List **attnos)
+{
+	Query	   *query = copyObject(input->run_query);
+	List	   *tlist = NIL;
+	ListCell   *lc;
+
+	*attnos = NIL;
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Expr	   *expr = tle->expr;
+
+		if (left_to_owner(table, input->text_query, tle))
+			continue;
+		if (bms_is_member(tle->resno, table->id_columns))
+		{
+			if (IsA(expr, Var))
+				defer_ids_in_values(query, (Var *) expr);
+			else if (is_next_id((Node *) expr))
+				expr = deferred_mark();
+		}
+		*attnos = lappend_int(*attnos, tle->resno);
+		tlist = lappend(tlist, makeTargetEntry(expr, list_length(tlist) + 1, tle->resname, false));
+	}
+	query->commandType = CMD_SELECT;
+	query->resultRelation = 0;
+	query->targetList = tlist;
+	query->returningList = NIL;
+	query->onConflict = NULL;
+	query->withCheckOptions = NIL;
+	query->override = OVERRIDING_NOT_SET;
+	return query;
+}
+
+/* ---------- what is refused ---------- */
+
+static bool
+has_sublink(Node *node)
+{
+	return checkExprHasSubLink(node);
+}
+
+static const Reason *
+check_statement(const PlanInput *input)
+{
+	Query	   *query = input->run_query;
+	Query	   *text = input->text_query;
+
+	if (text == NULL || text->commandType != CMD_INSERT)
+		return reason_make(HINT_SPLIT, "It comes from a rule or a function body whose text is not at hand.");
+	if (rt_fetch(text->resultRelation, text->rtable)->relid != rt_fetch(query->resultRelation, query->rtable)->relid)
+		return reason_make("Insert into the table itself.", "It inserts rows of several shards through a view.");
+	if (query->hasModifyingCTE)
+		return reason_make(HINT_SPLIT, "It has a WITH clause that writes.");
+	if (has_sublink((Node *) query->returningList) || has_sublink((Node *) query->onConflict))
+		return reason_make(HINT_SPLIT, "Its RETURNING or ON CONFLICT clause has a subquery.");
+	if (contain_volatile_functions((Node *) query->returningList) ||
+		contain_volatile_functions((Node *) query->onConflict))
+		return reason_make("Compute the value in another statement.",
+						   "Its RETURNING or ON CONFLICT clause uses volatile functions, which only this node may evaluate.");
+	for (ListCell *lc = list_head(text->targetList); lc != NULL; lc = lnext(text->targetList, lc))
+	{
+		Expr	   *expr = lfirst_node(TargetEntry, lc)->expr;
+
+		if (IsA(expr, SubscriptingRef) || IsA(expr, FieldStore))
+			return reason_make(HINT_SPLIT, "It assigns to parts of a column.");
+	}
+	return NULL;
+}
+
+static const Reason *
+check_clauses(const Query *text)
+{
+	const Reason *reason = shippable_check_expr((Node *) text->returningList);
+
+	if (reason == NULL && text->onConflict != NULL)
+		reason = shippable_check_expr((Node *) text->onConflict->onConflictSet);
+	if (reason == NULL && text->onConflict != NULL)
+		reason = shippable_check_expr(text->onConflict->onConflictWhere);
+	return reason;
+}
+
+/* May the source of rows read what the statement writes, or run functions that do? */
+static bool
+must_spool(const PlanInput *input, Query *rows)
+{
+	ListCell   *lc;
+	Index		target = input->run_query->resultRelation;
+
+	if (contain_volatile_functions((Node *) rows) || rows->hasSubLinks || rows->cteList != NIL)
+		return true;
+	foreach(lc, rows->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (foreach_current_index(lc) + 1 != (int) target &&
+			(rte->rtekind == RTE_RELATION || rte->rtekind == RTE_SUBQUERY) &&
+			rte->relkind != RELKIND_COMPOSITE_TYPE)
+			return true;
+	}
+	return false;
+}
+
+PlannedStmt *
+plan_insert(const PlanInput *input, const Reason **reason)
+{
+	Query	   *run_query = input->run_query;
+	Oid			relid = rt_fetch(run_query->resultRelation, run_query->rtable)->relid;
+	const TableInfo *table = table_info(relid);
+	InsertParts parts = {0};
+	Query	   *rows;
+	PlannedStmt *stmt;
+
+	*reason = check_statement(input);
+	if (*reason == NULL)
+		*reason = check_clauses(input->text_query);
+	if (*reason != NULL)
+		return NULL;
+
+	rows = rows_query(input, table, &parts.form.attnos);
+	parts.form.table = relid;
+	parts.form.text_query = copyObject(input->text_query);
+	parts.form.run_query = copyObject(run_query);
+	parts.form.first_param = Max(insert_shape_max_param(run_query), insert_shape_max_param(input->text_query));
+	*reason = insert_shape_check(&parts.form);
+	if (*reason != NULL)
+		return NULL;
+
+	parts.query_string = input->query_string;
+	parts.target_list = run_query->returningList;
+	parts.spool = must_spool(input, rows);
+	parts.one_statement = run_query->onConflict != NULL && run_query->onConflict->action == ONCONFLICT_UPDATE;
+
+	stmt = plan_pull_query(rows, input->query_string, input->cursor_options & ~CURSOR_OPT_SCROLL, input->params);
+	parts.child = stmt->planTree;
+	stmt->planTree = (Plan *) insert_shards_make(&parts);
+	stmt->commandType = CMD_INSERT;
+	stmt->hasReturning = run_query->returningList != NIL;
+	stmt->canSetTag = run_query->canSetTag;
+	stmt->parallelModeNeeded = false;
+	return stmt;
+}
