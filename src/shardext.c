@@ -17,8 +17,11 @@
 #include "cluster/remote_id.h"
 #include "copy/copy_hook.h"
 #include "dxact/dxact.h"
+#include "exec/insert_shards.h"
+#include "exec/modify_reference.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
+#include "plan/insert_shape.h"
 #include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
 
@@ -37,7 +40,10 @@ static const Module modules[] = {
 	{"remote_id", remote_id_preload},
 	{"scan_route", scan_route_preload},
 	{"scan_fanout", scan_fanout_preload},
+	{"insert_shards", insert_shards_preload},
+	{"modify_reference", modify_reference_preload},
 	{"plan_pull", plan_pull_preload},
+	{"insert_shape", insert_shape_preload},
 	{"planner", planner_hook_preload},
 	{"copy", copy_hook_preload},
 };

@@ -30,6 +30,7 @@
 #include "exec/fragment.h"
 #include "exec/insert_batch.h"
 #include "exec/local_run.h"
+#include "exec/reference_order.h"
 #include "exec/remote_run.h"
 #include "route/route.h"
 
@@ -325,14 +326,15 @@ finish_lane(InsertSender *sender, NodeLane *lane)
 	MemoryContext old;
 	Chunk		chunk = lane->chunk;
 	RemoteRun  *run = lane->run;
+	TupleTableSlot *returning = sender->form->everywhere ? NULL : sender->returning;
 	bool		refused;
 	int			n = 0;
 
 	if (run == NULL)
 		return;
 	old = MemoryContextSwitchTo(sender->cxt);
-	while (remote_run_next(run, sender->returning))
-		sender->returned(sender->arg, sender->returning, ordinal_of(&chunk, n++));
+	while (remote_run_next(run, returning))
+		sender->returned(sender->arg, returning, ordinal_of(&chunk, n++));
 	refused = remote_run_refused(run) != ROUTE_NO_SHARD;
 	if (!refused)
 		sender->processed += remote_run_processed(run);
@@ -351,7 +353,8 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 	NodeLane   *lane = lane_of(sender, node_id);
 	Shape	   *shape = chunk->shape;
 	MemoryContext old;
-	TupleDesc	desc = sender->returning ? sender->returning->tts_tupleDescriptor : NULL;
+	bool		everywhere = sender->form->everywhere;
+	TupleDesc	desc = sender->returning && !everywhere ? sender->returning->tts_tupleDescriptor : NULL;
 	int			ncolumns = desc ? desc->natts : 0;
 	AttrNumber *attnos;
 	Datum	   *values;
@@ -379,15 +382,80 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 	lane->run = remote_run_make(shape->made->remote_sql, desc, ncolumns, attnos,
 								shape->nparams, shape->param_types, true);
 	remote_run_start(lane->run, node_id, GetUserId(),
-					 statement_note_shards(bms_make_singleton(chunk->shard)), values, nulls, false);
+					 everywhere ? STATEMENT_NOTE_REFERENCE : statement_note_shards(bms_make_singleton(chunk->shard)),
+					 values, nulls, false);
 	pfree(values);
 	pfree(nulls);
 	MemoryContextSwitchTo(old);
 }
 
+/* ---------- one chunk, on all nodes: reference tables ---------- */
+
+typedef struct CopyStep
+{
+	InsertSender *sender;
+	Chunk	   *chunk;
+} CopyStep;
+
+static void
+start_copy(void *arg, int node_id)
+{
+	CopyStep   *step = (CopyStep *) arg;
+	Chunk		chunk = *step->chunk;
+
+	chunk.cxt = NULL;			/* the chunk is needed for the other nodes as well */
+	run_there(step->sender, &chunk, node_id);
+}
+
+static uint64
+finish_copy(void *arg, int node_id)
+{
+	InsertSender *sender = ((CopyStep *) arg)->sender;
+	uint64		before = sender->processed;
+	uint64		rows;
+
+	finish_lane(sender, lane_of(sender, node_id));
+	rows = sender->processed - before;
+	sender->processed = before;
+	return rows;
+}
+
+static uint64
+copy_here(void *arg)
+{
+	CopyStep   *step = (CopyStep *) arg;
+	uint64		before = step->sender->processed;
+	uint64		rows;
+
+	(void) run_here(step->sender, step->chunk);
+	rows = step->sender->processed - before;
+	step->sender->processed = before;
+	return rows;
+}
+
+static const ReferenceSteps copy_steps = {
+	.start = start_copy,
+	.finish = finish_copy,
+	.here = copy_here,
+};
+
+static void
+send_everywhere(InsertSender *sender, Chunk *chunk)
+{
+	CopyStep	step = {sender, chunk};
+
+	sender->processed += reference_order_run(sender->form->table, &copy_steps, &step);
+	free_chunk(chunk);
+}
+
 static void
 send_chunk(InsertSender *sender, Chunk *chunk)
 {
+	if (sender->form->everywhere)
+	{
+		send_everywhere(sender, chunk);
+		return;
+	}
 	for (int attempt = 0;; attempt++)
 	{
 		int			owner = shard_map_owner(chunk->shard, NULL);

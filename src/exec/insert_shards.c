@@ -22,7 +22,6 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -38,6 +37,7 @@
 #include "catalog/table_map.h"
 #include "exec/insert_batch.h"
 #include "exec/insert_shards.h"
+#include "exec/result_columns.h"
 #include "exec/shard_set.h"
 #include "id/id_layout.h"
 
@@ -57,6 +57,7 @@ enum
 	FLAG_SPOOL,
 	FLAG_ONE_STATEMENT,
 	FLAG_FIRST_PARAM,
+	FLAG_EVERYWHERE,
 };
 
 typedef struct InsertState
@@ -125,30 +126,6 @@ insert_shards_maker(void)
 
 /* ---------- planner side ---------- */
 
-static void
-set_result_columns(CustomScan *scan, List *target_list)
-{
-	ListCell   *lc;
-
-	foreach(lc, target_list)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		Oid			type = exprType((Node *) tle->expr);
-		int32		typmod = exprTypmod((Node *) tle->expr);
-		Oid			collation = exprCollation((Node *) tle->expr);
-		TargetEntry *out;
-
-		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
-										  makeTargetEntry((Expr *) makeNullConst(type, typmod, collation),
-														  tle->resno, tle->resname, false));
-		out = makeTargetEntry((Expr *) makeVar(INDEX_VAR, tle->resno, type, typmod, collation, 0),
-							  tle->resno, tle->resname, false);
-		out->resorigtbl = tle->resorigtbl;
-		out->resorigcol = tle->resorigcol;
-		scan->scan.plan.targetlist = lappend(scan->scan.plan.targetlist, out);
-	}
-}
-
 CustomScan *
 insert_shards_make(const InsertParts *parts)
 {
@@ -156,9 +133,10 @@ insert_shards_make(const InsertParts *parts)
 
 	scan->methods = &insert_scan_methods;
 	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-	set_result_columns(scan, parts->target_list);
+	(void) result_columns_set(scan, parts->target_list);
 	scan->custom_plans = list_make1(parts->child);
-	scan->custom_private = list_make5(list_make3_int(parts->spool, parts->one_statement, parts->form.first_param),
+	scan->custom_private = list_make5(list_make4_int(parts->spool, parts->one_statement, parts->form.first_param,
+													 parts->form.everywhere),
 									  parts->form.text_query,
 									  parts->form.run_query,
 									  parts->form.attnos,
@@ -183,6 +161,7 @@ create_state(CustomScan *scan)
 	state->spool = list_nth_int(flags, FLAG_SPOOL);
 	state->one_statement = list_nth_int(flags, FLAG_ONE_STATEMENT);
 	state->form.first_param = list_nth_int(flags, FLAG_FIRST_PARAM);
+	state->form.everywhere = list_nth_int(flags, FLAG_EVERYWHERE);
 	state->form.text_query = (Query *) list_nth(private, PRIVATE_TEXT_QUERY);
 	state->form.run_query = (Query *) list_nth(private, PRIVATE_RUN_QUERY);
 	state->form.attnos = (List *) list_nth(private, PRIVATE_ATTNOS);
@@ -210,8 +189,8 @@ find_columns(InsertState *state)
 	const TableInfo *table = table_info(state->form.table);
 	ListCell   *lc;
 
-	if (table == NULL || table->kind != TABLE_SHARDED)
-		elog(ERROR, "relation %u is not sharded any more", state->form.table);
+	if (table == NULL || (table->kind == TABLE_REFERENCE) != state->form.everywhere)
+		elog(ERROR, "relation %u has changed its kind", state->form.table);
 	state->ncolumns = list_length(state->form.attnos);
 	state->types = palloc(sizeof(Oid) * (state->ncolumns + 1));
 	foreach(lc, state->form.attnos)
@@ -309,39 +288,49 @@ raise_null_key(const TableInfo *table, int keyno)
 			 errtablecol(shell, table->keys[keyno])));
 }
 
-/* A shard of this node if it owns any, else of a node taken by weight; several rows are spread. */
+/* Shards of one node, taken by weight. */
+static Bitmapset *
+shards_by_weight(const Bitmapset *all)
+{
+	Bitmapset  *result = NULL;
+	int			total = 0;
+	int			pick;
+	ListCell   *lc;
+
+	foreach(lc, node_list())
+		total += ((NodeInfo *) lfirst(lc))->weight;
+	pick = (int) (pg_prng_double(&pg_global_prng_state) * Max(total, 1));
+	foreach(lc, node_list())
+	{
+		NodeInfo   *info = (NodeInfo *) lfirst(lc);
+		Bitmapset  *shards = shard_set_of_node(all, info->node_id);
+
+		if (shards != NULL)
+			result = shards;
+		pick -= info->weight;
+		if (pick < 0 && result != NULL)
+			break;
+	}
+	return result;
+}
+
+/* For a row that may lie anywhere: shards of this node if it owns any, else of another one, in turn. */
 static int
 choose_shard(InsertState *state)
 {
 	if (state->free_shards == NULL)
 	{
 		Bitmapset  *all = shard_set_all();
+		int			skip;
 
 		state->free_shards = shard_set_of_node(all, node_self());
 		if (state->free_shards == NULL)
-		{
-			int			total = 0;
-			int			pick;
-			ListCell   *lc;
-
-			foreach(lc, node_list())
-				total += ((NodeInfo *) lfirst(lc))->weight;
-			pick = (int) (pg_prng_double(&pg_global_prng_state) * Max(total, 1));
-			foreach(lc, node_list())
-			{
-				NodeInfo   *info = (NodeInfo *) lfirst(lc);
-
-				pick -= info->weight;
-				state->free_shards = shard_set_of_node(all, info->node_id);
-				if (pick < 0 && state->free_shards != NULL)
-					break;
-			}
-		}
+			state->free_shards = shards_by_weight(all);
 		if (state->free_shards == NULL)
 			state->free_shards = all;
 		state->last_free = -1;
-		for (int skip = (int) (pg_prng_double(&pg_global_prng_state) * bms_num_members(state->free_shards));
-			 skip > 0; skip--)
+		skip = (int) (pg_prng_double(&pg_global_prng_state) * bms_num_members(state->free_shards));
+		while (skip-- > 0)
 			state->last_free = bms_next_member(state->free_shards, state->last_free);
 	}
 	state->last_free = bms_next_member(state->free_shards, state->last_free);
@@ -412,7 +401,8 @@ insert_row(InsertState *state, TupleTableSlot *row)
 	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 	made_by_owner = deferred_columns(state, row->tts_values, row->tts_isnull);
 	MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
-	shard = shard_of_row(state, row->tts_values, row->tts_isnull, made_by_owner);
+	shard = state->form.everywhere ? ROUTE_NO_SHARD :
+		shard_of_row(state, row->tts_values, row->tts_isnull, made_by_owner);
 	insert_sender_add(state->sender, shard, made_by_owner, row->tts_values, row->tts_isnull);
 	MemoryContextSwitchTo(old);
 }

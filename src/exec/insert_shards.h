@@ -19,6 +19,7 @@ typedef struct InsertForm
 	Query	   *text_query;		/* as the user wrote it: the text for other nodes is made from it */
 	Query	   *run_query;		/* rewritten: what runs in local shards is made from it */
 	List	   *attnos;			/* int list: columns whose values the child plan computes, in its order */
+	bool		everywhere;		/* a reference table: every row goes to every node, in order */
 	int			first_param;	/* values of a batch are the parameters after this one */
 } InsertForm;
 

@@ -22,7 +22,6 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/planmain.h"
@@ -33,6 +32,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "exec/fragment.h"
+#include "exec/result_columns.h"
 #include "exec/scan_fanout.h"
 #include "exec/shard_set.h"
 
@@ -122,34 +122,6 @@ ints_of_set(const Bitmapset *set)
 	return result;
 }
 
-/* A whole statement: the scan tuple has the types of the result, the target list passes it through. */
-static void
-set_result_columns(CustomScan *scan, List *target_list)
-{
-	ListCell   *lc;
-
-	foreach(lc, target_list)
-	{
-		TargetEntry *tle = (TargetEntry *) lfirst(lc);
-		Oid			type = exprType((Node *) tle->expr);
-		int32		typmod = exprTypmod((Node *) tle->expr);
-		Oid			collation = exprCollation((Node *) tle->expr);
-		int			resno = list_length(scan->custom_scan_tlist) + 1;
-		TargetEntry *out;
-
-		if (tle->resjunk)
-			continue;
-		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
-										  makeTargetEntry((Expr *) makeNullConst(type, typmod, collation),
-														  resno, tle->resname, false));
-		out = makeTargetEntry((Expr *) makeVar(INDEX_VAR, resno, type, typmod, collation, 0),
-							  resno, tle->resname, false);
-		out->resorigtbl = tle->resorigtbl;
-		out->resorigcol = tle->resorigcol;
-		scan->scan.plan.targetlist = lappend(scan->scan.plan.targetlist, out);
-	}
-}
-
 static List *
 all_columns(int n)
 {
@@ -174,8 +146,7 @@ scan_fanout_make(const FanoutParts *parts)
 	scan->scan.scanrelid = parts->scanrelid;
 	if (parts->scanrelid == 0)
 	{
-		set_result_columns(scan, parts->target_list);
-		attnos = all_columns(list_length(scan->custom_scan_tlist));
+		attnos = all_columns(result_columns_set(scan, parts->target_list));
 	}
 	else
 		scan->custom_scan_tlist = parts->scan_tlist;

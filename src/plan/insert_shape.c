@@ -185,6 +185,8 @@ remote_sql(const InsertForm *form, const Bitmapset *made_by_owner, int nrows, co
 	Query	   *query = copyObject(form->text_query);
 
 	query->targetList = replace_source(query, form, made_by_owner, nrows);
+	if (form->everywhere)
+		query->returningList = NIL; /* this node's copy gives the rows */
 	/* values for GENERATED ALWAYS AS IDENTITY columns have been made here */
 	query->override = OVERRIDING_SYSTEM_VALUE;
 	return shard_sql_make(query, false, reason);

@@ -20,7 +20,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -32,6 +32,7 @@
 #include "exec/insert_shards.h"
 #include "plan/insert_shape.h"
 #include "plan/plan_insert.h"
+#include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/shippable.h"
 
@@ -92,7 +93,7 @@ left_to_owner(const TableInfo *table, const Query *text_query, TargetEntry *tle)
 	if (named_by_user(text_query, tle->resno))
 		return false;
 	if (is_next_id((Node *) tle->expr))
-		return true;
+		return table->kind == TABLE_SHARDED;
 	return !is_routing_column(table, tle->resno) && !contain_mutable_functions((Node *) tle->expr) &&
 		!contain_var_clause((Node *) tle->expr);
 }
@@ -153,12 +154,6 @@ rows_query(const PlanInput *input, const TableInfo *table, List **attnos)
 
 /* ---------- what is refused ---------- */
 
-static bool
-has_sublink(Node *node)
-{
-	return checkExprHasSubLink(node);
-}
-
 static const Reason *
 check_statement(const PlanInput *input)
 {
@@ -171,7 +166,10 @@ check_statement(const PlanInput *input)
 		return reason_make("Insert into the table itself.", "It inserts rows of several shards through a view.");
 	if (query->hasModifyingCTE)
 		return reason_make(HINT_SPLIT, "It has a WITH clause that writes.");
-	if (has_sublink((Node *) query->returningList) || has_sublink((Node *) query->onConflict))
+	if (!reads_only_reference_tables((Node *) query->withCheckOptions))
+		return reason_make("Make the table that the policy reads a reference table.",
+						   "A policy for its rows reads a table that is not a reference table.");
+	if (checkExprHasSubLink((Node *) query->returningList) || checkExprHasSubLink((Node *) query->onConflict))
 		return reason_make(HINT_SPLIT, "Its RETURNING or ON CONFLICT clause has a subquery.");
 	if (contain_volatile_functions((Node *) query->returningList) ||
 		contain_volatile_functions((Node *) query->onConflict))
@@ -220,8 +218,8 @@ must_spool(const PlanInput *input, Query *rows)
 	return false;
 }
 
-PlannedStmt *
-plan_insert(const PlanInput *input, const Reason **reason)
+static PlannedStmt *
+plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 {
 	Query	   *run_query = input->run_query;
 	Oid			relid = rt_fetch(run_query->resultRelation, run_query->rtable)->relid;
@@ -238,6 +236,7 @@ plan_insert(const PlanInput *input, const Reason **reason)
 
 	rows = rows_query(input, table, &parts.form.attnos);
 	parts.form.table = relid;
+	parts.form.everywhere = everywhere;
 	parts.form.text_query = copyObject(input->text_query);
 	parts.form.run_query = copyObject(run_query);
 	parts.form.first_param = Max(insert_shape_max_param(run_query), insert_shape_max_param(input->text_query));
@@ -258,4 +257,16 @@ plan_insert(const PlanInput *input, const Reason **reason)
 	stmt->canSetTag = run_query->canSetTag;
 	stmt->parallelModeNeeded = false;
 	return stmt;
+}
+
+PlannedStmt *
+plan_insert(const PlanInput *input, const Reason **reason)
+{
+	return plan_rows(input, false, reason);
+}
+
+PlannedStmt *
+plan_insert_everywhere(const PlanInput *input, const Reason **reason)
+{
+	return plan_rows(input, true, reason);
 }

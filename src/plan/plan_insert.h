@@ -11,4 +11,7 @@
 /* For CMD_INSERT whose target is a sharded table. */
 extern PlannedStmt *plan_insert(const PlanInput *input, const Reason **reason);
 
+/* The same for a reference table: every row on every node, computed once. */
+extern PlannedStmt *plan_insert_everywhere(const PlanInput *input, const Reason **reason);
+
 #endif

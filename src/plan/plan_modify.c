@@ -60,6 +60,14 @@ reads_other_than_reference(Node *node, void *context)
 	return expression_tree_walker(node, reads_other_than_reference, context);
 }
 
+bool
+reads_only_reference_tables(Node *node)
+{
+	if (node != NULL && IsA(node, Query))
+		return !query_tree_walker((Query *) node, reads_other_than_reference, NULL, QTW_EXAMINE_RTES_BEFORE);
+	return !reads_other_than_reference(node, NULL);
+}
+
 static const Reason *
 check_no_joins(const Query *query)
 {
@@ -122,7 +130,7 @@ check_subqueries(Query *query, Index rtindex)
 	RangeTblEntry *rte = rt_fetch(rtindex, copy->rtable);
 
 	rte->rtekind = RTE_RESULT;
-	if (query_tree_walker(copy, reads_other_than_reference, NULL, QTW_EXAMINE_RTES_BEFORE))
+	if (!reads_only_reference_tables((Node *) copy))
 		return reason_make(HINT_ONE_SHARD, "It has a subquery over a table that is not a reference table.");
 	return NULL;
 }

@@ -1,0 +1,89 @@
+/*
+ * reference_order.c
+ *	  How a write of a reference table reaches all nodes: one node first.
+ *
+ * Every node locks its copy in SHARE ROW EXCLUSIVE mode before it writes, and
+ * keeps the lock to the end of the transaction. All writers begin with the
+ * node of the lowest number and go on only when they have done their work
+ * there; so writers of one table are strictly serial, and those that wait hold
+ * nothing that the writer ahead of them still needs. A write that is prepared
+ * but not yet committed on some node holds its lock there: the next writer
+ * waits for it and cannot overlook it.
+ */
+#include "postgres.h"
+
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+
+#include "catalog/node_map.h"
+#include "catalog/write_guard.h"
+#include "exec/reference_order.h"
+
+uint64
+reference_order_run_here(Oid table, const ReferenceSteps *steps, void *arg)
+{
+	bool		before;
+	uint64		result = 0;
+
+	LockRelationOid(table, ShareRowExclusiveLock);
+	before = write_guard_set_open(true);
+	PG_TRY();
+	{
+		result = steps->here(arg);
+	}
+	PG_FINALLY();
+	{
+		(void) write_guard_set_open(before);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+static void
+check_count(Oid table, int first_node, uint64 first, int node, uint64 rows)
+{
+	if (rows == first)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("the copies of reference table \"%s\" do not agree", get_rel_name(table)),
+			 errdetail("The statement changed " UINT64_FORMAT " rows on node \"%s\" and " UINT64_FORMAT " rows on node \"%s\".",
+					   first, node_name(first_node), rows, node_name(node)),
+			 errhint("Repeat the transaction; if it fails again, compare the copies.")));
+}
+
+uint64
+reference_order_run(Oid table, const ReferenceSteps *steps, void *arg)
+{
+	List	   *nodes = node_list();
+	int			self = node_self();
+	int			first = ((NodeInfo *) linitial(nodes))->node_id;
+	uint64		rows;
+	ListCell   *lc;
+
+	if (first == self)
+		rows = reference_order_run_here(table, steps, arg);
+	else
+	{
+		steps->start(arg, first);
+		rows = steps->finish(arg, first);
+	}
+
+	for_each_from(lc, nodes, 1)
+	{
+		NodeInfo   *node = (NodeInfo *) lfirst(lc);
+
+		if (node->node_id != self)
+			steps->start(arg, node->node_id);
+	}
+	if (first != self)
+		check_count(table, first, rows, self, reference_order_run_here(table, steps, arg));
+	for_each_from(lc, nodes, 1)
+	{
+		NodeInfo   *node = (NodeInfo *) lfirst(lc);
+
+		if (node->node_id != self)
+			check_count(table, first, rows, node->node_id, steps->finish(arg, node->node_id));
+	}
+	return rows;
+}
