@@ -115,6 +115,12 @@ logical_schema(void)
 	List	   *statements = NIL;
 
 	SPI_connect();
+	if (SPI_execute("SELECT WHERE to_regproc('shardext.internal_logical_schema') IS NOT NULL", true, 1) != SPI_OK_SELECT ||
+		SPI_processed == 0)
+	{
+		SPI_finish();
+		return NIL;
+	}
 	if (SPI_execute("SELECT * FROM shardext.internal_logical_schema()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the logical schema");
 	for (uint64 i = 0; i < SPI_processed; i++)
