@@ -29,11 +29,10 @@
 #include "cluster/node_check.h"
 #include "cluster/shard_marks.h"
 #include "commands/dbcommands.h"
+#include "ddl/shard_table.h"
 #include "dxact/dxact.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "route/route_ring.h"
-#include "utils/memutils.h"
 
 static const NodeInfo *
 require_node(const char *name)
@@ -107,34 +106,6 @@ spread_shards(void)
 	return marks;
 }
 
-/* The statements that make a node like this one, from ddl. */
-static List *
-logical_schema(void)
-{
-	MemoryContext caller_cxt = CurrentMemoryContext;
-	List	   *statements = NIL;
-
-	SPI_connect();
-	if (SPI_execute("SELECT WHERE to_regproc('shardext.internal_logical_schema') IS NOT NULL", true, 1) != SPI_OK_SELECT ||
-		SPI_processed == 0)
-	{
-		SPI_finish();
-		return NIL;
-	}
-	if (SPI_execute("SELECT * FROM shardext.internal_logical_schema()", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the logical schema");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *statement = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-		MemoryContext old = MemoryContextSwitchTo(caller_cxt);
-
-		statements = lappend(statements, pstrdup(statement));
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
-	return statements;
-}
-
 void
 cluster_add_node(const NodeInfo *candidate, bool rebalance)
 {
@@ -173,6 +144,7 @@ cluster_add_node(const NodeInfo *candidate, bool rebalance)
 	catalog_image_send(conn, image, node.node_id);
 	foreach(lc, logical_schema())
 		(void) conn_execute(conn, lfirst(lc), NULL);
+	reference_tables_fill(node.node_id);
 	if (marks)
 		shard_marks_give(marks);
 	FAULT_POINT("add_node_before_commit");
