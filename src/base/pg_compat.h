@@ -217,4 +217,42 @@ typedef int SxGucHandle;
 	} while (0)
 #endif
 
+/* The grouping step as a range table entry of its own. */
+#if PG_VERSION_NUM >= 180000
+#define sx_rte_is_group(rte)	((rte)->rtekind == RTE_GROUP)
+#define sx_rte_group_exprs(rte)	((rte)->groupexprs)
+#else
+#define sx_rte_is_group(rte)	(false)
+#define sx_rte_group_exprs(rte)	(NIL)
+#endif
+
+/*
+ * MERGE: the join condition, and which rows its actions see (needs
+ * nodes/parsenodes.h). Before 17 there were no actions for rows that only the
+ * target has.
+ */
+#if PG_VERSION_NUM >= 170000
+#define sx_merge_condition(query)	((query)->mergeJoinCondition)
+#define sx_merge_sees_unmatched_source(action)	((action)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_TARGET)
+#define sx_merge_sees_unmatched_target(action)	((action)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_SOURCE)
+#else
+#define sx_merge_condition(query)	((query)->jointree->quals)
+#define sx_merge_sees_unmatched_source(action)	(!(action)->matched)
+#define sx_merge_sees_unmatched_target(action)	((void) (action), false)
+#endif
+
+/* Deparse with names qualified: only pg_catalog in the search path until sx_pop (needs catalog/namespace.h, utils/guc.h). */
+#if PG_VERSION_NUM < 170000
+#define sx_push_catalog_path() \
+	do { \
+		OverrideSearchPath path = {.schemas = NIL, .addCatalog = true, .addTemp = false}; \
+		PushOverrideSearchPath(&path); \
+	} while (0)
+#define sx_pop_catalog_path()	PopOverrideSearchPath()
+#else
+#define sx_push_catalog_path() \
+	((void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false))
+#define sx_pop_catalog_path()	((void) 0)	/* by AtEOXact_GUC */
+#endif
+
 #endif

@@ -10,4 +10,6 @@
 /* Any statement whose sharded tables all need one shard. */
 extern PlannedStmt *plan_router(const PlanInput *input, const Reason **reason);
 
+extern void plan_router_preload(void);
+
 #endif

@@ -314,7 +314,7 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 								 "The rows of a cursor over sharded or reference tables have no position that other statements can use."),
 					 "WHERE CURRENT OF is not supported on sharded and reference tables");
 
-	input.shards = query_shards(query);
+	input.shards = query_shards(query, params);
 
 	if (input.note.kind != NOTE_SHARDS && input.note.kind != NOTE_REFERENCE)
 		return try_ways(&input, &writes);
@@ -334,4 +334,5 @@ planner_hook_preload(void)
 	planner_hook = plan_statement;
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = note_storing_of_query;
+	plan_router_preload();
 }

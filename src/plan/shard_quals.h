@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 #include "base/errors.h"
+#include "nodes/params.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pathnodes.h"
 #include "catalog/table_map.h"
@@ -25,16 +26,24 @@ typedef struct QueryShards
 {
 	bool		has_sharded;	/* any sharded table at all */
 	bool		has_reference;
-	bool		has_home;		/* any ordinary table (not a system catalog) */
+	bool		has_home;		/* reads or writes what only this node has: an ordinary table, a system
+								 * catalog, a transition table, a view with INSTEAD OF triggers */
 	bool		any_shard;		/* an INSERT without key: the shard is free to choose */
 	List	   *keys;			/* of ShardKey *: all must give the same shard; NIL = not one shard */
 	const Reason *reason;		/* why keys is NIL */
 } QueryShards;
 
-/* query: rewritten. Does not modify it. */
-extern QueryShards *query_shards(Query *query);
+/* query: rewritten; params: values known while planning, or NULL. Does not modify the query. */
+extern QueryShards *query_shards(Query *query, ParamListInfo params);
 
-/* Shards one relation needs, by quals on it alone (for leaf scans and multi-shard DML); NULL list = all. */
+/*
+ * The shard of a key whose values are known while planning. *known = false:
+ * they are not. ROUTE_NO_SHARD: no row can have this key (a NULL, or no id of
+ * this cluster).
+ */
+extern int	shard_key_known(const ShardKey *key, ParamListInfo params, bool *known);
+
+/* Shards one relation needs, by quals on it alone (for leaf scans and multi-shard DML); NULL list = all. Of ShardKey *. */
 extern List *relation_shard_keys(const TableInfo *table, Index varno, List *quals);
 
 #endif

@@ -24,4 +24,13 @@ typedef struct ShardSql
  */
 extern const ShardSql *shard_sql_make(Query *text_query, bool lift_literals, const Reason **reason);
 
+/* Why shard_sql_make would fail on the Query, or NULL; cheaper than making it. */
+extern const Reason *shard_sql_check(Query *text_query);
+
+/*
+ * Give the text of an INSERT the defaults that only the coordinator may
+ * compute, as the rewritten Query has them. NULL, or why it cannot be done.
+ */
+extern const Reason *shard_sql_add_defaults(Query *text_query, const Query *run_query);
+
 #endif

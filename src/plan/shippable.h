@@ -13,10 +13,28 @@
 extern const Reason *shippable_check_query(Query *query);
 extern const Reason *shippable_check_expr(Node *expr);
 
+/*
+ * For a rewritten Query whose text is made from the Query before rewriting: do
+ * its views and policies, which the other node expands by itself, mean the same there?
+ */
+extern const Reason *shippable_check_hidden(Query *run_query);
+
 /* Only the coordinator may compute it, but it does not depend on any row: lift it into a parameter. */
 extern bool shippable_must_lift(Node *expr);
 
+/*
+ * As shippable_must_lift, for places that are evaluated exactly once in the
+ * statement: volatile functions too.
+ */
+extern bool shippable_must_lift_once(Node *expr);
+
 /* Immutable, or safe to compute once more: for deciding shards and pruning. No Vars, no volatile functions. */
 extern bool shippable_is_stable_free(Node *expr);
+
+/* A call of shardext.next_id() without argument, which the owner of the row's shard carries out. */
+extern bool shippable_is_next_id(Node *expr);
+
+/* Is each expression of the Query's target list evaluated exactly once? INSERT of one row; the statement itself being a SELECT without FROM. */
+extern bool shippable_tlist_is_once(const Query *query, bool is_statement);
 
 #endif

@@ -1,0 +1,286 @@
+/*
+ * shard_quals.c
+ *	  Which logical shard does a Query, or one of its relations, need?
+ *
+ * query_shards gathers the facts of the whole statement (shard_walk.c), lets
+ * every sharded table in it say how its shard can be known (shard_facts.c), and
+ * looks for one expression that serves them all; if there is none, the
+ * expressions of all of them together must give one shard, which only values
+ * can tell (plan_router.c).
+ *
+ * Why it is sound: a relation resolved to "key = value" could be replaced by
+ * its rows with that key without changing the result, since the fact is implied
+ * by conditions that all relevant rows must satisfy, in a place from where
+ * they may be pushed down to the relation. Its rows in the value's shard are more
+ * than that and fewer than all, and the conditions are still in the statement;
+ * so the statement over the shard gives the same result. Relations are replaced
+ * one after the other, the argument does not depend on the others' contents.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "lib/stringinfo.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/lsyscache.h"
+
+#include "id/id_layout.h"
+#include "plan/shard_quals.h"
+#include "plan/shard_targets.h"
+#include "plan/shard_walk.h"
+
+/* Shells in all levels of a Query; entries of ON CONFLICT's "excluded" are no relations that are read. */
+static bool
+count_shells(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((Query *) node)->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+			const TableInfo *table;
+
+			if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION)
+				continue;
+			table = table_info(rte->relid);
+			if (table != NULL && table->kind == TABLE_SHARDED)
+				(*(int *) context)++;
+		}
+		return query_tree_walker((Query *) node, count_shells, context, 0);
+	}
+	return expression_tree_walker(node, count_shells, context);
+}
+
+static bool
+is_free(const StatementWalk *walk, const Occurrence *occurrence)
+{
+	ListCell   *lc;
+
+	foreach(lc, walk->writes)
+	{
+		WrittenTable *written = (WrittenTable *) lfirst(lc);
+
+		if (written->occurrence == occurrence)
+			return written->free;
+	}
+	return false;
+}
+
+static const Reason *
+unresolved_reason(const Occurrence *occurrence)
+{
+	const TableInfo *table = occurrence->table;
+	StringInfoData columns;
+	int			attno = -1;
+
+	initStringInfo(&columns);
+	for (int i = 0; i < table->nkeys; i++)
+		appendStringInfo(&columns, "%s%s", i > 0 ? " and " : "", get_attname(table->relid, table->keys[i], false));
+	while ((attno = bms_next_member(table->id_columns, attno)) >= 0)
+	{
+		if (table->nkeys != 1 || table->keys[0] != attno)
+			appendStringInfo(&columns, " or %s", get_attname(table->relid, attno, false));
+	}
+	return reason_make(psprintf("Compare %s with a value or with a column that lies in the same shard.", columns.data),
+					   "The rows of \"%s\" that it needs are not restricted to one shard.",
+					   get_rel_name(table->relid));
+}
+
+/* Is key among the ways of every demand, alone? */
+static bool
+serves_all(const ShardKey *key, List *demands)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, demands)
+	{
+		foreach(lc2, (List *) lfirst(lc))
+		{
+			List	   *way = (List *) lfirst(lc2);
+
+			if (list_length(way) == 1 && shard_key_equal(key, linitial(way)))
+				break;
+		}
+		if (lc2 == NULL)
+			return false;
+	}
+	return true;
+}
+
+static List *
+append_key(List *keys, ShardKey *key)
+{
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		if (shard_key_equal(lfirst(lc), key))
+			return keys;
+	}
+	return lappend(keys, key);
+}
+
+/* Keys that together satisfy all demands: one that serves all, or each demand's first. */
+static List *
+choose_keys(List *demands)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, (List *) linitial(demands))
+	{
+		List	   *way = (List *) lfirst(lc);
+
+		if (list_length(way) == 1 && serves_all(linitial(way), demands))
+			return list_copy(way);
+	}
+	foreach(lc, demands)
+	{
+		foreach(lc2, (List *) linitial((List *) lfirst(lc)))
+			keys = append_key(keys, lfirst(lc2));
+	}
+	return keys;
+}
+
+/* Single keys before sets. */
+static List *
+prefer_single(List *ways)
+{
+	List	   *single = NIL;
+	List	   *sets = NIL;
+	ListCell   *lc;
+
+	foreach(lc, ways)
+	{
+		if (list_length((List *) lfirst(lc)) == 1)
+			single = lappend(single, lfirst(lc));
+		else
+			sets = lappend(sets, lfirst(lc));
+	}
+	return list_concat(single, sets);
+}
+
+/* Fill keys, any_shard or reason from the facts. */
+static void
+resolve_statement(QueryShards *shards, StatementWalk *walk)
+{
+	List	   *demands = NIL;
+	ListCell   *lc;
+
+	foreach(lc, walk->facts.occurrences)
+	{
+		Occurrence *occurrence = (Occurrence *) lfirst(lc);
+		List	   *ways = facts_resolve_occurrence(&walk->facts, occurrence);
+
+		if (ways != NIL)
+			demands = lappend(demands, prefer_single(ways));
+		else if (!is_free(walk, occurrence))
+		{
+			shards->reason = unresolved_reason(occurrence);
+			return;
+		}
+	}
+	if (!targets_demands(walk, &demands, &shards->reason))
+		return;
+	if (demands != NIL)
+		shards->keys = choose_keys(demands);
+	else
+		shards->any_shard = true;
+}
+
+QueryShards *
+query_shards(Query *query, ParamListInfo params)
+{
+	QueryShards *shards = palloc0(sizeof(QueryShards));
+	StatementWalk walk;
+	int			nshells = 0;
+
+	statement_walk(&walk, query, params);
+	(void) count_shells((Node *) query, &nshells);
+
+	shards->has_sharded = nshells > 0;
+	shards->has_reference = walk.has_reference;
+	shards->has_home = walk.has_home;
+	if (walk.blocked != NULL)
+		shards->reason = walk.blocked;
+	else if (nshells == 0)
+		shards->reason = reason_make(NULL, "It names no sharded table.");
+	else if (nshells != list_length(walk.facts.occurrences))
+		shards->reason = reason_make(NULL, "It names a sharded table in a place that is not understood.");
+	else
+		resolve_statement(shards, &walk);
+	return shards;
+}
+
+/* The shard of values; none if they are no id of this cluster (no row has it, and no error is due for asking). */
+static int
+shard_or_none(const RouteSpec *spec, const Datum *values, FmgrInfo *procs)
+{
+	if (spec->strategy == &strategy_id)
+	{
+		Datum		id = procs[0].fn_addr != NULL ? FunctionCall1(&procs[0], values[0]) : values[0];
+
+		if (DatumGetInt64(id) < 0 || id_layout_shard(DatumGetInt64(id)) >= spec->shard_count)
+			return ROUTE_NO_SHARD;
+	}
+	return route_shard_typed(spec, values, procs);
+}
+
+int
+shard_key_known(const ShardKey *key, ParamListInfo params, bool *known)
+{
+	const RouteSpec *spec = shard_key_spec(key);
+	Datum		values[ROUTE_MAX_KEYS];
+	FmgrInfo	procs[ROUTE_MAX_KEYS];
+	int			n = 0;
+	ListCell   *lc;
+
+	*known = false;
+	foreach(lc, key->exprs)
+	{
+		Const	   *value = value_fold(lfirst(lc), params);
+
+		if (value == NULL)
+			return ROUTE_NO_SHARD;
+		if (value->constisnull)
+		{
+			*known = true;
+			return ROUTE_NO_SHARD;
+		}
+		values[n] = value->constvalue;
+		if (!route_type_compatible(spec, n, value->consttype, &procs[n], CurrentMemoryContext))
+			elog(ERROR, "type %u does not fit the shard key", value->consttype);
+		n++;
+	}
+	*known = true;
+	return shard_or_none(spec, values, procs);
+}
+
+List *
+relation_shard_keys(const TableInfo *table, Index varno, List *quals)
+{
+	StatementWalk walk = {0};
+	Query	   *query = makeNode(Query);
+	QueryFrame	frame = {query, NULL, NULL};
+	FactScope  *scope = fact_scope_make(NULL);
+	Occurrence *occurrence = facts_add_occurrence(&walk.facts, table, &frame, varno, scope);
+	List	   *ways;
+	ListCell   *lc;
+
+	foreach(lc, quals)
+	{
+		Operand		a;
+		Operand		b;
+		Oid			opno;
+
+		if (qual_equality(&frame, lfirst(lc), &a, &b, &opno))
+			facts_add(&walk.facts, &a, &b, opno, scope, NULL);
+	}
+	ways = facts_resolve_occurrence(&walk.facts, occurrence);
+	return ways == NIL ? NIL : (List *) linitial(prefer_single(ways));
+}

@@ -1,0 +1,363 @@
+/*
+ * shippable.c
+ *	  May this expression or Query be evaluated on another node?
+ *
+ * Immutable functions may (other nodes have the same ones). PostgreSQL's own
+ * stable functions of columns may too: the settings they depend on travel.
+ * What depends on no column and is not immutable is computed here and lifted
+ * into a parameter, so it does not count. A few volatile functions mean the same
+ * on every node. What is left: functions that may read or write tables, or
+ * that have effects in this session; the OID of a table; transition tables;
+ * positions of cursors.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/transam.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+
+#include "base/pg_compat.h"
+#include "catalog/node_map.h"
+#include "plan/shippable.h"
+
+typedef struct ShippableContext
+{
+	const Query *statement;		/* the outermost Query, if one is checked */
+	const Reason *reason;
+} ShippableContext;
+
+/* Volatile, but as good on one node as on another. */
+static bool
+is_placeless(Oid function)
+{
+	switch (function)
+	{
+		case F_RANDOM:
+		case F_CLOCK_TIMESTAMP:
+		case F_GEN_RANDOM_UUID:
+		case F_TIMEOFDAY:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+has_dependence(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Param:
+			return ((Param *) node)->paramkind != PARAM_EXTERN;
+		case T_Var:
+		case T_Query:
+		case T_SubLink:
+		case T_SubPlan:
+		case T_AlternativeSubPlan:
+		case T_Aggref:
+		case T_WindowFunc:
+		case T_GroupingFunc:
+		case T_SetToDefault:
+		case T_CurrentOfExpr:
+		case T_PlaceHolderVar:
+			return true;
+		default:
+			return expression_tree_walker(node, has_dependence, context);
+	}
+}
+
+bool
+shippable_is_stable_free(Node *expr)
+{
+	if (expr == NULL)
+		return false;
+	if (IsA(expr, Const))
+		return true;
+	if (IsA(expr, Param))
+		return ((Param *) expr)->paramkind == PARAM_EXTERN;
+	return !has_dependence(expr, NULL) && !expression_returns_set(expr) &&
+		!contain_volatile_functions(expr);
+}
+
+bool
+shippable_must_lift(Node *expr)
+{
+	if (expr == NULL || IsA(expr, Const) || IsA(expr, Param) || IsA(expr, Var))
+		return false;
+	if (IsA(expr, FuncExpr) && !has_dependence(expr, NULL) &&
+		(((FuncExpr *) expr)->funcid == F_CURRVAL || ((FuncExpr *) expr)->funcid == F_LASTVAL))
+		return true;
+	return shippable_is_stable_free(expr) && contain_mutable_functions(expr);
+}
+
+bool
+shippable_must_lift_once(Node *expr)
+{
+	if (expr == NULL || IsA(expr, Const) || IsA(expr, Param) || IsA(expr, Var))
+		return false;
+	if (shippable_is_next_id(expr))
+		return false;
+	return !has_dependence(expr, NULL) && !expression_returns_set(expr) &&
+		contain_mutable_functions(expr);
+}
+
+bool
+shippable_is_next_id(Node *expr)
+{
+	static Oid	next_id = InvalidOid;
+	static uint64 generation = 0;
+	FuncExpr   *call = (FuncExpr *) expr;
+
+	if (expr == NULL || !IsA(expr, FuncExpr) || call->args != NIL)
+		return false;
+	if (!OidIsValid(next_id) || generation != catalog_generation())
+	{
+		List	   *name = list_make2(makeString("shardext"), makeString("next_id"));
+
+		next_id = LookupFuncName(name, 0, NULL, true);
+		generation = catalog_generation();
+	}
+	return call->funcid == next_id;
+}
+
+bool
+shippable_tlist_is_once(const Query *query, bool is_statement)
+{
+	return query->jointree != NULL && query->jointree->fromlist == NIL &&
+		(query->commandType == CMD_INSERT ||
+		 (query->commandType == CMD_SELECT && is_statement && query->setOperations == NULL && query->jointree->quals == NULL));
+}
+
+/* For check_functions_in_node: true (and a reason) for a function that must not run elsewhere. */
+static bool
+function_is_bound(Oid function, void *context)
+{
+	ShippableContext *c = (ShippableContext *) context;
+	char		volatility = func_volatile(function);
+
+	if (volatility == PROVOLATILE_IMMUTABLE || is_placeless(function))
+		return false;
+	if (volatility == PROVOLATILE_STABLE && function < FirstNormalObjectId)
+		return false;
+	c->reason = reason_make("Functions that depend on nothing but their arguments can be declared IMMUTABLE.",
+							volatility == PROVOLATILE_STABLE ?
+							"Function %s may read tables, and runs where the client is connected." :
+							"Function %s is volatile, and runs where the client is connected.",
+							format_procedure(function));
+	return true;
+}
+
+static bool
+check_query_parts(Query *query, ShippableContext *c)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_NAMEDTUPLESTORE)
+		{
+			c->reason = reason_make(NULL, "Transition table \"%s\" exists in this session only.", rte->enrname);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+find_bound(Node *node, void *context)
+{
+	ShippableContext *c = (ShippableContext *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) && ((Var *) node)->varattno == TableOidAttributeNumber)
+	{
+		c->reason = reason_make(NULL, "Column tableoid differs from node to node.");
+		return true;
+	}
+	if (IsA(node, CurrentOfExpr))
+	{
+		c->reason = reason_make(NULL, "The cursor of WHERE CURRENT OF exists in this session only.");
+		return true;
+	}
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+	{
+		c->reason = reason_make(NULL, "It needs a value of another step of the plan.");
+		return true;
+	}
+	if (IsA(node, NextValueExpr))
+	{
+		c->reason = reason_make(NULL, "Values of sequences are drawn where the client is connected.");
+		return true;
+	}
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+
+		if (check_query_parts(query, c))
+			return true;
+		if (shippable_tlist_is_once(query, query == c->statement))
+		{
+			ListCell   *lc;
+
+			foreach(lc, query->targetList)
+			{
+				Node	   *expr = (Node *) lfirst_node(TargetEntry, lc)->expr;
+
+				if (!shippable_must_lift_once(expr) && !shippable_is_next_id(expr) && find_bound(expr, context))
+					return true;
+			}
+			return find_bound((Node *) query->returningList, context) ||
+				find_bound(query->havingQual, context) ||
+				find_bound(query->limitOffset, context) ||
+				find_bound(query->limitCount, context) ||
+				find_bound((Node *) query->onConflict, context) ||
+				find_bound((Node *) query->cteList, context) ||
+				find_bound((Node *) query->withCheckOptions, context);
+		}
+		return query_tree_walker(query, find_bound, context, 0);
+	}
+	if (shippable_must_lift(node))
+		return false;
+	if (check_functions_in_node(node, function_is_bound, context))
+		return true;
+	return expression_tree_walker(node, find_bound, context);
+}
+
+const Reason *
+shippable_check_query(Query *query)
+{
+	ShippableContext context = {query, NULL};
+
+	(void) find_bound((Node *) query, &context);
+	return context.reason;
+}
+
+const Reason *
+shippable_check_expr(Node *expr)
+{
+	ShippableContext context = {0};
+
+	(void) find_bound(expr, &context);
+	return context.reason;
+}
+
+/* For check_functions_in_node: functions that another node would compute differently and nobody can lift. */
+static bool
+function_is_hidden(Oid function, void *context)
+{
+	ShippableContext *c = (ShippableContext *) context;
+
+	switch (function)
+	{
+		case F_NOW:
+		case F_TRANSACTION_TIMESTAMP:
+		case F_STATEMENT_TIMESTAMP:
+		case F_CURRVAL:
+		case F_LASTVAL:
+		case F_NEXTVAL:
+		case F_PG_BACKEND_PID:
+		case F_TXID_CURRENT:
+		case F_PG_CURRENT_XACT_ID:
+			c->reason = reason_make(NULL, "A view or policy calls %s, which means this session's value.",
+									format_procedure(function));
+			return true;
+		default:
+			return function_is_bound(function, context);
+	}
+}
+
+/* In the expansion of a view, or in a policy. */
+static bool
+find_hidden(Node *node, void *context)
+{
+	ShippableContext *c = (ShippableContext *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, find_hidden, context, 0);
+	if (IsA(node, SQLValueFunction))
+	{
+		SQLValueFunctionOp op = ((SQLValueFunction *) node)->op;
+
+		if (op == SVFOP_CURRENT_USER || op == SVFOP_CURRENT_ROLE || op == SVFOP_USER ||
+			op == SVFOP_CURRENT_CATALOG)
+			return false;
+		c->reason = reason_make(NULL, "A view or policy asks for the time of the transaction or for the session's user or schema.");
+		return true;
+	}
+	if (check_functions_in_node(node, function_is_hidden, context))
+		return true;
+	return expression_tree_walker(node, find_hidden, context);
+}
+
+static bool
+is_view_expansion(const RangeTblEntry *rte)
+{
+	ListCell   *lc;
+
+	if (rte->rtekind != RTE_SUBQUERY)
+		return false;
+	if (OidIsValid(rte->relid) || rte->security_barrier)
+		return true;
+	/* before 16 the expansion keeps entries for the view itself */
+	foreach(lc, rte->subquery->rtable)
+	{
+		RangeTblEntry *inner = lfirst_node(RangeTblEntry, lc);
+
+		if (inner->rtekind == RTE_RELATION && inner->relkind == RELKIND_VIEW)
+			return true;
+	}
+	return false;
+}
+
+/* Looks for view expansions and policies, and into them. */
+static bool
+find_expansions(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+		ListCell   *lc;
+		bool		deeper = query->hasSubLinks || query->cteList != NIL;
+
+		foreach(lc, query->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+			if (rte->securityQuals != NIL && find_hidden((Node *) rte->securityQuals, context))
+				return true;
+			if (is_view_expansion(rte) && find_hidden((Node *) rte->subquery, context))
+				return true;
+			deeper |= rte->rtekind == RTE_SUBQUERY;
+		}
+		if (query->withCheckOptions != NIL && find_hidden((Node *) query->withCheckOptions, context))
+			return true;
+		return deeper && query_tree_walker(query, find_expansions, context, 0);
+	}
+	return expression_tree_walker(node, find_expansions, context);
+}
+
+const Reason *
+shippable_check_hidden(Query *run_query)
+{
+	ShippableContext context = {0};
+
+	(void) find_expansions((Node *) run_query, &context);
+	return context.reason;
+}
