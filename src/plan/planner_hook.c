@@ -92,10 +92,17 @@ concerns_us(Node *node, void *context)
 	return deeper && query_tree_walker(query, concerns_us, context, 0);
 }
 
+/* A quick no for SELECT 1 and the like; tables may also be in subqueries of the target list only. */
+static inline bool
+may_name_tables(const Query *query)
+{
+	return query->rtable != NIL || query->hasSubLinks || query->cteList != NIL;
+}
+
 static bool
 statement_concerns_us(Query *query, bool views_may)
 {
-	if (query->commandType == CMD_UTILITY || query->rtable == NIL)
+	if (query->commandType == CMD_UTILITY || !may_name_tables(query))
 		return false;
 	return concerns_us((Node *) query, &views_may);
 }
@@ -130,7 +137,7 @@ attach_text_query(ParseState *pstate, Query *query, JumbleState *jstate)
 		if (query == NULL)
 			return;
 	}
-	if (query->rtable == NIL || cluster_info() == NULL)
+	if (!may_name_tables(query) || cluster_info() == NULL)
 		return;
 	if (statement_concerns_us(query, true))
 		text_query_attach(query);
@@ -294,7 +301,7 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	const Reason *reason = NULL;
 	PlannedStmt *plan;
 
-	if (query->rtable == NIL || cluster_info() == NULL || !statement_concerns_us(query, false))
+	if (!may_name_tables(query) || cluster_info() == NULL || !statement_concerns_us(query, false))
 		return previous_planner ?
 			previous_planner(query, query_string, cursor_options, params) :
 			standard_planner(query, query_string, cursor_options, params);
