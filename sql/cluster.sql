@@ -28,7 +28,9 @@ SELECT shardext.create_cluster('london', '127.0.0.1', shard_count => 16,
                                epoch => '2024-01-01 00:00:00+00');
 SELECT shardext.add_node('paris', '127.0.0.1', current_setting('port')::int, 'paris', region => 'eu');
 SELECT shardext.add_node('tokyo', '127.0.0.1', current_setting('port')::int, 'tokyo', region => 'asia');
+\set VERBOSITY terse
 SELECT shardext.create_cluster('london', '127.0.0.1', shard_count => 16);
+\set VERBOSITY default
 SELECT node, dbname, region, weight FROM shardext.nodes ORDER BY node;
 SELECT node, count(*) FROM shardext.shards GROUP BY node ORDER BY node;
 SELECT shardext.this_node();
