@@ -58,6 +58,9 @@ struct CopyRemote
 
 	List	   *nodes;			/* of CopyNode */
 	MemoryContext cxt;
+
+	/* without "COPY t, line ..." of this node: what a node reports has its own */
+	ErrorContextCallback *outer_context;
 };
 
 /* ---- the statement ---- */
@@ -134,6 +137,7 @@ copy_remote_begin(CopyInput *input, bool owner_defaults)
 
 	remote->input = input;
 	remote->cxt = CurrentMemoryContext;
+	remote->outer_context = error_context_stack->previous;
 	remote->columns = palloc((input->nsupplied + input->ndefaults) * sizeof(AttrNumber));
 	memcpy(remote->columns, input->supplied, input->nsupplied * sizeof(AttrNumber));
 	remote->ncolumns = input->nsupplied;
@@ -291,11 +295,15 @@ append_line(CopyRemote *remote, StringInfo buffer)
 /* ---- nodes ---- */
 
 static void
-send_buffer(CopyNode *node)
+send_buffer(CopyRemote *remote, CopyNode *node)
 {
+	ErrorContextCallback *context = error_context_stack;
+
+	error_context_stack = remote->outer_context;
 	if (node->buffer.len > 0)
 		conn_copy_data(node->conn, node->buffer.data, node->buffer.len);
 	resetStringInfo(&node->buffer);
+	error_context_stack = context;
 }
 
 static CopyNode *
@@ -303,6 +311,7 @@ find_node(CopyRemote *remote, int node_id)
 {
 	ListCell   *lc;
 	CopyNode   *node;
+	ErrorContextCallback *context = error_context_stack;
 	MemoryContext old;
 
 	foreach(lc, remote->nodes)
@@ -317,8 +326,10 @@ find_node(CopyRemote *remote, int node_id)
 	node->node_id = node_id;
 	initStringInfo(&node->buffer);
 	enlargeStringInfo(&node->buffer, 2 * SEND_BYTES);
+	error_context_stack = remote->outer_context;
 	node->conn = dxact_connection(node_id, GetUserId(), DXACT_WRITE);
 	conn_copy_start(node->conn, remote->sql);
+	error_context_stack = context;
 	remote->nodes = lappend(remote->nodes, node);
 	MemoryContextSwitchTo(old);
 	return node;
@@ -338,7 +349,7 @@ copy_remote_row(CopyRemote *remote, int node_id)
 
 	append_line(remote, &node->buffer);
 	if (node->buffer.len >= SEND_BYTES)
-		send_buffer(node);
+		send_buffer(remote, node);
 	MemoryContextSwitchTo(old);
 }
 
@@ -348,16 +359,18 @@ copy_remote_flush(CopyRemote *remote)
 	ListCell   *lc;
 
 	foreach(lc, remote->nodes)
-		send_buffer((CopyNode *) lfirst(lc));
+		send_buffer(remote, (CopyNode *) lfirst(lc));
 }
 
 uint64
 copy_remote_end(CopyRemote *remote, int64 must_be)
 {
+	ErrorContextCallback *context = error_context_stack;
 	uint64		stored = 0;
 	ListCell   *lc;
 
 	copy_remote_flush(remote);
+	error_context_stack = remote->outer_context;
 	foreach(lc, remote->nodes)
 	{
 		CopyNode   *node = (CopyNode *) lfirst(lc);
@@ -374,5 +387,6 @@ copy_remote_end(CopyRemote *remote, int64 must_be)
 					 errhint("Triggers of the table must do the same on every node.")));
 		stored += rows;
 	}
+	error_context_stack = context;
 	return stored;
 }

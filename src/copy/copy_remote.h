@@ -10,7 +10,10 @@
 
 typedef struct CopyRemote CopyRemote;
 
-/* owner_defaults: columns whose default is next_id() are left to the receiving node. */
+/*
+ * owner_defaults: columns whose default is next_id() are left to the receiving
+ * node. COPY's error context must be on top of the stack.
+ */
 extern CopyRemote *copy_remote_begin(CopyInput *input, bool owner_defaults);
 
 /* Begin the COPY on a node (otherwise its first row does). */
