@@ -4,12 +4,13 @@
  *
  * The statements are run one by one, in one transaction, by a role that may act
  * as every owner of a table (add_node's). They make what tables need, the shells
- * and the copies of reference tables (without rows: reference_tables_fill), and
- * register them. The new node owns no shards yet, so there are no shard tables.
+ * and the copies of reference tables, and register them; reference_tables_fill
+ * then brings the rows of reference tables, and closes those. The new node owns no shards yet, so there are no shard tables.
  */
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 
@@ -20,6 +21,7 @@
 #include "ddl/shard_fill.h"
 #include "ddl/shard_table.h"
 #include "ddl/table_definition.h"
+#include "dxact/dxact.h"
 
 static char *
 call_create(List *statements, const char *kind)
@@ -65,21 +67,28 @@ first_half(const TableInfo *table)
 	return list_concat(statements, table_sequence_blocks(table->relid, true));
 }
 
-/* Foreign keys, triggers (not the guard: rows are still to come), rights; then the catalog. */
+static char *
+call_apply(const TableInfo *table, List *statements)
+{
+	char	   *array = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, list_to_text_array(statements)));
+
+	return psprintf("SELECT shardext.internal_apply(%s, %s::text[], '{}')",
+					quote_literal_cstr(relation_qualified_name(table->relid)), quote_literal_cstr(array));
+}
+
+/* Foreign keys, triggers, rights; then the catalog, but for reference tables: their rows are still to come. */
 static List *
 second_half(const TableInfo *table)
 {
-	List	   *rest = table_definition_parts(table->relid, DEFINE_FOREIGN_KEYS, DEFINE_RIGHTS);
-	char	   *array;
+	List	   *statements = list_make1(call_apply(table, table_definition_parts(table->relid, DEFINE_FOREIGN_KEYS, DEFINE_RIGHTS)));
 
-	array = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, list_to_text_array(rest)));
-	return list_make2(call_register(table),
-					  psprintf("SELECT shardext.internal_apply(%s, %s::text[], '{}')",
-							   quote_literal_cstr(relation_qualified_name(table->relid)), quote_literal_cstr(array)));
+	if (table->kind == TABLE_SHARDED)
+		statements = lappend(statements, call_register(table));
+	return statements;
 }
 
 List *
-logical_schema(void)
+logical_schema_statements(void)
 {
 	List	   *statements = NIL;
 	List	   *relids = NIL;
@@ -109,13 +118,30 @@ logical_schema(void)
 void
 reference_tables_fill(int node_id)
 {
+	NodeConn   *conn = NULL;
 	ListCell   *lc;
 
 	foreach(lc, table_list())
 	{
 		const TableInfo *table = lfirst(lc);
+		List	   *guard;
 
-		if (table->kind == TABLE_REFERENCE)
-			copy_table_to_node(table->relid, node_id);
+		if (table->kind != TABLE_REFERENCE)
+			continue;
+		copy_table_to_node(table->relid, node_id);
+		guard = list_make1(psprintf(REFERENCE_GUARD_TRIGGER, relation_qualified_name(table->relid)));
+		conn = dxact_connection(node_id, GetUserId(), DXACT_WRITE);
+		(void) conn_execute(conn, call_create(guard, "heap"), NULL);
+		(void) conn_execute(conn, call_register(table), NULL);
+	}
+	if (conn == NULL)
+		return;
+	/* now that it is known which tables are reference tables: see shell_silence_foreign_keys */
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+
+		if (table->kind == TABLE_SHARDED)
+			(void) conn_execute(conn, call_apply(table, NIL), NULL);
 	}
 }

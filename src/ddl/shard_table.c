@@ -49,10 +49,6 @@
 #include "ddl/table_plan.h"
 #include "dxact/dxact.h"
 
-#define GUARD_TRIGGER \
-	"CREATE TRIGGER shardext_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s" \
-	" FOR EACH STATEMENT EXECUTE FUNCTION shardext.reference_guard()"
-
 Oid
 relation_by_qualified_name(const char *relation)
 {
@@ -381,7 +377,7 @@ replicate_table(Oid relid)
 	fill_other_nodes(relid);
 	select_everywhere(table_sequence_blocks(relid, false));
 	rest = table_definition_parts(relid, DEFINE_INDEXES, DEFINE_RIGHTS);
-	guard = psprintf(GUARD_TRIGGER, name);
+	guard = psprintf(REFERENCE_GUARD_TRIGGER, name);
 	create_shells(lappend(rest, guard), true);
 
 	saved = role_become_owner(relid);

@@ -23,10 +23,15 @@ extern void table_apply(const char *relation, List *on_shell, List *on_shards);
 extern void table_forget(const char *relation);
 extern void sequence_take_block(const char *sequence, int64 first, int64 size);
 
-/* Statements (List of char *) that give an empty node the logical schema of this one. */
-extern List *logical_schema(void);
+/* Refuses writes that reach one node only; made when the rows are there. */
+#define REFERENCE_GUARD_TRIGGER \
+	"CREATE TRIGGER shardext_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s" \
+	" FOR EACH STATEMENT EXECUTE FUNCTION shardext.reference_guard()"
 
-/* For add_node: the rows of all reference tables, to a node that has run logical_schema() in this transaction. */
+/* Statements (List of char *) that give an empty node the logical schema of this one. */
+extern List *logical_schema_statements(void);
+
+/* For add_node: the rows of all reference tables, to a node that has run them in this transaction. */
 extern void reference_tables_fill(int node_id);
 
 /* "public"."photos" as a relation of this node; ERROR if it does not exist */
