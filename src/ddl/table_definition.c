@@ -179,8 +179,8 @@ static const PartQuery part_queries[] = {
 		" JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = q.attnum JOIN pg_class t ON t.oid = $1"
 		" JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE q.deptype = 'a' ORDER BY 1"},
 	{DEFINE_DEFAULTS,
-		"SELECT format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %s'"
-		" ' INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s)', tn.nspname, t.relname, a.attname,"
+		"SELECT format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I ADD GENERATED %s AS IDENTITY (SEQUENCE NAME %s"
+		" INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s)', tn.nspname, t.relname, a.attname,"
 		" CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END, " TABLE_NAME ", s.seqincrement, s.seqmin,"
 		" s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END)"
 		" FROM " TABLE_SEQUENCES " q JOIN pg_sequence s ON s.seqrelid = q.seq JOIN pg_class c ON c.oid = q.seq"
@@ -193,11 +193,11 @@ static const PartQuery part_queries[] = {
 	{DEFINE_OWNER,
 		"SELECT format('ALTER TABLE %s OWNER TO %I', " TABLE_NAME ", pg_get_userbyid(c.relowner))" FROM_TABLE THIS_TABLE},
 	{DEFINE_INDEXES,
-		"SELECT coalesce(format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", k.conname, pg_get_constraintdef(k.oid)),"
-		" pg_get_indexdef(i.indexrelid))"
+		"SELECT CASE WHEN k.oid IS NULL THEN pg_get_indexdef(i.indexrelid)"
+		" ELSE format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", k.conname, pg_get_constraintdef(k.oid)) END"
 		FROM_TABLE " JOIN pg_index i ON i.indrelid = c.oid LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid"
 		" AND k.contype IN ('p', 'u', 'x') AND k.conrelid = c.oid" THIS_TABLE
-		"AND i.indisvalid AND (k.oid IS NULL OR k.contype IS NOT NULL) ORDER BY i.indexrelid"},
+		"AND i.indisvalid ORDER BY i.indexrelid"},
 	{DEFINE_INDEXES,
 		"SELECT format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, c.relname, a.attnum, a.attstattarget)"
 		FROM_TABLE " JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attstattarget >= 0"
