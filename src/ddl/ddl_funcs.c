@@ -270,7 +270,7 @@ shardext_internal_logical_schema(PG_FUNCTION_ARGS)
 
 	library_require_preloaded();
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	foreach(lc, logical_schema_statements())
+	foreach(lc, logical_schema())
 	{
 		Datum		value = CStringGetTextDatum(lfirst(lc));
 		bool		isnull = false;

@@ -88,7 +88,7 @@ second_half(const TableInfo *table)
 }
 
 List *
-logical_schema_statements(void)
+logical_schema(void)
 {
 	List	   *statements = NIL;
 	List	   *relids = NIL;

@@ -29,7 +29,7 @@ extern void sequence_take_block(const char *sequence, int64 first, int64 size);
 	" FOR EACH STATEMENT EXECUTE FUNCTION shardext.reference_guard()"
 
 /* Statements (List of char *) that give an empty node the logical schema of this one. */
-extern List *logical_schema_statements(void);
+extern List *logical_schema(void);
 
 /* For add_node: the rows of all reference tables, to a node that has run them in this transaction. */
 extern void reference_tables_fill(int node_id);
