@@ -11,7 +11,8 @@
  * A statement that concerns no table of ours costs one look-up per relation
  * and goes on to standard_planner untouched. Statements that name shard tables
  * (queries of referential integrity triggers, what local_run plans) contain no
- * shells and therefore pass through as well.
+ * shells and therefore pass through as well. So does everything while DDL has
+ * declared that shells read as empty.
  */
 #include "postgres.h"
 
@@ -25,6 +26,7 @@
 
 #include "base/settings.h"
 #include "catalog/node_map.h"
+#include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "plan/plan_forwarded.h"
 #include "plan/plan_insert.h"
@@ -301,7 +303,8 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	const Reason *reason = NULL;
 	PlannedStmt *plan;
 
-	if (!may_name_tables(query) || cluster_info() == NULL || !statement_concerns_us(query, false))
+	if (!may_name_tables(query) || cluster_info() == NULL || shell_am_reads_empty() ||
+		!statement_concerns_us(query, false))
 		return previous_planner ?
 			previous_planner(query, query_string, cursor_options, params) :
 			standard_planner(query, query_string, cursor_options, params);
