@@ -2,6 +2,8 @@
 -- by src/catalog/catalog_write.c only, which knows the column numbers.
 \echo Use "CREATE EXTENSION shardext" to load this file. \quit
 
+GRANT USAGE ON SCHEMA shardext TO PUBLIC;
+
 CREATE TABLE shardext.catalog_cluster (
     one             boolean PRIMARY KEY DEFAULT true CHECK (one),
     cluster_id      uuid NOT NULL,

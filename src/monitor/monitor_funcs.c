@@ -1,0 +1,36 @@
+/*
+ * monitor_funcs.c
+ *	  SQL functions for looking; the views are in sql/install/60_monitor.sql.
+ */
+#include "postgres.h"
+
+#include "base/module.h"
+#include "catalog/namespace.h"
+#include "fmgr.h"
+#include "monitor/table_size.h"
+#include "utils/builtins.h"
+#include "utils/varlena.h"
+
+PG_FUNCTION_INFO_V1(shardext_table_size);
+PG_FUNCTION_INFO_V1(shardext_internal_local_size);
+PG_FUNCTION_INFO_V1(shardext_internal_preloaded);
+
+Datum
+shardext_table_size(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(table_size(PG_GETARG_OID(0)));
+}
+
+Datum
+shardext_internal_local_size(PG_FUNCTION_ARGS)
+{
+	List	   *name = textToQualifiedNameList(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_INT64(table_size_here(RangeVarGetRelid(makeRangeVarFromNameList(name), NoLock, false)));
+}
+
+Datum
+shardext_internal_preloaded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(library_is_preloaded());
+}
