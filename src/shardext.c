@@ -24,6 +24,7 @@
 #include "plan/insert_shape.h"
 #include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
+#include "worker/worker.h"
 
 PG_MODULE_MAGIC;
 
@@ -46,6 +47,7 @@ static const Module modules[] = {
 	{"insert_shape", insert_shape_preload},
 	{"planner", planner_hook_preload},
 	{"copy", copy_hook_preload},
+	{"worker", worker_preload},
 };
 
 static bool preloaded = false;

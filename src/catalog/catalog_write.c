@@ -172,6 +172,12 @@ catalog_write_lock(void)
 	LockRelationOid(catalog_oids_require()->cluster, ShareUpdateExclusiveLock);
 }
 
+bool
+catalog_write_lock_conditional(void)
+{
+	return ConditionalLockRelationOid(catalog_oids_require()->cluster, ShareUpdateExclusiveLock);
+}
+
 /* To be called first by everything that writes replicated rows. */
 static CatalogOids
 begin_change(void)

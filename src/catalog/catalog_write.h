@@ -14,6 +14,7 @@
 
 /* Taken by every function below that writes replicated rows; first, by those who read before they write. */
 extern void catalog_write_lock(void);
+extern bool catalog_write_lock_conditional(void);	/* false if it would have to wait */
 
 extern void catalog_write_cluster(const ClusterInfo *cluster);
 extern void catalog_write_node(const NodeInfo *node);	/* insert or update by node_id */

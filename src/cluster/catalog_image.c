@@ -252,7 +252,9 @@ catalog_image_pull(NodeConn *conn)
 				 errmsg("this node is no longer a member of the cluster"),
 				 errdetail("Node \"%s\", the authority, does not know it.", conn_node_name(conn)),
 				 errhint("Run shardext.drop_cluster() here if the node was removed.")));
-	if (state->cluster.catalog_version == cluster->catalog_version)
+
+	/* Never back: a change may have been committed here first. */
+	if (state->cluster.catalog_version <= cluster->catalog_version)
 		return false;
 	state->cluster.this_node = cluster->this_node;
 	catalog_state_apply(state);

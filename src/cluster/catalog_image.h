@@ -59,7 +59,7 @@ extern CatalogState *catalog_state_from_image(const CatalogImage *image);
 /* Send this node's catalog to all other nodes in this transaction; skip: a node to leave out, 0 for none. */
 extern void catalog_image_spread(int skip);
 
-/* Become equal to the authority if it is on another version; conn leads there. True if something changed. */
+/* Become equal to the authority if it is on a later version; conn leads there. True if something changed. */
 extern bool catalog_image_pull(NodeConn *conn);
 
 #endif

@@ -1,0 +1,113 @@
+/*
+ * worker_duties.c
+ *	  The table of duties, and those that belong to no other folder.
+ *
+ * A duty is called outside of any transaction and starts its own. It may raise
+ * errors: the worker reports them, cleans up and calls again later. It must not
+ * wait long for locks: the recovery of prepared transactions, which may hold them, is
+ * another duty of the same process.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/catalog_write.h"
+#include "catalog/node_map.h"
+#include "cluster/catalog_image.h"
+#include "dxact/dxact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "worker/worker_duties.h"
+
+#define READ_VERSION "SELECT catalog_version FROM shardext.catalog_cluster"
+
+static void refresh_map(void);
+
+const Duty	worker_duties[] = {
+	{.name = "refresh the catalog from the authority",.interval_ms = 1000,.run = refresh_map},
+	{.name = "finish distributed transactions",.interval_ms = 1000,.run = dxact_recover_duty},
+};
+const int	worker_duty_count = lengthof(worker_duties);
+
+/* The connection to the authority, kept between calls. */
+static NodeConn *authority_conn = NULL;
+static int	authority_node = 0;
+static uint64 authority_generation = 0;
+
+static void
+close_authority(void)
+{
+	NodeConn   *conn = authority_conn;
+
+	authority_conn = NULL;
+	if (conn != NULL)
+		conn_close_private(conn);
+}
+
+static void
+open_authority(const NodeInfo *node)
+{
+	if (authority_conn != NULL && authority_node == node->node_id && authority_generation == catalog_generation())
+		return;
+	close_authority();
+	authority_conn = conn_open_private(node, GetUserNameFromId(extension_owner(), false));
+	authority_node = node->node_id;
+	authority_generation = catalog_generation();
+}
+
+static int64
+authority_version(void)
+{
+	PGresult   *result = conn_query(authority_conn, READ_VERSION, NULL);
+	int64		version = PQntuples(result) == 1 ? pg_strtoint64(PQgetvalue(result, 0, 0)) : 0;
+
+	conn_result_free(result);
+	return version;
+}
+
+/*
+ * Take over what the authority has and this node has missed. A change that is
+ * under way here (its transaction may be prepared) holds the lock: then it is not
+ * missed, and there will be a next time.
+ */
+static void
+refresh_from(const NodeInfo *authority)
+{
+	open_authority(authority);
+	if (authority_version() <= cluster_require()->catalog_version || !catalog_write_lock_conditional())
+		return;
+	if (catalog_image_pull(authority_conn))
+		ereport(LOG,
+				(errmsg("catalog refreshed from node \"%s\"", authority->name)));
+}
+
+static void
+refresh_map(void)
+{
+	const ClusterInfo *cluster;
+
+	PG_TRY();
+	{
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		cluster = cluster_info();
+		if (cluster != NULL && cluster->authority != cluster->this_node)
+		{
+			const NodeInfo *authority = node_by_id(cluster->authority);
+
+			if (authority != NULL)
+				refresh_from(authority);
+		}
+		else
+			close_authority();
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		close_authority();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
