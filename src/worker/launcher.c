@@ -37,6 +37,7 @@
 #include "worker/worker_slots.h"
 
 #define LOOK_MS			1000
+#define INVALID_CONNLIMIT	(-2)	/* datconnlimit of a half dropped database */
 #define LAUNCHER_RESTART_SECONDS 5
 
 static ProcessUtility_hook_type previous_utility_hook = NULL;
@@ -61,7 +62,7 @@ list_databases(int *n)
 	{
 		Form_pg_database database = (Form_pg_database) GETSTRUCT(tuple);
 
-		if (!database->datallowconn || database->datistemplate)
+		if (!database->datallowconn || database->datistemplate || database->datconnlimit == INVALID_CONNLIMIT)
 			continue;
 		if (*n == room)
 			databases = repalloc(databases, (room *= 2) * sizeof(Oid));

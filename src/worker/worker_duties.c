@@ -30,7 +30,8 @@ const Duty	worker_duties[] = {
 };
 const int	worker_duty_count = lengthof(worker_duties);
 
-/* The connection to the authority, kept between calls. */
+/* The connection to the authority, kept between calls in a memory context of its own. */
+static MemoryContext authority_cxt = NULL;
 static NodeConn *authority_conn = NULL;
 static int	authority_node = 0;
 static uint64 authority_generation = 0;
@@ -38,20 +39,27 @@ static uint64 authority_generation = 0;
 static void
 close_authority(void)
 {
-	NodeConn   *conn = authority_conn;
+	MemoryContext cxt = authority_cxt;
 
+	/* The end of the context closes the connection. */
 	authority_conn = NULL;
-	if (conn != NULL)
-		conn_close_private(conn);
+	authority_cxt = NULL;
+	if (cxt != NULL)
+		MemoryContextDelete(cxt);
 }
 
 static void
 open_authority(const NodeInfo *node)
 {
+	MemoryContext old;
+
 	if (authority_conn != NULL && authority_node == node->node_id && authority_generation == catalog_generation())
 		return;
 	close_authority();
+	authority_cxt = AllocSetContextCreate(TopMemoryContext, "shardext authority", ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(authority_cxt);
 	authority_conn = conn_open_private(node, GetUserNameFromId(extension_owner(), false));
+	MemoryContextSwitchTo(old);
 	authority_node = node->node_id;
 	authority_generation = catalog_generation();
 }
