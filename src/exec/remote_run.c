@@ -352,7 +352,8 @@ remote_run_next(RemoteRun *run, TupleTableSlot *slot)
 		if (read_wire(stream, slot))
 			return true;
 	}
-	ExecClearTuple(slot);
+	if (slot)
+		ExecClearTuple(slot);
 	return false;
 }
 

@@ -38,7 +38,8 @@ extern void remote_run_start(RemoteRun *run, int node_id, Oid role, const char *
 
 /*
  * Fill slot (virtual) with the next row of any started node; false at the end
- * of all. The row's values are good until the next call.
+ * of all. The row's values are good until the next call. slot may be NULL if
+ * the statement returns no rows.
  */
 extern bool remote_run_next(RemoteRun *run, TupleTableSlot *slot);
 
