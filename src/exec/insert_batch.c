@@ -274,7 +274,7 @@ run_here(InsertSender *sender, const Chunk *chunk)
 			shard_map_raise(chunk->shard, verdict);
 		return false;
 	}
-	while (!TupIsNull(row = local_run_next(run)))
+	while ((row = local_run_next(run)) != NULL && !TTS_EMPTY(row))
 	{
 		if (sender->returning != NULL)
 		{

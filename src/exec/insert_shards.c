@@ -413,7 +413,7 @@ insert_from_child(InsertState *state)
 	PlanState  *child = (PlanState *) linitial(state->css.custom_ps);
 	TupleTableSlot *row;
 
-	while (!TupIsNull(row = ExecProcNode(child)))
+	while ((row = ExecProcNode(child)) != NULL && !TTS_EMPTY(row))
 	{
 		CHECK_FOR_INTERRUPTS();
 		insert_row(state, row);
@@ -430,7 +430,7 @@ insert_spooled(InsertState *state)
 	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
 	TupleTableSlot *read;
 
-	while (!TupIsNull(read = ExecProcNode(child)))
+	while ((read = ExecProcNode(child)) != NULL && !TTS_EMPTY(read))
 	{
 		CHECK_FOR_INTERRUPTS();
 		tuplestore_puttupleslot(store, read);

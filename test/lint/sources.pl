@@ -102,6 +102,7 @@ sub check_text
 		  if $line =~ /^\s*(if|while|for|switch|else|do)\b.*\{$/ && $line !~ /=\s*\{$/;
 		complain($where, "blank missing after keyword") if $line =~ /^\s*(if|while|for|switch)\(/;
 		complain($where, "C++ comment") if $line =~ m{^\s*//};
+		complain($where, "TupIsNull evaluates its argument twice") if $line =~ /TupIsNull\([^)]*[^=!]=[^=]/;
 		complain($where, "version test outside base/pg_compat.h")
 		  if $line =~ /^\s*#.*PG_VERSION_NUM/ && $file ne 'src/base/pg_compat.h';
 	}
