@@ -100,6 +100,7 @@ struct NodeConn
 	char	   *dbname;
 	uint64		generation;		/* of the catalog, when the address was compared last */
 	bool		private;
+	TimestampTz last_used;		/* start of the statement that asked for it last */
 
 	/* the wire */
 	PGconn	   *pg;

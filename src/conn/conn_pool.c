@@ -8,10 +8,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/errors.h"
 #include "conn/conn_internal.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
+
+#define IDLE_UNCHECKED_US 20000
 
 static NodeConn *
 find(int node_id, Oid role)
@@ -49,6 +52,17 @@ address_is_current(NodeConn *conn)
 		strcmp(node->dbname, conn->dbname) == 0 && strcmp(node->name, conn->node_name) == 0;
 }
 
+/* The other side may have closed it while it was idle; not asked for within one burst of statements. */
+static bool
+is_alive(NodeConn *conn)
+{
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+	TimestampTz idle = now - conn->last_used;
+
+	conn->last_used = now;
+	return (idle >= 0 && idle < IDLE_UNCHECKED_US) || conn_looks_alive(conn);
+}
+
 NodeConn *
 conn_pool_get(int node_id, Oid role)
 {
@@ -64,7 +78,7 @@ conn_pool_get(int node_id, Oid role)
 				conn_raise_lost(conn);
 			return conn;
 		}
-		if (conn->state == CONN_IDLE && address_is_current(conn) && conn_looks_alive(conn))
+		if (conn->state == CONN_IDLE && address_is_current(conn) && is_alive(conn))
 			return conn;
 		conn_destroy(conn);
 	}
