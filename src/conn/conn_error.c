@@ -203,6 +203,8 @@ conn_notice_receive(void *arg, const PGresult *result)
 		take_refusal(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
 		return;
 	}
+	if (level == 0)
+		conn->dying = true;		/* FATAL or PANIC outside of any statement */
 	if (level == 0 || conn->active == NULL)
 		return;
 	if (conn->notices == NULL)

@@ -110,6 +110,7 @@ struct NodeConn
 	ConnState	state;
 	bool		autocommit_write;	/* the statement under way commits by itself */
 	int64		copy_unsent;	/* bytes given to libpq since it was last seen empty */
+	bool		dying;			/* the node has said that it is going to close the connection */
 	char	   *lost_reason;	/* libpq's words once BROKEN */
 
 	/* sent and not answered */

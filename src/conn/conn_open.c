@@ -262,11 +262,11 @@ conn_looks_alive(NodeConn *conn)
 		return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 	if (n == 0)
 		return false;
-	/* a parameter status or notice is fine, the last words of a dying server are not */
-	if (!PQconsumeInput(conn->pg) || !PQconsumeInput(conn->pg))
+	/* a parameter status or notice is fine, the last words of a dying server (which come as a notice) are not */
+	if (!PQconsumeInput(conn->pg))
 		return false;
 	(void) PQisBusy(conn->pg);
-	return PQstatus(conn->pg) == CONNECTION_OK && recv(PQsocket(conn->pg), &c, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+	return PQstatus(conn->pg) == CONNECTION_OK && !conn->dying;
 }
 
 /* Closes a private connection together with the memory context it was opened in. */
