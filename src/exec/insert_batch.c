@@ -85,6 +85,7 @@ typedef struct NodeLane
 {
 	int			node_id;
 	RemoteRun  *run;			/* NULL: idle */
+	MemoryContext run_cxt;		/* of one run */
 	Chunk		chunk;
 } NodeLane;
 
@@ -314,6 +315,7 @@ lane_of(InsertSender *sender, int node_id)
 	old = MemoryContextSwitchTo(sender->cxt);
 	lane = palloc0(sizeof(NodeLane));
 	lane->node_id = node_id;
+	lane->run_cxt = AllocSetContextCreate(sender->cxt, "shardext insert lane", ALLOCSET_DEFAULT_SIZES);
 	sender->lanes = lappend(sender->lanes, lane);
 	MemoryContextSwitchTo(old);
 	return lane;
@@ -362,7 +364,8 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 
 	finish_lane(sender, lane);
 
-	old = MemoryContextSwitchTo(sender->cxt);
+	MemoryContextReset(lane->run_cxt);
+	old = MemoryContextSwitchTo(lane->run_cxt);
 	attnos = palloc(sizeof(AttrNumber) * (ncolumns + 1));
 	for (int i = 0; i < ncolumns; i++)
 		attnos[i] = i + 1;
@@ -384,8 +387,6 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 	remote_run_start(lane->run, node_id, GetUserId(),
 					 everywhere ? STATEMENT_NOTE_REFERENCE : statement_note_shards(bms_make_singleton(chunk->shard)),
 					 values, nulls, false);
-	pfree(values);
-	pfree(nulls);
 	MemoryContextSwitchTo(old);
 }
 
