@@ -275,7 +275,7 @@ run_here(InsertSender *sender, const Chunk *chunk)
 			shard_map_raise(chunk->shard, verdict);
 		return false;
 	}
-	while ((row = local_run_next(run)) != NULL && !TTS_EMPTY(row))
+	while ((row = local_run_next(run)) != NULL)
 	{
 		if (sender->returning != NULL)
 		{

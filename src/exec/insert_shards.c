@@ -407,13 +407,22 @@ insert_row(InsertState *state, TupleTableSlot *row)
 	MemoryContextSwitchTo(old);
 }
 
+/* Next row of the child; NULL at its end. */
+static TupleTableSlot *
+next_of_child(PlanState *child)
+{
+	TupleTableSlot *row = ExecProcNode(child);
+
+	return TupIsNull(row) ? NULL : row;
+}
+
 static void
 insert_from_child(InsertState *state)
 {
 	PlanState  *child = (PlanState *) linitial(state->css.custom_ps);
 	TupleTableSlot *row;
 
-	while ((row = ExecProcNode(child)) != NULL && !TTS_EMPTY(row))
+	while ((row = next_of_child(child)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		insert_row(state, row);
@@ -430,7 +439,7 @@ insert_spooled(InsertState *state)
 	Tuplestorestate *store = tuplestore_begin_heap(false, false, work_mem);
 	TupleTableSlot *read;
 
-	while ((read = ExecProcNode(child)) != NULL && !TTS_EMPTY(read))
+	while ((read = next_of_child(child)) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		tuplestore_puttupleslot(store, read);

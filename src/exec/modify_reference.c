@@ -175,7 +175,7 @@ write_here(void *arg)
 	TupleTableSlot *row;
 	uint64		rows;
 
-	while ((row = local_run_next(run)) != NULL && !TTS_EMPTY(row))
+	while ((row = local_run_next(run)) != NULL)
 	{
 		if (state->returned)
 			tuplestore_puttupleslot(state->returned, row);
