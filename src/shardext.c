@@ -16,6 +16,7 @@
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
 #include "copy/copy_hook.h"
+#include "ddl/ddl_hook.h"
 #include "dxact/dxact.h"
 #include "exec/insert_shards.h"
 #include "exec/modify_reference.h"
@@ -47,6 +48,7 @@ static const Module modules[] = {
 	{"insert_shape", insert_shape_preload},
 	{"planner", planner_hook_preload},
 	{"copy", copy_hook_preload},
+	{"ddl", ddl_hook_preload},
 	{"worker", worker_preload},
 };
 

@@ -64,3 +64,8 @@ COMMENT ON FUNCTION shardext.internal_sequence_block(text, bigint, bigint) IS
 CREATE FUNCTION shardext.internal_logical_schema() RETURNS SETOF text
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_logical_schema';
 COMMENT ON FUNCTION shardext.internal_logical_schema() IS 'between nodes: statements that give an empty node the logical schema';
+
+CREATE FUNCTION shardext.internal_ddl(statement text, names text[]) RETURNS void
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_ddl';
+COMMENT ON FUNCTION shardext.internal_ddl(text, text[]) IS
+    'between nodes: runs a DDL statement on the shell and the shard tables of this node';

@@ -19,6 +19,7 @@
 #include "base/module.h"
 #include "catalog/node_map.h"
 #include "catalog/write_guard.h"
+#include "ddl/ddl_carry.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shard_table.h"
@@ -38,6 +39,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_apply);
 PG_FUNCTION_INFO_V1(shardext_internal_forget);
 PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
 PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
+PG_FUNCTION_INFO_V1(shardext_internal_ddl);
 
 static char *
 optional_text(FunctionCallInfo fcinfo, int argno)
@@ -278,4 +280,13 @@ shardext_internal_logical_schema(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
 	}
 	return (Datum) 0;
+}
+
+Datum
+shardext_internal_ddl(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	(void) cluster_require();
+	ddl_carry_receive(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_array_to_list(PG_GETARG_DATUM(1)));
+	PG_RETURN_VOID();
 }

@@ -37,6 +37,7 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "catalog/write_guard.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
 #include "ddl/table_definition.h"
@@ -67,28 +68,42 @@ ddl_parse(List *statements)
 }
 
 void
-ddl_run(Node *statement, const char *sql)
+ddl_stand_aside(DdlStandAside run, void *arg, Node *statement)
 {
-	PlannedStmt *wrapper = makeNode(PlannedStmt);
 	bool		was_empty = shell_am_set_reads_empty(true);
-
-	wrapper->commandType = CMD_UTILITY;
-	wrapper->canSetTag = false;
-	wrapper->utilityStmt = statement;
-	wrapper->stmt_location = -1;
+	bool		was_open = write_guard_set_open(true);
 
 	applying++;
 	PG_TRY();
 	{
-		ProcessUtility(wrapper, sql, true, PROCESS_UTILITY_SUBCOMMAND, NULL, NULL, None_Receiver, NULL);
+		run(arg, statement);
 		CommandCounterIncrement();
 	}
 	PG_FINALLY();
 	{
 		applying--;
 		(void) shell_am_set_reads_empty(was_empty);
+		(void) write_guard_set_open(was_open);
 	}
 	PG_END_TRY();
+}
+
+static void
+run_utility(void *sql, Node *statement)
+{
+	PlannedStmt *wrapper = makeNode(PlannedStmt);
+
+	wrapper->commandType = CMD_UTILITY;
+	wrapper->canSetTag = false;
+	wrapper->utilityStmt = statement;
+	wrapper->stmt_location = -1;
+	ProcessUtility(wrapper, sql, true, PROCESS_UTILITY_SUBCOMMAND, NULL, NULL, None_Receiver, NULL);
+}
+
+void
+ddl_run(Node *statement, const char *sql)
+{
+	ddl_stand_aside(run_utility, unconstify(char *, sql), statement);
 }
 
 void
@@ -237,6 +252,16 @@ ensure_shard_schema(int shard, Oid owner)
 								  quote_identifier(GetUserNameFromId(owner, false))));
 }
 
+void
+shard_schemas_open_to(Oid owner)
+{
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	int			shard = -1;
+
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+		ensure_shard_schema(shard, owner);
+}
+
 /* The statement that adds the guards of one shard to its shard table; NULL if there is nothing to guard. */
 static char *
 guard_statement(const TableInfo *table, int shard)
@@ -283,11 +308,9 @@ shard_tables_create(Oid shell, List *statements)
 
 	if (table == NULL || table->kind != TABLE_SHARDED)
 		elog(ERROR, "relation %u is not a sharded table", shell);
-	while ((shard = bms_next_member(shards, shard)) >= 0)
-		ensure_shard_schema(shard, owner);
+	shard_schemas_open_to(owner);
 	shard_tables_apply(shell, statements);
 
-	shard = -1;
 	while ((shard = bms_next_member(shards, shard)) >= 0)
 	{
 		char	   *sql = guard_statement(table_info(shell), shard);

@@ -13,6 +13,13 @@
 /* True while statements of our own run: the hook stands aside. */
 extern bool ddl_is_applying(void);
 
+/* Calls run(arg, statement) with our hook standing aside and shells reading as empty. */
+typedef void (*DdlStandAside) (void *arg, Node *statement);
+extern void ddl_stand_aside(DdlStandAside run, void *arg, Node *statement);
+
+/* The owner of tables may use the schemas of this node's shards (which exist). */
+extern void shard_schemas_open_to(Oid owner);
+
 /* Raw parse trees of the statements (List of Node *), each text holding exactly one. */
 extern List *ddl_parse(List *statements);
 

@@ -1,0 +1,317 @@
+/*
+ * ddl_carry.c
+ *	  Carries a utility statement over sharded or reference tables to every node
+ *	  and shard.
+ *
+ * On the coordinator: lock the catalog of the cluster; choose names; run the
+ * statement on the shell as PostgreSQL does (so that its own checks of rights
+ * and names come first); check what it made; run it in this node's shards; then
+ * send text and names to the other nodes, which do the same. All in one
+ * distributed transaction.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "commands/sequence.h"
+#include "commands/tablecmds.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "catalog/catalog_write.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "catalog/write_guard.h"
+#include "ddl/ddl_carry.h"
+#include "ddl/ddl_names.h"
+#include "ddl/ddl_rules.h"
+#include "ddl/other_nodes.h"
+#include "ddl/retarget.h"
+#include "ddl/shard_apply.h"
+#include "ddl/shell.h"
+#include "ddl/table_plan.h"
+#include "dxact/dxact.h"
+
+/* The table itself, or the table of an index; InvalidOid for other relations. */
+static Oid
+table_of(Oid relid)
+{
+	char		relkind = get_rel_relkind(relid);
+
+	if (relkind == RELKIND_INDEX)
+		return IndexGetRelation(relid, true);
+	return relid;
+}
+
+/* Statements whose first relation is what they change; others are only referred to. */
+static bool
+has_single_target(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_AlterTableStmt:
+		case T_IndexStmt:
+		case T_CreateTrigStmt:
+		case T_CreateStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
+List *
+ddl_tables_of_ours(const Node *statement, bool *others)
+{
+	List	   *ours = NIL;
+	ListCell   *lc;
+
+	*others = false;
+	foreach(lc, statement_relations(statement))
+	{
+		Oid			relid = table_of(lfirst_oid(lc));
+
+		if (OidIsValid(relid) && table_info(relid) != NULL)
+			ours = list_append_unique_oid(ours, relid);
+		else
+			*others = true;
+		if (has_single_target(statement))
+			break;
+	}
+	return ours;
+}
+
+/* The scope over all tables; ERROR SX003 if one says no. */
+static DdlScope
+require_scope(const Node *statement, List *relids)
+{
+	DdlScope	scope = 0;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		const TableInfo *table = table_info(lfirst_oid(lc));
+		const Reason *reason;
+
+		scope |= ddl_scope(statement, table, &reason);
+		if (reason != NULL)
+			reason_raise(reason, psprintf("this statement on %s \"%s\" is not supported",
+										  table->kind == TABLE_SHARDED ? "sharded table" : "reference table",
+										  get_rel_name(table->relid)));
+	}
+	return scope;
+}
+
+static bool
+any_sharded(List *relids)
+{
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		if (table_info(lfirst_oid(lc))->kind == TABLE_SHARDED)
+			return true;
+	}
+	return false;
+}
+
+static Oid
+owner_of(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* TRUNCATE of a sharded table does not run on the shell, so its rights and sequences are seen to here. */
+static void
+truncate_shells(const TruncateStmt *stmt, List *relids)
+{
+	ListCell   *lc;
+	ListCell   *seq;
+
+	foreach(lc, relids)
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		LockRelationOid(relid, AccessExclusiveLock);
+		if (object_aclcheck(RelationRelationId, relid, GetUserId(), ACL_TRUNCATE) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+		if (!stmt->restart_seqs)
+			continue;
+		foreach(seq, getOwnedSequences(relid))
+			ResetSequence(lfirst_oid(seq));
+	}
+}
+
+/* After the shell has changed: is everything on it still true across shards? */
+static void
+check_result(const Node *statement, List *relids)
+{
+	ListCell   *lc;
+
+	if (!IsA(statement, AlterTableStmt) && !IsA(statement, IndexStmt))
+		return;
+	CommandCounterIncrement();
+	foreach(lc, relids)
+	{
+		TablePlan  *plan = table_plan_of_sharded(lfirst_oid(lc));
+
+		if (plan != NULL)
+			table_plan_check_constraints(plan, NIL);
+		else
+			reference_check(lfirst_oid(lc));
+	}
+}
+
+/* New owner of a table: he must be able to use the shard schemas. */
+static bool
+changes_owner(const Node *statement)
+{
+	ListCell   *lc;
+
+	if (!IsA(statement, AlterTableStmt))
+		return false;
+	foreach(lc, castNode(AlterTableStmt, unconstify(Node *, statement))->cmds)
+	{
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_ChangeOwner)
+			return true;
+	}
+	return false;
+}
+
+/* Marked tree(s) for the shards of this node; NIL if the statement does not concern them. */
+static List *
+mark_for_shards(const Node *statement, DdlScope scope, List *relids)
+{
+	Node	   *for_shards;
+
+	if ((scope & DDL_SHARDS) == 0 || !any_sharded(relids))
+		return NIL;
+	for_shards = ddl_for_shards(statement);
+	return for_shards != NULL ? list_make1(retarget_mark(for_shards)) : NIL;
+}
+
+/* What one node does. */
+static void
+apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *arg)
+{
+	bool		sharded = any_sharded(relids);
+	List	   *marked = mark_for_shards(statement, scope, relids);
+	Oid			owner = owner_of(linitial_oid(relids));
+	bool		drops = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TABLE;
+	ListCell   *lc;
+
+	if (scope & DDL_SHELL)
+		run(statement, arg);
+	else
+		truncate_shells(castNode(TruncateStmt, statement), relids);
+	check_result(statement, drops ? NIL : relids);
+
+	if (marked != NIL && changes_owner(statement))
+	{
+		shard_schemas_open_to(owner_of(linitial_oid(relids)));
+		ddl_run_in_shards(marked, extension_owner());
+	}
+	else if (marked != NIL)
+		ddl_run_in_shards(marked, owner);
+
+	foreach(lc, relids)
+	{
+		if (drops)
+			catalog_delete_table(lfirst_oid(lc));
+		else if (sharded && IsA(statement, AlterTableStmt))
+			shell_silence_foreign_keys(lfirst_oid(lc), true);
+	}
+	CommandCounterIncrement();
+}
+
+/* Forms that make no difference to the result, in one. */
+static void
+normalise(Node *statement)
+{
+	if (IsA(statement, DropStmt))
+		castNode(DropStmt, statement)->concurrent = false;
+}
+
+void
+ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *arg)
+{
+	RemoteCall	call = {"SELECT shardext.internal_ddl($1, $2)"};
+	DdlScope	scope;
+	List	   *names;
+
+	coordinator_require("DDL on tables of the cluster");
+	dxact_lock_catalog();
+	scope = require_scope(statement, relids);
+	if (any_sharded(relids) && list_length(relids) > 1)
+	{
+		ListCell   *lc;
+
+		foreach(lc, relids)
+		{
+			if (table_info(lfirst_oid(lc))->kind != TABLE_SHARDED && (scope & DDL_SHARDS) != 0)
+				reason_raise(reason_make("Use one statement for each kind of table.",
+										 "It names sharded and reference tables."),
+							 "this statement is not supported");
+		}
+	}
+	normalise(statement);
+	names = ddl_names_choose(statement, linitial_oid(relids));
+	apply_here(statement, scope, relids, run, arg);
+
+	remote_call_text(&call, text);
+	remote_call_texts(&call, names);
+	remote_call_everywhere(&call);
+}
+
+static void
+run_here(Node *statement, void *arg)
+{
+	ddl_run(statement, arg);
+}
+
+void
+ddl_carry_text(const char *text)
+{
+	Node	   *statement = linitial(ddl_parse(list_make1(unconstify(char *, text))));
+	bool		others;
+
+	ddl_carry(statement, text, ddl_tables_of_ours(statement, &others), run_here, unconstify(char *, text));
+}
+
+void
+ddl_carry_receive(const char *text, List *names)
+{
+	Node	   *statement = linitial(ddl_parse(list_make1(unconstify(char *, text))));
+	bool		others;
+	List	   *relids = ddl_tables_of_ours(statement, &others);
+
+	if (relids == NIL || (others && !has_single_target(statement)))
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+				 errmsg("node \"%s\" does not know the tables of this statement", node_name(node_self())),
+				 errdetail("Statement: %s", text),
+				 errhint("Compare shardext.tables and search_path of the nodes.")));
+	normalise(statement);
+	ddl_names_set(statement, names);
+	apply_here(statement, require_scope(statement, relids), relids, run_here, unconstify(char *, text));
+}

@@ -1,0 +1,12 @@
+/*
+ * ddl_hook.h
+ *	  The ProcessUtility hook and the hook on dropped objects.
+ */
+#ifndef SHARDEXT_DDL_HOOK_H
+#define SHARDEXT_DDL_HOOK_H
+
+#include "postgres.h"
+
+extern void ddl_hook_preload(void);
+
+#endif

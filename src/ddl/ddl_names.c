@@ -1,0 +1,199 @@
+/*
+ * ddl_names.c
+ *	  Names that PostgreSQL would choose for indexes and constraints.
+ *
+ * The coordinator chooses them as PostgreSQL does, before the statement runs,
+ * and writes them into the parse tree; the list travels with the statement's
+ * text, and the other nodes write it into theirs.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_constraint.h"
+#include "commands/defrem.h"
+#include "lib/stringinfo.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "parser/parse_target.h"
+#include "utils/lsyscache.h"
+
+#include "ddl/ddl_names.h"
+
+typedef struct NameWalk
+{
+	Oid			relid;
+	List	   *names;			/* chosen, or still to be given out */
+	bool		give;			/* take from names instead of choosing */
+} NameWalk;
+
+static char *
+join_names(List *names)
+{
+	StringInfoData joined;
+	ListCell   *lc;
+
+	initStringInfo(&joined);
+	foreach(lc, names)
+	{
+		if (joined.len >= NAMEDATALEN)
+			break;
+		appendStringInfo(&joined, "%s%s", joined.len > 0 ? "_" : "", strVal(lfirst(lc)));
+	}
+	return joined.data;
+}
+
+static char *
+next_name(NameWalk *walk, char *chosen)
+{
+	if (!walk->give)
+	{
+		walk->names = lappend(walk->names, chosen);
+		return chosen;
+	}
+	if (walk->names == NIL)
+		elog(ERROR, "too few names for a statement");
+	chosen = linitial(walk->names);
+	walk->names = list_delete_first(walk->names);
+	return chosen;
+}
+
+static bool
+find_columns(Node *node, void *context)
+{
+	List	  **columns = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, ColumnRef))
+	{
+		Node	   *name = llast(((ColumnRef *) node)->fields);
+
+		if (IsA(name, String) && !list_member(*columns, name))
+			*columns = lappend(*columns, name);
+		return false;
+	}
+	return raw_expression_tree_walker(node, find_columns, context);
+}
+
+static char *
+choose_constraint_name(Constraint *con, const char *column, Oid relid)
+{
+	const char *table = get_rel_name(relid);
+	Oid			schema = get_rel_namespace(relid);
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	if (column != NULL && con->contype != CONSTR_CHECK)
+		columns = list_make1(makeString(pstrdup(column)));
+	switch (con->contype)
+	{
+		case CONSTR_PRIMARY:
+			return ChooseRelationName(table, NULL, "pkey", schema, true);
+		case CONSTR_UNIQUE:
+			return ChooseRelationName(table, join_names(list_concat(columns, list_concat_copy(con->keys, con->including))),
+									  "key", schema, true);
+		case CONSTR_EXCLUSION:
+			foreach(lc, con->exclusions)
+			{
+				IndexElem  *elem = linitial(lfirst(lc));
+
+				columns = lappend(columns, makeString(elem->name ? elem->name : "expr"));
+			}
+			return ChooseRelationName(table, join_names(columns), "excl", schema, true);
+		case CONSTR_FOREIGN:
+			return ChooseConstraintName(table, join_names(list_concat(columns, list_copy(con->fk_attrs))), "fkey", schema, NIL);
+		case CONSTR_CHECK:
+			(void) find_columns(con->raw_expr, &columns);
+			return ChooseConstraintName(table, list_length(columns) == 1 ? strVal(linitial(columns)) : NULL, "check",
+										schema, NIL);
+		default:
+			return NULL;
+	}
+}
+
+static void
+name_constraint(Constraint *con, const char *column, NameWalk *walk)
+{
+	if (con->conname != NULL || con->indexname != NULL)
+		return;
+	switch (con->contype)
+	{
+		case CONSTR_PRIMARY:
+		case CONSTR_UNIQUE:
+		case CONSTR_EXCLUSION:
+		case CONSTR_FOREIGN:
+		case CONSTR_CHECK:
+			con->conname = next_name(walk, walk->give ? NULL : choose_constraint_name(con, column, walk->relid));
+			break;
+		default:
+			break;
+	}
+}
+
+static char *
+choose_index_name(IndexStmt *stmt, Oid relid)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, list_concat_copy(stmt->indexParams, stmt->indexIncludingParams))
+	{
+		IndexElem  *elem = lfirst_node(IndexElem, lc);
+		char	   *name = elem->name ? elem->name : FigureIndexColname(elem->expr);
+		char	   *unique = name ? name : "expr";
+
+		for (int i = 1; list_member(columns, makeString(unique)); i++)
+			unique = psprintf("%s%d", name ? name : "expr", i);
+		columns = lappend(columns, makeString(unique));
+	}
+	return ChooseRelationName(get_rel_name(relid), join_names(columns), "idx", get_rel_namespace(relid), false);
+}
+
+static void
+walk_statement(Node *statement, NameWalk *walk)
+{
+	ListCell   *lc;
+	ListCell   *inner;
+
+	if (IsA(statement, IndexStmt))
+	{
+		IndexStmt  *index = castNode(IndexStmt, statement);
+
+		if (index->idxname == NULL)
+			index->idxname = next_name(walk, walk->give ? NULL : choose_index_name(index, walk->relid));
+		return;
+	}
+	if (!IsA(statement, AlterTableStmt))
+		return;
+	foreach(lc, castNode(AlterTableStmt, statement)->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (cmd->def != NULL && IsA(cmd->def, Constraint))
+			name_constraint(castNode(Constraint, cmd->def), NULL, walk);
+		else if (cmd->def != NULL && IsA(cmd->def, ColumnDef))
+		{
+			ColumnDef  *column = castNode(ColumnDef, cmd->def);
+
+			foreach(inner, column->constraints)
+				name_constraint(lfirst_node(Constraint, inner), column->colname, walk);
+		}
+	}
+}
+
+List *
+ddl_names_choose(Node *statement, Oid relid)
+{
+	NameWalk	walk = {relid};
+
+	walk_statement(statement, &walk);
+	return walk.names;
+}
+
+void
+ddl_names_set(Node *statement, List *names)
+{
+	NameWalk	walk = {InvalidOid, list_copy(names), true};
+
+	walk_statement(statement, &walk);
+}

@@ -1,0 +1,291 @@
+/*
+ * ddl_rules.c
+ *	  Which utility statements over our tables are carried to all nodes and
+ *	  shards, and which are refused.
+ *
+ * Two tables: one of statement kinds, one of ALTER TABLE's commands. What is in
+ * neither is refused. Some entries have a check that may still say no.
+ */
+#include "postgres.h"
+
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "utils/lsyscache.h"
+
+#include "ddl/ddl_rules.h"
+
+typedef const Reason *(*CommandCheck) (const AlterTableCmd *cmd, const TableInfo *table);
+
+static const char unshard_hint[] = "Call shardext.unshard_table, change the table, and shard it again.";
+
+static bool
+is_placing_column(const TableInfo *table, const char *name)
+{
+	AttrNumber	attnum = get_attnum(table->relid, name);
+
+	for (int i = 0; i < table->nkeys; i++)
+	{
+		if (table->keys[i] == attnum)
+			return true;
+	}
+	return attnum > 0 && bms_is_member(attnum, table->id_columns);
+}
+
+static const Reason *
+check_not_placing(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	if (is_placing_column(table, cmd->name))
+		return reason_make(unshard_hint, "Column \"%s\" decides where the rows of the table lie.", cmd->name);
+	return NULL;
+}
+
+/* Does the expression call a function of this name? */
+static bool
+calls_next_id(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncCall) && strcmp(strVal(llast(((FuncCall *) node)->funcname)), "next_id") == 0)
+		return true;
+	return raw_expression_tree_walker(node, calls_next_id, context);
+}
+
+static bool
+is_literal(Node *node)
+{
+	while (node != NULL && IsA(node, TypeCast))
+		node = ((TypeCast *) node)->arg;
+	return node == NULL || IsA(node, A_Const);
+}
+
+static const Reason *
+check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	const ColumnDef *column = castNode(ColumnDef, cmd->def);
+	const char *type = strVal(llast(column->typeName->names));
+	ListCell   *lc;
+
+	if (strstr(type, "serial") != NULL)
+		return reason_make("Add a column without default, then set one.", "A serial column draws from a sequence of one node.");
+	foreach(lc, column->constraints)
+	{
+		const Constraint *con = lfirst_node(Constraint, lc);
+
+		if (con->contype == CONSTR_IDENTITY)
+			return reason_make("Add a column without default, then set one.",
+							   "An identity column draws from a sequence of one node.");
+		if (con->contype == CONSTR_DEFAULT && calls_next_id(con->raw_expr, NULL))
+			return reason_make("Add the column without default, then set it and its values.",
+							   "Ids for the rows that exist must be made in each row's own shard.");
+		if (con->contype == CONSTR_DEFAULT && table->kind == TABLE_REFERENCE && !is_literal(con->raw_expr))
+			return reason_make("Add the column without default, set the default, and UPDATE the rows.",
+							   "Each node would compute the default for the rows that exist by itself.");
+	}
+	return NULL;
+}
+
+static const Reason *
+check_set_default(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	return NULL;
+}
+
+static const Reason *
+check_type_change(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	const ColumnDef *column = castNode(ColumnDef, cmd->def);
+
+	if (table->kind == TABLE_REFERENCE && column->raw_default != NULL)
+		return reason_make("Change the type without USING, or call shardext.unshard_table before.",
+						   "Each node would compute the new values by itself.");
+	return check_not_placing(cmd, table);
+}
+
+static const Reason *
+check_constraint_name(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	const char *name = cmd->subtype == AT_AddConstraint ? castNode(Constraint, cmd->def)->conname : cmd->name;
+
+	if (name != NULL && strncmp(name, "shardext_guard", strlen("shardext_guard")) == 0)
+		return reason_make("Choose another name.", "Names that begin with \"shardext_guard\" are reserved.");
+	return NULL;
+}
+
+/* ALTER TABLE's commands that are carried on. */
+static const struct
+{
+	AlterTableType type;
+	DdlScope	scope;
+	CommandCheck check;
+}			commands[] = {
+	{AT_AddColumn, DDL_BOTH, check_add_column},
+	{AT_DropColumn, DDL_BOTH, check_not_placing},
+	{AT_ColumnDefault, DDL_SHELL, check_set_default},
+	{AT_AlterColumnType, DDL_BOTH, check_type_change},
+	{AT_SetNotNull, DDL_BOTH},
+	{AT_DropNotNull, DDL_BOTH, check_not_placing},
+	{AT_DropExpression, DDL_BOTH},
+	{AT_SetStatistics, DDL_BOTH},
+	{AT_SetOptions, DDL_BOTH},
+	{AT_ResetOptions, DDL_BOTH},
+	{AT_SetStorage, DDL_BOTH},
+	{AT_SetCompression, DDL_BOTH},
+	{AT_AddConstraint, DDL_BOTH, check_constraint_name},
+	{AT_DropConstraint, DDL_BOTH, check_constraint_name},
+	{AT_ValidateConstraint, DDL_BOTH},
+	{AT_ChangeOwner, DDL_BOTH},
+	{AT_ClusterOn, DDL_BOTH},
+	{AT_DropCluster, DDL_BOTH},
+	{AT_SetRelOptions, DDL_BOTH},
+	{AT_ResetRelOptions, DDL_BOTH},
+	{AT_EnableTrig, DDL_BOTH, check_constraint_name},
+	{AT_EnableAlwaysTrig, DDL_BOTH, check_constraint_name},
+	{AT_EnableReplicaTrig, DDL_BOTH, check_constraint_name},
+	{AT_DisableTrig, DDL_BOTH, check_constraint_name},
+	{AT_ReplicaIdentity, DDL_BOTH},
+	{AT_EnableRowSecurity, DDL_SHELL},
+	{AT_DisableRowSecurity, DDL_SHELL},
+	{AT_ForceRowSecurity, DDL_SHELL},
+	{AT_NoForceRowSecurity, DDL_SHELL},
+};
+
+static DdlScope
+command_scope(const AlterTableCmd *cmd, const TableInfo *table, const Reason **reason)
+{
+	for (int i = 0; i < lengthof(commands); i++)
+	{
+		if (commands[i].type != cmd->subtype)
+			continue;
+		if (table != NULL && commands[i].check != NULL)
+			*reason = commands[i].check(cmd, table);
+		return *reason != NULL ? 0 : commands[i].scope;
+	}
+	*reason = reason_make(unshard_hint, "This command of ALTER TABLE is not carried to the shards.");
+	return 0;
+}
+
+static DdlScope
+alter_table_scope(const AlterTableStmt *stmt, const TableInfo *table, const Reason **reason)
+{
+	DdlScope	scope = 0;
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		scope |= command_scope(lfirst_node(AlterTableCmd, lc), table, reason);
+		if (*reason != NULL)
+			return 0;
+	}
+	return scope;
+}
+
+static DdlScope
+drop_scope(const DropStmt *stmt, const Reason **reason)
+{
+	ListCell   *lc;
+
+	switch (stmt->removeType)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_INDEX:
+			return DDL_BOTH;
+		case OBJECT_TRIGGER:
+			foreach(lc, stmt->objects)
+			{
+				if (strncmp(strVal(llast((List *) lfirst(lc))), "shardext_guard", strlen("shardext_guard")) == 0)
+					*reason = reason_make("Call shardext.unshard_table to make the table ordinary.",
+										  "The trigger guards the copies of a reference table.");
+			}
+			return *reason != NULL ? 0 : DDL_BOTH;
+		case OBJECT_POLICY:
+			return DDL_SHELL;
+		default:
+			*reason = reason_make(unshard_hint, "Objects of this kind are not carried to the shards.");
+			return 0;
+	}
+}
+
+static DdlScope
+rename_scope(const RenameStmt *stmt, const Reason **reason)
+{
+	if (strncmp(stmt->newname, "shardext_guard", strlen("shardext_guard")) == 0)
+	{
+		*reason = reason_make("Choose another name.", "Names that begin with \"shardext_guard\" are reserved.");
+		return 0;
+	}
+	switch (stmt->renameType)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_INDEX:
+		case OBJECT_COLUMN:
+		case OBJECT_TABCONSTRAINT:
+		case OBJECT_TRIGGER:
+			return DDL_BOTH;
+		case OBJECT_POLICY:
+			return DDL_SHELL;
+		default:
+			*reason = reason_make(unshard_hint, "Objects of this kind are not carried to the shards.");
+			return 0;
+	}
+}
+
+DdlScope
+ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
+{
+	*reason = NULL;
+	switch (nodeTag(statement))
+	{
+		case T_AlterTableStmt:
+			return alter_table_scope((const AlterTableStmt *) statement, table, reason);
+		case T_DropStmt:
+			return drop_scope((const DropStmt *) statement, reason);
+		case T_RenameStmt:
+			return rename_scope((const RenameStmt *) statement, reason);
+		case T_ReindexStmt:
+			if (((const ReindexStmt *) statement)->params != NIL)
+			{
+				*reason = reason_make("Use REINDEX without options.", "REINDEX with options is not carried to the shards.");
+				return 0;
+			}
+			return DDL_BOTH;
+		case T_IndexStmt:
+		case T_CreateTrigStmt:
+		case T_LockStmt:
+		case T_ClusterStmt:
+			return DDL_BOTH;
+		case T_TruncateStmt:
+			/* rows of a sharded table are in the shards; statement triggers must not fire twice */
+			return table->kind == TABLE_SHARDED ? DDL_SHARDS : DDL_SHELL;
+		case T_GrantStmt:
+		case T_CommentStmt:
+		case T_CreatePolicyStmt:
+		case T_AlterPolicyStmt:
+			return DDL_SHELL;
+		default:
+			*reason = reason_make(unshard_hint, "Statements of this kind are not carried to the other nodes and the shards.");
+			return 0;
+	}
+}
+
+Node *
+ddl_for_shards(const Node *statement)
+{
+	Node	   *copy = copyObjectImpl(statement);
+	AlterTableStmt *alter;
+	List	   *kept = NIL;
+	ListCell   *lc;
+
+	if (!IsA(copy, AlterTableStmt))
+		return copy;
+	alter = castNode(AlterTableStmt, copy);
+	foreach(lc, alter->cmds)
+	{
+		const Reason *reason = NULL;
+
+		if (command_scope(lfirst_node(AlterTableCmd, lc), NULL, &reason) & DDL_SHARDS)
+			kept = lappend(kept, lfirst(lc));
+	}
+	alter->cmds = kept;
+	return kept != NIL ? copy : NULL;
+}

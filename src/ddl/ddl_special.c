@@ -1,0 +1,143 @@
+/*
+ * ddl_special.c
+ *	  Utility statements that need more than being carried.
+ *
+ * DROP EXTENSION shardext: refused by PostgreSQL without CASCADE, as shells
+ * depend on their access method. With CASCADE shells first become ordinary,
+ * empty tables, and a WARNING says where the rows are.
+ * GRANT .. ON ALL TABLES IN SCHEMA: runs as it is; then the tables of the cluster
+ * in those schemas are granted by name, everywhere.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/extension.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "base/errors.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "ddl/ddl_carry.h"
+#include "ddl/ddl_special.h"
+#include "ddl/shard_apply.h"
+#include "ddl/shell.h"
+#include "ddl/table_definition.h"
+
+static bool
+drops_our_extension(const DropStmt *stmt)
+{
+	ListCell   *lc;
+
+	if (stmt->removeType != OBJECT_EXTENSION)
+		return false;
+	foreach(lc, stmt->objects)
+	{
+		if (strcmp(strVal(lfirst(lc)), "shardext") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Shells become ordinary empty tables; reference tables lose their guard with the extension. */
+static void
+leave_shells(UtilityCall *call)
+{
+	ListCell   *lc;
+
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+
+		if (table->kind != TABLE_SHARDED)
+			continue;
+		shell_silence_foreign_keys(table->relid, false);
+		shell_unmake(table->relid);
+		ereport(WARNING,
+				(errmsg("table \"%s\" is an ordinary, empty table now", get_rel_name(table->relid)),
+				 errdetail("Its rows remain in the schemas shard_NNNN of this node and of the other nodes of the cluster.")));
+	}
+}
+
+static void
+drop_extension(void *arg, Node *statement)
+{
+	utility_run_as_is(arg, statement);
+}
+
+bool
+special_drop(UtilityCall *call)
+{
+	DropStmt   *stmt = castNode(DropStmt, call->pstmt->utilityStmt);
+
+	if (!drops_our_extension(stmt))
+		return utility_carry(call);
+	if (stmt->behavior == DROP_CASCADE && table_list() != NIL)
+		leave_shells(call);
+	ddl_stand_aside(drop_extension, call, (Node *) stmt);
+	return true;
+}
+
+/* One GRANT or REVOKE by name for the tables of ours in the schemas. */
+static void
+grant_by_name(UtilityCall *call, const GrantStmt *all)
+{
+	ListCell   *lc;
+	ListCell   *schema;
+
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+		char	   *schema_name = get_namespace_name(get_rel_namespace(table->relid));
+
+		foreach(schema, all->objects)
+		{
+			StringInfoData text;
+			ListCell   *item;
+
+			if (strcmp(strVal(lfirst(schema)), schema_name) != 0)
+				continue;
+			initStringInfo(&text);
+			appendStringInfo(&text, "%s%s ", all->is_grant ? "GRANT" : "REVOKE",
+							 !all->is_grant && all->grant_option ? " GRANT OPTION FOR" : "");
+			foreach(item, all->privileges)
+				appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
+								 lfirst_node(AccessPriv, item)->priv_name);
+			appendStringInfo(&text, "%s ON TABLE %s %s ", all->privileges == NIL ? "ALL" : "",
+							 relation_qualified_name(table->relid), all->is_grant ? "TO" : "FROM");
+			foreach(item, all->grantees)
+			{
+				RoleSpec   *role = lfirst_node(RoleSpec, item);
+
+				appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
+								 role->roletype == ROLESPEC_PUBLIC ? "PUBLIC" :
+								 role->roletype == ROLESPEC_CSTRING ? quote_identifier(role->rolename) : "CURRENT_USER");
+			}
+			if (all->is_grant && all->grant_option)
+				appendStringInfoString(&text, " WITH GRANT OPTION");
+			if (!all->is_grant && all->behavior == DROP_CASCADE)
+				appendStringInfoString(&text, " CASCADE");
+			ddl_carry_text(text.data);
+		}
+	}
+}
+
+bool
+special_grant(UtilityCall *call)
+{
+	GrantStmt  *stmt = castNode(GrantStmt, call->pstmt->utilityStmt);
+
+	if (stmt->objtype != OBJECT_TABLE || stmt->targtype == ACL_TARGET_DEFAULTS)
+		return false;
+	if (stmt->targtype == ACL_TARGET_OBJECT)
+		return utility_carry(call);
+	utility_run_as_is(call, (Node *) stmt);
+	CommandCounterIncrement();
+	grant_by_name(call, stmt);
+	return true;
+}

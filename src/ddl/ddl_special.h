@@ -1,0 +1,36 @@
+/*
+ * ddl_special.h
+ *	  Utility statements that need more than being carried: DROP EXTENSION,
+ *	  CREATE INDEX CONCURRENTLY, VACUUM and ANALYZE, GRANT ON ALL TABLES.
+ */
+#ifndef SHARDEXT_DDL_SPECIAL_H
+#define SHARDEXT_DDL_SPECIAL_H
+
+#include "postgres.h"
+#include "tcop/utility.h"
+
+/* Arguments of ProcessUtility. */
+typedef struct UtilityCall
+{
+	PlannedStmt *pstmt;
+	const char *query_string;
+	bool		read_only_tree;
+	ProcessUtilityContext context;
+	ParamListInfo params;
+	QueryEnvironment *query_env;
+	DestReceiver *dest;
+	QueryCompletion *qc;
+} UtilityCall;
+
+/* By the hook. */
+extern bool utility_carry(UtilityCall *call);
+extern void utility_run_as_is(UtilityCall *call, Node *statement);
+extern char *utility_text(const UtilityCall *call);
+
+/* true: done */
+extern bool special_drop(UtilityCall *call);
+extern bool special_index(UtilityCall *call);
+extern bool special_vacuum(UtilityCall *call);
+extern bool special_grant(UtilityCall *call);
+
+#endif
