@@ -14,8 +14,9 @@
 
 #include "access/sysattr.h"
 #include "access/transam.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
@@ -89,23 +90,73 @@ shippable_is_stable_free(Node *expr)
 		!contain_volatile_functions(expr);
 }
 
+static bool
+is_users_function(Oid function, void *context)
+{
+	return function >= FirstNormalObjectId;
+}
+
+/* Functions of users: evaluating them here spares the other node from having them. */
+static bool
+calls_users_function(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_users_function, NULL) ||
+		expression_tree_walker(node, calls_users_function, context);
+}
+
+/* Expressions that have a value of their own, of a type that can be sent. */
+static bool
+is_value(Node *node)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+		case T_ScalarArrayOpExpr:
+		case T_BoolExpr:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_CoerceToDomain:
+		case T_CollateExpr:
+		case T_CaseExpr:
+		case T_CoalesceExpr:
+		case T_MinMaxExpr:
+		case T_ArrayExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_SubscriptingRef:
+		case T_FieldSelect:
+		case T_SQLValueFunction:
+		case T_NextValueExpr:
+			return get_typtype(exprType(node)) != TYPTYPE_PSEUDO;
+		default:
+			return false;
+	}
+}
+
 bool
 shippable_must_lift(Node *expr)
 {
-	if (expr == NULL || IsA(expr, Const) || IsA(expr, Param) || IsA(expr, Var))
+	if (!is_value(expr))
 		return false;
 	if (IsA(expr, FuncExpr) && !has_dependence(expr, NULL) &&
 		(((FuncExpr *) expr)->funcid == F_CURRVAL || ((FuncExpr *) expr)->funcid == F_LASTVAL))
 		return true;
-	return shippable_is_stable_free(expr) && contain_mutable_functions(expr);
+	return shippable_is_stable_free(expr) &&
+		(contain_mutable_functions(expr) || calls_users_function(expr, NULL));
 }
 
 bool
 shippable_must_lift_once(Node *expr)
 {
-	if (expr == NULL || IsA(expr, Const) || IsA(expr, Param) || IsA(expr, Var))
-		return false;
-	if (shippable_is_next_id(expr))
+	if (!is_value(expr) || shippable_is_next_id(expr))
 		return false;
 	return !has_dependence(expr, NULL) && !expression_returns_set(expr) &&
 		contain_mutable_functions(expr);
