@@ -105,6 +105,8 @@ sub restart_node
 	# The children of a killed postmaster need a moment to notice.
 	for (1 .. 50)
 	{
+		# a failed start leaves the pid of the dead postmaster behind
+		$node->{_pid} = undef;
 		return if $node->start(fail_ok => 1);
 		usleep(200_000);
 	}
