@@ -1,8 +1,6 @@
 -- The cluster of all regress tests: databases london, paris and tokyo of this server, 16 shards.
 \set ON_ERROR_STOP 0
 SET client_min_messages = warning;
-SELECT format('CREATE DATABASE %I', n) FROM unnest(ARRAY['paris', 'tokyo']) n
- WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = n) \gexec
 CREATE EXTENSION shardext;
 \c paris
 SET client_min_messages = warning;
