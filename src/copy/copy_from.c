@@ -436,7 +436,6 @@ uint64
 copy_from_table(const CopyStmt *stmt, const char *query_string)
 {
 	ParseState *pstate = make_parsestate(NULL);
-	ErrorContextCallback context;
 	Relation	table;
 	ParseNamespaceItem *nsitem;
 	Node	   *where;
@@ -465,12 +464,9 @@ copy_from_table(const CopyStmt *stmt, const char *query_string)
 	input = copy_input_begin(pstate, stmt, table, where);
 	refuse_where_on_ids(input, where);
 
-	context.callback = CopyFromErrorCallback;
-	context.arg = input->cstate;
-	context.previous = error_context_stack;
-	error_context_stack = &context;
+	copy_input_push_context(input);
 	stored = info->kind == TABLE_REFERENCE ? copy_reference(input) : copy_sharded(input, info);
-	error_context_stack = context.previous;
+	copy_input_pop_context(input);
 
 	copy_input_end(input);
 	free_parsestate(pstate);

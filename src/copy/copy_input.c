@@ -167,6 +167,22 @@ copy_input_end(CopyInput *input)
 	EndCopyFrom(input->cstate);
 }
 
+void
+copy_input_push_context(CopyInput *input)
+{
+	input->context.callback = CopyFromErrorCallback;
+	input->context.arg = input->cstate;
+	input->context.previous = error_context_stack;
+	error_context_stack = &input->context;
+}
+
+void
+copy_input_pop_context(CopyInput *input)
+{
+	if (error_context_stack == &input->context)
+		error_context_stack = input->context.previous;
+}
+
 /* ---- rows ---- */
 
 static void

@@ -38,6 +38,9 @@ typedef struct CopyInput
 	bool		numbered;		/* lines begin with a field of ours: their number in the client's input */
 	bool		single;			/* expressions may look at the table: store each row before reading the next */
 
+	/* "COPY t, line n" of errors, while it is on the stack */
+	ErrorContextCallback context;
+
 	/* columns */
 	int			nsupplied;
 	AttrNumber *supplied;		/* in the order of the input */
@@ -63,6 +66,13 @@ typedef struct CopyInput
  * attlist, options, whereClause, filename as in CopyStmt (where transformed).
  */
 extern CopyInput *copy_input_begin(ParseState *pstate, const CopyStmt *stmt, Relation table, Node *where);
+
+/*
+ * Errors name the line that is being read, or no longer: put the context on top
+ * of the stack; take it off again (does nothing if that has been done).
+ */
+extern void copy_input_push_context(CopyInput *input);
+extern void copy_input_pop_context(CopyInput *input);
 
 /* Next row; false at the end of the input. Values live in the per-tuple context. */
 extern bool copy_input_next(CopyInput *input);

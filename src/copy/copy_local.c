@@ -295,6 +295,7 @@ copy_local_end(CopyLocal *local)
 	EState	   *estate = local->estate;
 
 	write_all(local);
+	copy_input_pop_context(local->input);	/* triggers at the end are about no line */
 	FreeBulkInsertState(local->bulk);
 	for (int i = 0; i < local->ntargets; i++)
 		ExecASInsertTriggers(estate, local->targets[i]->rel, local->targets[i]->capture);

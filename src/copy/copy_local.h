@@ -22,7 +22,7 @@ extern ShardVerdict copy_local_open(CopyLocal *local, int shard);
 /* Store the input's current row (complete) in a shard that copy_local_open has found ours. */
 extern void copy_local_insert(CopyLocal *local, int shard);
 
-/* Store all that is buffered, fire triggers; rows stored. */
+/* Store all that is buffered, take the input's error context off, fire triggers; rows stored. */
 extern uint64 copy_local_end(CopyLocal *local);
 
 #endif

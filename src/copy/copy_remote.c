@@ -58,9 +58,6 @@ struct CopyRemote
 
 	List	   *nodes;			/* of CopyNode */
 	MemoryContext cxt;
-
-	/* without "COPY t, line ..." of this node: what a node reports has its own */
-	ErrorContextCallback *outer_context;
 };
 
 /* ---- the statement ---- */
@@ -137,7 +134,6 @@ copy_remote_begin(CopyInput *input, bool owner_defaults)
 
 	remote->input = input;
 	remote->cxt = CurrentMemoryContext;
-	remote->outer_context = error_context_stack->previous;
 	remote->columns = palloc((input->nsupplied + input->ndefaults) * sizeof(AttrNumber));
 	memcpy(remote->columns, input->supplied, input->nsupplied * sizeof(AttrNumber));
 	remote->ncolumns = input->nsupplied;
@@ -294,12 +290,21 @@ append_line(CopyRemote *remote, StringInfo buffer)
 
 /* ---- nodes ---- */
 
-static void
-send_buffer(CopyRemote *remote, CopyNode *node)
+/* What a node reports has a line of its own: leave out "COPY t, line n" of this one. */
+static ErrorContextCallback *
+hide_context(CopyRemote *remote)
 {
 	ErrorContextCallback *context = error_context_stack;
 
-	error_context_stack = remote->outer_context;
+	copy_input_pop_context(remote->input);
+	return context;
+}
+
+static void
+send_buffer(CopyRemote *remote, CopyNode *node)
+{
+	ErrorContextCallback *context = hide_context(remote);
+
 	if (node->buffer.len > 0)
 		conn_copy_data(node->conn, node->buffer.data, node->buffer.len);
 	resetStringInfo(&node->buffer);
@@ -311,7 +316,7 @@ find_node(CopyRemote *remote, int node_id)
 {
 	ListCell   *lc;
 	CopyNode   *node;
-	ErrorContextCallback *context = error_context_stack;
+	ErrorContextCallback *context;
 	MemoryContext old;
 
 	foreach(lc, remote->nodes)
@@ -326,7 +331,7 @@ find_node(CopyRemote *remote, int node_id)
 	node->node_id = node_id;
 	initStringInfo(&node->buffer);
 	enlargeStringInfo(&node->buffer, 2 * SEND_BYTES);
-	error_context_stack = remote->outer_context;
+	context = hide_context(remote);
 	node->conn = dxact_connection(node_id, GetUserId(), DXACT_WRITE);
 	conn_copy_start(node->conn, remote->sql);
 	error_context_stack = context;
@@ -365,12 +370,12 @@ copy_remote_flush(CopyRemote *remote)
 uint64
 copy_remote_end(CopyRemote *remote, int64 must_be)
 {
-	ErrorContextCallback *context = error_context_stack;
+	ErrorContextCallback *context;
 	uint64		stored = 0;
 	ListCell   *lc;
 
 	copy_remote_flush(remote);
-	error_context_stack = remote->outer_context;
+	context = hide_context(remote);
 	foreach(lc, remote->nodes)
 	{
 		CopyNode   *node = (CopyNode *) lfirst(lc);

@@ -12,7 +12,7 @@ typedef struct CopyRemote CopyRemote;
 
 /*
  * owner_defaults: columns whose default is next_id() are left to the receiving
- * node. COPY's error context must be on top of the stack.
+ * node.
  */
 extern CopyRemote *copy_remote_begin(CopyInput *input, bool owner_defaults);
 

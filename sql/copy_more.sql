@@ -1,0 +1,98 @@
+-- COPY: triggers, foreign keys, other defaults, rights, hash keys, reference tables.
+\set ON_ERROR_STOP 0
+\set SHOW_CONTEXT always
+-- triggers run where the row is stored, constraints are those of the table
+CREATE FUNCTION copy_shout() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN IF NEW.note = 'skip' THEN RETURN NULL; END IF; NEW.note := NEW.note || '!'; RETURN NEW; END $$;
+CREATE TABLE copy_people (name text PRIMARY KEY COLLATE "C", note text DEFAULT 'n' || '1');
+CREATE TRIGGER shout BEFORE INSERT ON copy_people FOR EACH ROW EXECUTE FUNCTION copy_shout();
+SELECT shardext.shard_table('copy_people', 'name');
+COPY copy_people (name) FROM stdin;
+ann
+bob
+cleo
+dora
+\.
+COPY copy_people FROM stdin (FORMAT csv);
+eve,skip
+fay,skip
+gus,kept
+\.
+TABLE copy_people ORDER BY name;
+-- foreign keys inside a shard, and next_id() of a column that is not the key
+CREATE TABLE copy_owner (id bigint PRIMARY KEY DEFAULT shardext.next_id(), name text);
+CREATE ROLE copy_clerk LOGIN;
+GRANT INSERT (name, id) ON copy_owner TO copy_clerk;
+CREATE TABLE copy_photo (
+    id bigint DEFAULT shardext.next_id(),
+    owner bigint NOT NULL REFERENCES copy_owner,
+    n int,
+    at timestamptz DEFAULT now(),
+    PRIMARY KEY (id)
+);
+SELECT shardext.shard_tables('{copy_owner,copy_photo}', '{id,owner}');
+COPY copy_owner FROM stdin;
+724775731200	zero
+724775732224	one
+724775738368	seven
+\.
+BEGIN;
+COPY copy_photo (owner, n) FROM stdin;
+724775731200	1
+724775732224	2
+724775738368	3
+724775738368	4
+\.
+SELECT n, shardext.id_shard(id) = shardext.id_shard(owner) AS with_owner, at = now() AS now FROM copy_photo ORDER BY n;
+COMMIT;
+COPY copy_photo (owner, n) FROM stdin;
+724775738368	5
+724775738369	6
+\.
+SELECT count(*) FROM copy_photo;
+-- rights: those on the table, from every node
+SET ROLE copy_clerk;
+COPY copy_owner TO stdout;
+COPY copy_photo FROM '/dev/null';
+RESET ROLE;
+\c - copy_clerk
+COPY copy_owner (id, name) FROM stdin;
+724775745536	fourteen
+724775746560	fifteen
+724775733248	two
+\.
+COPY copy_owner FROM PROGRAM 'true';
+COPY copy_photo (owner) FROM PROGRAM 'true';
+\c - postgres
+SELECT name FROM copy_owner ORDER BY id;
+ALTER TABLE copy_owner ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON copy_owner USING (true);
+\c - copy_clerk
+COPY copy_owner (id, name) FROM stdin;
+\.
+\c - postgres
+-- reference tables: the same rows everywhere
+CREATE TABLE copy_country (code text PRIMARY KEY, name text, added timestamptz DEFAULT clock_timestamp(), n int DEFAULT (random() * 1000000)::int);
+SELECT shardext.replicate_table('copy_country');
+COPY copy_country (code, name) FROM stdin;
+uk	United Kingdom
+fr	France
+\.
+COPY copy_country (code, name) FROM stdin (FORMAT csv);
+jp,"Japan"
+jp,"Again"
+\.
+SELECT md5(string_agg(c::text, '|' ORDER BY code)) AS london, count(*) FROM copy_country c \gset
+\c paris
+SELECT md5(string_agg(c::text, '|' ORDER BY code)) = :'london' AS same, count(*) FROM copy_country c;
+COPY copy_country (code, name) FROM stdin;
+br	Brazil
+\.
+\c tokyo
+COPY copy_country (code, name) TO stdout;
+\c london
+COPY copy_country (code, name) TO stdout;
+DROP OWNED BY copy_clerk;
+DROP ROLE copy_clerk;
+DROP TABLE copy_photo, copy_owner, copy_people, copy_country;
+DROP FUNCTION copy_shout();
