@@ -92,7 +92,6 @@ br	Brazil
 COPY copy_country (code, name) TO stdout;
 \c london
 COPY copy_country (code, name) TO stdout;
-DROP OWNED BY copy_clerk;
-DROP ROLE copy_clerk;
 DROP TABLE copy_photo, copy_owner, copy_people, copy_country;
 DROP FUNCTION copy_shout();
+DROP ROLE copy_clerk;
