@@ -255,4 +255,12 @@ typedef int SxGucHandle;
 #define sx_pop_catalog_path()	((void) 0)	/* by AtEOXact_GUC */
 #endif
 
+/* Whose rights a range table entry is checked with: InvalidOid for the current user's (16: needs parser/parse_relation.h). */
+#if PG_VERSION_NUM >= 160000
+#define sx_rte_check_as_user(query, rte) \
+	((rte)->perminfoindex == 0 ? InvalidOid : getRTEPermissionInfo((query)->rteperminfos, (rte))->checkAsUser)
+#else
+#define sx_rte_check_as_user(query, rte)	((rte)->checkAsUser)
+#endif
+
 #endif

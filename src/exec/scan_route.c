@@ -81,6 +81,15 @@ evaluate(RouteState *state, Expr *expr, ExprState **expr_state, bool *isnull)
 	return ExecEvalExprSwitchContext(*expr_state, econtext, isnull);
 }
 
+/* A value that no row's key can be is an error for who inserts it; who asks for it finds nothing, anywhere. */
+static bool
+may_insert(RouteState *state)
+{
+	PlannedStmt *statement = state->css.ss.ps.state->es_plannedstmt;
+
+	return statement->commandType == CMD_INSERT || statement->commandType == CMD_MERGE || statement->hasModifyingCTE;
+}
+
 /* The shard by one way; ROUTE_NO_SHARD if a part of the key is NULL. */
 static bool
 shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_ok, int *shard)
@@ -118,7 +127,10 @@ shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_
 		if (isnull)
 			return true;
 	}
-	*shard = route_shard_typed(&way->spec, values, way->procs);
+	if (may_insert(state))
+		*shard = route_shard_typed(&way->spec, values, way->procs);
+	else
+		*shard = route_shard_or_none(&way->spec, values, way->procs);
 	return true;
 }
 

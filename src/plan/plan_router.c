@@ -28,6 +28,7 @@
 #include "plan/planned_statement.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
+#include "plan/text_query.h"
 
 /* What is known of the shard while planning. */
 typedef struct RouterShard
@@ -96,14 +97,22 @@ shard_is_here(const RouterShard *target)
 
 /* Why the statement has no text for other nodes; NULL: *text is the Query to deparse. */
 static const Reason *
-find_text(const PlanInput *input, Query **text)
+find_text(const PlanInput *input, Query **text, bool *for_this_role)
 {
 	const Reason *reason;
 
+	*for_this_role = false;
 	if (session_is_forwarded())
 		return reason_make(NULL, "A statement that another node has sent goes no further.");
 	if (input->shards->has_home)
 		return reason_make(NULL, "It also names tables that only this node has.");
+	*text = text_query_without_views(input->run_query);
+	if (*text != NULL)
+	{
+		*for_this_role = true;
+		reason = shard_sql_check(*text);
+		return reason != NULL ? reason : shippable_check_hidden(input->run_query, false);
+	}
 	if (input->text_query == NULL)
 		return reason_make(NULL, "It has no text of its own (SQL-standard function body, or user rule).");
 
@@ -112,7 +121,7 @@ find_text(const PlanInput *input, Query **text)
 	if (reason == NULL)
 		reason = shard_sql_check(*text);
 	if (reason == NULL)
-		reason = shippable_check_hidden(input->run_query);
+		reason = shippable_check_hidden(input->run_query, true);
 	return reason;
 }
 
@@ -220,6 +229,8 @@ plan_router(const PlanInput *input, const Reason **reason)
 	RouterShard target;
 	const Reason *text_reason;
 	Query	   *text = NULL;
+	bool		for_this_role;
+	PlannedStmt *plan;
 
 	if (shards->keys == NIL && !shards->any_shard)
 	{
@@ -229,7 +240,7 @@ plan_router(const PlanInput *input, const Reason **reason)
 	if (!settle_shard(input, &target, reason))
 		return NULL;
 
-	text_reason = find_text(input, &text);
+	text_reason = find_text(input, &text, &for_this_role);
 	if (text_reason != NULL && !session_is_forwarded() && !shard_is_here(&target))
 	{
 		/* reads and inserts have another way; what only this node has is never read elsewhere */
@@ -240,7 +251,9 @@ plan_router(const PlanInput *input, const Reason **reason)
 			return NULL;
 		}
 	}
-	return make_plan(input, &target, text, text_reason);
+	plan = make_plan(input, &target, text, text_reason);
+	plan->dependsOnRole |= for_this_role;
+	return plan;
 }
 
 /* For scan_route.h: the text of a statement, when a shard of another node is first met. */

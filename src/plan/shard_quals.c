@@ -23,7 +23,6 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 
-#include "id/id_layout.h"
 #include "plan/shard_quals.h"
 #include "plan/shard_targets.h"
 #include "plan/shard_walk.h"
@@ -217,20 +216,6 @@ query_shards(Query *query, ParamListInfo params)
 	return shards;
 }
 
-/* The shard of values; none if they are no id of this cluster (no row has it, and no error is due for asking). */
-static int
-shard_or_none(const RouteSpec *spec, const Datum *values, FmgrInfo *procs)
-{
-	if (spec->strategy == &strategy_id)
-	{
-		Datum		id = procs[0].fn_addr != NULL ? FunctionCall1(&procs[0], values[0]) : values[0];
-
-		if (DatumGetInt64(id) < 0 || id_layout_shard(DatumGetInt64(id)) >= spec->shard_count)
-			return ROUTE_NO_SHARD;
-	}
-	return route_shard_typed(spec, values, procs);
-}
-
 int
 shard_key_known(const ShardKey *key, ParamListInfo params, bool *known)
 {
@@ -258,7 +243,7 @@ shard_key_known(const ShardKey *key, ParamListInfo params, bool *known)
 		n++;
 	}
 	*known = true;
-	return shard_or_none(spec, values, procs);
+	return route_shard_or_none(spec, values, procs);
 }
 
 List *

@@ -32,6 +32,7 @@
 typedef struct ShippableContext
 {
 	const Query *statement;		/* the outermost Query, if one is checked */
+	bool		views_are_named;
 	const Reason *reason;
 } ShippableContext;
 
@@ -290,7 +291,7 @@ find_bound(Node *node, void *context)
 const Reason *
 shippable_check_query(Query *query)
 {
-	ShippableContext context = {query, NULL};
+	ShippableContext context = {.statement = query};
 
 	(void) find_bound((Node *) query, &context);
 	return context.reason;
@@ -393,7 +394,8 @@ find_expansions(Node *node, void *context)
 
 			if (rte->securityQuals != NIL && find_hidden((Node *) rte->securityQuals, context))
 				return true;
-			if (is_view_expansion(rte) && find_hidden((Node *) rte->subquery, context))
+			if (((ShippableContext *) context)->views_are_named && is_view_expansion(rte) &&
+				find_hidden((Node *) rte->subquery, context))
 				return true;
 			deeper |= rte->rtekind == RTE_SUBQUERY;
 		}
@@ -405,9 +407,9 @@ find_expansions(Node *node, void *context)
 }
 
 const Reason *
-shippable_check_hidden(Query *run_query)
+shippable_check_hidden(Query *run_query, bool views_are_named)
 {
-	ShippableContext context = {0};
+	ShippableContext context = {.views_are_named = views_are_named};
 
 	(void) find_expansions((Node *) run_query, &context);
 	return context.reason;

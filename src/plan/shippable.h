@@ -15,9 +15,10 @@ extern const Reason *shippable_check_expr(Node *expr);
 
 /*
  * For a rewritten Query whose text is made from the Query before rewriting: do
- * its views and policies, which the other node expands by itself, mean the same there?
+ * its policies (and views, if they are named in the text), which the other node
+ * expands by itself, mean the same there?
  */
-extern const Reason *shippable_check_hidden(Query *run_query);
+extern const Reason *shippable_check_hidden(Query *run_query, bool views_are_named);
 
 /* Only the coordinator may compute it, but it does not depend on any row: lift it into a parameter. */
 extern bool shippable_must_lift(Node *expr);

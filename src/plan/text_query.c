@@ -11,9 +11,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_relation.h"
 
+#include "base/pg_compat.h"
 #include "plan/text_query.h"
 
 #define CARRIER_NAME	"*shardext*"
@@ -58,6 +61,73 @@ rewriting_shows(Node *node, void *context)
 		return query_tree_walker(query, rewriting_shows, context, 0);
 	}
 	return expression_tree_walker(node, rewriting_shows, context);
+}
+
+typedef struct ViewSearch
+{
+	bool		found;			/* a view's expansion */
+	bool		other_rights;	/* ... that may see what the reader may not; or the statement writes */
+} ViewSearch;
+
+static bool
+search_views(Node *node, void *context)
+{
+	ViewSearch *search = (ViewSearch *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+		ListCell   *lc;
+
+		if (query->commandType != CMD_SELECT)
+			search->other_rights = true;
+		foreach(lc, query->rtable)
+		{
+			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+			Oid			role = sx_rte_check_as_user(query, rte);
+
+			if ((rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW) ||
+				(rte->rtekind == RTE_SUBQUERY && OidIsValid(rte->relid)))
+				search->found = true;
+			if (OidIsValid(role) && role != GetUserId())
+				search->other_rights = true;
+		}
+		return query_tree_walker(query, search_views, context, 0);
+	}
+	return expression_tree_walker(node, search_views, context);
+}
+
+/* Policies are added anew by the node that reads the text. */
+static bool
+drop_policies(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((Query *) node)->rtable)
+			lfirst_node(RangeTblEntry, lc)->securityQuals = NIL;
+		return query_tree_walker((Query *) node, drop_policies, context, 0);
+	}
+	return expression_tree_walker(node, drop_policies, context);
+}
+
+Query *
+text_query_without_views(Query *run_query)
+{
+	ViewSearch	search = {0};
+	Query	   *text_query;
+
+	(void) search_views((Node *) run_query, &search);
+	if (!search.found || search.other_rights)
+		return NULL;
+	text_query = copyObject(run_query);
+	(void) drop_policies((Node *) text_query, NULL);
+	return text_query;
 }
 
 Query *

@@ -78,6 +78,9 @@ extern bool route_type_compatible(const RouteSpec *spec, int keyno, Oid type, Fm
 /* route_shard with procs of the values' own types, as given by route_type_compatible. */
 extern int	route_shard_typed(const RouteSpec *spec, const Datum *values, FmgrInfo *procs);
 
+/* The same, but ROUTE_NO_SHARD instead of the error for a value that is no key of any row. */
+extern int	route_shard_or_none(const RouteSpec *spec, const Datum *values, FmgrInfo *procs);
+
 /* Equal values of the two keys imply the same shard. */
 extern bool route_specs_colocated(const RouteSpec *a, const RouteSpec *b);
 

@@ -12,6 +12,7 @@
 #include "utils/lsyscache.h"
 
 #include "port/pg_bitutils.h"
+#include "id/id_layout.h"
 #include "route/route.h"
 
 static const Strategy *const strategies[] = {
@@ -86,6 +87,19 @@ int
 route_shard_typed(const RouteSpec *spec, const Datum *values, FmgrInfo *procs)
 {
 	return spec->strategy->shard(spec, values, procs);
+}
+
+int
+route_shard_or_none(const RouteSpec *spec, const Datum *values, FmgrInfo *procs)
+{
+	if (spec->strategy == &strategy_id)
+	{
+		int64		id = DatumGetInt64(procs[0].fn_addr != NULL ? FunctionCall1(&procs[0], values[0]) : values[0]);
+
+		if (id < 0 || id_layout_shard(id) >= spec->shard_count)
+			return ROUTE_NO_SHARD;
+	}
+	return route_shard_typed(spec, values, procs);
 }
 
 bool
