@@ -109,3 +109,9 @@ CREATE FUNCTION shardext.internal_write_shard(shard int, owner int, version bigi
 REVOKE EXECUTE ON FUNCTION shardext.internal_write_shard(int, int, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_write_shard(int, int, bigint) IS
     'for other nodes and tests: write the owner of one shard into the catalog of this node';
+
+CREATE FUNCTION shardext.internal_lock_shard(shard int) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_lock_shard' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_lock_shard(int) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_lock_shard(int) IS
+    'for other nodes and tests: no writes and no ids in this shard until the transaction ends';

@@ -10,6 +10,7 @@
 #include "cluster/catalog_image.h"
 #include "cluster/cluster.h"
 #include "cluster/cluster_admin.h"
+#include "cluster/shard_handover.h"
 #include "cluster/shard_lookup.h"
 #include "cluster/shard_marks.h"
 #include "fmgr.h"
@@ -33,6 +34,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_leave);
 PG_FUNCTION_INFO_V1(shardext_internal_release_shards);
 PG_FUNCTION_INFO_V1(shardext_internal_accept_shards);
 PG_FUNCTION_INFO_V1(shardext_internal_write_shard);
+PG_FUNCTION_INFO_V1(shardext_internal_lock_shard);
 
 static char *
 text_or_null(FunctionCallInfo fcinfo, int arg)
@@ -261,5 +263,12 @@ shardext_internal_write_shard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("no shard %d or no node %d in this cluster", shard, owner)));
 	catalog_write_shard(shard, owner, PG_GETARG_INT64(2));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_lock_shard(PG_FUNCTION_ARGS)
+{
+	shard_handover_lock(PG_GETARG_INT32(0));
 	PG_RETURN_VOID();
 }
