@@ -19,8 +19,13 @@
 #include "base/settings.h"
 #include "catalog/shard_map.h"
 #include "conn/conn_internal.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
+
+/* For statements whose outcome must be known: how often interrupts are looked for, how long an answer is awaited then. */
+#define DECISIVE_SLICE_MS	100
+#define DECISIVE_PATIENCE_US INT64CONST(5000000)
 
 static void
 finish_stream(NodeConn *conn)
@@ -291,6 +296,34 @@ conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const Con
 	start(conn, stream, sql, params, prepare, binary_results, true);
 }
 
+/*
+ * A statement that commits by itself on the node must not end without knowing
+ * how. An interrupt cancels it there, but its answer is awaited for a while;
+ * if it was carried out all the same, the cancel has come too late.
+ */
+static ReadOutcome
+read_decisive(NodeConn *conn, PGresult **result)
+{
+	TimestampTz deadline = 0;
+	ReadOutcome outcome;
+
+	while ((outcome = conn_read(conn, DECISIVE_SLICE_MS, false, result)) == READ_BLOCKED)
+	{
+		if (deadline != 0 && GetCurrentTimestamp() > deadline)
+			conn_lost(conn, NULL);
+		else if (deadline == 0 && (QueryCancelPending || ProcDiePending))
+		{
+			deadline = GetCurrentTimestamp() + DECISIVE_PATIENCE_US;
+			conn_cancel_send(conn);
+		}
+		else if (deadline == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+	if (deadline != 0 && outcome != READ_ERROR)
+		QueryCancelPending = false;
+	return outcome;
+}
+
 PGresult *
 conn_stream_next(ConnStream *stream)
 {
@@ -299,7 +332,7 @@ conn_stream_next(ConnStream *stream)
 
 	if (conn == NULL)
 		return NULL;
-	switch (conn_read(conn, -1, true, &result))
+	switch (unlikely(conn->autocommit_write) ? read_decisive(conn, &result) : conn_read(conn, -1, true, &result))
 	{
 		case READ_ROW:
 			break;

@@ -79,7 +79,7 @@ foreach my $point (sort keys %committed)
 	$round++;
 	my $session = $london->background_psql('postgres', on_error_stop => 0);
 
-	$session->query_until(qr/started/, "\\echo started\n" . transaction($round, "$point:wait") . "\\echo finished\n");
+	$session->query_until(qr/started/, "\\echo started\n" . transaction($round, "$point:wait:1") . "\\echo finished\n");
 	ok($cluster->wait_for('london',
 			"SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT;' AND state = 'active'", '1'),
 		"$point: the coordinator waits");
