@@ -14,8 +14,9 @@
  *		 date, so begin again at 2, for some seconds at most
  *
  * A NULL key: "key = NULL" is true for no row, so that any shard gives the right
- * answer (no rows, an aggregate over none); and an INSERT of a NULL key meets
- * the NOT NULL constraint of whichever shard table it reaches.
+ * answer (no rows, an aggregate over none); the same goes for values no row can
+ * have. An INSERT of a NULL key meets the NOT NULL constraint of whichever shard
+ * table it reaches.
  *
  * Nothing has been returned before a refusal, so repeating is safe. The node is
  * the top of its plan; it goes forward only (the planner materializes for
@@ -26,8 +27,6 @@
 #include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "nodes/nodeFuncs.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -39,8 +38,10 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "exec/exec_explain.h"
+#include "exec/result_columns.h"
 #include "exec/route_state.h"
 #include "exec/scan_route.h"
+#include "id/id_layout.h"
 
 #define OWNER_WAIT_TOTAL_MS		5000
 #define OWNER_WAIT_MAX_MS		200
@@ -90,7 +91,19 @@ may_insert(RouteState *state)
 	return statement->commandType == CMD_INSERT || statement->commandType == CMD_MERGE || statement->hasModifyingCTE;
 }
 
-/* The shard by one way; ROUTE_NO_SHARD if a part of the key is NULL. */
+/* No row has a value outside the strategy's domain; asking for one is no error, only inserting it is. */
+static bool
+may_be_stored(const RouteWay *way, const Datum *values)
+{
+	int64		id;
+
+	if (way->spec.strategy != &strategy_id)
+		return true;
+	id = DatumGetInt64(values[0]);	/* shorter integers are sign-extended in a Datum */
+	return id >= 0 && id_layout_shard(id) < way->spec.shard_count;
+}
+
+/* The shard by one way; ROUTE_NO_SHARD if no row can match (a part of the key is NULL). */
 static bool
 shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_ok, int *shard)
 {
@@ -492,33 +505,12 @@ scan_route_make(const RouteParts *parts)
 {
 	CustomScan *scan = makeNode(CustomScan);
 	Plan	   *plan = &scan->scan.plan;
-	ListCell   *lc;
-	AttrNumber	attno = 0;
 
 	/* Low and the same whatever the parameters: the plan cache soon takes the generic plan. */
 	plan->startup_cost = 0;
 	plan->total_cost = 1;
 	plan->plan_rows = 1;
-	foreach(lc, parts->target_list)
-	{
-		TargetEntry *entry = lfirst_node(TargetEntry, lc);
-		TargetEntry *shown;
-		Oid			type = exprType((Node *) entry->expr);
-		int32		typmod = exprTypmod((Node *) entry->expr);
-		Oid			collation = exprCollation((Node *) entry->expr);
-
-		if (entry->resjunk)
-			continue;
-		attno++;
-		shown = makeTargetEntry((Expr *) makeVar(INDEX_VAR, attno, type, typmod, collation, 0),
-								attno, entry->resname, false);
-		shown->resorigtbl = entry->resorigtbl;
-		shown->resorigcol = entry->resorigcol;
-		plan->targetlist = lappend(plan->targetlist, shown);
-		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
-										  makeTargetEntry((Expr *) makeNullConst(type, typmod, collation),
-														  attno, entry->resname, false));
-	}
+	(void) result_columns_set(scan, parts->target_list);
 	scan->custom_private = list_make1(route_node_make(parts));
 	scan->methods = &route_scan_methods;
 	return scan;
