@@ -1,0 +1,84 @@
+-- INSERT of many rows into a sharded table: each row reaches its shard, with what plain PostgreSQL would store.
+SET client_min_messages = warning;
+CREATE TABLE mi (k text PRIMARY KEY, n int DEFAULT 7, note text DEFAULT 'none', made timestamptz DEFAULT now(),
+                 twice int GENERATED ALWAYS AS (n * 2) STORED, parts int[], tag varchar(5), CHECK (n < 1000));
+CREATE TABLE owner (id bigint PRIMARY KEY DEFAULT shardext.next_id(), name text);
+CREATE TABLE item (id bigint PRIMARY KEY DEFAULT shardext.next_id(), owner_id bigint NOT NULL REFERENCES owner, name text);
+SELECT shardext.shard_table('mi', 'k');
+SELECT shardext.shard_tables(ARRAY['owner', 'item']::regclass[], ARRAY['id', 'owner_id']);
+CREATE TABLE source (k text, n int);
+INSERT INTO source SELECT 'k' || i, i FROM generate_series(1, 300) i;
+
+-- VALUES, with defaults of all kinds
+INSERT INTO mi (k, n, parts) VALUES ('a', 1, '{1,2}'), ('b', DEFAULT, NULL), ('c', NULL, '{}'), ('d', 4, '{{1,2},{3,4}}'), ('e', 5, DEFAULT);
+SELECT k, n, note, made = (SELECT max(made) FROM mi) AS one_time, twice, parts FROM mi ORDER BY k;
+-- rows of RETURNING come in the order of the input
+INSERT INTO mi (k) VALUES ('z'), ('y'), ('x'), ('w'), ('v'), ('u'), ('t'), ('s') RETURNING k, n + 1 AS more, twice;
+-- INSERT .. SELECT from a home table, from a sharded one, from itself
+INSERT INTO mi (k, n) SELECT k, n FROM source;
+SELECT count(*), sum(n) FROM mi WHERE k LIKE 'k%';
+INSERT INTO mi (k, n) SELECT 'again ' || k, n FROM mi WHERE k LIKE 'k%';
+SELECT count(*), sum(n) FROM mi WHERE k LIKE 'again%';
+WITH w AS (SELECT k, n FROM source WHERE n <= 10) INSERT INTO mi (k, n) SELECT 'w' || k, n FROM w;
+SELECT count(*) FROM mi WHERE k LIKE 'wk%';
+-- volatile expressions are computed once per row
+CREATE SEQUENCE seq;
+INSERT INTO mi (k, n) SELECT 's' || i, nextval('seq') FROM generate_series(1, 50) i;
+SELECT count(DISTINCT n), min(n), max(n) FROM mi WHERE k LIKE 's_%' AND n <> 7;
+SELECT last_value FROM seq;
+
+-- ON CONFLICT
+INSERT INTO mi (k, n) VALUES ('a', 50), ('b', 51), ('new1', 52), ('new2', 53) ON CONFLICT DO NOTHING;
+SELECT k, n FROM mi WHERE k IN ('a', 'b', 'new1', 'new2') ORDER BY k;
+INSERT INTO mi AS m (k, n) VALUES ('a', 60), ('b', 61), ('new3', 62) ON CONFLICT (k) DO UPDATE SET n = excluded.n + coalesce(m.n, 0), note = 'seen' WHERE m.k <> 'b' RETURNING k, n, note;
+INSERT INTO mi (k, n) SELECT k, n FROM source ON CONFLICT ON CONSTRAINT mi_pkey DO UPDATE SET n = mi.n + 1 WHERE excluded.n % 2 = 0;
+SELECT count(*) FROM mi JOIN source USING (k) WHERE mi.n = source.n + 1;
+INSERT INTO mi (k, n) VALUES ('q1', 1), ('q2', 1), ('q1', 2) ON CONFLICT (k) DO UPDATE SET n = excluded.n;
+
+-- errors leave nothing behind
+INSERT INTO mi (k, n) VALUES ('e1', 1), ('e2', 2), ('e3', 5000), ('e4', 4);
+INSERT INTO mi (k, n) VALUES ('e1', 1), ('a', 2), ('e3', 3), ('e4', 4);
+INSERT INTO mi (k, n) VALUES ('e1', 1), (NULL, 2), ('e3', 3), ('e4', 4);
+INSERT INTO mi (k, tag) VALUES ('e1', 'short'), ('e2', 'too long'), ('e3', 'x');
+SELECT count(*) FROM mi WHERE k LIKE 'e_';
+
+-- ids made by their owner
+INSERT INTO owner (name) SELECT 'o' || i FROM generate_series(1, 40) i;
+SELECT count(*), count(DISTINCT id), count(DISTINCT shardext.id_shard(id)) > 1 AS spread FROM owner;
+INSERT INTO item (owner_id, name) SELECT id, name || ' item' FROM owner, generate_series(1, 3);
+SELECT count(*), bool_and(shardext.id_shard(id) = shardext.id_shard(owner_id)) AS together FROM item;
+INSERT INTO owner (id, name) VALUES (DEFAULT, 'x1'), (shardext.make_id('2024-06-01', 3, 5), 'x2'), (DEFAULT, 'x3') RETURNING name, id > 0 AS has_id;
+INSERT INTO item (owner_id, name) SELECT id, 'of ' || name FROM owner WHERE name LIKE 'x_' RETURNING name;
+INSERT INTO item (owner_id, name) VALUES (shardext.make_id('2024-06-01', 3, 99), 'no owner'), (shardext.make_id('2024-06-01', 4, 99), 'no owner');
+
+-- prepared, and from PL/pgSQL
+PREPARE two(text, text) AS INSERT INTO mi (k, n) VALUES ($1, 900), ($2, 901) RETURNING k;
+EXECUTE two('p1', 'p2');
+EXECUTE two('p3', 'p4');
+EXECUTE two('p5', 'p6');
+EXECUTE two('p7', 'p8');
+EXECUTE two('p9', 'p10');
+EXECUTE two('p11', 'p12');
+EXECUTE two('p13', 'p14');
+DO $$
+DECLARE n int;
+BEGIN
+    INSERT INTO mi (k, n) SELECT 'do' || i, i FROM generate_series(1, 30) i;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RAISE WARNING '% rows', n;
+END $$;
+-- what is refused
+WITH d AS (DELETE FROM source WHERE n < 3 RETURNING k) INSERT INTO mi (k) SELECT 'cte' || k FROM d;
+INSERT INTO mi (k) VALUES ('r1'), ('r2'), ('r3') RETURNING k, random();
+EXPLAIN (COSTS OFF) INSERT INTO mi (k, n) SELECT k, n FROM source;
+-- many rows, from another node
+\c paris
+INSERT INTO mi (k, n) SELECT 'big' || i, i % 1000 FROM generate_series(1, 20000) i;
+SELECT count(*), sum(n) FROM mi WHERE k LIKE 'big%';
+\c london
+SET client_min_messages = warning;
+SELECT count(*), sum(n) FROM mi WHERE k LIKE 'big%';
+DROP TABLE source;
+DROP SEQUENCE seq;
+DROP TABLE mi;
+DROP TABLE item, owner;
