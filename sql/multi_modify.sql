@@ -7,13 +7,13 @@ INSERT INTO mm SELECT 'k' || i, i % 10, nullif(i % 4, 0), 'n' || i FROM generate
 INSERT INTO kind SELECT i, 'kind ' || i FROM generate_series(0, 9) i;
 CREATE TABLE pl AS SELECT * FROM mm;
 CREATE TABLE plain_kind AS SELECT * FROM kind;
+CREATE VIEW mm_view AS SELECT k, a, b FROM mm WHERE a < 5;
 SELECT shardext.shard_table('mm', 'k');
 SELECT shardext.replicate_table('kind');
 CREATE TABLE mm_id (id bigint PRIMARY KEY DEFAULT shardext.next_id(), other bigint, v int);
 SELECT shardext.shard_table('mm_id', 'id');
-CREATE VIEW mm_view AS SELECT k, a, b FROM mm WHERE a < 5;
-CREATE TABLE home (a int);
-INSERT INTO home VALUES (1), (2);
+CREATE TABLE mm_home (a int);
+INSERT INTO mm_home VALUES (1), (2);
 
 UPDATE mm SET b = coalesce(b, 0) + 1 WHERE a = 3;
 UPDATE pl SET b = coalesce(b, 0) + 1 WHERE a = 3;
@@ -32,7 +32,6 @@ UPDATE mm SET a = 77 WHERE a = -1;
 -- only the shards that the key names
 EXPLAIN (COSTS OFF) UPDATE mm SET b = 0 WHERE k IN ('k1', 'k2', 'k3');
 UPDATE mm SET b = 500 WHERE k IN ('k1', 'k2', 'k3') RETURNING k, b;
-WITH d AS (SELECT 1) SELECT 1;
 SELECT count(*) FROM mm WHERE b = 500;
 -- prepared, with the row count that PL/pgSQL sees
 PREPARE change(int, int) AS UPDATE mm SET b = $2 WHERE a = $1;
@@ -65,13 +64,13 @@ SELECT count(*) FROM mm WHERE b = 1 AND a = 4;
 UPDATE mm SET k = k || 'x';
 UPDATE mm_id SET id = id + 1;
 UPDATE mm SET b = random();
-UPDATE mm SET b = h.a FROM home h WHERE h.a = mm.a;
+UPDATE mm SET b = h.a FROM mm_home h WHERE h.a = mm.a;
 DELETE FROM mm USING kind WHERE kind.a = mm.a;
-UPDATE mm SET b = 1 WHERE a IN (SELECT a FROM home);
+UPDATE mm SET b = 1 WHERE a IN (SELECT a FROM mm_home);
 UPDATE mm SET b = (SELECT count(*) FROM mm_id);
 WITH x AS (SELECT 1 AS a) UPDATE mm SET b = 1 WHERE a IN (SELECT a FROM x);
 WITH x AS (UPDATE mm SET b = 1 RETURNING k) SELECT count(*) FROM x;
-MERGE INTO mm USING home h ON h.a = mm.a WHEN MATCHED THEN DELETE;
+MERGE INTO mm USING mm_home h ON h.a = mm.a WHEN MATCHED THEN DELETE;
 SELECT count(*) > 100 AS back FROM mm;
 DROP VIEW mm_view;
-DROP TABLE mm, mm_id, kind, pl, plain_kind, home;
+DROP TABLE mm, mm_id, kind, pl, plain_kind, mm_home;

@@ -123,3 +123,8 @@ DROP FUNCTION leak;
 DROP TABLE secret;
 DROP TABLE copied;
 DROP ROLE pull_reader;
+DROP VIEW sh.adult, sh.counted;
+DROP TABLE sh.photo, sh.person, sh.event, sh.country, home, query;
+DROP SCHEMA pl CASCADE;
+DROP SCHEMA sh;
+DROP FUNCTION rows_of;

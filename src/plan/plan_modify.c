@@ -50,7 +50,8 @@ reads_other_than_reference(Node *node, void *context)
 		RangeTblEntry *rte = (RangeTblEntry *) node;
 		const TableInfo *table;
 
-		if (rte->rtekind != RTE_RELATION)
+		/* entries of views and of "excluded" are not read themselves */
+		if (rte->rtekind != RTE_RELATION || rte->relkind == RELKIND_VIEW || rte->relkind == RELKIND_COMPOSITE_TYPE)
 			return false;
 		table = table_info(rte->relid);
 		return table == NULL || table->kind != TABLE_REFERENCE;
