@@ -72,5 +72,6 @@ MERGE INTO ref USING (VALUES (1)) v(x) ON v.x = ref.id WHEN MATCHED THEN DELETE;
 INSERT INTO moody (id) VALUES (1);
 SELECT count(*) > 100 AS untouched FROM ref;
 EXPLAIN (COSTS OFF) DELETE FROM ref WHERE id = 1;
-DROP TABLE ref_child, ref, moody, se;
+DROP TABLE ref_child, ref, moody;
+DROP TABLE se;
 DROP FUNCTION set_at, digest;

@@ -11,9 +11,11 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
@@ -151,6 +153,19 @@ replace_source(Query *query, const InsertForm *form, const Bitmapset *made_by_ow
 	return tlist;
 }
 
+static bool
+is_made_by_owner(const InsertForm *form, const Bitmapset *made_by_owner, AttrNumber attno)
+{
+	ListCell   *lc;
+
+	foreach(lc, form->attnos)
+	{
+		if (lfirst_int(lc) == attno)
+			return !is_given(foreach_current_index(lc), made_by_owner);
+	}
+	return false;
+}
+
 /* The next_id() default, so that it can be evaluated in the row's shard, and other defaults not computed before. */
 static Query *
 local_query(const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
@@ -158,6 +173,7 @@ local_query(const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
 	Query	   *query = copyObject(form->run_query);
 	List	   *given = replace_source(query, form, made_by_owner, nrows);
 	List	   *tlist = NIL;
+	Relation	table = table_open(form->table, AccessShareLock);
 	ListCell   *lc,
 			   *gc;
 
@@ -173,8 +189,12 @@ local_query(const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
 			if (with->resno == tle->resno)
 				tle = with;
 		}
+		/* an id that some rows give and others leave to DEFAULT */
+		if (is_made_by_owner(form, made_by_owner, tle->resno))
+			tle->expr = (Expr *) build_column_default(table, tle->resno);
 		tlist = lappend(tlist, tle);
 	}
+	table_close(table, NoLock);
 	query->targetList = tlist;
 	return query;
 }
