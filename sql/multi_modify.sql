@@ -73,6 +73,12 @@ WITH x AS (UPDATE mm SET b = 1 RETURNING k) SELECT count(*) FROM x;
 MERGE INTO mm USING mm_home h ON h.a = mm.a WHEN MATCHED THEN DELETE;
 SELECT count(*) > 100 AS back FROM mm;
 DROP VIEW mm_view;
+\c paris
+DROP VIEW mm_view;
+\c tokyo
+DROP VIEW mm_view;
+\c london
+SET client_min_messages = warning;
 DROP TABLE mm, mm_id;
 DROP TABLE kind;
 DROP TABLE pl, plain_kind, mm_home;
