@@ -141,6 +141,7 @@ shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_
 			return true;
 	}
 	if (may_insert(state))
+		if (state->node->parts.command == CMD_INSERT || may_be_stored(way, values))
 		*shard = route_shard_typed(&way->spec, values, way->procs);
 	else
 		*shard = route_shard_or_none(&way->spec, values, way->procs);
