@@ -69,3 +69,11 @@ CREATE FUNCTION shardext.internal_ddl(statement text, names text[]) RETURNS void
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_ddl';
 COMMENT ON FUNCTION shardext.internal_ddl(text, text[]) IS
     'between nodes: runs a DDL statement on the shell and the shard tables of this node';
+
+CREATE FUNCTION shardext.internal_shard_stats(relation text, OUT pages float8, OUT tuples float8, OUT all_visible float8)
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_shard_stats';
+COMMENT ON FUNCTION shardext.internal_shard_stats(text) IS 'between nodes: pages and rows in the shards of this node';
+
+CREATE FUNCTION shardext.internal_set_stats(relation text, pages text, tuples text, all_visible text) RETURNS void
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_set_stats';
+COMMENT ON FUNCTION shardext.internal_set_stats(text, text, text, text) IS 'between nodes: what the planner believes of a shell';

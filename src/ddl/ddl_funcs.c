@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -18,12 +19,14 @@
 #include "base/errors.h"
 #include "base/module.h"
 #include "catalog/node_map.h"
+#include "catalog/table_map.h"
 #include "catalog/write_guard.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shard_table.h"
 #include "ddl/shell.h"
+#include "ddl/vacuum_shards.h"
 
 PG_FUNCTION_INFO_V1(shardext_shard_table);
 PG_FUNCTION_INFO_V1(shardext_shard_table_keys);
@@ -40,6 +43,8 @@ PG_FUNCTION_INFO_V1(shardext_internal_forget);
 PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
 PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
 PG_FUNCTION_INFO_V1(shardext_internal_ddl);
+PG_FUNCTION_INFO_V1(shardext_internal_shard_stats);
+PG_FUNCTION_INFO_V1(shardext_internal_set_stats);
 
 static char *
 optional_text(FunctionCallInfo fcinfo, int argno)
@@ -288,5 +293,42 @@ shardext_internal_ddl(PG_FUNCTION_ARGS)
 	library_require_preloaded();
 	(void) cluster_require();
 	ddl_carry_receive(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_array_to_list(PG_GETARG_DATUM(1)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_shard_stats(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {0};
+	ShardStats	stats;
+
+	library_require_preloaded();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	stats = shard_stats_local(relation_by_qualified_name(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+	values[0] = Float8GetDatum(stats.pages);
+	values[1] = Float8GetDatum(stats.tuples);
+	values[2] = Float8GetDatum(stats.all_visible);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+Datum
+shardext_internal_set_stats(PG_FUNCTION_ARGS)
+{
+	Oid			relid = relation_by_qualified_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	ShardStats	stats;
+	SavedRole	saved;
+
+	library_require_preloaded();
+	stats.pages = strtod(text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL);
+	stats.tuples = strtod(text_to_cstring(PG_GETARG_TEXT_PP(2)), NULL);
+	stats.all_visible = strtod(text_to_cstring(PG_GETARG_TEXT_PP(3)), NULL);
+	saved = role_become_owner(relid);
+	if (table_info(relid) == NULL || table_info(relid)->kind != TABLE_SHARDED)
+		elog(ERROR, "relation %u is not sharded", relid);
+	shell_stats_set(relid, stats);
+	role_restore(saved);
 	PG_RETURN_VOID();
 }

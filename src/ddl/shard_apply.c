@@ -182,8 +182,12 @@ ddl_run_in_shards(List *marked, Oid owner)
 	SavedRole	saved = role_become(owner);
 	MemoryContext per_shard_cxt = AllocSetContextCreate(CurrentMemoryContext, "DDL in a shard", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller_cxt = MemoryContextSwitchTo(per_shard_cxt);
+	int			nestlevel = NewGUCNestLevel();
 	int			shard = -1;
 
+	/* the user hears of the table, not of every shard */
+	if (client_min_messages < WARNING)
+		(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	while ((shard = bms_next_member(shards, shard)) >= 0)
 	{
 		ListCell   *lc;
@@ -193,6 +197,7 @@ ddl_run_in_shards(List *marked, Oid owner)
 			ddl_run(retarget_to_shard(lfirst(lc), shard), "");
 		MemoryContextReset(per_shard_cxt);
 	}
+	AtEOXact_GUC(true, nestlevel);
 	MemoryContextSwitchTo(caller_cxt);
 	MemoryContextDelete(per_shard_cxt);
 	role_restore(saved);

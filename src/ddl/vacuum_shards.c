@@ -1,4 +1,430 @@
+/*
+ * vacuum_shards.c
+ *	  VACUUM and ANALYZE of sharded tables, and the shell's statistics.
+ *
+ * This node's shard tables take the shell's place in the statement, which
+ * PostgreSQL then runs as usual. Other nodes get ANALYZE inside the distributed
+ * transaction, VACUUM (which can be in none) over connections of its own, one
+ * node after the other. After ANALYZE the shell of every node gets the sums of
+ * pages and rows over all shards, and the column statistics of its node's
+ * largest shard table.
+ *
+ * A statement without tables is PostgreSQL's own business; it also visits the
+ * shard tables of this node. The figures of the shells are put right afterwards.
+ */
 #include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/multixact.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_statistic.h"
+#include "commands/defrem.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "base/settings.h"
+#include "base/statement_note.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "conn/conn.h"
 #include "ddl/ddl_special.h"
-bool special_index(UtilityCall *call){ return utility_carry(call);}
-bool special_vacuum(UtilityCall *call){ return false;}
+#include "ddl/other_nodes.h"
+#include "ddl/shard_apply.h"
+#include "ddl/table_definition.h"
+#include "ddl/vacuum_shards.h"
+#include "dxact/dxact.h"
+
+/* A sharded table of the statement. */
+typedef struct VacuumTarget
+{
+	Oid			relid;
+	char	   *name;			/* qualified */
+	List	   *columns;		/* String nodes, or NIL */
+} VacuumTarget;
+
+/* ------------------------------------------------------------------------
+ * Statistics of the shell
+ * ------------------------------------------------------------------------
+ */
+
+ShardStats
+shard_stats_local(Oid shell)
+{
+	ShardStats	stats = {0};
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	int			shard = -1;
+
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+	{
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table_shard_relid(shell, shard)));
+		Form_pg_class class;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		class = (Form_pg_class) GETSTRUCT(tuple);
+		stats.pages += class->relpages;
+		stats.tuples += Max(class->reltuples, 0);
+		stats.all_visible += class->relallvisible;
+		ReleaseSysCache(tuple);
+	}
+	return stats;
+}
+
+/* The shard table of this node with the most rows. */
+static Oid
+largest_shard_table(Oid shell)
+{
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	int			shard = -1;
+	Oid			largest = InvalidOid;
+	float4		most = 0;
+
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+	{
+		Oid			relid = table_shard_relid(shell, shard);
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		if (((Form_pg_class) GETSTRUCT(tuple))->reltuples > most)
+		{
+			most = ((Form_pg_class) GETSTRUCT(tuple))->reltuples;
+			largest = relid;
+		}
+		ReleaseSysCache(tuple);
+	}
+	return largest;
+}
+
+/* Values of a placing column differ from shard to shard: their number grows with the shards. */
+static bool
+is_placing_column(const TableInfo *table, AttrNumber attnum)
+{
+	for (int i = 0; i < table->nkeys; i++)
+	{
+		if (table->keys[i] == attnum)
+			return true;
+	}
+	return bms_is_member(attnum, table->id_columns);
+}
+
+static void
+copy_column_statistics(const TableInfo *table, Oid source, AttrNumber attnum, Relation statistics)
+{
+	HeapTuple	from = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(source), Int16GetDatum(attnum), BoolGetDatum(false));
+	HeapTuple	to = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table->relid), Int16GetDatum(attnum), BoolGetDatum(false));
+	Datum		values[Natts_pg_statistic] = {0};
+	bool		nulls[Natts_pg_statistic] = {0};
+	bool		replace[Natts_pg_statistic] = {0};
+	HeapTuple	changed;
+
+	if (HeapTupleIsValid(from))
+	{
+		float4		distinct = ((Form_pg_statistic) GETSTRUCT(from))->stadistinct;
+
+		values[Anum_pg_statistic_starelid - 1] = ObjectIdGetDatum(table->relid);
+		replace[Anum_pg_statistic_starelid - 1] = true;
+		if (distinct > 0 && is_placing_column(table, attnum))
+			distinct *= shard_map_count();
+		values[Anum_pg_statistic_stadistinct - 1] = Float4GetDatum(distinct);
+		replace[Anum_pg_statistic_stadistinct - 1] = true;
+		changed = heap_modify_tuple(from, RelationGetDescr(statistics), values, nulls, replace);
+		if (HeapTupleIsValid(to))
+			CatalogTupleUpdate(statistics, &to->t_self, changed);
+		else
+			CatalogTupleInsert(statistics, changed);
+		ReleaseSysCache(from);
+	}
+	if (HeapTupleIsValid(to))
+		ReleaseSysCache(to);
+}
+
+void
+shell_stats_set(Oid shell, ShardStats stats)
+{
+	Relation	rel = table_open(shell, ShareUpdateExclusiveLock);
+	const TableInfo *table = table_info(shell);
+	Oid			source = largest_shard_table(shell);
+
+	if (OidIsValid(source))
+	{
+		Relation	statistics = table_open(StatisticRelationId, RowExclusiveLock);
+
+		for (AttrNumber attnum = 1; attnum <= RelationGetDescr(rel)->natts; attnum++)
+			copy_column_statistics(table, source, attnum, statistics);
+		table_close(statistics, RowExclusiveLock);
+	}
+	sx_vac_update_relstats(rel, (BlockNumber) stats.pages, stats.tuples, (BlockNumber) stats.all_visible,
+						   rel->rd_rel->relhasindex, InvalidTransactionId, InvalidMultiXactId);
+	table_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+/* Sum over all nodes, to all nodes. */
+static void
+refresh_shells(const VacuumTarget *target)
+{
+	ShardStats	sum = shard_stats_local(target->relid);
+	RemoteCall	call = {"SELECT shardext.internal_set_stats($1, $2, $3, $4)"};
+	ListCell   *lc;
+
+	foreach(lc, node_list())
+	{
+		const NodeInfo *node = lfirst(lc);
+		RemoteCall	ask = {"SELECT pages, tuples, all_visible FROM shardext.internal_shard_stats($1)"};
+		ConnParams	params;
+		PGresult   *result;
+
+		if (node->node_id == node_self())
+			continue;
+		remote_call_text(&ask, target->name);
+		params = (ConnParams) {.n = ask.n, .types = ask.types, .values = ask.values};
+		result = conn_query(dxact_connection(node->node_id, GetUserId(), DXACT_WRITE), ask.sql, &params);
+		sum.pages += strtod(PQgetvalue(result, 0, 0), NULL);
+		sum.tuples += strtod(PQgetvalue(result, 0, 1), NULL);
+		sum.all_visible += strtod(PQgetvalue(result, 0, 2), NULL);
+		conn_result_free(result);
+	}
+	shell_stats_set(target->relid, sum);
+	remote_call_text(&call, target->name);
+	remote_call_text(&call, psprintf("%.0f", sum.pages));
+	remote_call_text(&call, psprintf("%.0f", sum.tuples));
+	remote_call_text(&call, psprintf("%.0f", sum.all_visible));
+	remote_call_everywhere(&call);
+}
+
+/* ------------------------------------------------------------------------
+ * The statement
+ * ------------------------------------------------------------------------
+ */
+
+/* "VACUUM (FULL true) " */
+static char *
+statement_head(const VacuumStmt *stmt)
+{
+	StringInfoData head;
+	ListCell   *lc;
+
+	initStringInfo(&head);
+	appendStringInfoString(&head, stmt->is_vacuumcmd ? "VACUUM " : "ANALYZE ");
+	foreach(lc, stmt->options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		appendStringInfo(&head, "%s%s%s%s", foreach_current_index(lc) == 0 ? "(" : ", ", option->defname,
+						 option->arg ? " " : "", option->arg ? defGetString(option) : "");
+	}
+	appendStringInfoString(&head, stmt->options != NIL ? ") " : "");
+	return head.data;
+}
+
+static char *
+column_list(const VacuumTarget *target)
+{
+	StringInfoData columns;
+	ListCell   *lc;
+
+	initStringInfo(&columns);
+	foreach(lc, target->columns)
+		appendStringInfo(&columns, "%s%s", foreach_current_index(lc) == 0 ? " (" : ", ", quote_identifier(strVal(lfirst(lc))));
+	appendStringInfoString(&columns, target->columns != NIL ? ")" : "");
+	return columns.data;
+}
+
+/* This node's shard tables instead of the shell. */
+static List *
+local_relations(const VacuumTarget *target)
+{
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	List	   *relations = NIL;
+	int			shard = -1;
+
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+	{
+		char		schema[NAMEDATALEN];
+		RangeVar   *name = makeRangeVar(pstrdup(shard_schema_name(shard, schema)), get_rel_name(target->relid), -1);
+
+		relations = lappend(relations, makeVacuumRelation(name, InvalidOid, target->columns));
+	}
+	return relations;
+}
+
+/* One VACUUM statement over all shard tables of one other node; NULL if it has none. */
+static char *
+remote_statement(const VacuumStmt *stmt, const VacuumTarget *target, int node_id)
+{
+	Bitmapset  *shards = shard_map_owned_by(node_id);
+	StringInfoData sql;
+	int			shard = -1;
+
+	if (bms_is_empty(shards))
+		return NULL;
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%s%s", STATEMENT_NOTE_DDL, statement_head(stmt));
+	for (const char *separator = ""; (shard = bms_next_member(shards, shard)) >= 0; separator = ", ")
+	{
+		char		schema[NAMEDATALEN];
+
+		appendStringInfo(&sql, "%s%s%s", separator,
+						 quote_qualified_identifier(shard_schema_name(shard, schema), get_rel_name(target->relid)),
+						 column_list(target));
+	}
+	return sql.data;
+}
+
+static void
+vacuum_other_nodes(const VacuumStmt *stmt, const VacuumTarget *target)
+{
+	ListCell   *lc;
+
+	foreach(lc, node_list())
+	{
+		const NodeInfo *node = lfirst(lc);
+		char	   *sql = node->node_id == node_self() ? NULL : remote_statement(stmt, target, node->node_id);
+		NodeConn   *conn;
+
+		if (sql == NULL)
+			continue;
+		conn = conn_open_private(node, GetUserNameFromId(GetUserId(), false));
+		PG_TRY();
+		{
+			(void) conn_execute(conn, sql, NULL);
+		}
+		PG_FINALLY();
+		{
+			conn_close_private(conn);
+		}
+		PG_END_TRY();
+	}
+}
+
+static void
+analyze_other_nodes(const VacuumStmt *stmt, const VacuumTarget *target)
+{
+	RemoteCall	call = {"SELECT shardext.internal_apply($1, '{}', $2)"};
+
+	remote_call_text(&call, target->name);
+	remote_call_texts(&call, list_make1(psprintf("%s%s%s", statement_head(stmt), target->name, column_list(target))));
+	remote_call_everywhere(&call);
+}
+
+static bool
+analyzes(const VacuumStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, "analyze") == 0)
+			return defGetBoolean(option);
+	}
+	return !stmt->is_vacuumcmd;
+}
+
+/* Sharded tables of the statement (List of VacuumTarget *); the other relations stay in *rest. */
+static List *
+find_targets(const VacuumStmt *stmt, List **rest)
+{
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	*rest = NIL;
+	foreach(lc, stmt->rels)
+	{
+		VacuumRelation *rel = lfirst_node(VacuumRelation, lc);
+		Oid			relid = rel->relation ? RangeVarGetRelid(rel->relation, NoLock, true) : rel->oid;
+		const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
+		VacuumTarget *target;
+
+		if (table == NULL || table->kind != TABLE_SHARDED)
+		{
+			*rest = lappend(*rest, copyObject(rel));
+			continue;
+		}
+		if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
+			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+		target = palloc(sizeof(VacuumTarget));
+		target->relid = relid;
+		target->name = relation_qualified_name(relid);
+		target->columns = copyObject(rel->va_cols);
+		targets = lappend(targets, target);
+	}
+	return targets;
+}
+
+static List *
+all_sharded(void)
+{
+	List	   *targets = NIL;
+	ListCell   *lc;
+
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+		VacuumTarget *target;
+
+		if (table->kind != TABLE_SHARDED || !object_ownercheck(RelationRelationId, table->relid, GetUserId()))
+			continue;
+		target = palloc(sizeof(VacuumTarget));
+		target->relid = table->relid;
+		target->name = relation_qualified_name(table->relid);
+		target->columns = NIL;
+		targets = lappend(targets, target);
+	}
+	return targets;
+}
+
+bool
+special_vacuum(UtilityCall *call)
+{
+	VacuumStmt *stmt = castNode(VacuumStmt, call->pstmt->utilityStmt);
+	VacuumStmt *local = copyObject(stmt);
+	List	   *targets;
+	ListCell   *lc;
+
+	if (session_is_forwarded())
+		return false;
+	targets = stmt->rels != NIL ? find_targets(stmt, &local->rels) : all_sharded();
+	if (targets == NIL)
+		return false;
+	if (stmt->rels != NIL)
+	{
+		coordinator_require("VACUUM or ANALYZE");
+		foreach(lc, targets)
+			local->rels = list_concat(local->rels, local_relations(lfirst(lc)));
+	}
+	if (stmt->rels == NIL || local->rels != NIL)
+		utility_run_as_is(call, (Node *) local);
+
+	foreach(lc, stmt->rels != NIL ? targets : NIL)
+	{
+		if (stmt->is_vacuumcmd)
+			vacuum_other_nodes(stmt, lfirst(lc));
+		else
+			analyze_other_nodes(stmt, lfirst(lc));
+	}
+	if (analyzes(stmt))
+	{
+		foreach(lc, targets)
+			refresh_shells(lfirst(lc));
+	}
+	return true;
+}

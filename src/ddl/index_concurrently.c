@@ -1,0 +1,240 @@
+/*
+ * index_concurrently.c
+ *	  CREATE INDEX CONCURRENTLY on a sharded table.
+ *
+ * The shards first, each by a CREATE INDEX CONCURRENTLY of its own over private
+ * connections (no transaction can span them), node by node; then the shells of
+ * all nodes in one distributed transaction, which makes the index official. On
+ * any error what was made is dropped again, finished or invalid.
+ *
+ * This node's transaction is ended before (its snapshot would make the builds
+ * wait for ever) and a new one begun, as PostgreSQL does itself. If this backend
+ * dies in between, the indexes of some shards are left; they do no harm, and
+ * DROP INDEX on each, or the same statement again under another name, is the cure.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+
+#include "base/errors.h"
+#include "base/statement_note.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "conn/conn.h"
+#include "ddl/ddl_carry.h"
+#include "ddl/ddl_names.h"
+#include "ddl/ddl_special.h"
+#include "ddl/other_nodes.h"
+#include "ddl/shard_apply.h"
+#include "ddl/table_definition.h"
+#include "ddl/table_plan.h"
+#include "dxact/dxact.h"
+
+/* All that is known before the transaction ends. */
+typedef struct ConcurrentBuild
+{
+	Oid			relid;
+	char	   *index;			/* its bare name */
+	char	   *definition;		/* CREATE INDEX over the qualified name of the shell */
+	const char *before;			/* definition = before + " ON " + shell + after */
+	const char *after;
+	char	   *table;			/* bare name of the table */
+	char	   *role;
+	List	   *nodes;			/* of NodeInfo * */
+	Bitmapset **shards;			/* of each of them */
+} ConcurrentBuild;
+
+/* Make the index on the shell, read its definition, check it, and take it back. */
+static char *
+learn_definition(IndexStmt *stmt, Oid relid)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	ResourceOwner caller_owner = CurrentResourceOwner;
+	IndexStmt  *plain = copyObject(stmt);
+	char	   *definition;
+	Oid			index;
+
+	plain->concurrent = false;
+	BeginInternalSubTransaction(NULL);
+	ddl_run((Node *) plain, "");
+	index = get_relname_relid(plain->idxname, get_rel_namespace(relid));
+	table_plan_check_constraints(table_plan_of_sharded(relid), NIL);
+	MemoryContextSwitchTo(caller_cxt);
+	definition = pg_get_indexdef_string(index);
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(caller_cxt);
+	CurrentResourceOwner = caller_owner;
+	return definition;
+}
+
+static void
+build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
+{
+	char	   *on = psprintf(" ON %s", relation_qualified_name(relid));
+	char	   *at;
+	ListCell   *lc;
+
+	(void) ddl_names_choose((Node *) stmt, relid);
+	build->relid = relid;
+	build->index = stmt->idxname;
+	build->definition = learn_definition(stmt, relid);
+	at = strstr(build->definition, on);
+	if (at == NULL || strncmp(build->definition, "CREATE ", 7) != 0)
+		elog(ERROR, "unexpected definition of an index: %s", build->definition);
+	build->after = pstrdup(at + strlen(on));
+	build->before = strncmp(build->definition, "CREATE UNIQUE ", 14) == 0 ? "CREATE UNIQUE INDEX CONCURRENTLY" :
+		"CREATE INDEX CONCURRENTLY";
+	build->table = get_rel_name(relid);
+	build->role = GetUserNameFromId(GetUserId(), false);
+	foreach(lc, node_list())
+	{
+		const NodeInfo *node = lfirst(lc);
+		NodeInfo   *copy = palloc(sizeof(NodeInfo));
+
+		*copy = *node;
+		copy->name = pstrdup(node->name);
+		copy->host = pstrdup(node->host);
+		copy->dbname = pstrdup(node->dbname);
+		build->nodes = lappend(build->nodes, copy);
+	}
+	build->shards = palloc(sizeof(Bitmapset *) * list_length(build->nodes));
+	foreach(lc, build->nodes)
+		build->shards[foreach_current_index(lc)] = shard_map_owned_by(((NodeInfo *) lfirst(lc))->node_id);
+}
+
+/* Run one statement per shard of a node; what: the part in front of the name of the index or table. */
+static void
+on_each_shard(const ConcurrentBuild *build, int node, bool create)
+{
+	NodeConn   *conn = conn_open_private(list_nth(build->nodes, node), build->role);
+	int			shard = -1;
+
+	PG_TRY();
+	{
+		while ((shard = bms_next_member(build->shards[node], shard)) >= 0)
+		{
+			char		schema[NAMEDATALEN];
+
+			shard_schema_name(shard, schema);
+			if (create)
+				(void) conn_execute(conn, psprintf("%s%s %s ON %s%s", STATEMENT_NOTE_DDL, build->before,
+												   quote_identifier(build->index),
+												   quote_qualified_identifier(schema, build->table), build->after), NULL);
+			else
+				(void) conn_execute(conn, psprintf("%sDROP INDEX IF EXISTS %s", STATEMENT_NOTE_DDL,
+												   quote_qualified_identifier(schema, build->index)), NULL);
+		}
+	}
+	PG_FINALLY();
+	{
+		conn_close_private(conn);
+	}
+	PG_END_TRY();
+}
+
+/* Drop what was made, on every node that answers. Called with no error pending. */
+static void
+build_undo(const ConcurrentBuild *build, int nodes)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+
+	for (int node = 0; node < nodes; node++)
+	{
+		PG_TRY();
+		{
+			on_each_shard(build, node, false);
+		}
+		PG_CATCH();
+		{
+			MemoryContextSwitchTo(caller_cxt);
+			FlushErrorState();
+			ereport(WARNING,
+					(errmsg("could not drop index \"%s\" in the shards of node \"%s\"", build->index,
+							((NodeInfo *) list_nth(build->nodes, node))->name),
+					 errhint("Drop it there in the schemas of the shards.")));
+		}
+		PG_END_TRY();
+	}
+}
+
+/* The index of the shells, on all nodes. */
+static void
+make_official(const ConcurrentBuild *build)
+{
+	RemoteCall	call = {"SELECT shardext.internal_apply($1, $2, '{}')"};
+	const TableInfo *table;
+
+	dxact_lock_catalog();
+	LockRelationOid(build->relid, ShareLock);
+	table = table_info(build->relid);
+	if (table == NULL || table->kind != TABLE_SHARDED)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("table \"%s\" was changed while its index was being built", build->table),
+				 errdetail("It is not a sharded table any more."),
+				 errhint("Create the index again.")));
+	ddl_run_sql(build->definition);
+	remote_call_text(&call, relation_qualified_name(build->relid));
+	remote_call_texts(&call, list_make1(build->definition));
+	remote_call_everywhere(&call);
+}
+
+bool
+special_index(UtilityCall *call)
+{
+	IndexStmt  *stmt = castNode(IndexStmt, call->pstmt->utilityStmt);
+	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	volatile int node = 0;
+	ConcurrentBuild build = {InvalidOid};
+
+	if (!stmt->concurrent || table == NULL)
+		return utility_carry(call);
+	if (table->kind == TABLE_REFERENCE)
+		reason_raise(reason_make("Use CREATE INDEX without CONCURRENTLY.", "The table is a reference table."),
+					 "CREATE INDEX CONCURRENTLY is not supported on this table");
+
+	PreventInTransactionBlock(call->context == PROCESS_UTILITY_TOPLEVEL, "CREATE INDEX CONCURRENTLY");
+	coordinator_require("CREATE INDEX CONCURRENTLY");
+	build_prepare(&build, copyObject(stmt), relid);
+
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	StartTransactionCommand();
+	PG_TRY();
+	{
+		for (; node < list_length(build.nodes); node++)
+			on_each_shard(&build, node, true);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		make_official(&build);
+		PopActiveSnapshot();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(caller_cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		HOLD_INTERRUPTS();
+		build_undo(&build, Min(node + 1, list_length(build.nodes)));
+		RESUME_INTERRUPTS();
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return true;
+}
