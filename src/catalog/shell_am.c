@@ -22,6 +22,7 @@
 #include "access/multixact.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "commands/vacuum.h"
@@ -203,11 +204,11 @@ static double
 build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync, bool anyvisible, bool progress,
 			BlockNumber start, BlockNumber nblocks, IndexBuildCallback callback, void *state, TableScanDesc scan)
 {
-	if (!reads_empty)
+	if (!reads_empty && !ReindexIsProcessingIndex(RelationGetRelid(index)))
 		raise_not_routed(rel);
 	if (scan != NULL)
 		table_endscan(scan);
-	return 0;
+	return -1;					/* keeps the shell's figures in pg_class */
 }
 
 static void
@@ -224,7 +225,7 @@ copy_for_cluster(Relation old, Relation new, Relation index, bool use_sort, Tran
 				 TransactionId *xid_cutoff, MultiXactId *multi_cutoff, double *num_tuples,
 				 double *tups_vacuumed, double *tups_recently_dead)
 {
-	*num_tuples = 0;
+	*num_tuples = old->rd_rel->reltuples;
 	*tups_vacuumed = 0;
 	*tups_recently_dead = 0;
 }

@@ -22,6 +22,7 @@
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -38,6 +39,7 @@
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_special.h"
 #include "ddl/other_nodes.h"
+#include "ddl/plain_conn.h"
 #include "ddl/shard_apply.h"
 #include "ddl/table_definition.h"
 #include "ddl/table_plan.h"
@@ -57,26 +59,52 @@ typedef struct ConcurrentBuild
 	Bitmapset **shards;			/* of each of them */
 } ConcurrentBuild;
 
-/* Make the index on the shell, read its definition, check it, and take it back. */
+/* In a subtransaction of its own: make the index on the shell, check it, read its definition. */
+static char *
+make_and_read(IndexStmt *stmt, Oid relid)
+{
+	IndexStmt  *plain = copyObject(stmt);
+	int			nestlevel;
+	char	   *definition;
+
+	plain->concurrent = false;
+	ddl_run((Node *) plain, "");
+	table_plan_check_constraints(table_plan_of_sharded(relid), NIL);
+
+	nestlevel = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	definition = pg_get_indexdef_string(get_relname_relid(plain->idxname, get_rel_namespace(relid)));
+	AtEOXact_GUC(true, nestlevel);
+	return definition;
+}
+
+/* The definition of the index to be; nothing remains of it. */
 static char *
 learn_definition(IndexStmt *stmt, Oid relid)
 {
 	MemoryContext caller_cxt = CurrentMemoryContext;
 	ResourceOwner caller_owner = CurrentResourceOwner;
-	IndexStmt  *plain = copyObject(stmt);
-	char	   *definition;
-	Oid			index;
+	char	   *volatile definition = NULL;
+	ErrorData  *volatile error = NULL;
 
-	plain->concurrent = false;
 	BeginInternalSubTransaction(NULL);
-	ddl_run((Node *) plain, "");
-	index = get_relname_relid(plain->idxname, get_rel_namespace(relid));
-	table_plan_check_constraints(table_plan_of_sharded(relid), NIL);
 	MemoryContextSwitchTo(caller_cxt);
-	definition = pg_get_indexdef_string(index);
+	PG_TRY();
+	{
+		definition = make_and_read(stmt, relid);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller_cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller_cxt);
 	CurrentResourceOwner = caller_owner;
+	if (error != NULL)
+		ReThrowError(error);
 	return definition;
 }
 
@@ -119,7 +147,8 @@ build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
 static void
 on_each_shard(const ConcurrentBuild *build, int node, bool create)
 {
-	NodeConn   *conn = conn_open_private(list_nth(build->nodes, node), build->role);
+	NodeInfo   *info = list_nth(build->nodes, node);
+	PGconn	   *conn = plain_conn_open(info, build->role);
 	int			shard = -1;
 
 	PG_TRY();
@@ -130,17 +159,17 @@ on_each_shard(const ConcurrentBuild *build, int node, bool create)
 
 			shard_schema_name(shard, schema);
 			if (create)
-				(void) conn_execute(conn, psprintf("%s%s %s ON %s%s", STATEMENT_NOTE_DDL, build->before,
+				plain_conn_execute(conn, info, psprintf("%s%s %s ON %s%s", STATEMENT_NOTE_DDL, build->before,
 												   quote_identifier(build->index),
-												   quote_qualified_identifier(schema, build->table), build->after), NULL);
+												   quote_qualified_identifier(schema, build->table), build->after));
 			else
-				(void) conn_execute(conn, psprintf("%sDROP INDEX IF EXISTS %s", STATEMENT_NOTE_DDL,
-												   quote_qualified_identifier(schema, build->index)), NULL);
+				plain_conn_execute(conn, info, psprintf("%sDROP INDEX IF EXISTS %s", STATEMENT_NOTE_DDL,
+												   quote_qualified_identifier(schema, build->index)));
 		}
 	}
 	PG_FINALLY();
 	{
-		conn_close_private(conn);
+		plain_conn_close(conn);
 	}
 	PG_END_TRY();
 }
@@ -208,6 +237,14 @@ special_index(UtilityCall *call)
 		reason_raise(reason_make("Use CREATE INDEX without CONCURRENTLY.", "The table is a reference table."),
 					 "CREATE INDEX CONCURRENTLY is not supported on this table");
 
+	if (stmt->if_not_exists && stmt->idxname != NULL &&
+		OidIsValid(get_relname_relid(stmt->idxname, get_rel_namespace(relid))))
+	{
+		ereport(NOTICE,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists, skipping", stmt->idxname)));
+		return true;
+	}
 	PreventInTransactionBlock(call->context == PROCESS_UTILITY_TOPLEVEL, "CREATE INDEX CONCURRENTLY");
 	coordinator_require("CREATE INDEX CONCURRENTLY");
 	build_prepare(&build, copyObject(stmt), relid);

@@ -45,6 +45,7 @@
 #include "conn/conn.h"
 #include "ddl/ddl_special.h"
 #include "ddl/other_nodes.h"
+#include "ddl/plain_conn.h"
 #include "ddl/shard_apply.h"
 #include "ddl/table_definition.h"
 #include "ddl/vacuum_shards.h"
@@ -297,18 +298,18 @@ vacuum_other_nodes(const VacuumStmt *stmt, const VacuumTarget *target)
 	{
 		const NodeInfo *node = lfirst(lc);
 		char	   *sql = node->node_id == node_self() ? NULL : remote_statement(stmt, target, node->node_id);
-		NodeConn   *conn;
+		PGconn	   *conn;
 
 		if (sql == NULL)
 			continue;
-		conn = conn_open_private(node, GetUserNameFromId(GetUserId(), false));
+		conn = plain_conn_open(node, GetUserNameFromId(GetUserId(), false));
 		PG_TRY();
 		{
-			(void) conn_execute(conn, sql, NULL);
+			plain_conn_execute(conn, node, sql);
 		}
 		PG_FINALLY();
 		{
-			conn_close_private(conn);
+			plain_conn_close(conn);
 		}
 		PG_END_TRY();
 	}

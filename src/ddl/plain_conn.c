@@ -1,0 +1,122 @@
+/*
+ * plain_conn.c
+ *	  Connections for statements that can be in no transaction block and no
+ *	  pipeline.
+ *
+ * Such statements are not part of any transaction of ours, so dxact has no say
+ * in them. One statement at a time, results are forgotten.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/elog.h"
+#include "utils/wait_event.h"
+
+#include "base/errors.h"
+#include "conn/conn.h"
+#include "ddl/plain_conn.h"
+
+PGconn *
+plain_conn_open(const NodeInfo *node, const char *role_name)
+{
+	PGconn	   *conn = NULL;
+	char	   *reason = conn_probe(node->host, node->port, node->dbname, role_name, &conn);
+
+	if (conn == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NODE_UNAVAILABLE),
+				 errmsg("could not connect to node \"%s\" (%s, port %d)", node->name, node->host, node->port),
+				 errdetail("%s", reason ? reason : "unknown reason"),
+				 errhint("The statement can be repeated when the node is back.")));
+	(void) PQexitPipelineMode(conn);
+	return conn;
+}
+
+void
+plain_conn_close(PGconn *conn)
+{
+	PQfinish(conn);
+}
+
+/* Wait for the next result; NULL after the last. */
+static PGresult *
+next_result(PGconn *conn)
+{
+	while (PQisBusy(conn))
+	{
+		int			rc = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_SOCKET_READABLE,
+										   PQsocket(conn), -1L, PG_WAIT_EXTENSION);
+
+		if (rc & WL_LATCH_SET)
+		{
+			ResetLatch(MyLatch);
+			CHECK_FOR_INTERRUPTS();
+		}
+		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(conn))
+			break;
+	}
+	return PQgetResult(conn);
+}
+
+static void
+rethrow(PGresult *result, PGconn *conn, const NodeInfo *node)
+{
+	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+	const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+	const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
+	int			code = state ? MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]) : ERRCODE_CONNECTION_FAILURE;
+
+	message = pstrdup(message ? message : PQerrorMessage(conn));
+	detail = detail ? pstrdup(detail) : NULL;
+	hint = hint ? pstrdup(hint) : NULL;
+	PQclear(result);
+	ereport(ERROR,
+			(errcode(code),
+			 errmsg_internal("%s", message),
+			 detail ? errdetail_internal("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0,
+			 errcontext("node \"%s\"", node->name)));
+}
+
+static void
+cancel(PGconn *conn)
+{
+	PGcancel   *request = PQgetCancel(conn);
+	char		buffer[256];
+
+	if (request != NULL)
+	{
+		(void) PQcancel(request, buffer, sizeof(buffer));
+		PQfreeCancel(request);
+	}
+}
+
+void
+plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
+{
+	PGresult   *result;
+
+	if (!PQsendQuery(conn, sql))
+		rethrow(NULL, conn, node);
+	PG_TRY();
+	{
+		while ((result = next_result(conn)) != NULL)
+		{
+			if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+				rethrow(result, conn, node);
+			PQclear(result);
+		}
+		if (PQstatus(conn) != CONNECTION_OK)
+			rethrow(NULL, conn, node);
+	}
+	PG_CATCH();
+	{
+		if (PQtransactionStatus(conn) == PQTRANS_ACTIVE)
+			cancel(conn);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}

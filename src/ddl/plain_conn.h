@@ -1,0 +1,21 @@
+/*
+ * plain_conn.h
+ *	  Connections for statements that can be in no transaction block and no
+ *	  pipeline: VACUUM, CREATE INDEX CONCURRENTLY.
+ */
+#ifndef SHARDEXT_PLAIN_CONN_H
+#define SHARDEXT_PLAIN_CONN_H
+
+#include "postgres.h"
+#include "libpq-fe.h"
+
+#include "catalog/node_map.h"
+
+/* ERROR SX002 if the node cannot be reached. The caller closes it, on errors too (PG_FINALLY). */
+extern PGconn *plain_conn_open(const NodeInfo *node, const char *role_name);
+extern void plain_conn_close(PGconn *conn);
+
+/* Runs one statement to its end; its error becomes ours. Interruptible: the node's statement is cancelled. */
+extern void plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql);
+
+#endif
