@@ -212,7 +212,7 @@ build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_syn
 }
 
 static void
-validate_index(Relation rel, Relation index, struct IndexInfo *info, Snapshot snapshot,
+validate_no_rows(Relation rel, Relation index, struct IndexInfo *info, Snapshot snapshot,
 			   struct ValidateIndexState *state)
 {
 	if (!reads_empty)
@@ -291,7 +291,7 @@ shell_routine(void)
 	routine.relation_copy_for_cluster = copy_for_cluster;
 	routine.relation_vacuum = vacuum_shell;
 	routine.index_build_range_scan = build_index;
-	routine.index_validate_scan = validate_index;
+	routine.index_validate_scan = validate_no_rows;
 	routine.relation_toast_am = toast_am;
 	routine.relation_estimate_size = estimate_size;
 	return &routine;
