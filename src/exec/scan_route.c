@@ -41,7 +41,6 @@
 #include "exec/result_columns.h"
 #include "exec/route_state.h"
 #include "exec/scan_route.h"
-#include "id/id_layout.h"
 
 #define OWNER_WAIT_TOTAL_MS		5000
 #define OWNER_WAIT_MAX_MS		200
@@ -91,18 +90,6 @@ may_insert(RouteState *state)
 	return statement->commandType == CMD_INSERT || statement->commandType == CMD_MERGE || statement->hasModifyingCTE;
 }
 
-/* No row has a value outside the strategy's domain; asking for one is no error, only inserting it is. */
-static bool
-may_be_stored(const RouteWay *way, const Datum *values)
-{
-	int64		id;
-
-	if (way->spec.strategy != &strategy_id)
-		return true;
-	id = DatumGetInt64(values[0]);	/* shorter integers are sign-extended in a Datum */
-	return id >= 0 && id_layout_shard(id) < way->spec.shard_count;
-}
-
 /* The shard by one way; ROUTE_NO_SHARD if no row can match (a part of the key is NULL). */
 static bool
 shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_ok, int *shard)
@@ -141,7 +128,6 @@ shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_
 			return true;
 	}
 	if (may_insert(state))
-		if (state->node->parts.command == CMD_INSERT || may_be_stored(way, values))
 		*shard = route_shard_typed(&way->spec, values, way->procs);
 	else
 		*shard = route_shard_or_none(&way->spec, values, way->procs);
