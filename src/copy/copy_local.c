@@ -37,7 +37,7 @@
 #include "copy/copy_local.h"
 #include "route/route.h"
 
-#define BATCH_ROWS		1000
+#define BATCH_ROWS		200
 #define BUFFER_BYTES	(8 * 1024 * 1024)
 
 /* A table that rows are stored in. */
