@@ -57,10 +57,10 @@ END
 
 my $client = $london->background_psql('postgres', on_error_stop => 0);
 $client->query_until(qr/started/, "\\echo started\nSELECT remote(2, 'SELECT pg_sleep(120)');\n");
-ok($cluster->wait_for('paris', remote_activity('pg_sleep.120'), '1'), 'a long statement runs on the node');
+ok($cluster->wait_for('paris', remote_activity('pg_sleep(120'), '1'), 'a long statement runs on the node');
 $london->safe_psql('postgres',
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT remote%'");
-ok($cluster->wait_for('paris', remote_activity('pg_sleep.120'), '0', 10), 'it ends with its coordinator\'s session');
+ok($cluster->wait_for('paris', remote_activity('pg_sleep(120'), '0', 10), 'it ends with its coordinator\'s session');
 eval { $client->quit };
 
 $paris->safe_psql('postgres', 'ALTER TABLE item ADD CONSTRAINT small CHECK (length(v) < 100)');
