@@ -263,4 +263,22 @@ typedef int SxGucHandle;
 #define sx_rte_check_as_user(query, rte)	((rte)->checkAsUser)
 #endif
 
+/* The sequence of an identity column by the OID of the table; 17 wants the open relation. */
+#if PG_VERSION_NUM >= 170000
+#include "access/relation.h"
+#include "catalog/dependency.h"
+
+static inline Oid
+sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
+{
+	Relation	rel = relation_open(relid, NoLock);
+	Oid			sequence = getIdentitySequence(rel, attnum, missing_ok);
+
+	relation_close(rel, NoLock);
+	return sequence;
+}
+#else
+#define sx_get_identity_sequence(relid, attnum, missing_ok) getIdentitySequence(relid, attnum, missing_ok)
+#endif
+
 #endif

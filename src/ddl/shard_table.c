@@ -35,6 +35,7 @@
 #include "utils/varlena.h"
 
 #include "base/errors.h"
+#include "base/pg_compat.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -225,7 +226,7 @@ prepare_columns(TablePlan *plan)
 	while ((attnum = bms_next_member(plan->becomes_id, attnum)) >= 0)
 	{
 		char	   *column = pstrdup(quote_identifier(get_attname(plan->relid, attnum, false)));
-		char	   *sequence = OidIsValid(getIdentitySequence(plan->relid, attnum, true)) ? NULL :
+		char	   *sequence = OidIsValid(sx_get_identity_sequence(plan->relid, attnum, true)) ? NULL :
 			TextDatumGetCString(DirectFunctionCall2(pg_get_serial_sequence, CStringGetTextDatum(plan->name),
 													CStringGetTextDatum(get_attname(plan->relid, attnum, false))));
 

@@ -278,7 +278,7 @@ is_serial(Relation rel, AttrNumber attnum)
 	if (TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attidentity != '\0')
 		return true;
 	return TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atthasdef &&
-		getIdentitySequence(RelationGetRelid(rel), attnum, true) == InvalidOid &&
+		sx_get_identity_sequence(RelationGetRelid(rel), attnum, true) == InvalidOid &&
 		list_length(getOwnedSequences(RelationGetRelid(rel))) > 0;
 }
 
