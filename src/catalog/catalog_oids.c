@@ -172,6 +172,16 @@ look(CatalogOids *found)
 		OidIsValid(found->decision) && OidIsValid(found->decision_pkey);
 }
 
+void
+catalog_oids_preload(void)
+{
+	if (callbacks_registered)
+		return;
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	RegisterXactCallback(transaction_ends, NULL);
+	callbacks_registered = true;
+}
+
 const CatalogOids *
 catalog_oids(void)
 {
@@ -182,12 +192,7 @@ catalog_oids(void)
 	if (!catalog_can_read())
 		return NULL;
 
-	if (!callbacks_registered)
-	{
-		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-		RegisterXactCallback(transaction_ends, NULL);
-		callbacks_registered = true;
-	}
+	catalog_oids_preload();
 	for (;;)
 	{
 		CatalogOids found;

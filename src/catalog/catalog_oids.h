@@ -24,6 +24,12 @@ typedef struct CatalogOids
 } CatalogOids;
 
 /*
+ * Registers the callbacks; early at preload, so that at the end of a
+ * transaction the caches' memory goes after all others have finished.
+ */
+extern void catalog_oids_preload(void);
+
+/*
  * NULL when the extension is not in this database, or when we cannot look (no
  * transaction). A pointer to static memory: copy what must outlive the next
  * invalidation.

@@ -125,6 +125,7 @@ init_header(void *memory)
 void
 shard_map_preload(void)
 {
+	catalog_oids_preload();
 	shmem_register("shardext shard map", sizeof(MapHeader), (void **) &header, init_header);
 }
 

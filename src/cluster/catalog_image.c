@@ -251,7 +251,7 @@ catalog_image_pull(NodeConn *conn)
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
 				 errmsg("this node is no longer a member of the cluster"),
 				 errdetail("Node \"%s\", the authority, does not know it.", conn_node_name(conn)),
-				 errhint("Run shardext.drop_cluster() here if the node was removed.")));
+				 errhint("Run shardext.internal_leave() here if the node was removed.")));
 
 	/* Never back: a change may have been committed here first. */
 	if (state->cluster.catalog_version <= cluster->catalog_version)

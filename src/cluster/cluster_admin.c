@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "base/errors.h"
 #include "base/module.h"
 #include "base/settings.h"
@@ -31,6 +32,12 @@ cluster_admin_begin(const char *function)
 		reason_raise(reason_make("Connect to a node directly.",
 								 "Functions that change the cluster cannot be called through another node."),
 					 psprintf("%s cannot run in a forwarded session", command));
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("%s must not run in a transaction with a fixed snapshot", command),
+				 errdetail("It has to see changes of the cluster that were committed after the snapshot was taken."),
+				 errhint("Use the isolation level READ COMMITTED.")));
 	if (!has_privs_of_role(GetUserId(), extension_owner()))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -222,7 +222,7 @@ tell_to_leave(const NodeInfo *node)
 				(errcode(ERRCODE_SX_NODE_UNAVAILABLE),
 				 errmsg("node \"%s\" is removed without its knowledge", node->name),
 				 errdetail("It cannot be reached: %s", pchomp(reason)),
-				 errhint("Run shardext.drop_cluster() there, should it come back.")));
+				 errhint("Run shardext.internal_leave() there, should it come back.")));
 		return;
 	}
 	PQfinish(probe);

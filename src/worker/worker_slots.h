@@ -20,7 +20,9 @@ extern void worker_slots_preload(void);
 
 /* Launcher */
 extern void worker_slots_set_launcher(Latch *latch);
-extern bool worker_slot_claim(Oid database, TimestampTz now);	/* shall a worker be started? If so, it is counted as started */
+
+/* Shall a worker be started? If so, it counts as started. */
+extern bool worker_slot_claim(Oid database, TimestampTz now);
 extern void worker_slots_forget_others(int n, const Oid *databases);	/* databases that are no more */
 
 /* Worker */
