@@ -39,7 +39,7 @@ extern const CatalogOids *catalog_oids(void);
 /* As above, but ERROR when the extension is not there. */
 extern const CatalogOids *catalog_oids_require(void);
 
-/* Number of invalidations so far: if it has not changed around some reading, what was read was not changed meanwhile. */
+/* Number of invalidations so far: if it is the same after some reading, what was read has not changed meanwhile. */
 extern uint64 catalog_invalidations;
 
 /* May caches be rebuilt now? Otherwise what they have must do. */

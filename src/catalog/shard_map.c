@@ -25,7 +25,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/stratnum.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "base/errors.h"

@@ -54,7 +54,10 @@ extern void shard_map_refuse(int shard, ShardVerdict verdict);
 /* What a refusal told us: kept in shared memory when newer than what is there. */
 extern void shard_map_hint(int shard, int owner, int64 version);
 
-/* Transaction-long lock on a shard as such (advisory lock space of ours): share by id makers, exclusive by hand-overs. */
+/*
+ * Transaction-long lock on a shard as such (advisory lock space of ours): share
+ * by id makers, exclusive by hand-overs.
+ */
 extern void shard_map_lock(int shard, bool exclusive);
 
 extern void shard_map_preload(void);

@@ -27,7 +27,9 @@
 #include "utils/timestamp.h"
 
 #define READ_IMAGE	"SELECT * FROM shardext.internal_catalog()"
-#define APPLY_IMAGE "SELECT shardext.internal_apply_catalog($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+#define APPLY_IMAGE \
+	"SELECT shardext.internal_apply_catalog($1, $2, $3, $4, $5, $6, $7, $8," \
+	" $9, $10, $11, $12, $13, $14, $15, $16)"
 
 CatalogImage *
 catalog_image_read(void)
@@ -74,7 +76,9 @@ catalog_image_send(NodeConn *conn, const CatalogImage *image, int this_node)
 	int			formats[IMAGE_FIELDS + 1] = {0};
 	int			lengths[IMAGE_FIELDS + 1] = {0};
 	const char *values[IMAGE_FIELDS + 1];
-	ConnParams	params = {.n = IMAGE_FIELDS + 1,.types = types,.values = values,.lengths = lengths,.formats = formats};
+	ConnParams	params = {
+		.n = IMAGE_FIELDS + 1,.types = types,.values = values,.lengths = lengths,.formats = formats
+	};
 
 	snprintf(self, sizeof(self), "%d", this_node);
 	values[0] = self;
@@ -87,7 +91,8 @@ catalog_image_send(NodeConn *conn, const CatalogImage *image, int this_node)
 static char **
 parse_array(const char *literal, int *n)
 {
-	Datum		array = OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(literal), ObjectIdGetDatum(TEXTOID), Int32GetDatum(-1));
+	Datum		array = OidFunctionCall3(F_ARRAY_IN, CStringGetDatum(literal),
+										 ObjectIdGetDatum(TEXTOID), Int32GetDatum(-1));
 	Datum	   *elements;
 	bool	   *nulls;
 	char	  **items;

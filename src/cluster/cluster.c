@@ -88,7 +88,9 @@ void
 cluster_create(const NodeInfo *node, int shard_count, TimestampTz epoch)
 {
 	NodeInfo	first = *node;
-	ClusterInfo cluster = {.this_node = 1,.authority = 1,.shard_count = shard_count,.last_node = 1,.catalog_version = 1};
+	ClusterInfo cluster = {
+		.this_node = 1,.authority = 1,.shard_count = shard_count,.last_node = 1,.catalog_version = 1
+	};
 	ShardRow   *shards;
 
 	check_shard_count(shard_count);

@@ -214,7 +214,8 @@ static void
 tell_to_leave(const NodeInfo *node)
 {
 	PGconn	   *probe = NULL;
-	char	   *reason = conn_probe(node->host, node->port, node->dbname, GetUserNameFromId(GetUserId(), false), &probe);
+	char	   *role = GetUserNameFromId(GetUserId(), false);
+	char	   *reason = conn_probe(node->host, node->port, node->dbname, role, &probe);
 
 	if (reason != NULL)
 	{

@@ -82,7 +82,8 @@ typedef enum Fact
 	" SELECT c.relowner FROM pg_catalog.pg_class c JOIN shardext.catalog_table t ON t.relation = c.oid" \
 	" UNION SELECT a.grantee FROM pg_catalog.pg_class c JOIN shardext.catalog_table t ON t.relation = c.oid," \
 	"  LATERAL pg_catalog.aclexplode(c.relacl) a" \
-	" UNION SELECT unnest(p.polroles) FROM pg_catalog.pg_policy p JOIN shardext.catalog_table t ON t.relation = p.polrelid)"
+	" UNION SELECT unnest(p.polroles) FROM pg_catalog.pg_policy p" \
+	"  JOIN shardext.catalog_table t ON t.relation = p.polrelid)"
 #define OWN_EXTENSION \
 	"SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'shardext'"
 
@@ -212,8 +213,10 @@ check_settings(PGresult *facts, Problems *problems)
 	if (strcmp(PQgetvalue(facts, 0, FACT_WAL_LEVEL), "logical") != 0)
 		add_problem(problems, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 					"Its setting wal_level is %s and must be logical.", PQgetvalue(facts, 0, FACT_WAL_LEVEL));
-	check_setting(problems, "max_prepared_transactions", PQgetvalue(facts, 0, FACT_PREPARED), MIN_PREPARED_TRANSACTIONS);
-	check_setting(problems, "max_locks_per_transaction", PQgetvalue(facts, 0, FACT_LOCKS), MIN_LOCKS_PER_TRANSACTION);
+	check_setting(problems, "max_prepared_transactions", PQgetvalue(facts, 0, FACT_PREPARED),
+				  MIN_PREPARED_TRANSACTIONS);
+	check_setting(problems, "max_locks_per_transaction", PQgetvalue(facts, 0, FACT_LOCKS),
+				  MIN_LOCKS_PER_TRANSACTION);
 	check_setting(problems, "max_wal_senders", PQgetvalue(facts, 0, FACT_WAL_SENDERS), MIN_WAL_SENDERS);
 	check_setting(problems, "max_replication_slots", PQgetvalue(facts, 0, FACT_SLOTS), MIN_REPLICATION_SLOTS);
 }
