@@ -47,7 +47,8 @@ check_count(Oid table, int first_node, uint64 first, int node, uint64 rows)
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("the copies of reference table \"%s\" do not agree", get_rel_name(table)),
-			 errdetail("The statement changed " UINT64_FORMAT " rows on node \"%s\" and " UINT64_FORMAT " rows on node \"%s\".",
+			 errdetail("The statement changed " UINT64_FORMAT " rows on node \"%s\" and " UINT64_FORMAT " rows "
+					   "on node \"%s\".",
 					   first, node_name(first_node), rows, node_name(node)),
 			 errhint("Repeat the transaction; if it fails again, compare the copies.")));
 }

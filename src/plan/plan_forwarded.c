@@ -76,8 +76,10 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 	(void) count_sharded((Node *) query, &use);
 	if (use.count != 1)
 	{
-		*reason = reason_make(use.count > 1 ? "Look for a policy or view of this table that reads other sharded tables." : NULL,
-							  use.count > 1 ? "The statement concerns more than one sharded table when it runs on this node." :
+		*reason = reason_make(use.count > 1 ? "Look for a policy or view of this table that reads other sharded "
+											  "tables." : NULL,
+							  use.count > 1 ? "The statement concerns more than one sharded table when it runs "
+											  "on this node." :
 							  "The statement names shards but concerns no sharded table of this node.");
 		return NULL;
 	}

@@ -174,7 +174,8 @@ check_statement(const PlanInput *input)
 	if (contain_volatile_functions((Node *) query->returningList) ||
 		contain_volatile_functions((Node *) query->onConflict))
 		return reason_make("Compute the value in another statement.",
-						   "Its RETURNING or ON CONFLICT clause uses volatile functions, which only this node may evaluate.");
+						   "Its RETURNING or ON CONFLICT clause uses volatile functions, which only this node "
+						   "may evaluate.");
 	for (ListCell *lc = list_head(text->targetList); lc != NULL; lc = lnext(text->targetList, lc))
 	{
 		Expr	   *expr = lfirst_node(TargetEntry, lc)->expr;

@@ -91,7 +91,8 @@ check_select_shape(const Query *query)
 		query->havingQual || query->distinctClause || query->setOperations || query->hasTargetSRFs)
 		return reason_make(HINT_ONE_SHARD, "It locks rows and combines those of several shards.");
 	if (query->limitCount || query->limitOffset)
-		return reason_make(HINT_ONE_SHARD, "It locks rows and has LIMIT or OFFSET: which rows it would lock depends on all shards.");
+		return reason_make(HINT_ONE_SHARD, "It locks rows and has LIMIT or OFFSET: which rows it would lock "
+										   "depends on all shards.");
 	if (query->sortClause)
 		return reason_make(HINT_ONE_SHARD, "It locks rows in an order over several shards.");
 	return NULL;

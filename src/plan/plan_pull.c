@@ -245,8 +245,10 @@ find_obstacle(Node *node, void *context)
 		if (rte->rtekind == RTE_RELATION && is_shell(rte->relid))
 		{
 			*(const Reason **) context =
-				reason_make("Give the shard key in WHERE, or lock the rows of one table without joins, ORDER BY and LIMIT.",
-							"The rows of \"%s\" to be locked lie in several shards and the statement is not a plain one over this table.",
+				reason_make("Give the shard key in WHERE, or lock the rows of one table without joins, ORDER BY "
+							"and LIMIT.",
+							"The rows of \"%s\" to be locked lie in several shards and the statement is not a "
+							"plain one over this table.",
 							get_rel_name(rte->relid));
 			return true;
 		}

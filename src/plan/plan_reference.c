@@ -118,14 +118,17 @@ check_update_or_delete(const PlanInput *input)
 		return reason_make("Use subqueries.", "It writes a reference table and has a WITH clause.");
 	if (query->commandType == CMD_UPDATE && list_length(query->jointree->fromlist) > 1)
 		return reason_make("Use a subquery that gives at most one row.",
-						   "It is an UPDATE ... FROM of a reference table: which of several matching rows counts could differ from node to node.");
+						   "It is an UPDATE ... FROM of a reference table: which of several matching rows "
+						   "counts could differ from node to node.");
 	if (!reads_only_reference_tables((Node *) query))
 		return reason_make("Read the other tables first and pass the values as parameters.",
 						   "It writes a reference table and reads tables that are not reference tables.");
 	if (contain_volatile_functions((Node *) query) || assigns_changing_default(input))
-		return reason_make(HINT_COMPUTE, "It writes a reference table and uses volatile functions: each node would compute another value.");
+		return reason_make(HINT_COMPUTE, "It writes a reference table and uses volatile functions: each node "
+										 "would compute another value.");
 	if (depends_on_row_order((Node *) query, NULL))
-		return reason_make(HINT_COMPUTE, "It writes a reference table and has LIMIT, OFFSET, DISTINCT ON or a window function: its rows could differ from node to node.");
+		return reason_make(HINT_COMPUTE, "It writes a reference table and has LIMIT, OFFSET, DISTINCT ON or a "
+										 "window function: its rows could differ from node to node.");
 	return shippable_check_query(query);
 }
 
@@ -151,7 +154,8 @@ plan_reference(const PlanInput *input, const Reason **reason)
 
 	*reason = NULL;
 	if (write_guard_is_open())
-		return standard_planner(copyObject(input->run_query), input->query_string, input->cursor_options, input->params);
+		return standard_planner(copyObject(input->run_query), input->query_string, input->cursor_options,
+								input->params);
 	if (input->note.kind == NOTE_REFERENCE)
 		return make_statement(input, NULL, NIL);
 	if (session_is_forwarded())
