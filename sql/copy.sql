@@ -137,4 +137,5 @@ COPY copy_users (id, name, born) FROM PROGRAM 'seq 1 5000 | awk ''{ printf "%.0f
 SELECT count(*), count(DISTINCT shardext.id_shard(id)), min(born), max(born) FROM copy_users;
 \c london
 SELECT count(*), count(DISTINCT shardext.id_shard(id)), min(born), max(born) FROM copy_users;
-DROP TABLE copy_plain, copy_users;
+DROP TABLE copy_plain;
+DROP TABLE copy_users;

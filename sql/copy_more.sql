@@ -92,6 +92,7 @@ br	Brazil
 COPY copy_country (code, name) TO stdout;
 \c london
 COPY copy_country (code, name) TO stdout;
-DROP TABLE copy_photo, copy_owner, copy_people, copy_country;
+DROP TABLE copy_photo, copy_owner, copy_people;
+DROP TABLE copy_country;
 DROP FUNCTION copy_shout();
 DROP ROLE copy_clerk;
