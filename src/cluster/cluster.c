@@ -11,6 +11,8 @@
 #include "base/errors.h"
 #include "base/module.h"
 #include "catalog/catalog_write.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "cluster/catalog_image.h"
@@ -18,8 +20,8 @@
 #include "cluster/cluster_admin.h"
 #include "commands/dbcommands.h"
 #include "dxact/dxact.h"
+#include "executor/spi.h"
 #include "fmgr.h"
-#include "id/id_layout.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -135,6 +137,32 @@ some_table(void)
 	return get_rel_name(((TableInfo *) linitial(tables))->relid);
 }
 
+/* Schemas that shard_table has made and that hold nothing any more. */
+#define EMPTY_SHARD_SCHEMAS \
+	"SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname ~ '^shard_[0-9]{4}$'" \
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid)" \
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.pronamespace = n.oid)" \
+	" AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.typnamespace = n.oid)" \
+	" ORDER BY n.nspname"
+
+static void
+drop_empty_shard_schemas(void)
+{
+	SPI_connect();
+	if (SPI_execute(EMPTY_SHARD_SCHEMAS, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for shard schemas");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		null;
+		Datum		oid = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null);
+		ObjectAddress schema;
+
+		ObjectAddressSet(schema, NamespaceRelationId, DatumGetObjectId(oid));
+		performDeletion(&schema, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+	}
+	SPI_finish();
+}
+
 void
 cluster_drop(void)
 {
@@ -159,6 +187,7 @@ cluster_drop(void)
 								"SELECT shardext.internal_leave()", NULL);
 	}
 	catalog_delete_cluster();
+	drop_empty_shard_schemas();
 }
 
 void
@@ -194,8 +223,10 @@ cluster_apply(const CatalogImage *image)
 void
 cluster_leave(void)
 {
-	if (cluster_info() != NULL)
-		catalog_delete_cluster();
+	if (cluster_info() == NULL)
+		return;
+	catalog_delete_cluster();
+	drop_empty_shard_schemas();
 }
 
 void
