@@ -198,6 +198,13 @@ changes_owner(const Node *statement)
 	return false;
 }
 
+/* Evaluates nothing of the user's, and rights were checked on the shells, whose owners may differ. */
+static bool
+needs_no_owner(const Node *statement)
+{
+	return IsA(statement, DropStmt) || IsA(statement, LockStmt);
+}
+
 /* Marked tree(s) for the shards of this node; NIL if the statement does not concern them. */
 static List *
 mark_for_shards(const Node *statement, DdlScope scope, List *relids)
@@ -232,7 +239,7 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 		ddl_run_in_shards(marked, extension_owner());
 	}
 	else if (marked != NIL)
-		ddl_run_in_shards(marked, owner);
+		ddl_run_in_shards(marked, needs_no_owner(statement) ? extension_owner() : owner);
 
 	foreach(lc, relids)
 	{

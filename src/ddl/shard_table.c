@@ -97,6 +97,7 @@ table_forget(const char *relation)
 {
 	Oid			relid = relation_by_qualified_name(relation);
 	const TableInfo *table = table_info(relid);
+	int			nestlevel;
 
 	if (table == NULL)
 		elog(ERROR, "relation %s is neither sharded nor a reference table", relation);
@@ -104,7 +105,12 @@ table_forget(const char *relation)
 		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", relation)));
 	catalog_delete_table(relid);
 	CommandCounterIncrement();
+
+	/* what goes with it here (views, foreign keys) remains on the node that calls */
+	nestlevel = NewGUCNestLevel();
+	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	ddl_run_sql(psprintf("DROP TABLE %s CASCADE", relation));
+	AtEOXact_GUC(true, nestlevel);
 }
 
 void
