@@ -19,12 +19,15 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "base/errors.h"
 #include "exec/tuple_codec.h"
 
 typedef enum ValueForm
@@ -36,6 +39,7 @@ typedef enum ValueForm
 	FORM_INT8,
 	FORM_BYTES,					/* a varlena whose binary form is its payload */
 	FORM_FUNCTION,				/* send and receive functions */
+	FORM_RECORD,				/* a row of no named type: results only */
 	FORM_TEXT					/* output and input functions */
 } ValueForm;
 
@@ -141,6 +145,8 @@ binary_form(Oid type)
 		case TIMESTAMPTZARRAYOID:
 		case UUIDARRAYOID:
 			return FORM_FUNCTION;
+		case RECORDOID:
+			return FORM_RECORD;
 		default:
 			return FORM_TEXT;
 	}
@@ -162,6 +168,12 @@ prepare_column(ColumnCodec *column, Oid type, int32 typmod, bool binary)
 
 	column->is_string = is_string_type(type);
 	column->typmod = typmod;
+	if (!binary && column->form == FORM_RECORD)
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NOT_SUPPORTED),
+				 errmsg("a row of no named type cannot come from another node beside columns of users' types"),
+				 errdetail("Such a row has a binary form only, but users' types are sent as text."),
+				 errhint("Cast the row to text or to a composite type.")));
 	if (binary)
 	{
 		if (column->form != FORM_FUNCTION)
@@ -241,6 +253,87 @@ decode_function(const ColumnCodec *column, char *value, int length)
 	return result;
 }
 
+static Datum decode_binary(const ColumnCodec *column, char *value, int length);
+
+/* A field in the middle of other bytes: receive functions want a terminating zero behind. */
+static Datum
+decode_field(const ColumnCodec *field, const char *value, int length)
+{
+	char	   *copy = palloc(length + 1);
+
+	memcpy(copy, value, length);
+	copy[length] = '\0';
+	return decode_binary(field, copy, length);
+}
+
+/* Codec of one field of a record, by the type that the node has sent. */
+static void
+prepare_field(ColumnCodec *field, Oid type)
+{
+	field->form = type < FirstNormalObjectId ? binary_form(type) : FORM_TEXT;
+	if (field->form == FORM_TEXT)
+	{
+		/* Receive functions of types with text inside convert from the client's encoding. */
+		if (type >= FirstNormalObjectId || pg_get_client_encoding() != GetDatabaseEncoding())
+			ereport(ERROR,
+					(errcode(ERRCODE_SX_NOT_SUPPORTED),
+					 errmsg("a row of no named type that came from another node has a field that cannot be read"),
+					 errdetail("The field's type has object identifier %u on the other node.", type),
+					 errhint("Cast the row to text or to a composite type.")));
+		field->form = FORM_FUNCTION;
+	}
+	prepare_column(field, type, -1, true);
+}
+
+static int32
+read_int32(char *value, int *offset, int length)
+{
+	uint32		four;
+
+	if (length - *offset < 4)
+		check_length(length, *offset + 4);
+	memcpy(&four, value + *offset, 4);
+	*offset += 4;
+	return (int32) pg_ntoh32(four);
+}
+
+/* Binary form of a record: number of fields; each field's type, length (-1: NULL) and bytes. */
+static Datum
+decode_record(char *value, int length)
+{
+	int			offset = 0;
+	int			nfields = read_int32(value, &offset, length);
+	TupleDesc	desc;
+	Datum	   *values;
+	bool	   *nulls;
+
+	if (nfields < 0 || nfields > MaxTupleAttributeNumber)
+		elog(ERROR, "record of %d fields", nfields);
+	desc = CreateTemplateTupleDesc(nfields);
+	values = palloc0(sizeof(Datum) * Max(nfields, 1));
+	nulls = palloc0(sizeof(bool) * Max(nfields, 1));
+	for (int i = 0; i < nfields; i++)
+	{
+		Oid			type = (Oid) read_int32(value, &offset, length);
+		int			field_length = read_int32(value, &offset, length);
+		ColumnCodec field = {0};
+		char		name[NAMEDATALEN];
+
+		snprintf(name, NAMEDATALEN, "f%d", i + 1);
+		prepare_field(&field, type);
+		TupleDescInitEntry(desc, i + 1, name, type, -1, 0);
+		nulls[i] = field_length < 0;
+		if (nulls[i])
+			continue;
+		if (field_length > length - offset)
+			check_length(length, offset + field_length);
+		values[i] = decode_field(&field, value + offset, field_length);
+		offset += field_length;
+	}
+	desc = BlessTupleDesc(desc);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
 static Datum
 decode_binary(const ColumnCodec *column, char *value, int length)
 {
@@ -273,6 +366,8 @@ decode_binary(const ColumnCodec *column, char *value, int length)
 			return PointerGetDatum(cstring_to_text_with_len(value, length));
 		case FORM_FUNCTION:
 			return decode_function(column, value, length);
+		case FORM_RECORD:
+			return decode_record(value, length);
 		case FORM_TEXT:
 			break;
 	}
@@ -338,7 +433,7 @@ param_codec_make(int nparams, const Oid *types)
 		/* Objects of users have other OIDs on other nodes; the text names their types. */
 		codec->types[i] = types[i] < FirstNormalObjectId ? types[i] : InvalidOid;
 		column->form = binary_form(type);
-		if (!OidIsValid(codec->types[i]))
+		if (!OidIsValid(codec->types[i]) || column->form == FORM_RECORD)
 			column->form = FORM_TEXT;
 
 		if (column->form == FORM_FUNCTION)
@@ -394,6 +489,7 @@ encode_value(ParamColumn *column, Datum value, int *length)
 			bytes = SendFunctionCall(&column->output, value);
 			*length = VARSIZE(bytes) - VARHDRSZ;
 			return VARDATA(bytes);
+		case FORM_RECORD:
 		case FORM_TEXT:
 			*length = 0;
 			return OutputFunctionCall(&column->output, value);
