@@ -20,6 +20,10 @@ REGRESS_OPTS = --temp-instance=tmp_check --host=127.0.0.1 --temp-config=test/reg
 REGRESS = $(shell sed -n 's/^test: *//p' test/schedule)
 CONTRIB_TESTDB = london,paris,tokyo
 
+# `make demo DATA=dir` means the demo's data, not PGXS's list of files.
+DEMO_DATA := $(DATA)
+override DATA :=
+
 EXTRA_CLEAN = sql/shardext--$(EXTVERSION).sql build tmp_check
 
 # Objects of PostgreSQL's JIT are of no use to us and would need its exact clang.
@@ -61,7 +65,7 @@ test:
 	test/run $(PARTS)
 
 demo:
-	DATA="$(DATA)" KEEP="$(KEEP)" demo/run
+	DATA="$(DEMO_DATA)" KEEP="$(KEEP)" demo/run
 
 lint:
 	test/lint/run

@@ -18,6 +18,8 @@ cluster_bin=$("$PG_CONFIG" --bindir)
 cluster_major=$("$PG_CONFIG" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 cluster_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export PGUSER=postgres
+# Arguments of a make that called us (DATA= of the demo means something else to PGXS) are not for the build.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES DATA
 unset PGHOST PGPORT PGDATABASE PGSERVICE PGOPTIONS PGDATA
 
 # Runs a command as the user the servers run as.
