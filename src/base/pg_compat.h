@@ -221,7 +221,9 @@ typedef int SxGucHandle;
 #if PG_VERSION_NUM >= 180000
 #define sx_rte_is_group(rte)	((rte)->rtekind == RTE_GROUP)
 #define sx_rte_group_exprs(rte)	((rte)->groupexprs)
+#define sx_rte_set_group_exprs(rte, exprs)	((rte)->groupexprs = (exprs))
 #else
+#define sx_rte_set_group_exprs(rte, exprs)	((void) 0)
 #define sx_rte_is_group(rte)	(false)
 #define sx_rte_group_exprs(rte)	(NIL)
 #endif
@@ -279,6 +281,20 @@ sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
 }
 #else
 #define sx_get_identity_sequence(relid, attnum, missing_ok) getIdentitySequence(relid, attnum, missing_ok)
+#endif
+
+/* Is the function one of PostgreSQL's random()? (needs utils/fmgroids.h) */
+#if PG_VERSION_NUM >= 170000
+#define sx_is_random(function) \
+	((function) == F_RANDOM_ || (function) == F_RANDOM_INT4_INT4 || (function) == F_RANDOM_INT8_INT8 || \
+	 (function) == F_RANDOM_NUMERIC_NUMERIC)
+#else
+#define sx_is_random(function)	((function) == F_RANDOM)
+#endif
+
+/* What ordering operators of indexes an operator is (needs utils/lsyscache.h). */
+#if PG_VERSION_NUM < 180000
+#define get_op_index_interpretation(opno)	get_op_btree_interpretation(opno)
 #endif
 
 #endif

@@ -31,6 +31,7 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
+#include "base/pg_compat.h"
 #include "plan/lift.h"
 #include "plan/shippable.h"
 
@@ -266,7 +267,7 @@ lift_array(Node *node, LiftContext *c)
 static bool
 is_comparison(Oid opno)
 {
-	return get_op_btree_interpretation(opno) != NIL;
+	return get_op_index_interpretation(opno) != NIL;
 }
 
 static Node *
@@ -414,6 +415,8 @@ lift_range_table(Query *query, LiftContext *c)
 				rte->tablesample = (TableSampleClause *) lift_node((Node *) rte->tablesample, c);
 				break;
 			default:
+				if (sx_rte_is_group(rte))
+					sx_rte_set_group_exprs(rte, (List *) lift_node((Node *) sx_rte_group_exprs(rte), c));
 				break;
 		}
 	}

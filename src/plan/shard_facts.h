@@ -119,7 +119,10 @@ extern Const *value_fold(Node *expr, ParamListInfo params);
 /* The spec a key of the table is computed with; *relid as in ShardKey. */
 extern const RouteSpec *shard_key_spec(const ShardKey *key);
 
-/* A routing column of a table (key of one column, or id column): its spec and the relid for ShardKey; NULL if it is none. */
+/*
+ * A routing column of a table (key of one column, or id column): its spec and the relid for ShardKey; NULL if it is
+ * none.
+ */
 extern const RouteSpec *table_column_spec(const TableInfo *table, AttrNumber attno, Oid *relid);
 
 #endif

@@ -43,7 +43,9 @@ extern QueryShards *query_shards(Query *query, ParamListInfo params);
  */
 extern int	shard_key_known(const ShardKey *key, ParamListInfo params, bool *known);
 
-/* Shards one relation needs, by quals on it alone (for leaf scans and multi-shard DML); NULL list = all. Of ShardKey *. */
+/*
+ * Shards one relation needs, by quals on it alone (for leaf scans and multi-shard DML): list of ShardKey *, NIL = all.
+ */
 extern List *relation_shard_keys(const TableInfo *table, Index varno, List *quals);
 
 #endif

@@ -13,7 +13,7 @@
 typedef struct ShardSql
 {
 	const char *text;			/* $1.. renumbered densely */
-	List	   *params;			/* expressions for $1.., free of Vars; PARAM_EXTERN of the original statement inside */
+	List	   *params;			/* expressions for $1.., free of Vars; the original's PARAM_EXTERN inside */
 } ShardSql;
 
 /*

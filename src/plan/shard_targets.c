@@ -264,7 +264,8 @@ demands_of_tlist(StatementWalk *walk, WrittenTable *written, List *tlist, bool n
 		if (!demand_of_assignment(walk, written, tle, written->source, new_row, demands))
 		{
 			*reason = reason_make("Delete the row and insert it anew.",
-								  "Column \"%s\" of \"%s\" decides the shard of the row; the new value may lie in another shard.",
+								  "Column \"%s\" of \"%s\" decides the shard of the row; "
+								  "the new value may lie in another shard.",
 								  get_attname(table->relid, tle->resno, false), get_rel_name(table->relid));
 			return false;
 		}

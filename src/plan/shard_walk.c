@@ -481,7 +481,7 @@ walk_sublink_qual(StatementWalk *walk, QueryFrame *frame, SubLink *sublink, Scop
 		link_test(walk, frame, sublink->testexpr, &sub, scopes.fact);
 }
 
-/* column = (SELECT ...): a row of the sub-SELECT exists; it is not restricted from outside, since it may hold only one. */
+/* column = (SELECT ...): a row of the sub-SELECT exists; it is not restricted from outside (it may hold only one). */
 static bool
 walk_scalar_equality(StatementWalk *walk, QueryFrame *frame, OpExpr *op, Scopes scopes)
 {

@@ -42,13 +42,12 @@ is_placeless(Oid function)
 {
 	switch (function)
 	{
-		case F_RANDOM:
 		case F_CLOCK_TIMESTAMP:
 		case F_GEN_RANDOM_UUID:
 		case F_TIMEOFDAY:
 			return true;
 		default:
-			return false;
+			return sx_is_random(function);
 	}
 }
 
@@ -187,7 +186,8 @@ shippable_tlist_is_once(const Query *query, bool is_statement)
 {
 	return query->jointree != NULL && query->jointree->fromlist == NIL &&
 		(query->commandType == CMD_INSERT ||
-		 (query->commandType == CMD_SELECT && is_statement && query->setOperations == NULL && query->jointree->quals == NULL));
+		 (query->commandType == CMD_SELECT && is_statement && query->setOperations == NULL &&
+		  query->jointree->quals == NULL));
 }
 
 /* For check_functions_in_node: true (and a reason) for a function that must not run elsewhere. */
@@ -348,7 +348,8 @@ find_hidden(Node *node, void *context)
 		if (op == SVFOP_CURRENT_USER || op == SVFOP_CURRENT_ROLE || op == SVFOP_USER ||
 			op == SVFOP_CURRENT_CATALOG)
 			return false;
-		c->reason = reason_make(NULL, "A view or policy asks for the time of the transaction or for the session's user or schema.");
+		c->reason = reason_make(NULL, "A view or policy asks for the time of the transaction or for the user or schema "
+								"of the session.");
 		return true;
 	}
 	if (check_functions_in_node(node, function_is_hidden, context))

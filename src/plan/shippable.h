@@ -35,7 +35,10 @@ extern bool shippable_is_stable_free(Node *expr);
 /* A call of shardext.next_id() without argument, which the owner of the row's shard carries out. */
 extern bool shippable_is_next_id(Node *expr);
 
-/* Is each expression of the Query's target list evaluated exactly once? INSERT of one row; the statement itself being a SELECT without FROM. */
+/*
+ * Is each expression of the Query's target list evaluated exactly once? INSERT of one row; SELECT without FROM
+ * that is the statement itself.
+ */
 extern bool shippable_tlist_is_once(const Query *query, bool is_statement);
 
 #endif
