@@ -261,6 +261,8 @@ next_local(Fragment *fragment, TupleTableSlot *slot)
 		return true;
 	}
 	fragment->processed += local_run_processed(fragment->local);
+	if (!fragment->spec->returns_rows)
+		fragment->local_stats->rows = local_run_processed(fragment->local);
 	local_run_end(fragment->local);
 	fragment->local = NULL;
 	stop_clock(fragment, fragment->local_stats);
@@ -283,6 +285,8 @@ next_remote(Fragment *fragment, TupleTableSlot *slot)
 			note_refused(fragment, part->shards);
 		else
 			fragment->processed += remote_run_processed(part->run);
+		if (!fragment->spec->returns_rows)
+			part->stats->rows = remote_run_processed(part->run);
 		remote_run_end(part->run);
 		stop_clock(fragment, part->stats);
 		fragment->parts = list_delete_first(fragment->parts);
