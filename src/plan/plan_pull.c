@@ -50,6 +50,9 @@
 /* Shard tables whose size is looked at when the shell has no statistics. */
 #define SIZE_SAMPLE_SHARDS		4
 
+/* Pages it is then taken to have at least. */
+#define DEFAULT_PAGES			10.0
+
 static set_rel_pathlist_hook_type previous_set_rel_pathlist = NULL;
 static get_relation_info_hook_type previous_get_relation_info = NULL;
 
@@ -69,12 +72,26 @@ is_shell(Oid relid)
 
 /* ---------- sizes ---------- */
 
-/* Pages and rows of all shards, from some shard tables of this node. */
+/* Rows that a page of the table holds. */
+static double
+rows_per_page(Oid relid)
+{
+	int32		width = get_relation_data_width(relid, NULL);
+
+	return BLCKSZ / (double) (width + MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData));
+}
+
+/*
+ * Pages and rows of all shards, from some shard tables of this node. As for an
+ * ordinary table without statistics, ten pages at least: the rows may well lie
+ * on other nodes, and a plan for too many rows hurts less than one for none.
+ */
 static void
-sample_size(Oid shell, RelOptInfo *rel, double *pages, double *tuples)
+sample_size(Oid shell, double *pages, double *tuples)
 {
 	Bitmapset  *shards = shard_map_owned_by(node_self());
-	double		sampled = 0;
+	double		density = rows_per_page(shell);
+	int			sampled = 0;
 	int			shard = -1;
 
 	*pages = *tuples = 0;
@@ -83,30 +100,25 @@ sample_size(Oid shell, RelOptInfo *rel, double *pages, double *tuples)
 		Oid			relid = table_shard_relid(shell, shard);
 		Relation	relation = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
 		BlockNumber blocks;
-		double		rows;
-		double		allvisfrac;
-		int32		width = get_relation_data_width(shell, NULL);
 
 		if (relation == NULL)
 			continue;
-		estimate_rel_size(relation, NULL, &blocks, &rows, &allvisfrac);
-		/* PostgreSQL takes a small new table for ten pages: too much, times the number of shards */
 		blocks = RelationGetNumberOfBlocks(relation);
-		if (relation->rd_rel->reltuples < 0)
-			rows = blocks * (BLCKSZ / (double) (width + MAXALIGN(SizeofHeapTupleHeader) + sizeof(ItemIdData)));
-		relation_close(relation, AccessShareLock);
 		*pages += blocks;
-		*tuples += rows;
+		*tuples += relation->rd_rel->reltuples >= 0 ? relation->rd_rel->reltuples : blocks * density;
+		relation_close(relation, AccessShareLock);
 		sampled++;
 	}
-	if (sampled == 0)
+	if (sampled > 0)
 	{
-		*pages = 10;
-		*tuples = 1000;
-		return;
+		*pages *= shard_map_count() / (double) sampled;
+		*tuples *= shard_map_count() / (double) sampled;
 	}
-	*pages = Max(*pages * shard_map_count() / sampled, 1);
-	*tuples = Max(*tuples * shard_map_count() / sampled, 1);
+	if (*pages < DEFAULT_PAGES)
+	{
+		*pages = DEFAULT_PAGES;
+		*tuples = DEFAULT_PAGES * density;
+	}
 }
 
 static void
@@ -131,7 +143,7 @@ set_shell_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	tuples = form->reltuples;
 	ReleaseSysCache(tuple);
 	if (tuples < 0)
-		sample_size(relid, rel, &pages, &tuples);
+		sample_size(relid, &pages, &tuples);
 	rel->pages = (BlockNumber) pages;
 	rel->tuples = tuples;
 	rel->allvisfrac = 0;
