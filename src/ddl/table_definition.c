@@ -24,6 +24,7 @@
 
 #include "base/errors.h"
 #include "catalog/node_map.h"
+#include "catalog/table_map.h"
 #include "ddl/table_definition.h"
 
 /* One query: $1 is the table's OID; the first column of its rows is a statement. */
@@ -284,8 +285,9 @@ static const char view_query[] =
 " AND NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid JOIN pg_rewrite r ON r.oid = d.objid"
 "  WHERE d.classid = 'pg_rewrite'::regclass AND r.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass"
 "  AND t.relkind IN ('r', 'p', 'm', 'f', 'S') AND t.oid >= 16384"
-"  AND NOT EXISTS (SELECT 1 FROM shardext.catalog_table ct WHERE ct.relation = t.oid))"
-" ORDER BY o.depth, c.oid";
+"  AND t.oid <> ALL (";			/* tables of the cluster follow */
+
+static const char view_query_end[] = "::oid[])) ORDER BY o.depth, c.oid";
 
 /* First column of the query's rows, as strings of the caller's memory context. */
 static List *
@@ -383,10 +385,18 @@ view_definitions(List *relids)
 	Datum	   *oids = palloc(sizeof(Datum) * Max(list_length(relids), 1));
 	int			n = 0;
 	ListCell   *lc;
+	StringInfoData sql;
 
 	foreach(lc, relids)
 		oids[n++] = ObjectIdGetDatum(lfirst_oid(lc));
-	return run_query(view_query, OIDARRAYOID,
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, view_query);
+	appendStringInfoString(&sql, "'{");
+	foreach(lc, table_list())
+		appendStringInfo(&sql, "%s%u", foreach_current_index(lc) > 0 ? "," : "", ((TableInfo *) lfirst(lc))->relid);
+	appendStringInfoString(&sql, "}'");
+	appendStringInfoString(&sql, view_query_end);
+	return run_query(sql.data, OIDARRAYOID,
 					 PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
 }
 

@@ -121,12 +121,14 @@ static bool
 has_rows(Oid relid)
 {
 	Relation	rel = table_open(relid, NoLock);
-	TableScanDesc scan = table_beginscan(rel, GetTransactionSnapshot(), 0, NULL);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());	/* we hold the lock: what is committed counts */
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	bool		found = table_scan_getnextslot(scan, ForwardScanDirection, slot);
 
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
 	table_close(rel, NoLock);
 	return found;
 }
