@@ -52,7 +52,17 @@ SELECT raised(format($$SELECT shardext.add_node('rome', '127.0.0.1', %s, 'rome')
 \c rome
 SELECT node, count(*) FROM shardext.shards GROUP BY node;
 SELECT shardext.this_node();
+-- a cluster ends on all of its nodes
+\c lima
+SET client_min_messages = warning;
+CREATE EXTENSION shardext;
+\c rome
+SELECT shardext.add_node('lima', '127.0.0.1', :port, 'lima', weight => 3);
+SELECT node, count(*) FROM shardext.shards GROUP BY node ORDER BY node;
 SELECT shardext.drop_cluster();
+SELECT count(*) FROM shardext.nodes;
+SELECT shardext.this_node() IS NULL;
+\c lima
 SELECT count(*) FROM shardext.nodes;
 SELECT shardext.this_node() IS NULL;
 

@@ -32,6 +32,7 @@ typedef struct NodeMap
 
 static bool map_valid = false;
 static NodeMap map;
+static ClusterInfo last_cluster;	/* this_node 0: none seen so far */
 static uint64 generation = 0;
 
 void
@@ -181,6 +182,8 @@ rebuild(void)
 	catalog_context_retire(map.cache_cxt);
 	map = read;
 	map_valid = true;
+	if (map.cluster != NULL)
+		last_cluster = *map.cluster;
 }
 
 const ClusterInfo *
@@ -189,6 +192,14 @@ cluster_info(void)
 	if (unlikely(!map_valid))
 		rebuild();
 	return map.cluster;
+}
+
+const ClusterInfo *
+cluster_last_known(void)
+{
+	const ClusterInfo *cluster = cluster_info();
+
+	return cluster != NULL ? cluster : last_cluster.this_node != 0 ? &last_cluster : NULL;
 }
 
 const ClusterInfo *

@@ -39,6 +39,12 @@ typedef struct NodeInfo
  */
 extern const ClusterInfo *cluster_info(void);
 
+/*
+ * As cluster_info, but if the cluster is gone, as it was when this session saw
+ * it last (the transaction that drops it still has to be committed); NULL if it never did.
+ */
+extern const ClusterInfo *cluster_last_known(void);
+
 /* As cluster_info, but ERROR 55000 "this database is not a node of a cluster". */
 extern const ClusterInfo *cluster_require(void);
 

@@ -156,11 +156,14 @@ finish_prepare(Participant *participant)
 static void
 name_transaction(void)
 {
+	const ClusterInfo *cluster = cluster_last_known();	/* drop_cluster is committed, too */
 	DxactGid	gid = {0};
 	dlist_iter	iter;
 
-	strlcpy(gid.cluster_id, cluster_require()->cluster_id, sizeof(gid.cluster_id));
-	gid.coordinator = node_self();
+	if (cluster == NULL)
+		elog(ERROR, "distributed transaction without a cluster");
+	strlcpy(gid.cluster_id, cluster->cluster_id, sizeof(gid.cluster_id));
+	gid.coordinator = cluster->this_node;
 	gid.number = U64FromFullTransactionId(GetTopFullTransactionId());
 	gid.moment = (uint64) GetCurrentTimestamp();
 	dxact_mark_running(gid.number);

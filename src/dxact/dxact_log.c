@@ -80,10 +80,13 @@ dxact_is_running(uint64 number)
 DxactOutcome
 dxact_outcome(const char *gid)
 {
+	const ClusterInfo *cluster = cluster_info();
 	DxactGid	parsed;
 
-	if (!dxact_gid_parse(gid, &parsed) || strcmp(parsed.cluster_id, cluster_require()->cluster_id) != 0 ||
-		parsed.coordinator != node_self())
+	/* Without a cluster, the transaction asked about may be the one that has dropped it. */
+	if (!dxact_gid_parse(gid, &parsed) ||
+		(cluster != NULL && (strcmp(parsed.cluster_id, cluster->cluster_id) != 0 ||
+							 parsed.coordinator != cluster->this_node)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is not a transaction that this node has coordinated", gid)));
