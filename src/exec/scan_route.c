@@ -24,12 +24,14 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -206,7 +208,21 @@ count_processed(RouteState *state, uint64 processed)
 	state->counted = processed;
 }
 
-/* False: the shard is not ours (any more), look again. */
+/*
+ * The shard has come to this node after the statement's snapshot was taken:
+ * nothing has been read under that snapshot, so READ COMMITTED may go on with
+ * the state of now.
+ */
+static void
+take_newer_snapshot(EState *estate)
+{
+	Snapshot	old = estate->es_snapshot;
+
+	estate->es_snapshot = RegisterSnapshot(GetLatestSnapshot());
+	UnregisterSnapshot(old);
+}
+
+/* False: the shard is not ours (any more), or not for the snapshot that was; look again. */
 static bool
 start_local(RouteState *state)
 {
@@ -225,6 +241,11 @@ start_local(RouteState *state)
 	verdict = local_run_verdict(state->local);
 	local_run_end(state->local);
 	state->local = NULL;
+	if (verdict == SHARD_TOO_NEW && !IsolationUsesXactSnapshot())
+	{
+		take_newer_snapshot(estate);
+		return false;
+	}
 	if (session_is_forwarded())
 	{
 		shard_map_refuse(refused, verdict);
