@@ -223,6 +223,7 @@ raise_error(NodeConn *conn)
 	PGresult   *error = conn->error;
 
 	conn->error = NULL;
+	conn_prepared_learn(conn, error);
 	finish_stream(conn);
 	conn_notices_pass_on(conn, false);
 	conn_rethrow(conn, error);
@@ -270,6 +271,7 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 	if (setting_log_remote)
 		ereport(LOG, (errmsg("to node \"%s\": %s", conn->node_name, sql), errhidestmt(true)));
 
+	conn_prepared_check();
 	conn->single_row = single_row;
 	conn->rows_seen = false;
 	conn->state = CONN_BUSY;

@@ -42,6 +42,7 @@ typedef struct PreparedStatement
 	uint32		hash;
 	bool		sent;			/* Parse is on its way or has succeeded */
 	bool		confirmed;
+	uint64		epoch;			/* of definitions, when it was prepared */
 	char		name[16];
 	int			ntypes;
 	Oid		   *types;
@@ -191,6 +192,9 @@ extern void conn_pending_activate(NodeConn *conn);
 /* conn_prepare.c */
 extern PreparedStatement *conn_prepared_find(NodeConn *conn, const char *sql, const ConnParams *params);
 extern void conn_prepared_evict(NodeConn *conn);
+extern void conn_prepared_check(void);
+extern bool conn_prepared_renew(NodeConn *conn, PreparedStatement *statement);
+extern void conn_prepared_learn(NodeConn *conn, const PGresult *error);
 extern void conn_prepared_forget(NodeConn *conn, PreparedStatement *statement);
 
 /* conn_settings.c */

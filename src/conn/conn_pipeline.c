@@ -67,7 +67,11 @@ conn_send_one(NodeConn *conn, const char *sql, const ConnParams *params, bool pr
 		params = &none;
 	if (prepare)
 	{
+		if (kind == PENDING_STREAM && conn->prepared_count > CONN_MAX_PREPARED)
+			conn_prepared_evict(conn);
 		statement = conn_prepared_find(conn, sql, params);
+		if (kind == PENDING_STREAM && !conn_prepared_renew(conn, statement))
+			return false;
 		if (!statement->sent)
 		{
 			if (!PQsendPrepare(conn->pg, statement->name, sql, params->n, params->types))
@@ -108,8 +112,6 @@ conn_send_queue(NodeConn *conn)
 	for (int i = 0; i < n; i++)
 		if (!conn_send_one(conn, conn->queued[i].sql, NULL, conn->queued[i].prepare, false, PENDING_COMMAND))
 			return false;
-	if (conn->prepared_count > CONN_MAX_PREPARED)
-		conn_prepared_evict(conn);
 	return true;
 }
 

@@ -7,14 +7,78 @@
  * went astray (its transaction had failed) costs memory on the node, never a
  * wrong result. Parse is not undone by a rollback, so entries survive one.
  *
+ * A definition that changes may give the same text another result type, which
+ * a node refuses for a statement prepared before. So when a relation of the
+ * cluster is invalidated here (its definition changes on all nodes at once)
+ * statements are prepared anew. Should a node refuse nevertheless, the
+ * statement is forgotten, and the next attempt prepares it again.
+ *
  * The text is usually at the same address as last time; a small direct-mapped
  * table by address saves the hashing (the text is still compared).
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "catalog/table_map.h"
 #include "common/hashfn.h"
 #include "conn/conn_internal.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+
+#define MAX_INVALIDATED 16
+
+/* Relations invalidated since the last statement; more than the array holds, or all: too_many. */
+static Oid	invalidated[MAX_INVALIDATED];
+static int	invalidated_count = 0;
+static bool too_many = false;
+
+/* Statements prepared in an earlier epoch are prepared anew. */
+static uint64 prepared_epoch = 1;
+
+static void
+note_invalidation(Datum arg, Oid relid)
+{
+	if (!OidIsValid(relid) || invalidated_count == MAX_INVALIDATED)
+		too_many = true;
+	else if (invalidated_count == 0 || invalidated[invalidated_count - 1] != relid)
+		invalidated[invalidated_count++] = relid;
+}
+
+/* Before a statement is looked up: have definitions changed that it may depend on? */
+void
+conn_prepared_check(void)
+{
+	static bool registered = false;
+	bool		stale = too_many;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(note_invalidation, (Datum) 0);
+		registered = true;
+	}
+	if ((invalidated_count == 0 && !too_many) || !IsTransactionState())
+		return;
+	while (invalidated_count > 0)
+	{
+		Oid			relid = invalidated[--invalidated_count];
+
+		if (!stale && table_info(relid) != NULL)
+			stale = true;
+	}
+	too_many = false;
+	if (stale)
+		prepared_epoch++;
+}
+
+/* The node has told why it cannot run the statement under way: was it prepared for another definition? */
+void
+conn_prepared_learn(NodeConn *conn, const PGresult *error)
+{
+	const char *function = PQresultErrorField(error, PG_DIAG_SOURCE_FUNCTION);
+
+	if (conn->streamed != NULL && function != NULL && strcmp(function, "RevalidateCachedQuery") == 0)
+		conn_prepared_forget(conn, conn->streamed);
+}
 
 static bool
 matches(const PreparedStatement *statement, const char *sql, const ConnParams *params)
@@ -41,6 +105,7 @@ make(NodeConn *conn, const char *sql, const ConnParams *params, uint32 hash)
 	PreparedStatement *statement = MemoryContextAllocZero(conn->cxt, sizeof(PreparedStatement));
 
 	statement->hash = hash;
+	statement->epoch = prepared_epoch;
 	statement->sql = MemoryContextStrdup(conn->cxt, sql);
 	statement->ntypes = params->n;
 	if (params->n > 0 && params->types)
@@ -123,4 +188,26 @@ conn_prepared_evict(NodeConn *conn)
 		}
 		conn_prepared_forget(conn, oldest);
 	}
+}
+
+/*
+ * Prepare it again, under another name, if definitions have changed since; the
+ * old one goes in the same write. (Not for transaction commands: in a failed
+ * transaction a DEALLOCATE in front would keep them from being carried out.)
+ */
+bool
+conn_prepared_renew(NodeConn *conn, PreparedStatement *statement)
+{
+	char		command[64];
+
+	if (statement->epoch == prepared_epoch)
+		return true;
+	statement->epoch = prepared_epoch;
+	if (!statement->sent)
+		return true;
+	snprintf(command, sizeof(command), "DEALLOCATE %s", statement->name);
+	snprintf(statement->name, sizeof(statement->name), "sx%u", ++conn->prepared_number);
+	statement->sent = false;
+	statement->confirmed = false;
+	return conn_send_one(conn, command, NULL, false, false, PENDING_COMMAND);
 }

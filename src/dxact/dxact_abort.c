@@ -84,6 +84,9 @@ dxact_abort(void)
 
 		if (participant->state != PARTICIPANT_DONE)
 			(void) conn_command_finish(participant->conn, deadline, false);
+		/* whatever went wrong: no connection is used again inside an old transaction */
+		if (!conn_is_broken(participant->conn) && conn_remote_state(participant->conn) != REMOTE_NONE)
+			conn_break(participant->conn);
 		conn_settings_rolled_back(participant->conn);
 		participant->state = PARTICIPANT_DONE;
 	}
