@@ -138,7 +138,8 @@ RESET ROLE;
 DROP ROLE shardext_visitor;
 
 -- and away again
-DROP TABLE towns, codes;
+DROP TABLE towns;
+DROP TABLE codes;
 SELECT shardext.remove_node('oslo');
 SELECT node FROM shardext.nodes ORDER BY node;
 SELECT count(*) = :before_count, sum(version) = :before_versions FROM shardext.shards;
