@@ -46,5 +46,34 @@ INSERT INTO queries(q) VALUES
 SELECT no, way, same, q FROM compare();
 SELECT t, rows_of('SELECT * FROM ' || t) = rows_of('SELECT * FROM p_' || t) AS same FROM unnest('{photos,likes,accounts,tags}'::text[]) t;
 SELECT rows_of('SELECT id, name, email, country, CASE WHEN created < ''2026-06-01'' THEN created END FROM users') = rows_of('SELECT id, name, email, country, CASE WHEN created < ''2026-06-01'' THEN created END FROM p_users') AS same;
+-- the shard is free: rows made together lie together
+WITH n AS (INSERT INTO users(name) VALUES ('x') RETURNING id)
+INSERT INTO photos(owner_id, title) SELECT id, 'p' FROM n RETURNING shardext.id_shard(id) = shardext.id_shard(owner_id) AS together;
+WITH n AS (INSERT INTO users(name) VALUES ('x') RETURNING id),
+     m AS (INSERT INTO photos(owner_id, title) SELECT id, 'q' FROM n RETURNING id)
+INSERT INTO likes SELECT m.id, n.id FROM m, n RETURNING shardext.id_shard(photo_id) = shardext.id_shard(user_id) AS together;
+EXPLAIN (COSTS OFF) INSERT INTO users(name) VALUES ('free');
+-- ... but not with rows of all shards
+WITH n AS (INSERT INTO users(name) VALUES ('x') RETURNING id) SELECT count(*) FROM n, photos;
+-- transition tables, assignments to elements and fields
+CREATE FUNCTION count_new() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE NOTICE '% rows', (SELECT count(*) FROM newrows JOIN users u USING (id) WHERE newrows.note = 't');
+	RETURN NULL;
+END $$;
+CREATE TRIGGER t AFTER INSERT ON home REFERENCING NEW TABLE AS newrows FOR EACH STATEMENT EXECUTE FUNCTION count_new();
+INSERT INTO home SELECT id, 't' FROM users WHERE id IN (mk(4,4), mk(7,7));
+DO $$ DECLARE a int[] := '{1,2}'; u users;
+BEGIN
+	a[1] := (SELECT country FROM users WHERE id = mk(7,7));
+	SELECT * INTO u FROM users WHERE id = mk(7,7);
+	u.name := (SELECT name FROM users WHERE id = mk(8,8));
+	RAISE NOTICE '% % %', a, u.id, u.name;
+	u.id := mk(7, 900);
+	INSERT INTO users VALUES (u.*);
+	RAISE NOTICE '%', (SELECT count(*) FROM users x WHERE x.id = u.id AND x.name = u.name);
+END $$;
+DROP TRIGGER t ON home;
+DROP FUNCTION count_new;
 \set file :inputs '/sql/include/router_drop.sql'
 \i :file

@@ -446,7 +446,7 @@ resolve_column(const ShardFacts *facts, FactScope *scope, const Occurrence *occu
 
 /* The key comes first: it is never NULL. */
 List *
-facts_resolve_occurrence(ShardFacts *facts, const Occurrence *occurrence)
+facts_resolve_occurrence(ShardFacts *facts, const Occurrence *occurrence, List **together)
 {
 	List	   *same_shard = list_make1(unconstify(Occurrence *, occurrence));
 	FactScope  *scope = occurrence->scope;
@@ -468,6 +468,8 @@ facts_resolve_occurrence(ShardFacts *facts, const Occurrence *occurrence)
 				resolve_column(facts, scope, member, attno, &ways, &same_shard);
 		}
 	}
+	if (together != NULL)
+		*together = same_shard;
 	return ways;
 }
 
@@ -487,7 +489,7 @@ facts_resolve_operand(ShardFacts *facts, FactScope *scope, const Operand *operan
 		Occurrence	seen_from_here = *(Occurrence *) lfirst(lc);
 
 		seen_from_here.scope = scope;
-		ways = list_concat(ways, facts_resolve_occurrence(facts, &seen_from_here));
+		ways = list_concat(ways, facts_resolve_occurrence(facts, &seen_from_here, NULL));
 	}
 	return ways;
 }

@@ -95,9 +95,9 @@ extern void facts_settle(ShardFacts *facts);
 /*
  * Ways to know the shard of an occurrence's relevant rows, or of a column's
  * value under a spec: list of lists of ShardKey; the keys of one inner list
- * must agree.
+ * must agree. *same_shard (may be NULL): the occurrences whose rows lie with them.
  */
-extern List *facts_resolve_occurrence(ShardFacts *facts, const Occurrence *occurrence);
+extern List *facts_resolve_occurrence(ShardFacts *facts, const Occurrence *occurrence, List **same_shard);
 extern List *facts_resolve_operand(ShardFacts *facts, FactScope *scope, const Operand *operand,
 								   Oid relid, const RouteSpec *spec);
 

@@ -53,8 +53,9 @@ count_shells(Node *node, void *context)
 	return expression_tree_walker(node, count_shells, context);
 }
 
+/* Is one of these occurrences an inserted row that may go to any shard? */
 static bool
-is_free(const StatementWalk *walk, const Occurrence *occurrence)
+is_free(const StatementWalk *walk, List *occurrences)
 {
 	ListCell   *lc;
 
@@ -62,8 +63,8 @@ is_free(const StatementWalk *walk, const Occurrence *occurrence)
 	{
 		WrittenTable *written = (WrittenTable *) lfirst(lc);
 
-		if (written->occurrence == occurrence)
-			return written->free;
+		if (written->free && list_member_ptr(occurrences, written->occurrence))
+			return true;
 	}
 	return false;
 }
@@ -174,11 +175,12 @@ resolve_statement(QueryShards *shards, StatementWalk *walk)
 	foreach(lc, walk->facts.occurrences)
 	{
 		Occurrence *occurrence = (Occurrence *) lfirst(lc);
-		List	   *ways = facts_resolve_occurrence(&walk->facts, occurrence);
+		List	   *same_shard;
+		List	   *ways = facts_resolve_occurrence(&walk->facts, occurrence, &same_shard);
 
 		if (ways != NIL)
 			demands = lappend(demands, prefer_single(ways));
-		else if (!is_free(walk, occurrence))
+		else if (!is_free(walk, same_shard))
 		{
 			shards->reason = unresolved_reason(occurrence);
 			return;
@@ -266,6 +268,6 @@ relation_shard_keys(const TableInfo *table, Index varno, List *quals)
 		if (qual_equality(&frame, lfirst(lc), &a, &b, &opno))
 			facts_add(&walk.facts, &a, &b, opno, scope, NULL);
 	}
-	ways = facts_resolve_occurrence(&walk.facts, occurrence);
+	ways = facts_resolve_occurrence(&walk.facts, occurrence, NULL);
 	return ways == NIL ? NIL : (List *) linitial(prefer_single(ways));
 }

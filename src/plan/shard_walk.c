@@ -274,6 +274,15 @@ walk_ctes(StatementWalk *walk, QueryFrame *frame)
 	}
 }
 
+/* All readers of such a CTE see the same row. */
+static bool
+inserts_one_row(const CommonTableExpr *cte)
+{
+	Query	   *query = castNode(Query, cte->ctequery);
+
+	return query->commandType == CMD_INSERT && query->jointree->fromlist == NIL;
+}
+
 static void
 walk_cte_reference(StatementWalk *walk, QueryFrame *frame, Index varno, Scopes scopes)
 {
@@ -300,7 +309,7 @@ walk_cte_reference(StatementWalk *walk, QueryFrame *frame, Index varno, Scopes s
 		return;
 	}
 	done = find_walked_cte(walk, cte);
-	if (done == NULL || !done->modifies || cte->cterefcount != 1)
+	if (done == NULL || !done->modifies || (cte->cterefcount != 1 && !inserts_one_row(cte)))
 		return;
 	/* rows that a modifying CTE returns satisfy its facts */
 	scopes.fact->imports = list_append_unique_ptr(scopes.fact->imports, done->sub.scopes.fact);
