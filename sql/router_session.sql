@@ -60,7 +60,9 @@ EXPLAIN (COSTS OFF, VERBOSE) SELECT title FROM v WHERE id = mk(7,7) ORDER BY 1;
 UPDATE vu SET name = 'vu' WHERE id = mk(7,7);
 UPDATE vu SET country = 11 WHERE id = mk(7,7);
 INSERT INTO vu VALUES (mk(4, 501), 'via view', 3);
+\set VERBOSITY terse
 INSERT INTO vu VALUES (mk(4, 502), 'via view', 13);
+\set VERBOSITY default
 DELETE FROM vu WHERE id = mk(4,501);
 INSERT INTO vu VALUES (mk(7, 501), 'needs the default of created', 3);
 SELECT t = now() FROM vnow WHERE id = mk(7,7);
