@@ -39,7 +39,7 @@
 typedef struct RunFinisher
 {
 	PlanState	ps;				/* only ExecProcNode is used */
-	LocalRun   *run;			/* NULL once the run has ended */
+	LocalRun   *run;
 } RunFinisher;
 
 struct LocalRun
@@ -63,6 +63,7 @@ struct LocalRun
 	RunFinisher *finisher;
 
 	/* memory */
+	MemoryContext cxt;			/* this struct and all of the run */
 	MemoryContextCallback on_reset;
 };
 
@@ -253,7 +254,7 @@ exec_finisher(PlanState *ps)
 {
 	LocalRun   *run = ((RunFinisher *) ps)->run;
 
-	if (run != NULL && run->query_desc != NULL)
+	if (run->query_desc != NULL)
 		finish_shard(run);
 	return NULL;
 }
@@ -261,8 +262,10 @@ exec_finisher(PlanState *ps)
 static LocalRun *
 make_run(LocalPlan *plan, ParamListInfo params, EState *parent, int eflags)
 {
-	LocalRun   *run = MemoryContextAllocZero(parent->es_query_cxt, sizeof(LocalRun));
+	MemoryContext cxt = AllocSetContextCreate(parent->es_query_cxt, "shardext local run", ALLOCSET_SMALL_SIZES);
+	LocalRun   *run = MemoryContextAllocZero(cxt, sizeof(LocalRun));
 
+	run->cxt = cxt;
 	run->plan = plan;
 	run->params = params;
 	run->parent = parent;
@@ -270,12 +273,12 @@ make_run(LocalPlan *plan, ParamListInfo params, EState *parent, int eflags)
 	run->verdict = SHARD_OK;
 	run->on_reset.func = run_freed;
 	run->on_reset.arg = run;
-	MemoryContextRegisterResetCallback(parent->es_query_cxt, &run->on_reset);
+	MemoryContextRegisterResetCallback(cxt, &run->on_reset);
 	if (plan->modifies && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
 	{
 		MemoryContext outer = MemoryContextSwitchTo(parent->es_query_cxt);
 
-		run->finisher = palloc0(sizeof(RunFinisher));
+		run->finisher = MemoryContextAllocZero(cxt, sizeof(RunFinisher));
 		run->finisher->ps.type = T_CustomScanState;
 		run->finisher->ps.ExecProcNode = exec_finisher;
 		run->finisher->run = run;
@@ -302,6 +305,7 @@ LocalRun *
 local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo params, EState *parent, int eflags, int *refused)
 {
 	LocalRun   *run = make_run(plan, params, parent, eflags);
+	MemoryContext outer = MemoryContextSwitchTo(run->cxt);
 	LocalTemplate *template;
 
 	if (refused)
@@ -317,10 +321,12 @@ local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo params, EState *
 		if (verdict != SHARD_OK)
 		{
 			refuse(run, shard, verdict, refused);
+			MemoryContextSwitchTo(outer);
 			return run;
 		}
 	}
 	take_shard(run, template);
+	MemoryContextSwitchTo(outer);
 	return run;
 }
 
@@ -329,6 +335,7 @@ local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
 				EState *parent, int eflags, int *refused)
 {
 	LocalRun   *run = make_run(plan, params, parent, eflags);
+	MemoryContext outer;
 
 	if (refused)
 		*refused = ROUTE_NO_SHARD;
@@ -344,10 +351,12 @@ local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
 		}
 	}
 
+	outer = MemoryContextSwitchTo(run->cxt);
 	run->shard = bms_next_member(shards, -1);
 	if (run->shard >= 0)
 		take_shard(run, local_template_acquire(plan, run->shard, &run->user));
 	plan->executions++;
+	MemoryContextSwitchTo(outer);
 	return run;
 }
 
@@ -363,6 +372,7 @@ local_run_next(LocalRun *run)
 	while (run->query_desc != NULL && !run->finished)
 	{
 		TupleTableSlot *slot = next_row(run);
+		MemoryContext outer;
 		int			next;
 
 		if (slot != NULL)
@@ -374,7 +384,9 @@ local_run_next(LocalRun *run)
 			break;				/* the last shard's plan stays for EXPLAIN */
 		end_shard(run);
 		run->shard = next;
+		outer = MemoryContextSwitchTo(run->cxt);
 		take_shard(run, local_template_next(run->plan, next, &run->user));
+		MemoryContextSwitchTo(outer);
 	}
 	return NULL;
 }
@@ -395,8 +407,9 @@ local_run_end(LocalRun *run)
 		end_shard(run);
 	}
 	if (run->finisher)
-		run->finisher->run = NULL;
+		run->parent->es_auxmodifytables = list_delete_ptr(run->parent->es_auxmodifytables, run->finisher);
 	local_template_release(&run->user);
+	MemoryContextDelete(run->cxt);
 }
 
 void

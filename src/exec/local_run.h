@@ -33,7 +33,7 @@ extern LocalPlan *local_plan_make(const Query *query, const char *query_string, 
  * session a shard that is not ours raises SX001; if refused != NULL, *refused
  * is set to that shard instead (else to ROUTE_NO_SHARD) and the run yields
  * nothing (coordinators and forwarded sessions). eflags as for ExecutorStart.
- * Call in the parent's per-query memory; shards must live as long as the run.
+ * The run has memory of its own below the parent's; shards must live as long.
  */
 extern LocalRun *local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
 								 EState *parent, int eflags, int *refused);
@@ -49,7 +49,7 @@ extern ShardVerdict local_run_verdict(const LocalRun *run);
 extern TupleTableSlot *local_run_next(LocalRun *run);
 
 extern uint64 local_run_processed(const LocalRun *run); /* rows written so far, for es_processed */
-extern void local_run_end(LocalRun *run);
+extern void local_run_end(LocalRun *run);	/* frees it, the slot included */
 
 /* The plan of the last shard (with its counts, if it ran), as a child of the node being explained. */
 extern void local_run_explain(LocalRun *run, struct ExplainState *es);
