@@ -126,15 +126,21 @@ cluster_create(const NodeInfo *node, int shard_count, TimestampTz epoch)
 		cluster_joined_hook();
 }
 
-/* Name of some sharded or reference table, or NULL. */
+/* The first sharded or reference table by name, or NULL. */
 static char *
 some_table(void)
 {
-	List	   *tables = table_list();
+	char	   *first = NULL;
+	ListCell   *lc;
 
-	if (tables == NIL)
-		return NULL;
-	return get_rel_name(((TableInfo *) linitial(tables))->relid);
+	foreach(lc, table_list())
+	{
+		char	   *name = get_rel_name(((TableInfo *) lfirst(lc))->relid);
+
+		if (name != NULL && (first == NULL || strcmp(name, first) < 0))
+			first = name;
+	}
+	return first;
 }
 
 /* Schemas that shard_table has made and that hold nothing any more. */
