@@ -23,7 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* For statements whose outcome must be known: how often interrupts are looked for, how long an answer is awaited then. */
+/* For statements whose outcome must be known: how often interrupts are looked for, how long is waited after one. */
 #define DECISIVE_SLICE_MS	100
 #define DECISIVE_PATIENCE_US INT64CONST(5000000)
 

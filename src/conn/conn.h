@@ -82,7 +82,7 @@ extern int64 conn_execute(NodeConn *conn, const char *sql, const ConnParams *par
 /* The same, whole result kept (owned by CurrentMemoryContext). */
 extern PGresult *conn_query(NodeConn *conn, const char *sql, const ConnParams *params);
 
-/* COPY ... FROM STDIN on the node: start, data (buffers internally, flushes without blocking on one slow node for ever), end. */
+/* COPY ... FROM STDIN on the node: start, data (buffered within bounds, sent without blocking for long), end. */
 extern void conn_copy_start(NodeConn *conn, const char *sql);
 extern void conn_copy_data(NodeConn *conn, const char *data, int length);
 extern int64 conn_copy_end(NodeConn *conn, const char *error);	/* error NULL: success; rows copied */
@@ -93,7 +93,7 @@ extern int	conn_backend_pid(const NodeConn *conn);
 extern int	conn_node_id(const NodeConn *conn);
 extern const char *conn_node_name(const NodeConn *conn);
 
-/* A connection outside any transaction of ours, for checks and workers: autocommit. ERROR SX002 if it fails; close it. */
+/* A connection outside any transaction of ours, for checks and workers: autocommit. ERROR SX002; close it. */
 extern NodeConn *conn_open_private(const NodeInfo *node, const char *role_name);
 extern void conn_close_private(NodeConn *conn);
 

@@ -27,7 +27,7 @@
 
 dlist_head	conn_all = DLIST_STATIC_INIT(conn_all);
 
-/* Settings of every connection that never change: limits of an idle coordinator are its own, floats and strings exact. */
+/* Settings of every connection that never change. */
 #define FIXED_OPTIONS \
 	"-c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0" \
 	" -c client_connection_check_interval=2000 -c standard_conforming_strings=on" \
@@ -168,7 +168,8 @@ raise_unavailable(const NodeInfo *node, const char *role_name, const char *reaso
 			 errmsg("node \"%s\" is unavailable", node->name),
 			 errdetail("Could not connect to host \"%s\" port %d database \"%s\" as role \"%s\": %s",
 					   node->host, node->port, node->dbname, role_name, reason),
-			 errhint("Check that the server runs and accepts the role's connections from this node, or correct the address with shardext.alter_node().")));
+			 errhint("Check that the server runs and accepts the role's connections from this node, "
+					 "or correct the address with shardext.alter_node().")));
 }
 
 static NodeConn *

@@ -47,7 +47,7 @@ extern NodeConn *dxact_connection_autocommit_write(int node_id, Oid role);
 /* Serialise changes of the cluster's catalog: lock held on the authority to the end of the transaction. */
 extern void dxact_lock_catalog(void);
 
-/* Run sql on every other node (parallel), inside the distributed transaction, as the current role; ERROR if any fails. */
+/* Run sql on every other node at once, inside the distributed transaction, as the current role; ERROR if any fails. */
 extern void dxact_execute_everywhere(const char *sql, const ConnParams *params);
 
 /* True while nothing of this transaction has run on that node: a lost connection may be retried. */

@@ -187,6 +187,28 @@ like($out, qr/^in between 1000$/m, 'COPY takes part in the transaction');
 like($err, qr/42P01/, 'its errors are reported');
 like($out, qr/^in the end 1000 500500$/m, 'and leave the connection usable');
 
+# Statements prepared on a node follow the definitions.
+$london->safe_psql('postgres', <<'END');
+CREATE TABLE thing (id int PRIMARY KEY, v text);
+SELECT shardext.shard_table('thing', 'id', 'hash');
+INSERT INTO thing SELECT i, i FROM generate_series(1, 100) i;
+END
+my $there = $london->safe_psql('postgres',
+	"SELECT min(i) FROM generate_series(1, 100) i WHERE shardext.node_of('thing', i) = 'paris'");
+($out, $err) = session(<<"END");
+SELECT v FROM thing WHERE id = $there;
+ALTER TABLE thing ALTER COLUMN v TYPE int USING v::int;
+SELECT v + 1 FROM thing WHERE id = $there;
+SELECT v FROM thing WHERE id = $there;
+BEGIN;
+SELECT v FROM thing WHERE id = $there;
+ALTER TABLE thing ALTER COLUMN v TYPE numeric(6, 2);
+SELECT v FROM thing WHERE id = $there;
+COMMIT;
+END
+is($err, '', 'a changed result type is no error');
+is($out, join("\n", $there, $there + 1, $there, $there, "$there.00"), 'and gives the new type');
+
 # A PREPARE of the user's own is refused, with other nodes in the transaction.
 ($out, $err) = session("BEGIN;\nSELECT remote(2, 'SELECT 1');\nPREPARE TRANSACTION 'mine';");
 like($err, qr/SX003/, 'PREPARE TRANSACTION is refused');
