@@ -10,7 +10,7 @@
  * The receiving node runs the same code in a forwarded session: it routes the
  * rows again, but stores them only in its own shards; others are an error (SX001).
  *
- * Reference tables: every node gets every row. SHARE ROW EXCLUSIVE is taken on
+ * Reference tables: every node gets every row. The writers' lock is taken on
  * all nodes in node order before the first row; what is not the same everywhere
  * (defaults that are volatile, sequences) is computed here.
  *
@@ -24,7 +24,6 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "parser/parse_relation.h"
-#include "storage/lmgr.h"
 #include "utils/backend_progress.h"
 #include "utils/rel.h"
 
@@ -39,6 +38,7 @@
 #include "copy/copy_from.h"
 #include "copy/copy_local.h"
 #include "copy/copy_remote.h"
+#include "exec/reference_order.h"
 
 /* One COPY FROM into a sharded table. */
 typedef struct CopyRouter
@@ -215,7 +215,7 @@ begin_everywhere(CopyInput *input)
 
 	if (session_is_forwarded())
 	{
-		LockRelationOid(RelationGetRelid(input->table), ShareRowExclusiveLock);
+		reference_order_lock(RelationGetRelid(input->table));
 		return NULL;
 	}
 	remote = copy_remote_begin(input, false);
@@ -224,7 +224,7 @@ begin_everywhere(CopyInput *input)
 		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
 
 		if (node_id == node_self())
-			LockRelationOid(RelationGetRelid(input->table), ShareRowExclusiveLock);
+			reference_order_lock(RelationGetRelid(input->table));
 		else
 			copy_remote_start(remote, node_id);
 	}
@@ -300,12 +300,6 @@ copy_from_table(const CopyStmt *stmt, const char *query_string)
 	info = table_info(RelationGetRelid(table));
 	if (info == NULL)
 		elog(ERROR, "table \"%s\" is not sharded any more", RelationGetRelationName(table));
-	if (info->kind == TABLE_REFERENCE)
-	{
-		/* The stronger lock comes in node order: do not block others' meanwhile. */
-		UnlockRelation(table, RowExclusiveLock);
-		LockRelation(table, AccessShareLock);
-	}
 
 	nsitem = addRangeTableEntryForRelation(pstate, table, RowExclusiveLock, NULL, false, false);
 	where = copy_check_where(pstate, nsitem, stmt, table);

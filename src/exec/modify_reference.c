@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -17,6 +18,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/planmain.h"
+#include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 #include "base/pg_compat.h"
@@ -165,16 +167,24 @@ finish_on_node(void *arg, int node_id)
 	elog(ERROR, "nothing was sent to node %d", node_id);
 }
 
+/*
+ * The writers' lock is held: READ COMMITTED goes on with a snapshot that sees
+ * all that the writers before have committed, or copies could come to differ.
+ */
 static uint64
 write_here(void *arg)
 {
 	ReferenceState *state = (ReferenceState *) arg;
 	EState	   *estate = state->css.ss.ps.state;
 	LocalPlan  *plan = local_plan_make(state->run_query, state->query_string, 0);
-	LocalRun   *run = local_run_start_shard(plan, ROUTE_NO_SHARD, estate->es_param_list_info, estate, 0, NULL);
+	Snapshot	before = estate->es_snapshot;
+	LocalRun   *run;
 	TupleTableSlot *row;
 	uint64		rows;
 
+	PushActiveSnapshot(IsolationUsesXactSnapshot() ? before : GetTransactionSnapshot());
+	estate->es_snapshot = GetActiveSnapshot();
+	run = local_run_start_shard(plan, ROUTE_NO_SHARD, estate->es_param_list_info, estate, 0, NULL);
 	while ((row = local_run_next(run)) != NULL)
 	{
 		if (state->returned)
@@ -182,6 +192,8 @@ write_here(void *arg)
 	}
 	rows = local_run_processed(run);
 	local_run_end(run);
+	estate->es_snapshot = before;
+	PopActiveSnapshot();
 	return rows;
 }
 

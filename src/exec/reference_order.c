@@ -2,16 +2,21 @@
  * reference_order.c
  *	  How a write of a reference table reaches all nodes: one node first.
  *
- * Every node locks its copy in SHARE ROW EXCLUSIVE mode before it writes, and
- * keeps the lock to the end of the transaction. All writers begin with the
- * node of the lowest number and go on only when they have done their work
- * there; so writers of one table are strictly serial, and those that wait hold
- * nothing that the writer ahead of them still needs. A write that is prepared
- * but not yet committed on some node holds its lock there: the next writer
- * waits for it and cannot overlook it.
+ * Every node takes the table's writers' lock before it writes, and keeps it to
+ * the end of the transaction. All writers begin with the node of the lowest
+ * number and go on only when they have done their work there; so writers of
+ * one table are strictly serial, and those that wait hold nothing that the
+ * writer ahead of them still needs. A write that is prepared but not yet
+ * committed on some node holds its lock there: the next writer waits for it
+ * and cannot overlook it.
+ *
+ * The writers' lock is a lock of its own, not one of the relation: a statement
+ * has its coordinator's copy locked in ROW EXCLUSIVE mode since it was parsed,
+ * which must not keep out the writer ahead of it.
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 
@@ -19,13 +24,22 @@
 #include "catalog/write_guard.h"
 #include "exec/reference_order.h"
 
+/* The object sub-id of the writers' lock: no column has it. */
+#define WRITERS_LOCK	PG_UINT16_MAX
+
+void
+reference_order_lock(Oid table)
+{
+	LockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, ExclusiveLock);
+}
+
 uint64
 reference_order_run_here(Oid table, const ReferenceSteps *steps, void *arg)
 {
 	bool		before;
 	uint64		result = 0;
 
-	LockRelationOid(table, ShareRowExclusiveLock);
+	reference_order_lock(table);
 	before = write_guard_set_open(true);
 	PG_TRY();
 	{

@@ -30,4 +30,7 @@ extern uint64 reference_order_run(Oid table, const ReferenceSteps *steps, void *
 /* The same on this node alone: what another node has asked for. */
 extern uint64 reference_order_run_here(Oid table, const ReferenceSteps *steps, void *arg);
 
+/* The writers' lock of this node's copy: held to the end of the transaction. */
+extern void reference_order_lock(Oid table);
+
 #endif
