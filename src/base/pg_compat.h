@@ -243,7 +243,10 @@ typedef int SxGucHandle;
 #define sx_merge_sees_unmatched_target(action)	((void) (action), false)
 #endif
 
-/* Deparse with names qualified: only pg_catalog in the search path until sx_pop (needs catalog/namespace.h, utils/guc.h). */
+/*
+ * Deparse with names qualified: only pg_catalog in the search path until
+ * sx_pop_catalog_path (needs catalog/namespace.h, utils/guc.h).
+ */
 #if PG_VERSION_NUM < 170000
 #define sx_push_catalog_path() \
 	do { \
@@ -257,7 +260,10 @@ typedef int SxGucHandle;
 #define sx_pop_catalog_path()	((void) 0)	/* by AtEOXact_GUC */
 #endif
 
-/* Whose rights a range table entry is checked with: InvalidOid for the current user's (16: needs parser/parse_relation.h). */
+/*
+ * Whose rights a range table entry is checked with: InvalidOid for the current
+ * user's (16: needs parser/parse_relation.h).
+ */
 #if PG_VERSION_NUM >= 160000
 #define sx_rte_check_as_user(query, rte) \
 	((rte)->perminfoindex == 0 ? InvalidOid : getRTEPermissionInfo((query)->rteperminfos, (rte))->checkAsUser)

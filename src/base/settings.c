@@ -108,6 +108,12 @@ define(const Setting *s)
 }
 
 void
+setting_save(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
 settings_preload(void)
 {
 	for (int i = 0; i < (int) lengthof(settings); i++)

@@ -22,6 +22,9 @@ extern char *setting_forwarded;
 
 extern bool session_is_forwarded(void);
 
+/* Another value of a parameter, until AtEOXact_GUC of the caller's NewGUCNestLevel. */
+extern void setting_save(const char *name, const char *value);
+
 extern void settings_preload(void);
 
 #endif

@@ -13,6 +13,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "base/settings.h"
 #include "ddl/copy_text.h"
 
 struct CopyText
@@ -57,8 +58,7 @@ copy_text_begin(TupleDesc desc)
 	}
 	text->nestlevel = NewGUCNestLevel();
 	for (int i = 0; i < lengthof(safe_settings); i++)
-		(void) set_config_option(safe_settings[i][0], safe_settings[i][1], PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+		setting_save(safe_settings[i][0], safe_settings[i][1]);
 	return text;
 }
 

@@ -12,7 +12,10 @@
 
 typedef struct CopyText CopyText;
 
-/* Lines for all columns that are neither dropped nor generated; the session's DateStyle and kin are made safe until copy_text_end. */
+/*
+ * Lines for all columns that are neither dropped nor generated; the session's
+ * DateStyle and kin are made safe until copy_text_end.
+ */
 extern CopyText *copy_text_begin(TupleDesc desc);
 
 /* ("a", "b") for the COPY statement */

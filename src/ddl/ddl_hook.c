@@ -142,7 +142,8 @@ refuse_foreign_keys(Node *statement)
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_NOT_SUPPORTED),
-				 errmsg("a table that is not sharded cannot reference sharded table \"%s\"", get_rel_name(table->relid)),
+				 errmsg("a table that is not sharded cannot reference sharded table \"%s\"",
+						get_rel_name(table->relid)),
 				 errdetail("The rows of \"%s\" lie on all nodes.", get_rel_name(table->relid)),
 				 errhint("Create the table without the constraint, shard it, and add the constraint then.")));
 	}
@@ -172,7 +173,8 @@ handle_create_table(UtilityCall *call)
 		Oid			parent = RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true);
 
 		if (OidIsValid(parent) && table_info(parent) != NULL)
-			reason_raise(reason_make("Use CREATE TABLE ... (LIKE ...).", "Sharded and reference tables take no part in inheritance."),
+			reason_raise(reason_make("Use CREATE TABLE ... (LIKE ...).",
+									 "Sharded and reference tables take no part in inheritance."),
 						 "inheriting from a table of the cluster is not supported");
 	}
 	refuse_foreign_keys((Node *) stmt);

@@ -90,7 +90,8 @@ choose_constraint_name(Constraint *con, const char *column, Oid relid)
 		case CONSTR_PRIMARY:
 			return ChooseRelationName(table, NULL, "pkey", schema, true);
 		case CONSTR_UNIQUE:
-			return ChooseRelationName(table, join_names(list_concat(columns, list_concat_copy(con->keys, con->including))),
+			return ChooseRelationName(table, join_names(list_concat(columns,
+															list_concat_copy(con->keys, con->including))),
 									  "key", schema, true);
 		case CONSTR_EXCLUSION:
 			foreach(lc, con->exclusions)
@@ -101,7 +102,8 @@ choose_constraint_name(Constraint *con, const char *column, Oid relid)
 			}
 			return ChooseRelationName(table, join_names(columns), "excl", schema, true);
 		case CONSTR_FOREIGN:
-			return ChooseConstraintName(table, join_names(list_concat(columns, list_copy(con->fk_attrs))), "fkey", schema, NIL);
+			return ChooseConstraintName(table, join_names(list_concat(columns, list_copy(con->fk_attrs))),
+										"fkey", schema, NIL);
 		case CONSTR_CHECK:
 			(void) find_columns(con->raw_expr, &columns);
 			return ChooseConstraintName(table, list_length(columns) == 1 ? strVal(linitial(columns)) : NULL, "check",

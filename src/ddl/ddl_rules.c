@@ -67,7 +67,8 @@ check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
 	ListCell   *lc;
 
 	if (strstr(type, "serial") != NULL)
-		return reason_make("Add a column without default, then set one.", "A serial column draws from a sequence of one node.");
+		return reason_make("Add a column without default, then set one.",
+						   "A serial column draws from a sequence of one node.");
 	foreach(lc, column->constraints)
 	{
 		const Constraint *con = lfirst_node(Constraint, lc);
@@ -245,7 +246,8 @@ ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
 		case T_ReindexStmt:
 			if (((const ReindexStmt *) statement)->params != NIL)
 			{
-				*reason = reason_make("Use REINDEX without options.", "REINDEX with options is not carried to the shards.");
+				*reason = reason_make("Use REINDEX without options.",
+									  "REINDEX with options is not carried to the shards.");
 				return 0;
 			}
 			return DDL_BOTH;
@@ -263,7 +265,8 @@ ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
 		case T_AlterPolicyStmt:
 			return DDL_SHELL;
 		default:
-			*reason = reason_make(unshard_hint, "Statements of this kind are not carried to the other nodes and the shards.");
+			*reason = reason_make(unshard_hint,
+								  "Statements of this kind are not carried to the other nodes and the shards.");
 			return 0;
 	}
 }

@@ -60,7 +60,8 @@ leave_shells(UtilityCall *call)
 		shell_unmake(table->relid);
 		ereport(WARNING,
 				(errmsg("table \"%s\" is an ordinary, empty table now", get_rel_name(table->relid)),
-				 errdetail("Its rows remain in the schemas shard_NNNN of this node and of the other nodes of the cluster.")));
+				 errdetail("Its rows remain in the schemas shard_NNNN of this node "
+						   "and of the other nodes of the cluster.")));
 	}
 }
 
@@ -116,7 +117,8 @@ grant_by_name(UtilityCall *call, const GrantStmt *all)
 
 				appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
 								 role->roletype == ROLESPEC_PUBLIC ? "PUBLIC" :
-								 role->roletype == ROLESPEC_CSTRING ? quote_identifier(role->rolename) : "CURRENT_USER");
+								 role->roletype == ROLESPEC_CSTRING ? quote_identifier(role->rolename) :
+								 "CURRENT_USER");
 			}
 			if (all->is_grant && all->grant_option)
 				appendStringInfoString(&text, " WITH GRANT OPTION");

@@ -30,6 +30,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "base/settings.h"
 #include "base/statement_note.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -72,7 +73,7 @@ make_and_read(IndexStmt *stmt, Oid relid)
 	table_plan_check_constraints(table_plan_of_sharded(relid), NIL);
 
 	nestlevel = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	setting_save("search_path", "pg_catalog");
 	definition = pg_get_indexdef_string(get_relname_relid(plain->idxname, get_rel_namespace(relid)));
 	AtEOXact_GUC(true, nestlevel);
 	return definition;

@@ -5,7 +5,8 @@
  * The statements are run one by one, in one transaction, by a role that may act
  * as every owner of a table (add_node's). They make what tables need, the shells
  * and the copies of reference tables, and register them; reference_tables_fill
- * then brings the rows of reference tables, and closes those. The new node owns no shards yet, so there are no shard tables.
+ * then brings the rows of reference tables, and closes those. The new node owns
+ * no shards yet, so there are no shard tables.
  */
 #include "postgres.h"
 
@@ -80,7 +81,8 @@ call_apply(const TableInfo *table, List *statements)
 static List *
 second_half(const TableInfo *table)
 {
-	List	   *statements = list_make1(call_apply(table, table_definition_parts(table->relid, DEFINE_FOREIGN_KEYS, DEFINE_RIGHTS)));
+	List	   *parts = table_definition_parts(table->relid, DEFINE_FOREIGN_KEYS, DEFINE_RIGHTS);
+	List	   *statements = list_make1(call_apply(table, parts));
 
 	if (table->kind == TABLE_SHARDED)
 		statements = lappend(statements, call_register(table));

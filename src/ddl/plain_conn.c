@@ -67,7 +67,8 @@ rethrow(PGresult *result, PGconn *conn, const NodeInfo *node)
 	const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
 	const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
-	int			code = state ? MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]) : ERRCODE_CONNECTION_FAILURE;
+	int			code = state ? MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]) :
+		ERRCODE_CONNECTION_FAILURE;
 
 	message = pstrdup(message ? message : PQerrorMessage(conn));
 	detail = detail ? pstrdup(detail) : NULL;

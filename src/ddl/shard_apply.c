@@ -33,6 +33,7 @@
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
+#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
@@ -118,8 +119,8 @@ push_search_path(void)
 {
 	int			nestlevel = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("check_function_bodies", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	setting_save("search_path", "pg_catalog");
+	setting_save("check_function_bodies", "off");
 	return nestlevel;
 }
 
@@ -187,7 +188,7 @@ ddl_run_in_shards(List *marked, Oid owner)
 
 	/* the user hears of the table, not of every shard */
 	if (client_min_messages < WARNING)
-		(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		setting_save("client_min_messages", "warning");
 	while ((shard = bms_next_member(shards, shard)) >= 0)
 	{
 		ListCell   *lc;
@@ -248,7 +249,8 @@ ensure_shard_schema(int shard, Oid owner)
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_SCHEMA),
 					 errmsg("schema \"%s\" was not made by shardext", name),
-					 errdetail("The names shard_0000 to shard_8191 are reserved for the logical shards of the cluster."),
+					 errdetail("The names shard_0000 to shard_8191 are reserved "
+							   "for the logical shards of the cluster."),
 					 errhint("Rename or drop the schema.")));
 	}
 	if (object_aclcheck(NamespaceRelationId, schema, owner, ACL_CREATE) != ACLCHECK_OK ||
@@ -293,7 +295,8 @@ guard_statement(const TableInfo *table, int shard)
 	{
 		const char *column = quote_identifier(get_attname(table->relid, attnum, false));
 
-		if (table->nkeys == 1 && table->keys[0] == attnum && guard != NULL && table->spec.strategy == strategy_lookup("id"))
+		if (table->nkeys == 1 && table->keys[0] == attnum && guard != NULL &&
+			table->spec.strategy == strategy_lookup("id"))
 			continue;
 		appendStringInfo(&sql, "%sADD CONSTRAINT shardext_guard_%d CHECK (shardext.id_shard(%s) = %d)",
 						 separator, attnum, column, shard);

@@ -47,7 +47,10 @@ extern void shard_tables_create(Oid shell, List *statements);
 /* Run statements (List of char *, over shells' names) in every shard of this node. */
 extern void shard_tables_apply(Oid shell, List *statements);
 
-/* Switch to the role that owns the relation; returns what to give back. ERROR 42501 unless the current role may act as it. */
+/*
+ * Switch to the role that owns the relation; returns what to give back.
+ * ERROR 42501 unless the current role may act as it.
+ */
 typedef struct SavedRole
 {
 	Oid			role;

@@ -111,8 +111,10 @@ shard_of_row(const TablePlan *plan, TupleTableSlot *slot)
 					(errcode(ERRCODE_CHECK_VIOLATION),
 					 errmsg("column \"%s\" of relation \"%s\" is not an id column",
 							get_attname(plan->relid, attnum, false), get_rel_name(plan->relid)),
-					 errdetail("Value " INT64_FORMAT " does not belong to logical shard %d, in which its row lies.", id, shard),
-					 errhint("Leave the column out of id_columns, give it no DEFAULT shardext.next_id(), or choose another shard key.")));
+					 errdetail("Value " INT64_FORMAT " does not belong to logical shard %d, in which its row lies.",
+							   id, shard),
+					 errhint("Leave the column out of id_columns, give it no DEFAULT shardext.next_id(), "
+							 "or choose another shard key.")));
 	}
 	return shard;
 }
@@ -188,11 +190,10 @@ target_open(FillTarget *target, const TablePlan *plan, int shard, const CopyText
 	else
 	{
 		char		schema[NAMEDATALEN];
+		const char *name = quote_qualified_identifier(shard_schema_name(shard, schema), get_rel_name(plan->relid));
 
 		target->conn = dxact_connection(owner, GetUserId(), DXACT_WRITE);
-		conn_copy_start(target->conn, psprintf("COPY %s%s FROM STDIN",
-											   quote_qualified_identifier(shard_schema_name(shard, schema), get_rel_name(plan->relid)),
-											   copy_text_columns(text)));
+		conn_copy_start(target->conn, psprintf("COPY %s%s FROM STDIN", name, copy_text_columns(text)));
 	}
 }
 

@@ -36,6 +36,7 @@
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
+#include "base/settings.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -53,7 +54,9 @@
 Oid
 relation_by_qualified_name(const char *relation)
 {
-	return RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(relation))), NoLock, false);
+	List	   *names = textToQualifiedNameList(cstring_to_text(relation));
+
+	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, false);
 }
 
 /* ------------------------------------------------------------------------
@@ -108,7 +111,7 @@ table_forget(const char *relation)
 
 	/* what goes with it here (views, foreign keys) remains on the node that calls */
 	nestlevel = NewGUCNestLevel();
-	(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	setting_save("client_min_messages", "warning");
 	ddl_run_sql(psprintf("DROP TABLE %s CASCADE", relation));
 	AtEOXact_GUC(true, nestlevel);
 }
@@ -124,7 +127,8 @@ sequence_take_block(const char *sequence, int64 first, int64 size)
 				 errmsg("sequence %s has too few values left", sequence),
 				 errdetail("Each node draws from a block of its own."),
 				 errhint("Raise its MAXVALUE, or change its type to bigint.")));
-	ddl_run_sql(psprintf("ALTER SEQUENCE %s MINVALUE " INT64_FORMAT " MAXVALUE " INT64_FORMAT " START " INT64_FORMAT " RESTART",
+	ddl_run_sql(psprintf("ALTER SEQUENCE %s MINVALUE " INT64_FORMAT " MAXVALUE " INT64_FORMAT
+						 " START " INT64_FORMAT " RESTART",
 						 sequence, start, start + size - 1, start));
 }
 
@@ -254,7 +258,8 @@ announce(TablePlan *plan)
 {
 	create_shells(table_definition_parts(plan->relid, DEFINE_REQUIRED, DEFINE_INDEXES), false);
 	select_everywhere(table_sequence_blocks(plan->relid, false));
-	register_everywhere(plan->name, TABLE_SHARDED, plan->nkeys, plan->keys, plan->spec.strategy->name, plan->id_columns);
+	register_everywhere(plan->name, TABLE_SHARDED, plan->nkeys, plan->keys, plan->spec.strategy->name,
+						plan->id_columns);
 }
 
 static void

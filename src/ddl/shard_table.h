@@ -9,7 +9,10 @@
 
 #include "catalog/table_map.h"
 
-/* One step for all relids; keys: one List of char * per table. strategy_name and id_names (of all tables) may be NULL. */
+/*
+ * One step for all relids; keys: one List of char * per table. strategy_name
+ * and id_names (of all tables) may be NULL.
+ */
 extern void shard_tables(List *relids, List *keys, const char *strategy_name, List *id_names);
 extern void replicate_table(Oid relid);
 

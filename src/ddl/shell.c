@@ -21,6 +21,7 @@
 #include "utils/inval.h"
 #include "utils/rel.h"
 
+#include "base/settings.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "ddl/shard_apply.h"
@@ -53,8 +54,7 @@ shell_create(List *statements, bool heap)
 {
 	int			nestlevel = NewGUCNestLevel();
 
-	(void) set_config_option("default_table_access_method", heap ? "heap" : SHELL_AM_NAME, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	setting_save("default_table_access_method", heap ? "heap" : SHELL_AM_NAME);
 	ddl_run_list(statements);
 	AtEOXact_GUC(true, nestlevel);
 }

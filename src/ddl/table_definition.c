@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
+#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "ddl/table_definition.h"
@@ -297,7 +298,7 @@ run_query(const char *sql, Oid argtype, Datum arg)
 	List	   *statements = NIL;
 	int			nestlevel = NewGUCNestLevel();
 
-	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	setting_save("search_path", "pg_catalog");
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args(sql, 1, &argtype, &arg, NULL, false, 0) != SPI_OK_SELECT)

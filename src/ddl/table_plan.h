@@ -34,7 +34,10 @@ typedef struct TablePlan
 /* Nothing decided yet; takes ACCESS EXCLUSIVE on the table and checks what kind of relation it is. */
 extern TablePlan *table_plan_make(Oid relid, List *key_names, const char *strategy_name, List *id_names);
 
-/* Locks are held: decide id columns and strategies of all plans (List of TablePlan *), which may refer to each other. */
+/*
+ * Locks are held: decide id columns and strategies of all plans (List of
+ * TablePlan *), which may refer to each other.
+ */
 extern void table_plans_decide(List *plans);
 
 /* Relation is an ordinary, permanent, plain table of a user that is not ours yet; the caller owns it. */
@@ -46,7 +49,10 @@ extern void table_plans_check(List *plans);
 /* For replicate_table: foreign keys from and to the table. */
 extern void reference_check(Oid relid);
 
-/* Also used by DDL on sharded tables: may this unique index, this foreign key exist on it? relid's plan from the catalog. */
+/*
+ * Also used by DDL on sharded tables: may this unique index, this foreign key
+ * exist on it? relid's plan from the catalog.
+ */
 extern TablePlan *table_plan_of_sharded(Oid relid);
 extern void table_plan_check_constraints(const TablePlan *plan, List *plans);
 

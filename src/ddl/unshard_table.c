@@ -92,11 +92,13 @@ restore_sequences(Oid relid)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute(psprintf("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, a.attname), m.highest)"
 							 " FROM pg_catalog.pg_attribute a, LATERAL (SELECT (pg_catalog.xpath('//highest/text()',"
-							 " pg_catalog.query_to_xml(pg_catalog.format('SELECT max(%%I) AS highest FROM ONLY %s', a.attname),"
+							 " pg_catalog.query_to_xml(pg_catalog.format('SELECT max(%%I) AS highest FROM ONLY %s',"
+							 " a.attname),"
 							 " false, false, '')))[1]::text::bigint AS highest) m"
 							 " WHERE a.attrelid = %u AND a.attnum > 0 AND NOT a.attisdropped AND m.highest IS NOT NULL"
 							 " AND pg_catalog.pg_get_serial_sequence(%s, a.attname) IS NOT NULL",
-							 quote_literal_cstr(name), name, relid, quote_literal_cstr(name)), false, 0) != SPI_OK_SELECT)
+							 quote_literal_cstr(name), name, relid, quote_literal_cstr(name)),
+					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not set sequences");
 	SPI_finish();
 }

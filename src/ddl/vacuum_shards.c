@@ -128,8 +128,10 @@ is_placing_column(const TableInfo *table, AttrNumber attnum)
 static void
 copy_column_statistics(const TableInfo *table, Oid source, AttrNumber attnum, Relation statistics)
 {
-	HeapTuple	from = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(source), Int16GetDatum(attnum), BoolGetDatum(false));
-	HeapTuple	to = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table->relid), Int16GetDatum(attnum), BoolGetDatum(false));
+	HeapTuple	from = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(source), Int16GetDatum(attnum),
+									   BoolGetDatum(false));
+	HeapTuple	to = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(table->relid), Int16GetDatum(attnum),
+									 BoolGetDatum(false));
 	Datum		values[Natts_pg_statistic] = {0};
 	bool		nulls[Natts_pg_statistic] = {0};
 	bool		replace[Natts_pg_statistic] = {0};
@@ -243,7 +245,8 @@ column_list(const VacuumTarget *target)
 
 	initStringInfo(&columns);
 	foreach(lc, target->columns)
-		appendStringInfo(&columns, "%s%s", foreach_current_index(lc) == 0 ? " (" : ", ", quote_identifier(strVal(lfirst(lc))));
+		appendStringInfo(&columns, "%s%s", foreach_current_index(lc) == 0 ? " (" : ", ",
+						 quote_identifier(strVal(lfirst(lc))));
 	appendStringInfoString(&columns, target->columns != NIL ? ")" : "");
 	return columns.data;
 }

@@ -28,6 +28,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
+#include "base/settings.h"
 #include "exec/tuple_codec.h"
 
 typedef enum ValueForm
@@ -503,10 +504,10 @@ begin_exact_output(void)
 {
 	int			level = NewGUCNestLevel();
 
-	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("search_path", "pg_catalog", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	setting_save("datestyle", "ISO");
+	setting_save("intervalstyle", "postgres");
+	setting_save("extra_float_digits", "3");
+	setting_save("search_path", "pg_catalog");
 	return level;
 }
 

@@ -321,7 +321,8 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	(void) find_writes((Node *) query, &writes);
 	if (writes.current_of && (writes.sharded || writes.reference))
 		reason_raise(reason_make("Use the primary key of the row fetched in WHERE.",
-								 "The rows of a cursor over such tables have no position that other statements can use."),
+								 "The rows of a cursor over such tables have no position "
+								 "that other statements can use."),
 					 "WHERE CURRENT OF is not supported on sharded and reference tables");
 
 	input.shards = query_shards(query, params);

@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 
 #include "base/pg_compat.h"
+#include "base/settings.h"
 #include "plan/lift.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
@@ -160,7 +161,7 @@ static void
 set_if_other(const char *name, const char *value, bool other)
 {
 	if (other)
-		(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		setting_save(name, value);
 }
 
 static char *
