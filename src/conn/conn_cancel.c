@@ -40,10 +40,11 @@ send_cancel(PGconn *pg)
 
 			if (left <= 0)
 				break;
-			(void) WaitLatchOrSocket(NULL,
-									 (status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE) |
-									 WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-									 PQcancelSocket(cancel), left, PG_WAIT_EXTENSION);
+			if (WaitLatchOrSocket(NULL,
+								  (status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE) |
+								  WL_TIMEOUT | WL_POSTMASTER_DEATH,
+								  PQcancelSocket(cancel), left, PG_WAIT_EXTENSION) & WL_POSTMASTER_DEATH)
+				break;
 			status = PQcancelPoll(cancel);
 		}
 		done = status == PGRES_POLLING_OK;

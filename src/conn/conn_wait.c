@@ -5,7 +5,9 @@
  *
  * The interruptible form processes interrupts (cancel, termination, timeouts)
  * and may therefore raise errors; the other one never does, is always bounded,
- * and is what the ends of transactions use.
+ * and is what the ends of transactions use. When the postmaster has died, the
+ * former ends the process; the latter gives the connection up, since whoever
+ * waits in the end of a transaction must come to that end first.
  */
 #include "postgres.h"
 
@@ -13,6 +15,7 @@
 #include "conn/conn_internal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
@@ -24,7 +27,7 @@ conn_wait_prepare(NodeConn *conn)
 	WaitEventSet *set = sx_create_wait_event_set(3);
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	AddWaitEventToSet(set, WL_POSTMASTER_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	conn->socket_pos = AddWaitEventToSet(set, WL_SOCKET_READABLE, PQsocket(conn->pg), NULL, NULL);
 	conn->want_write = false;
 	conn->events = set;
@@ -64,6 +67,13 @@ conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible
 			ResetLatch(MyLatch);
 			if (interruptible)
 				CHECK_FOR_INTERRUPTS();
+		}
+		else if (event.events & WL_POSTMASTER_DEATH)
+		{
+			if (interruptible)
+				proc_exit(1);
+			conn_lost(conn, NULL);
+			return false;
 		}
 		else
 			break;
