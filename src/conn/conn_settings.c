@@ -303,12 +303,13 @@ send_values(NodeConn *conn, List *params)
 /*
  * Put what has changed in front of what is sent next. Outside of a remote
  * transaction it becomes a transaction of its own if a BEGIN follows, so that
- * no rollback undoes it.
+ * no rollback undoes it, and BEGIN may still choose the isolation level.
  */
 bool
 conn_settings_send(NodeConn *conn)
 {
 	uint64		now = current_version();
+	bool		outside = PQtransactionStatus(conn->pg) == PQTRANS_IDLE;	/* before anything is sent */
 	List	   *params = NIL;
 	bool		ok;
 
@@ -320,7 +321,7 @@ conn_settings_send(NodeConn *conn)
 		return true;
 	ok = send_values(conn, params);
 	list_free_deep(params);
-	if (ok && conn->queued_count > 0 && PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+	if (ok && conn->queued_count > 0 && outside)
 		return conn_send_sync(conn);
 	conn->settings_at_risk = true;
 	return ok;
