@@ -84,13 +84,15 @@ static const PartQuery part_queries[] = {
 		" ) e WHERE n.depth < 20 AND n.classid IN ('pg_type'::regclass, 'pg_proc'::regclass)"
 		"), ordered AS (SELECT classid, objid, max(depth) AS depth FROM need WHERE objid >= 16384 GROUP BY 1, 2)"
 		/* extensions */
-		" SELECT sql FROM (SELECT DISTINCT 1000 AS depth, 0 AS kind, format('CREATE EXTENSION IF NOT EXISTS %I', x.extname) AS sql"
+		" SELECT sql FROM (SELECT DISTINCT 1000 AS depth, 0 AS kind, format('CREATE EXTENSION IF NOT EXISTS %I',"
+		" x.extname) AS sql"
 		"  FROM ordered o JOIN pg_depend d ON d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'e'"
 		"  JOIN pg_extension x ON x.oid = d.refobjid WHERE x.extname NOT IN ('shardext', 'plpgsql')"
 		" UNION ALL"
 		" SELECT 1001, 0, " IF_MISSING("format('to_regnamespace(%L)', quote_ident(n.nspname))",
 		  "format('CREATE SCHEMA %I', n.nspname) || coalesce((SELECT string_agg(format('; GRANT %s ON SCHEMA %I TO %s',"
-		  " a.privilege_type, n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '')"
+		  " a.privilege_type, n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC'"
+		  " ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '')"
 		  " FROM aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner), '')")
 		"  FROM ordered o JOIN pg_namespace n ON o.classid = 'pg_namespace'::regclass AND n.oid = o.objid"
 		"  WHERE n.nspname <> 'shardext'"
@@ -98,13 +100,15 @@ static const PartQuery part_queries[] = {
 		" SELECT o.depth, 1, " IF_MISSING("format('to_regtype(%L)', format('%I.%I', n.nspname, t.typname))",
 		  "CASE t.typtype"
 		  " WHEN 'e' THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,"
-		  "  (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid))"
+		  "  (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) FROM pg_enum"
+		  " WHERE enumtypid = t.oid))"
 		  " WHEN 'd' THEN format('CREATE DOMAIN %I.%I AS %s%s%s%s%s', n.nspname, t.typname,"
 		  "  format_type(t.typbasetype, t.typtypmod),"
 		  "  (SELECT format(' COLLATE %I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn"
 		  "   ON cn.oid = co.collnamespace JOIN pg_type b ON b.oid = t.typbasetype"
 		  "   WHERE co.oid = t.typcollation AND t.typcollation <> b.typcollation),"
-		  "  CASE WHEN t.typdefault IS NULL THEN '' ELSE ' DEFAULT ' || coalesce(pg_get_expr(t.typdefaultbin, 0), quote_literal(t.typdefault)) END,"
+		  "  CASE WHEN t.typdefault IS NULL THEN ''"
+		  " ELSE ' DEFAULT ' || coalesce(pg_get_expr(t.typdefaultbin, 0), quote_literal(t.typdefault)) END,"
 		  "  CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END,"
 		  "  (SELECT string_agg(format(' CONSTRAINT %I %s', conname, pg_get_constraintdef(k.oid)), '' ORDER BY conname)"
 		  "   FROM pg_constraint k WHERE contypid = t.oid AND contype = 'c'))"
@@ -117,17 +121,21 @@ static const PartQuery part_queries[] = {
 		"  FROM ordered o JOIN pg_type t ON o.classid = 'pg_type'::regclass AND t.oid = o.objid"
 		"  JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class r ON r.oid = t.typrelid"
 		"  WHERE t.typtype IN ('e', 'd', 'c', 'r') AND coalesce(r.relkind, 'c') = 'c'"
-		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e')"
+		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid"
+		" AND e.deptype = 'e')"
 		" UNION ALL"
 		" SELECT o.depth, 2, " IF_MISSING("format('to_regprocedure(%L)', p.oid::regprocedure)",
-		  "pg_get_functiondef(p.oid) || format('; ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, pg_get_userbyid(p.proowner))")
+		  "pg_get_functiondef(p.oid) || format('; ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure,"
+		  " pg_get_userbyid(p.proowner))")
 		"  FROM ordered o JOIN pg_proc p ON o.classid = 'pg_proc'::regclass AND p.oid = o.objid"
 		"  WHERE p.prokind <> 'a' AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid"
 		"   AND e.objid = o.objid AND e.deptype = 'e')"
-		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'i')"
+		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid"
+		" AND e.deptype = 'i')"
 		") x ORDER BY depth DESC, kind"},
 	{DEFINE_TABLE,
-		"SELECT format('CREATE %sTABLE %s (%s)%s', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' ELSE '' END, " TABLE_NAME ","
+		"SELECT format('CREATE %sTABLE %s (%s)%s', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED '"
+		" ELSE '' END, " TABLE_NAME ","
 		" (SELECT string_agg(CASE WHEN a.attisdropped THEN format('%I %s', 'shardext_hole_' || attnum,"
 		"   (SELECT format_type(t.oid, NULL) FROM pg_type t WHERE t.typlen = a.attlen AND t.typalign = a.attalign"
 		"    AND t.typbyval = a.attbyval AND t.typtype = 'b' AND t.oid < 10000 ORDER BY t.oid LIMIT 1))"
@@ -135,8 +143,10 @@ static const PartQuery part_queries[] = {
 		"   (SELECT format(' COLLATE %I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn"
 		"    ON cn.oid = co.collnamespace JOIN pg_type t ON t.oid = a.atttypid"
 		"    WHERE co.oid = a.attcollation AND a.attcollation <> t.typcollation),"
-		"   CASE WHEN attgenerated = '' THEN '' ELSE format(' GENERATED ALWAYS AS (%s) %s', (SELECT pg_get_expr(adbin, adrelid)"
-		"    FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum), CASE attgenerated WHEN 'v' THEN 'VIRTUAL' ELSE 'STORED' END) END,"
+		"   CASE WHEN attgenerated = '' THEN '' ELSE format(' GENERATED ALWAYS AS (%s) %s',"
+		" (SELECT pg_get_expr(adbin, adrelid)"
+		"    FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum), CASE attgenerated"
+		" WHEN 'v' THEN 'VIRTUAL' ELSE 'STORED' END) END,"
 		"   CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END) END, ', ' ORDER BY attnum)"
 		"  FROM pg_attribute a WHERE attrelid = c.oid AND attnum > 0),"
 		" (SELECT format(' WITH (%s)', string_agg(o, ', ')) FROM ("
@@ -146,7 +156,8 @@ static const PartQuery part_queries[] = {
 		FROM_TABLE THIS_TABLE},
 	{DEFINE_TABLE,
 		"SELECT format('ALTER TABLE ONLY %s DROP COLUMN %I', " TABLE_NAME ", 'shardext_hole_' || attnum)"
-		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND attisdropped" THIS_TABLE "ORDER BY attnum"},
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0"
+		" AND attisdropped" THIS_TABLE "ORDER BY attnum"},
 	{DEFINE_TABLE,
 		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STORAGE %s', " TABLE_NAME ", attname,"
 		" CASE attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END)"
@@ -155,18 +166,23 @@ static const PartQuery part_queries[] = {
 	{DEFINE_TABLE,
 		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET COMPRESSION %s', " TABLE_NAME ", attname,"
 		" CASE attcompression WHEN 'p' THEN 'pglz' ELSE 'lz4' END)"
-		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attcompression IN ('p', 'l')"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+		" AND attcompression IN ('p', 'l')"
 		THIS_TABLE "ORDER BY attnum"},
 	{DEFINE_TABLE,
 		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STATISTICS %s', " TABLE_NAME ", attname, attstattarget)"
-		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attstattarget >= 0"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+		" AND attstattarget >= 0"
 		THIS_TABLE "ORDER BY attnum"},
 	{DEFINE_TABLE,
-		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET (%s)', " TABLE_NAME ", attname, array_to_string(attoptions, ', '))"
-		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attoptions IS NOT NULL"
+		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET (%s)', " TABLE_NAME ", attname,"
+		" array_to_string(attoptions, ', '))"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+		" AND attoptions IS NOT NULL"
 		THIS_TABLE "ORDER BY attnum"},
 	{DEFINE_CHECKS,
-		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname, pg_get_constraintdef(k.oid))"
+		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname,"
+		" pg_get_constraintdef(k.oid))"
 		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c'" THIS_TABLE "ORDER BY conname"},
 	{DEFINE_DEFAULTS,
 		"SELECT format('CREATE SEQUENCE %s%s AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s',"
@@ -187,38 +203,48 @@ static const PartQuery part_queries[] = {
 		" s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END)"
 		" FROM " TABLE_SEQUENCES " q JOIN pg_sequence s ON s.seqrelid = q.seq JOIN pg_class c ON c.oid = q.seq"
 		" JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = q.attnum"
-		" JOIN pg_class t ON t.oid = $1 JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE q.deptype = 'i' ORDER BY 1"},
+		" JOIN pg_class t ON t.oid = $1 JOIN pg_namespace tn ON tn.oid = t.relnamespace WHERE q.deptype = 'i'"
+		" ORDER BY 1"},
 	{DEFINE_DEFAULTS,
-		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT %s', " TABLE_NAME ", attname, pg_get_expr(d.adbin, d.adrelid))"
+		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET DEFAULT %s', " TABLE_NAME ", attname,"
+		" pg_get_expr(d.adbin, d.adrelid))"
 		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated = '' AND a.attnum > 0"
 		" JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum" THIS_TABLE "ORDER BY attnum"},
 	{DEFINE_OWNER,
-		"SELECT format('ALTER TABLE %s OWNER TO %I', " TABLE_NAME ", pg_get_userbyid(c.relowner))" FROM_TABLE THIS_TABLE},
+		"SELECT format('ALTER TABLE %s OWNER TO %I', " TABLE_NAME ","
+		" pg_get_userbyid(c.relowner))" FROM_TABLE THIS_TABLE},
 	{DEFINE_INDEXES,
 		"SELECT CASE WHEN k.oid IS NULL THEN pg_get_indexdef(i.indexrelid)"
-		" ELSE format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", k.conname, pg_get_constraintdef(k.oid)) END"
+		" ELSE format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", k.conname,"
+		" pg_get_constraintdef(k.oid)) END"
 		FROM_TABLE " JOIN pg_index i ON i.indrelid = c.oid LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid"
 		" AND k.contype IN ('p', 'u', 'x') AND k.conrelid = c.oid" THIS_TABLE
 		"AND i.indisvalid ORDER BY i.indexrelid"},
 	{DEFINE_INDEXES,
-		"SELECT format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, c.relname, a.attnum, a.attstattarget)"
-		FROM_TABLE " JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attstattarget >= 0"
+		"SELECT format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, c.relname, a.attnum,"
+		" a.attstattarget)"
+		FROM_TABLE " JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_attribute a ON a.attrelid = c.oid"
+		" AND a.attstattarget >= 0"
 		" WHERE i.indrelid = $1 ORDER BY c.oid, a.attnum"},
 	{DEFINE_INDEXES,
 		"SELECT format('ALTER TABLE ONLY %s CLUSTER ON %I', " TABLE_NAME ", x.relname)"
-		FROM_TABLE " JOIN pg_index i ON i.indrelid = c.oid AND i.indisclustered JOIN pg_class x ON x.oid = i.indexrelid" THIS_TABLE},
+		FROM_TABLE " JOIN pg_index i ON i.indrelid = c.oid AND i.indisclustered JOIN pg_class x"
+		" ON x.oid = i.indexrelid" THIS_TABLE},
 	{DEFINE_INDEXES,
-		"SELECT format('ALTER TABLE ONLY %s REPLICA IDENTITY %s', " TABLE_NAME ", CASE c.relreplident WHEN 'f' THEN 'FULL'"
+		"SELECT format('ALTER TABLE ONLY %s REPLICA IDENTITY %s', " TABLE_NAME ", CASE c.relreplident"
+		" WHEN 'f' THEN 'FULL'"
 		" WHEN 'n' THEN 'NOTHING' ELSE (SELECT format('USING INDEX %I', x.relname) FROM pg_index i JOIN pg_class x"
 		"  ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident) END)"
 		FROM_TABLE THIS_TABLE "AND c.relreplident <> 'd'"},
 	{DEFINE_INDEXES,
 		"SELECT pg_get_statisticsobjdef(s.oid) FROM pg_statistic_ext s WHERE s.stxrelid = $1 ORDER BY s.oid"},
 	{DEFINE_FOREIGN_KEYS,
-		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname, pg_get_constraintdef(k.oid))"
+		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname,"
+		" pg_get_constraintdef(k.oid))"
 		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'f'" THIS_TABLE "ORDER BY conname"},
 	{DEFINE_TRIGGERS,
-		"SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal AND tgname <> 'shardext_guard'"
+		"SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal"
+		" AND tgname <> 'shardext_guard'"
 		" ORDER BY tgname"},
 	{DEFINE_TRIGGERS,
 		"SELECT format('ALTER TABLE ONLY %s %s TRIGGER %I', " TABLE_NAME ", CASE tgenabled WHEN 'D' THEN 'DISABLE'"
@@ -228,20 +254,27 @@ static const PartQuery part_queries[] = {
 	{DEFINE_RIGHTS,
 		"SELECT format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', p.polname, " TABLE_NAME ","
 		" CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,"
-		" CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,"
-		" (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(polroles) r),"
-		" ' USING (' || pg_get_expr(polqual, polrelid) || ')', ' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')')"
+		" CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE'"
+		" ELSE 'ALL' END,"
+		" (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ')"
+		" FROM unnest(polroles) r),"
+		" ' USING (' || pg_get_expr(polqual, polrelid) || ')', ' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid)"
+		" || ')')"
 		FROM_TABLE " JOIN pg_policy p ON p.polrelid = c.oid" THIS_TABLE "ORDER BY polname"},
 	{DEFINE_RIGHTS,
 		"SELECT format('ALTER TABLE ONLY %s %s ROW LEVEL SECURITY', " TABLE_NAME ", w)"
-		FROM_TABLE ", LATERAL (SELECT 'ENABLE' AS w WHERE c.relrowsecurity UNION ALL SELECT 'FORCE' WHERE c.relforcerowsecurity) x"
+		FROM_TABLE ", LATERAL (SELECT 'ENABLE' AS w WHERE c.relrowsecurity UNION ALL SELECT 'FORCE'"
+		" WHERE c.relforcerowsecurity) x"
 		THIS_TABLE},
 	{DEFINE_RIGHTS,
-		"SELECT format('REVOKE ALL ON %s %s FROM PUBLIC, %I', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, "
+		"SELECT format('REVOKE ALL ON %s %s FROM PUBLIC, %I', CASE c.relkind WHEN 'S' THEN 'SEQUENCE'"
+		" ELSE 'TABLE' END, "
 		TABLE_NAME ", pg_get_userbyid(c.relowner))" FROM_TABLE
-		" WHERE (c.oid = $1 OR c.oid IN (SELECT seq FROM " TABLE_SEQUENCES " s)) AND c.relacl IS NOT NULL ORDER BY c.oid"},
+		" WHERE (c.oid = $1 OR c.oid IN (SELECT seq FROM " TABLE_SEQUENCES " s)) AND c.relacl IS NOT NULL"
+		" ORDER BY c.oid"},
 	{DEFINE_RIGHTS,
-		"SELECT format('GRANT %s ON %s %s TO %s%s', a.privilege_type, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, "
+		"SELECT format('GRANT %s ON %s %s TO %s%s', a.privilege_type, CASE c.relkind WHEN 'S' THEN 'SEQUENCE'"
+		" ELSE 'TABLE' END, "
 		TABLE_NAME ", CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,"
 		" CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)" FROM_TABLE ", aclexplode(c.relacl) a"
 		" WHERE c.oid = $1 OR c.oid IN (SELECT seq FROM " TABLE_SEQUENCES " s) ORDER BY c.oid, 1"},
@@ -249,7 +282,8 @@ static const PartQuery part_queries[] = {
 		"SELECT format('GRANT %s (%I) ON TABLE %s TO %s%s', a.privilege_type, t.attname, " TABLE_NAME ","
 		" CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,"
 		" CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)" FROM_TABLE
-		" JOIN pg_attribute t ON t.attrelid = c.oid AND NOT t.attisdropped, aclexplode(t.attacl) a" THIS_TABLE "ORDER BY t.attnum, 1"},
+		" JOIN pg_attribute t ON t.attrelid = c.oid"
+		" AND NOT t.attisdropped, aclexplode(t.attacl) a" THIS_TABLE "ORDER BY t.attnum, 1"},
 	{DEFINE_RIGHTS,
 		"SELECT format('COMMENT ON %s IS %L', CASE WHEN d.objsubid = 0 THEN 'TABLE ' || " TABLE_NAME
 		" ELSE format('COLUMN %s.%I', " TABLE_NAME ", a.attname) END, d.description)"
@@ -257,12 +291,15 @@ static const PartQuery part_queries[] = {
 		" LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid" THIS_TABLE "ORDER BY d.objsubid"},
 	{DEFINE_RIGHTS,
 		"SELECT format('COMMENT ON %s %s IS %L', x.kind, x.name, d.description) FROM pg_description d JOIN ("
-		" SELECT 'pg_class'::regclass AS classoid, i.indexrelid AS objoid, 'INDEX' AS kind, format('%I.%I', xn.nspname, xc.relname) AS name"
-		"  FROM pg_index i JOIN pg_class xc ON xc.oid = i.indexrelid JOIN pg_namespace xn ON xn.oid = xc.relnamespace WHERE i.indrelid = $1"
+		" SELECT 'pg_class'::regclass AS classoid, i.indexrelid AS objoid, 'INDEX' AS kind, format('%I.%I',"
+		" xn.nspname, xc.relname) AS name"
+		"  FROM pg_index i JOIN pg_class xc ON xc.oid = i.indexrelid JOIN pg_namespace xn ON xn.oid = xc.relnamespace"
+		" WHERE i.indrelid = $1"
 		" UNION ALL SELECT 'pg_constraint'::regclass, k.oid, 'CONSTRAINT', format('%I ON %s', conname, " TABLE_NAME ")"
 		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid" THIS_TABLE
 		" UNION ALL SELECT 'pg_trigger'::regclass, k.oid, 'TRIGGER', format('%I ON %s', tgname, " TABLE_NAME ")"
-		FROM_TABLE " JOIN pg_trigger k ON k.tgrelid = c.oid AND NOT k.tgisinternal AND k.tgname <> 'shardext_guard'" THIS_TABLE
+		FROM_TABLE " JOIN pg_trigger k ON k.tgrelid = c.oid AND NOT k.tgisinternal"
+		" AND k.tgname <> 'shardext_guard'" THIS_TABLE
 		" UNION ALL SELECT 'pg_policy'::regclass, k.oid, 'POLICY', format('%I ON %s', polname, " TABLE_NAME ")"
 		FROM_TABLE " JOIN pg_policy k ON k.polrelid = c.oid" THIS_TABLE
 		") x ON d.classoid = x.classoid AND d.objoid = x.objoid AND d.objsubid = 0 ORDER BY 1"},
@@ -278,9 +315,11 @@ static const char view_query[] =
 "  WHERE r.ev_class <> o.oid AND o.depth < 50)"
 " SELECT " IF_MISSING("format('to_regclass(%L)', " TABLE_NAME ")",
 	"format('CREATE VIEW %s%s AS %s ALTER VIEW %s OWNER TO %I', " TABLE_NAME ","
-	" ' WITH (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid), " TABLE_NAME ", pg_get_userbyid(c.relowner))"
+	" ' WITH (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid), " TABLE_NAME ","
+	" pg_get_userbyid(c.relowner))"
 	" || coalesce((SELECT string_agg(format('; GRANT %s ON %s TO %s', a.privilege_type, " TABLE_NAME ","
-	"  CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '') FROM aclexplode(c.relacl) a), '')")
+	"  CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '')"
+	" FROM aclexplode(c.relacl) a), '')")
 " FROM (SELECT oid, max(depth) AS depth FROM over GROUP BY oid) o JOIN pg_class c USING (oid)"
 " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND n.nspname <> 'shardext'"
 " AND NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid JOIN pg_rewrite r ON r.oid = d.objid"
@@ -361,13 +400,19 @@ table_sequence_blocks(Oid relid, bool settled)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT format('SELECT shardext.internal_sequence_block(%L, %s, %s)', " TABLE_NAME ", b.first, b.size)");
+	appendStringInfoString(&sql,
+						   "SELECT format('SELECT shardext.internal_sequence_block(%L, %s, %s)', " TABLE_NAME
+						   ", b.first, b.size)");
 	appendStringInfoString(&sql, BLOCK_SEQUENCES);
 	if (settled)
-		appendStringInfo(&sql, ", LATERAL (SELECT s.seqmin - (%d - 1) * (s.seqmax - s.seqmin + 1) AS first, s.seqmax - s.seqmin + 1 AS size) b",
+		appendStringInfo(&sql,
+						 ", LATERAL (SELECT s.seqmin - (%d - 1) * (s.seqmax - s.seqmin + 1) AS first,"
+						 " s.seqmax - s.seqmin + 1 AS size) b",
 						 node_self());
 	else
-		appendStringInfoString(&sql, ", LATERAL (SELECT coalesce(pg_sequence_last_value(q.seq) + s.seqincrement, s.seqstart) AS first) f,"
+		appendStringInfoString(&sql,
+							   ", LATERAL (SELECT coalesce(pg_sequence_last_value(q.seq) + s.seqincrement,"
+							   " s.seqstart) AS first) f,"
 							   " LATERAL (SELECT f.first, least(1099511627776, (s.seqmax - f.first) / 64) AS size) b");
 	appendStringInfoString(&sql, " ORDER BY 1");
 	return run_query(sql.data, OIDOID, ObjectIdGetDatum(relid));
@@ -376,7 +421,8 @@ table_sequence_blocks(Oid relid, bool settled)
 List *
 table_sequence_restores(Oid relid)
 {
-	return run_query("SELECT format('ALTER SEQUENCE %s NO MINVALUE NO MAXVALUE START WITH 1', " TABLE_NAME ")" BLOCK_SEQUENCES
+	return run_query("SELECT format('ALTER SEQUENCE %s NO MINVALUE NO MAXVALUE START WITH 1', " TABLE_NAME ")"
+					 BLOCK_SEQUENCES
 					 " WHERE q.deptype IN ('a', 'i') ORDER BY 1", OIDOID, ObjectIdGetDatum(relid));
 }
 
