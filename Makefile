@@ -18,7 +18,8 @@ endif
 # installcheck starts a server of its own (not as root) with the databases london, paris and tokyo.
 REGRESS_OPTS = --temp-instance=tmp_check --host=127.0.0.1 --temp-config=test/regress.conf
 REGRESS = $(shell sed -n 's/^test: *//p' test/schedule)
-CONTRIB_TESTDB = london,paris,tokyo
+# override: Makefile.global, included by PGXS, assigns it again.
+override CONTRIB_TESTDB = london,paris,tokyo
 
 # `make demo DATA=dir` means the demo's data, not PGXS's list of files.
 DEMO_DATA := $(DATA)

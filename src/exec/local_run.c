@@ -297,7 +297,7 @@ take_shard(LocalRun *run, LocalTemplate *template)
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
 				 errmsg("tables of shard %d are missing on this node", run->shard),
 				 errdetail("The shard map names this node as the owner of the shard."),
-				 errhint("Compare the shards with shardext.check().")));
+				 errhint("Compare shardext.shards and the schemas of the shards on the nodes.")));
 	start_shard(run);
 }
 
