@@ -14,18 +14,12 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "commands/defrem.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 
@@ -35,8 +29,6 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
-#include "conn/conn.h"
-#include "ddl/ddl_carry.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_special.h"
 #include "ddl/other_nodes.h"

@@ -21,12 +21,9 @@
 #include "commands/comment.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -41,7 +38,6 @@
 #include "catalog/write_guard.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
-#include "ddl/table_definition.h"
 
 static int	applying = 0;
 
