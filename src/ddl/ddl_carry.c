@@ -18,10 +18,12 @@
 #include "commands/sequence.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "base/errors.h"
+#include "base/settings.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -300,6 +302,7 @@ ddl_carry_receive(const char *text, List *names)
 {
 	Node	   *statement = linitial(ddl_parse(list_make1(unconstify(char *, text))));
 	bool		others;
+	int			nestlevel;
 	List	   *relids = ddl_tables_of_ours(statement, &others);
 
 	if (relids == NIL || (others && !has_single_target(statement)))
@@ -310,5 +313,10 @@ ddl_carry_receive(const char *text, List *names)
 				 errhint("Compare shardext.tables and search_path of the nodes.")));
 	normalise(statement);
 	ddl_names_set(statement, names);
+	/* what there is to be said the coordinator has said */
+	nestlevel = NewGUCNestLevel();
+	if (client_min_messages < WARNING)
+		setting_save("client_min_messages", "warning");
 	apply_here(statement, require_scope(statement, relids), relids, run_here, unconstify(char *, text));
+	AtEOXact_GUC(true, nestlevel);
 }

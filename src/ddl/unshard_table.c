@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_type.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "executor/spi.h"
@@ -78,29 +79,43 @@ lock_everywhere(const TableInfo *table)
 	remote_call_everywhere(&call);
 }
 
+/* The column's sequence, if it has one, goes on after the highest value in use. */
+static void
+advance_sequence(const char *table, const char *column)
+{
+	const char *quoted = quote_identifier(column);
+
+	/* setval does nothing if one of its arguments is NULL */
+	if (SPI_execute(psprintf("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, %s),"
+							 " (SELECT pg_catalog.max(%s) FROM ONLY %s HAVING pg_catalog.max(%s) > 0))",
+							 quote_literal_cstr(table), quote_literal_cstr(column), quoted, table, quoted),
+					false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not set the sequence of column \"%s\"", column);
+}
+
 /* Sequences have their whole range again and go on after the highest value in use. */
 static void
 restore_sequences(Oid relid)
 {
 	List	   *restores = table_sequence_restores(relid);
 	char	   *name = relation_qualified_name(relid);
+	Relation	rel;
 
 	if (restores == NIL)
 		return;
 	ddl_run_list(restores);
+	rel = table_open(relid, NoLock);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(psprintf("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, a.attname), m.highest)"
-							 " FROM pg_catalog.pg_attribute a, LATERAL (SELECT (pg_catalog.xpath('//highest/text()',"
-							 " pg_catalog.query_to_xml(pg_catalog.format('SELECT max(%%I) AS highest FROM ONLY %s',"
-							 " a.attname),"
-							 " false, false, '')))[1]::text::bigint AS highest) m"
-							 " WHERE a.attrelid = %u AND a.attnum > 0 AND NOT a.attisdropped AND m.highest IS NOT NULL"
-							 " AND pg_catalog.pg_get_serial_sequence(%s, a.attname) IS NOT NULL",
-							 quote_literal_cstr(name), name, relid, quote_literal_cstr(name)),
-					false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not set sequences");
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!att->attisdropped && (att->atttypid == INT2OID || att->atttypid == INT4OID || att->atttypid == INT8OID))
+			advance_sequence(name, NameStr(att->attname));
+	}
 	SPI_finish();
+	table_close(rel, NoLock);
 }
 
 static void

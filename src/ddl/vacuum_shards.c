@@ -33,6 +33,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "base/errors.h"
@@ -169,8 +170,11 @@ shell_stats_set(Oid shell, ShardStats stats)
 	{
 		Relation	statistics = table_open(StatisticRelationId, RowExclusiveLock);
 
+		/* statistics may be toasted; ANALYZE comes without a snapshot */
+		PushActiveSnapshot(GetTransactionSnapshot());
 		for (AttrNumber attnum = 1; attnum <= RelationGetDescr(rel)->natts; attnum++)
 			copy_column_statistics(table, source, attnum, statistics);
+		PopActiveSnapshot();
 		table_close(statistics, RowExclusiveLock);
 	}
 	sx_vac_update_relstats(rel, (BlockNumber) stats.pages, stats.tuples, (BlockNumber) stats.all_visible,
