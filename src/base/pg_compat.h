@@ -137,6 +137,22 @@
 #define sx_rel_check_as_user(root, rel, rte) ((rte)->checkAsUser)
 #endif
 
+/*
+ * The client's input buffer, declared in libpq/libpq.h, which needs headers
+ * (GSSAPI) that extensions are built without.
+ */
+extern void pq_startmsgread(void);
+extern void pq_endmsgread(void);
+extern bool pq_is_reading_msg(void);
+extern int	pq_peekbyte(void);
+#if PG_VERSION_NUM >= 170000
+extern ssize_t pq_buffer_remaining_data(void);
+#define sx_pq_buffer_has_data() (pq_buffer_remaining_data() > 0)
+#else
+extern bool pq_buffer_has_data(void);
+#define sx_pq_buffer_has_data() pq_buffer_has_data()
+#endif
+
 /* A wait event set that lives until it is freed (needs storage/latch.h). */
 #if PG_VERSION_NUM >= 170000
 #define sx_create_wait_event_set(n) CreateWaitEventSet(NULL, n)

@@ -45,6 +45,7 @@ struct RemoteRun
 	ParamCodec *params;
 	bool		writes;
 	bool		prepare;
+	bool		autocommit_write;
 
 	/* where */
 	int			nstreams;
@@ -107,6 +108,22 @@ void
 remote_run_set_prepare(RemoteRun *run, bool prepare)
 {
 	run->prepare = prepare;
+}
+
+void
+remote_run_set_autocommit_write(RemoteRun *run)
+{
+	run->autocommit_write = true;
+}
+
+static NodeConn *
+get_connection(RemoteRun *run, int node_id, Oid role, bool autocommit_read)
+{
+	if (autocommit_read)
+		return dxact_connection_autocommit_read(node_id, role);
+	if (run->autocommit_write)
+		return dxact_connection_autocommit_write(node_id, role);
+	return dxact_connection(node_id, role, run->writes ? DXACT_WRITE : DXACT_READ);
 }
 
 /* --- results --- */
@@ -262,8 +279,7 @@ remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 
 	/* First the parameters: output functions may run statements of their own. */
 	param_codec_encode(run->params, values, nulls, &params);
-	conn = autocommit_read ? dxact_connection_autocommit_read(node_id, role) :
-		dxact_connection(node_id, role, run->writes ? DXACT_WRITE : DXACT_READ);
+	conn = get_connection(run, node_id, role, autocommit_read);
 	conn_stream_start(conn, &stream->stream, sql, &params, run->prepare && sql_prefix == NULL,
 					  run->rows && row_codec_is_binary(run->rows));
 }

@@ -32,6 +32,9 @@ extern RemoteRun *remote_run_make_cached(const char *sql, TupleDesc slot_desc, c
 /* Is the text worth a prepared statement on the node? Default: yes without sql_prefix. */
 extern void remote_run_set_prepare(RemoteRun *run, bool prepare);
 
+/* The statement is the whole of its transaction: the node may commit it by itself, in the same round trip. */
+extern void remote_run_set_autocommit_write(RemoteRun *run);
+
 /* Start on one node; sql_prefix (a statement note) may be NULL. Params are Datums of param_types. */
 extern void remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 							 const Datum *values, const bool *nulls, bool autocommit_read);

@@ -27,6 +27,7 @@
 #include "access/xact.h"
 #include "common/pg_prng.h"
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/builtins.h"
@@ -43,6 +44,7 @@
 #include "exec/result_columns.h"
 #include "exec/route_state.h"
 #include "exec/scan_route.h"
+#include "exec/whole_statement.h"
 
 #define OWNER_WAIT_TOTAL_MS		5000
 #define OWNER_WAIT_MAX_MS		200
@@ -313,6 +315,19 @@ next_remote(RouteState *state)
 	return found;
 }
 
+/*
+ * May the node commit the statement by itself? Not if something can still go
+ * wrong here: rows that have to be converted for the client.
+ */
+static bool
+commits_there(RouteState *state, const RouteCache *cache)
+{
+	if (!state->node->parts.writes || !statement_is_whole_transaction(state->css.ss.ps.state))
+		return false;
+	return cache->rows == NULL ||
+		(row_codec_is_binary(cache->rows) && pg_get_client_encoding() == GetDatabaseEncoding());
+}
+
 /* False: the node has refused, look again. */
 static bool
 start_remote(RouteState *state)
@@ -326,6 +341,8 @@ start_remote(RouteState *state)
 	state->remote = remote_run_make_cached(cache->remote_sql, cache->result_desc, cache->rows, cache->params,
 										   state->node->parts.writes);
 	remote_run_set_prepare(state->remote, state->node->parts.prepare);
+	if (commits_there(state, cache))
+		remote_run_set_autocommit_write(state->remote);
 	remote_run_start(state->remote, state->owner, GetUserId(), NULL, state->values, state->nulls,
 					 !state->node->parts.writes);
 
