@@ -160,37 +160,9 @@ extern bool pq_buffer_has_data(void);
 #define sx_create_wait_event_set(n) CreateWaitEventSet(TopMemoryContext, n)
 #endif
 
-/*
- * Configuration variables (needs utils/guc_tables.h). A handle stays good
- * while sx_guc_epoch() gives the same number; 15 moves variables about and
- * replaces placeholders, but says how many there are.
- */
+/* Configuration variables are in a hash table, and linked in a ring when set: see base/guc_list.c. */
 #if PG_VERSION_NUM >= 160000
-typedef struct config_generic *SxGucHandle;
-#define sx_guc_get(handle) (handle)
-#define sx_guc_list(n) get_guc_variables(n)
-/* no way to tell: handles are good once */
-static inline uint64
-sx_guc_epoch(void)
-{
-	static uint64 epoch = 0;
-
-	return ++epoch;
-}
-#else
-typedef int SxGucHandle;
-#define sx_guc_get(handle) (get_guc_variables()[handle])
-#define sx_guc_epoch() ((uint64) GetNumConfigOptions())
-#define sx_guc_list(n) sx_guc_list_15(n)
-#define sx_guc_list_15(n) \
-	({ \
-		int count_ = GetNumConfigOptions(); \
-		SxGucHandle *list_ = palloc(count_ * sizeof(SxGucHandle)); \
-		for (int i_ = 0; i_ < count_; i_++) \
-			list_[i_] = i_; \
-		*(n) = count_; \
-		list_; \
-	})
+#define SX_GUC_HASHED
 #endif
 
 /*

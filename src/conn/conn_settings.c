@@ -17,13 +17,12 @@
  */
 #include "postgres.h"
 
-#include "base/pg_compat.h"
+#include "base/guc_list.h"
 #include "base/settings.h"
 #include "conn/conn_internal.h"
 #include "lib/stringinfo.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
-#include "utils/guc_tables.h"
 #include "utils/memutils.h"
 
 /* Built-in settings; those marked are sent only once they differ from their built-in default. */
@@ -57,8 +56,7 @@ typedef struct Tracked
 {
 	const char *name;
 	bool		unless_default;
-	bool		custom;
-	SxGucHandle handle;
+	GucHandle	handle;
 	/* snapshot */
 	union
 	{
@@ -77,7 +75,7 @@ typedef struct SentSetting
 
 static Tracked *tracked = NULL;
 static int	tracked_count = 0;
-static uint64 guc_epoch = 0;	/* of sx_guc_epoch() when tracked was made */
+static uint64 guc_epoch = 0;	/* of guc_list_epoch() when tracked was made */
 static uint64 version = 0;
 static int	last_lock_timeout;
 static int	last_remote_lock_timeout;
@@ -100,7 +98,7 @@ string_differs(const char *a, const char *b)
 static bool
 take_snapshot(Tracked *t, bool always)
 {
-	struct config_generic *gen = sx_guc_get(t->handle);
+	struct config_generic *gen = guc_handle_get(t->handle);
 
 	switch (gen->vartype)
 	{
@@ -156,24 +154,24 @@ take_snapshot(Tracked *t, bool always)
 }
 
 static void
-track(SxGucHandle handle, bool unless_default, bool custom)
+track(GucHandle handle, bool unless_default)
 {
-	struct config_generic *gen = sx_guc_get(handle);
+	struct config_generic *gen = guc_handle_get(handle);
 	Tracked    *t = &tracked[tracked_count++];
 
 	t->name = MemoryContextStrdup(tracked_cxt, gen->name);
 	t->unless_default = unless_default;
-	t->custom = custom;
 	t->handle = handle;
 	memset(&t->last, 0, sizeof(t->last));
 	(void) take_snapshot(t, true);
 }
 
-/* Find the variables; again whenever some may have come. */
+/* Find the variables; again whenever other custom ones may be there. */
 static void
 make_tracked(void)
 {
-	SxGucHandle *all;
+	GucHandle  *custom;
+	GucHandle	handle;
 	int			n;
 
 	if (tracked_cxt == NULL)
@@ -181,21 +179,16 @@ make_tracked(void)
 	MemoryContextReset(tracked_cxt);
 	tracked = NULL;
 	tracked_count = 0;
-	all = sx_guc_list(&n);
-	tracked = MemoryContextAllocZero(tracked_cxt, n * sizeof(Tracked));
+	custom = guc_list_custom(&n);
+	tracked = MemoryContextAllocZero(tracked_cxt, (n + lengthof(builtin)) * sizeof(Tracked));
+	for (int b = 0; b < (int) lengthof(builtin); b++)
+		if (guc_list_find(builtin[b].name, &handle))
+			track(handle, builtin[b].unless_default);
 	for (int i = 0; i < n; i++)
-	{
-		struct config_generic *gen = sx_guc_get(all[i]);
-
-		if (is_tracked_custom(gen))
-			track(all[i], true, true);
-		else
-			for (int b = 0; b < (int) lengthof(builtin); b++)
-				if (pg_strcasecmp(gen->name, builtin[b].name) == 0)
-					track(all[i], builtin[b].unless_default, false);
-	}
-	pfree(all);
-	guc_epoch = sx_guc_epoch();
+		if (is_tracked_custom(guc_handle_get(custom[i])))
+			track(custom[i], true);
+	pfree(custom);
+	guc_epoch = guc_list_epoch();
 	version++;
 }
 
@@ -205,7 +198,7 @@ current_version(void)
 {
 	bool		changed = false;
 
-	if (tracked == NULL || guc_epoch != sx_guc_epoch())
+	if (tracked == NULL || guc_epoch != guc_list_epoch())
 		make_tracked();
 	for (int i = 0; i < tracked_count; i++)
 		changed |= take_snapshot(&tracked[i], false);
@@ -260,6 +253,15 @@ add_setting(NodeConn *conn, const char *name, const char *value, List **params)
 		*params = lappend(lappend(*params, pstrdup(name)), pstrdup(value));
 }
 
+static bool
+is_tracked(const char *name)
+{
+	for (int i = 0; i < tracked_count; i++)
+		if (strcmp(tracked[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void
 collect(NodeConn *conn, List **params)
 {
@@ -268,13 +270,24 @@ collect(NodeConn *conn, List **params)
 	for (int i = 0; i < tracked_count; i++)
 	{
 		Tracked    *t = &tracked[i];
-		struct config_generic *gen = sx_guc_get(t->handle);
+		struct config_generic *gen = guc_handle_get(t->handle);
 		const char *value;
 
 		if (t->unless_default && gen->source == PGC_S_DEFAULT && find_sent(conn, t->name) == NULL)
 			continue;
 		value = GetConfigOption(t->name, true, false);
 		add_setting(conn, t->name, value ? value : "", params);
+	}
+	/* custom ones that have been reset since they were sent, or are gone */
+	for (int i = 0; i < conn->settings_count; i++)
+	{
+		const char *name = conn->settings[i].name;
+		const char *value;
+
+		if (strchr(name, '.') == NULL || is_tracked(name))
+			continue;
+		value = GetConfigOption(name, true, false);
+		add_setting(conn, name, value ? value : "", params);
 	}
 	snprintf(lock_timeout, sizeof(lock_timeout), "%d", LockTimeout ? LockTimeout : setting_remote_lock_timeout);
 	add_setting(conn, "lock_timeout", lock_timeout, params);
