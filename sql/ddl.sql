@@ -47,7 +47,9 @@ SELECT * FROM country ORDER BY id;
 \d users
 SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'country'::regclass ORDER BY indexrelid::regclass::text;
 SELECT obj_description('pictures'::regclass);
-\dp users
+SELECT grantee::regrole, privilege_type, attname
+  FROM (SELECT oid, NULL AS attname, relacl FROM pg_class UNION ALL SELECT attrelid, attname, attacl FROM pg_attribute) x, aclexplode(relacl)
+ WHERE oid = 'users'::regclass AND privilege_type <> 'MAINTAIN' ORDER BY 1, 2, 3;
 \c london
 SELECT "table", has FROM alike ORDER BY 1, 2;
 SELECT count(DISTINCT count) FROM alike;

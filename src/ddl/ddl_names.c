@@ -108,6 +108,8 @@ choose_constraint_name(Constraint *con, const char *column, Oid relid)
 			(void) find_columns(con->raw_expr, &columns);
 			return ChooseConstraintName(table, list_length(columns) == 1 ? strVal(linitial(columns)) : NULL, "check",
 										schema, NIL);
+		case CONSTR_NOTNULL:
+			return ChooseConstraintName(table, column ? column : strVal(linitial(con->keys)), "not_null", schema, NIL);
 		default:
 			return NULL;
 	}
@@ -125,6 +127,7 @@ name_constraint(Constraint *con, const char *column, NameWalk *walk)
 		case CONSTR_EXCLUSION:
 		case CONSTR_FOREIGN:
 		case CONSTR_CHECK:
+		case CONSTR_NOTNULL:	/* has a name since 18; before it is ignored */
 			con->conname = next_name(walk, walk->give ? NULL : choose_constraint_name(con, column, walk->relid));
 			break;
 		default:

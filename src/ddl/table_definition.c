@@ -147,7 +147,10 @@ static const PartQuery part_queries[] = {
 		" (SELECT pg_get_expr(adbin, adrelid)"
 		"    FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum), CASE attgenerated"
 		" WHEN 'v' THEN 'VIRTUAL' ELSE 'STORED' END) END,"
-		"   CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END) END, ', ' ORDER BY attnum)"
+		/* the constraint exists, and has a name, since 18 */
+		"   CASE WHEN attnotnull THEN coalesce((SELECT format(' CONSTRAINT %I', conname) FROM pg_constraint k"
+		"    WHERE conrelid = c.oid AND contype = 'n' AND conkey = ARRAY[attnum]), '') || ' NOT NULL' ELSE '' END) END,"
+		"   ', ' ORDER BY attnum)"
 		"  FROM pg_attribute a WHERE attrelid = c.oid AND attnum > 0),"
 		" (SELECT format(' WITH (%s)', string_agg(o, ', ')) FROM ("
 		"   SELECT format('%I=%L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)) FROM unnest(c.reloptions) o"
