@@ -59,13 +59,14 @@ SET client_min_messages = warning;
 SELECT * FROM other_names;
 \c paris
 SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'gen'::regclass AND attnotnull AND attnum > 0;
+-- names; values before and after (18); what MERGE did (17)
+\set ECHO none
 \if :v18
 SELECT string_agg(conname, ', ' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'gen'::regclass AND contype = 'n';
 \else
 SELECT 'a Was There, c_there, gen_d_not_null, gen_e_not_null, gen_id_not_null' AS string_agg;
 \endif
 
--- values before and after (18); what MERGE did (17)
 \if :v18
 UPDATE gen SET a = a + 1 WHERE id = 6 RETURNING old.a AS was, new.a AS is, a;
 UPDATE gen SET a = a + 1 WHERE id = 7 RETURNING old.a AS was, new.a AS is, a;
@@ -84,6 +85,7 @@ MERGE INTO gen USING (VALUES (7, 77)) v(id, a) ON gen.id = v.id AND gen.id = 7 W
 UPDATE gen SET a = 66 WHERE id = 6 RETURNING 'UPDATE' AS merge_action, gen.a;
 UPDATE gen SET a = 77 WHERE id = 7 RETURNING 'UPDATE' AS merge_action, gen.a;
 \endif
+\set ECHO all
 
 -- a custom setting that has been reset, and one that is new, reach the other nodes
 \c london
