@@ -35,6 +35,7 @@
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "copy/copy_input.h"
+#include "plan/shippable.h"
 
 /* ---- defaults ---- */
 
@@ -63,6 +64,17 @@ calls_function(Node *node, void *context)
 	return expression_tree_walker(node, calls_function, context);
 }
 
+static bool
+is_key(const TableInfo *info, AttrNumber attno)
+{
+	for (int i = 0; i < info->nkeys; i++)
+	{
+		if (info->keys[i] == attno)
+			return true;
+	}
+	return false;
+}
+
 /* The kind of a default, and whether it may look at the table (as COPY's own volatile_defexprs). */
 static CopyDefaultKind
 classify_default(const TableInfo *info, AttrNumber attno, Node *expr, Oid next_id, bool *may_look)
@@ -75,7 +87,13 @@ classify_default(const TableInfo *info, AttrNumber attno, Node *expr, Oid next_i
 	}
 	if (contain_volatile_functions_not_nextval(expr))
 		*may_look = true;
-	return contain_mutable_functions(expr) ? COPY_DEFAULT_HERE : COPY_DEFAULT_ANYWHERE;
+	if (!contain_mutable_functions(expr))
+		return COPY_DEFAULT_ANYWHERE;
+
+	/* the owner checks rights on the columns it is sent: of others it has to compute the default */
+	if (info->kind == TABLE_SHARDED && !is_key(info, attno) && !shippable_may_insert_column(info->relid, attno))
+		return COPY_DEFAULT_ANYWHERE;
+	return COPY_DEFAULT_HERE;
 }
 
 static void

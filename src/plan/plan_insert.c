@@ -86,7 +86,10 @@ is_routing_column(const TableInfo *table, AttrNumber attno)
 	return bms_is_member(attno, table->id_columns);
 }
 
-/* A default that the owner fills in as well as we would: next_id(), or one that nothing around changes. */
+/*
+ * A default that the owner fills in as well as we would: next_id(), or one that
+ * nothing around changes; also any that may be computed but not sent.
+ */
 static bool
 left_to_owner(const TableInfo *table, const Query *text_query, TargetEntry *tle)
 {
@@ -94,8 +97,10 @@ left_to_owner(const TableInfo *table, const Query *text_query, TargetEntry *tle)
 		return false;
 	if (is_next_id((Node *) tle->expr))
 		return table->kind == TABLE_SHARDED;
-	return !is_routing_column(table, tle->resno) && !contain_mutable_functions((Node *) tle->expr) &&
-		!contain_var_clause((Node *) tle->expr);
+	if (is_routing_column(table, tle->resno) || contain_var_clause((Node *) tle->expr))
+		return false;
+	return !contain_mutable_functions((Node *) tle->expr) ||
+		(table->kind == TABLE_SHARDED && !shippable_may_insert_column(table->relid, tle->resno));
 }
 
 /* DEFAULT of an id column in a row of VALUES: the rewriter has put next_id() there. */

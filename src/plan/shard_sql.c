@@ -290,6 +290,8 @@ shard_sql_add_defaults(Query *text_query, const Query *run_query)
 			return reason_make(NULL, "A default that depends on this session applies under a view.");
 		if (text != NULL && !IsA(text->expr, SetToDefault))
 			continue;			/* given, not a default */
+		if (text == NULL && !shippable_may_insert_column(run_target->relid, run->resno))
+			continue;			/* the owner's default has to do */
 		if (!one_row)
 			return reason_make(NULL, "The default of column \"%s\" is computed here, row by row.",
 							   get_attname(run_target->relid, run->resno, false));

@@ -17,11 +17,13 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
@@ -414,4 +416,11 @@ shippable_check_hidden(Query *run_query, bool views_are_named)
 
 	(void) find_expansions((Node *) run_query, &context);
 	return context.reason;
+}
+
+bool
+shippable_may_insert_column(Oid relid, AttrNumber attno)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(relid, attno, GetUserId(), ACL_INSERT) == ACLCHECK_OK;
 }

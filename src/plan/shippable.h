@@ -41,4 +41,10 @@ extern bool shippable_is_next_id(Node *expr);
  */
 extern bool shippable_tlist_is_once(const Query *query, bool is_statement);
 
+/*
+ * May the text for another node name a column that the user has not named? Its
+ * rights are checked there as well, as if he had.
+ */
+extern bool shippable_may_insert_column(Oid relid, AttrNumber attno);
+
 #endif

@@ -1,0 +1,34 @@
+-- Who may insert some columns only, inserts on every node: the defaults of the other columns need no rights.
+\set ON_ERROR_STOP 0
+CREATE ROLE column_writer LOGIN;
+CREATE TABLE partly (id int PRIMARY KEY, a int, b text DEFAULT 'dd', c timestamptz DEFAULT now(), d bigserial,
+                     e text DEFAULT current_user);
+GRANT INSERT (id, a), SELECT (id, a), UPDATE (a) ON partly TO column_writer;
+GRANT USAGE ON SEQUENCE partly_d_seq TO column_writer;
+SELECT shardext.shard_table('partly', 'id');
+SET ROLE column_writer;
+INSERT INTO partly (id, a) VALUES (1, 1);
+INSERT INTO partly (id, a) VALUES (2, 1);
+INSERT INTO partly (id, a) VALUES (3, 1) RETURNING id;
+INSERT INTO partly (id, a) VALUES (4, 1) ON CONFLICT (id) DO UPDATE SET a = excluded.a;
+INSERT INTO partly (id, a) VALUES (4, 2) ON CONFLICT (id) DO UPDATE SET a = excluded.a;
+INSERT INTO partly (id, a) SELECT i, i FROM generate_series(10, 20) i;
+COPY partly (id, a) FROM stdin;
+30	1
+31	2
+32	3
+33	4
+\.
+-- what he may not, he may nowhere
+INSERT INTO partly (id, a, b) SELECT i, i, 'x' FROM generate_series(40, 50) i;
+INSERT INTO partly (id, a, b) VALUES (51, 1, 'x');
+INSERT INTO partly (id, a, c) VALUES (52, 1, '2000-01-01');
+INSERT INTO partly (id, a, c) VALUES (53, 1, DEFAULT);
+INSERT INTO partly (id, a) VALUES (54, 1) RETURNING b;
+INSERT INTO partly (id, a) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET b = 'x';
+SELECT b FROM partly WHERE id = 2;
+RESET ROLE;
+SELECT id, a, b, abs(extract(epoch FROM now() - c)) < 60 AS c, d IS NOT NULL AS d, e FROM partly ORDER BY id;
+SELECT count(*) = count(DISTINCT d) AS distinct_numbers FROM partly;
+DROP TABLE partly;
+DROP ROLE column_writer;
