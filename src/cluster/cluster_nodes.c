@@ -206,7 +206,8 @@ check_removable(const NodeInfo *node)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot remove node \"%s\"", node->name),
 				 errdetail("It owns %d logical shards.", owned),
-				 errhint("Shards cannot be moved yet: shardext.unshard_tables(), shardext.drop_cluster(), and create it anew.")));
+				 errhint("Shards cannot be moved yet: shardext.unshard_tables(), "
+						 "shardext.drop_cluster(), and create it anew.")));
 }
 
 /* The node forgets the cluster, if it can be reached; its decisions must not be needed any more. */

@@ -36,6 +36,7 @@
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_plan.h"
+#include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
 
 /* The table itself, or the table of an index; InvalidOid for other relations. */

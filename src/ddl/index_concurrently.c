@@ -36,6 +36,7 @@
 #include "ddl/shard_apply.h"
 #include "ddl/table_definition.h"
 #include "ddl/table_plan.h"
+#include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
 
 /* All that is known before the transaction ends. */

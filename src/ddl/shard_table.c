@@ -19,19 +19,15 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/regproc.h"
-#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #include "base/errors.h"
@@ -39,16 +35,14 @@
 #include "base/settings.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
-#include "catalog/shard_map.h"
 #include "catalog/table_map.h"
-#include "catalog/write_guard.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shard_fill.h"
 #include "ddl/shard_table.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
-#include "ddl/table_plan.h"
+#include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
 
 Oid

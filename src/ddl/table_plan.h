@@ -1,12 +1,12 @@
 /*
  * table_plan.h
- *	  What shard_table has decided about the tables it is about to shard, and
- *	  the checks that refuse what cannot be kept across shards.
+ *	  What shard_table has decided about the tables it is about to shard.
  */
 #ifndef SHARDEXT_TABLE_PLAN_H
 #define SHARDEXT_TABLE_PLAN_H
 
 #include "postgres.h"
+#include "access/attnum.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 
@@ -43,17 +43,16 @@ extern void table_plans_decide(List *plans);
 /* Relation is an ordinary, permanent, plain table of a user that is not ours yet; the caller owns it. */
 extern void table_check_kind(Oid relid, const char *action);
 
-/* Constraints that would not hold across shards: ERROR SX003 naming the constraint and what would work. */
-extern void table_plans_check(List *plans);
-
-/* For replicate_table: foreign keys from and to the table. */
-extern void reference_check(Oid relid);
-
-/*
- * Also used by DDL on sharded tables: may this unique index, this foreign key
- * exist on it? relid's plan from the catalog.
- */
+/* The plan of a sharded table from the catalog; NULL if it is none. */
 extern TablePlan *table_plan_of_sharded(Oid relid);
-extern void table_plan_check_constraints(const TablePlan *plan, List *plans);
+
+/* The plan of a table among those being made, or of one sharded before; NULL for others. */
+extern const TablePlan *table_plan_find(Oid relid, List *plans);
+
+extern bool table_plan_has_key(const TablePlan *plan, AttrNumber attnum);
+
+/* Do a row and the row of the other table it references lie in one shard? */
+struct ForeignKeyCacheInfo;
+extern bool table_plan_colocated(const TablePlan *from, const TablePlan *to, const struct ForeignKeyCacheInfo *fk);
 
 #endif
