@@ -225,12 +225,16 @@ is_liftable_literal(Node *node)
 		get_typtype(literal->consttype) != TYPTYPE_PSEUDO;
 }
 
-/* A literal, or one under an implicit cast, as an operand: replaced in place. */
+/*
+ * A literal, or one under an implicit cast, as an operand: replaced in place.
+ * Equal ones in conditions become one parameter, so that the owner finds the
+ * statement's shard by the same reasoning as the coordinator has.
+ */
 static Node *
 lift_literal(Node *node, LiftContext *c)
 {
 	if (is_liftable_literal(node))
-		return add_param(node, false, c);
+		return add_param(node, c->in_quals, c);
 	if (node != NULL && IsA(node, FuncExpr) &&
 		((FuncExpr *) node)->funcformat == COERCE_IMPLICIT_CAST &&
 		list_length(((FuncExpr *) node)->args) == 1 &&
@@ -238,7 +242,7 @@ lift_literal(Node *node, LiftContext *c)
 	{
 		FuncExpr   *cast = copyObject((FuncExpr *) node);
 
-		linitial(cast->args) = add_param(linitial(cast->args), false, c);
+		linitial(cast->args) = add_param(linitial(cast->args), c->in_quals, c);
 		return (Node *) cast;
 	}
 	return node;
@@ -252,7 +256,7 @@ lift_array(Node *node, LiftContext *c)
 	ListCell   *lc;
 
 	if (is_liftable_literal(node))
-		return add_param(node, false, c);
+		return add_param(node, c->in_quals, c);
 	if (node == NULL || !IsA(node, ArrayExpr) || array->multidims || !type_is_builtin(array->array_typeid))
 		return node;
 	foreach(lc, array->elements)
@@ -260,7 +264,7 @@ lift_array(Node *node, LiftContext *c)
 		if (!is_liftable_literal(lfirst(lc)))
 			return node;
 	}
-	return add_param(node, false, c);
+	return add_param(node, c->in_quals, c);
 }
 
 /* Comparison of a column with a literal. */
