@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""Runs random statements on plain tables and on sharded ones, and compares what they give.
+
+    test/diff/run.py --port PORT [--seed N] [--seconds N | --statements N] [--verbose]
+
+The server has the databases london, paris and tokyo (a cluster without the tables of this test) and plain. Statements come
+from random nodes, with literals or prepared, alone or in transactions. Refusals (SX003) are counted, all else must agree:
+rows, command tags, SQLSTATEs, and after each write the tables. The last line is "ok - ..." or "not ok - ...".
+"""
+import argparse
+import collections
+import random
+import re
+import sys
+import time
+
+from generate import PEOPLE, TABLES, photo_id, user_id
+from pq import Connection
+from writes import Writer
+
+SCHEMA = """
+CREATE DOMAIN whole AS int CHECK (VALUE > -100);
+CREATE DOMAIN word AS text;
+CREATE TABLE users (id bigint PRIMARY KEY, country int, name text, age int);
+CREATE TABLE photos (id bigint PRIMARY KEY, owner_id bigint NOT NULL, title text, views int);
+CREATE TABLE albums (id bigint PRIMARY KEY, owner bigint NOT NULL, cover bigint, n int);
+CREATE TABLE likes (photo_id bigint, user_id bigint, n int, PRIMARY KEY (photo_id, user_id));
+CREATE TABLE acc (no int PRIMARY KEY, holder text, bal numeric, ref int);
+CREATE TABLE moves (no bigint, seq int, amount numeric, PRIMARY KEY (no, seq));
+CREATE TABLE tags (tag text PRIMARY KEY, n int, v varchar);
+CREATE TABLE comp (a int, b text, c int, PRIMARY KEY (a, b, c));
+CREATE TABLE comp2 (a bigint NOT NULL, b varchar NOT NULL, d int);
+CREATE TABLE countries (id int PRIMARY KEY, name text);
+"""
+VIEWS = """
+CREATE VIEW v_users WITH (security_barrier) AS SELECT id, country, name FROM users WHERE country > 1;
+CREATE VIEW v_photos AS SELECT owner_id, count(*) AS photos, sum(views) AS views FROM photos GROUP BY owner_id;
+"""
+SHARD = """
+SELECT shardext.shard_table('users', 'id');
+SELECT shardext.shard_table('photos', 'owner_id', 'id', '{id}');
+SELECT shardext.shard_table('albums', 'owner', 'id', '{id,cover}');
+SELECT shardext.shard_table('likes', 'photo_id', 'id');
+SELECT shardext.shard_table('acc', 'no', 'hash');
+SELECT shardext.shard_table('moves', 'no', 'hash');
+SELECT shardext.shard_table('tags', 'tag', 'hash');
+SELECT shardext.shard_table('comp', '{a,b}'::text[]);
+SELECT shardext.shard_table('comp2', '{a,b}'::text[]);
+SELECT shardext.replicate_table('countries');
+"""
+HOME = """
+CREATE TABLE home (uid bigint, x int, note text);
+"""
+
+
+def initial_rows():
+    r = random.Random(0)
+    some = lambda n: "NULL" if r.random() < 0.15 else str(r.randint(0, n))
+    text = lambda: "NULL" if r.random() < 0.15 else "'t%d'" % r.randint(0, 12)
+    people = range(1, PEOPLE + 1)
+    photos = [(i, j) for i in people for j in (1, 2, 3) if (i + j) % 4 and i % 5]
+    yield "users", [(user_id(i), some(4), text(), some(12)) for i in people if i != 13]
+    yield "photos", [(photo_id(i, j), user_id(i), text(), some(12)) for i, j in photos]
+    yield "albums", [(photo_id(i, 9), user_id(i), "NULL" if i % 3 else photo_id(i, 1), some(5)) for i in people if i % 4]
+    yield "likes", [(photo_id(i, j), user_id(r.randint(1, 16)), some(5)) for i, j in photos if (i + j) % 3]
+    yield "acc", [(i, text(), "%d.5" % (i % 5), some(12)) for i in range(0, 20)]
+    yield "moves", [(i, j, "%d.5" % j) for i in range(0, 12) for j in range(i % 4)]
+    yield "tags", [("'t%d'" % i, some(9), text()) for i in range(0, 12)]
+    yield "comp", [(i % 5, "'t%d'" % (i % 4), i) for i in range(20)]
+    yield "comp2", [(i % 6, "'t%d'" % (i % 3), some(9)) for i in range(15)]
+    yield "countries", [(i, "'t%d'" % i) for i in range(5)]
+    yield "home", [(user_id(i), some(12), text()) for i in people if i % 2]
+
+
+class Differ:
+    def __init__(self, options):
+        self.options, self.r = options, random.Random(options.seed)
+        self.writer = Writer(options.seed)
+        self.plain = Connection(options.port, "plain")
+        self.nodes = [Connection(options.port, name) for name in ("london", "paris", "tokyo")]
+        self.counts, self.refused, self.differences = collections.Counter(), collections.Counter(), 0
+        self.make_tables()
+        self.node = self.nodes[0]
+
+    def make_tables(self):
+        for connection in [self.plain] + self.nodes:
+            connection.must("SET client_min_messages = error; SET statement_timeout = '10s'")
+        for connection in (self.plain, self.nodes[0]):
+            connection.must("DROP TABLE IF EXISTS home; DROP VIEW IF EXISTS v_users, v_photos")
+        for name in TABLES:
+            if name != "home" and not name.startswith("v_"):
+                for connection in (self.plain, self.nodes[0]):
+                    connection.must("DROP TABLE IF EXISTS %s CASCADE" % name)
+        for connection in [self.plain] + self.nodes:
+            connection.must("DROP VIEW IF EXISTS v_users, v_photos; DROP DOMAIN IF EXISTS whole, word")
+        for connection in self.nodes[1:]:
+            connection.must(SCHEMA.split("CREATE TABLE")[0])
+        for connection in (self.plain, self.nodes[0]):
+            connection.must(SCHEMA + HOME)
+        for line in SHARD.strip().split("\n"):
+            self.nodes[0].must(line)
+        for connection in [self.plain] + self.nodes:
+            connection.must(VIEWS)
+        for table, rows in initial_rows():
+            values = ", ".join("(%s)" % ", ".join(map(str, row)) for row in rows)
+            for connection in (self.plain, self.nodes[0]):
+                connection.must("INSERT INTO %s VALUES %s" % (table, values))
+
+    def report(self, sql, ours, plain):
+        self.differences += 1
+        print("-- DIFFERENCE on %s\n%s;\n--  ours: %s\n-- plain: %s" % (self.node.name, sql, ours, plain), flush=True)
+
+    def both(self, sql, count=True):
+        """Runs sql on the cluster, then on the plain tables; returns whether it worked on both."""
+        ours = self.node.run(sql)
+        if ours.code in ("SX003", "57014"):
+            self.counts["refused" if ours.code == "SX003" else "timeouts"] += 1
+            self.refused[re.sub(r'"[^"]*"|\d+', "..", ours.detail)] += 1
+            if self.options.verbose:
+                print("-- refused on %s: %s\n%s;" % (self.node.name, ours, sql), flush=True)
+            return False
+        plain = self.plain.run(sql)
+        self.counts["errors" if plain.code else "statements"] += count
+        self.counts["with rows"] += count and len(plain.rows) > 0
+        if plain.code:
+            self.counts[plain.code] += 1
+        if not ours.same(plain) and plain.code != "57014":
+            self.report(sql, ours, plain)
+        return not ours.code and not plain.code
+
+    def run(self, statement, savepoint, in_transaction=False):
+        """One statement, once with literals or seven times prepared; false if the transaction is broken."""
+        if savepoint:
+            self.both("SAVEPOINT s", False)
+        if not in_transaction and self.r.random() < 0.05:
+            plan = self.node.run("EXPLAIN " + statement.literal())
+            self.counts["routed" if "Shard Route" in str(plan) else "not routed"] += not plan.code
+        if self.r.random() < 0.7:
+            worked = self.both(statement.literal())
+        else:
+            prepare, executes = statement.prepared()
+            worked = self.both(prepare, False)
+            for execute in executes if worked else []:
+                worked = worked and self.both(execute)
+                if not worked:
+                    break
+        if savepoint:
+            if not worked:
+                for connection in (self.node, self.plain):
+                    connection.must("ROLLBACK TO s")
+                worked = True
+            self.both("RELEASE s", False)
+        return worked
+
+    def statement(self):
+        writes = self.r.random() < self.options.writes
+        return (self.writer.write() if writes else self.writer.select()), writes
+
+    def discard(self):
+        for connection in (self.node, self.plain):
+            connection.run("DEALLOCATE ALL")
+
+    def step(self):
+        self.node = self.r.choice(self.nodes)
+        statement, writes = self.statement()
+        before = self.differences
+        if self.r.random() >= self.options.transactions or statement.home:
+            if statement.home:
+                self.node = self.nodes[0]
+            self.run(statement, False)
+            self.discard()
+        else:
+            writes = True
+            self.both("BEGIN" + self.r.choice(["", " ISOLATION LEVEL REPEATABLE READ"]), False)
+            for _ in range(self.r.randint(2, 5)):
+                if not statement.home or self.node is self.nodes[0]:
+                    worked = self.run(statement, self.r.random() < 0.7, True)
+                    if not worked:
+                        break
+                    self.discard()
+                statement, _ = self.statement()
+            end = self.r.choice(["COMMIT", "COMMIT", "ROLLBACK"]) if worked else "ROLLBACK"
+            for connection in (self.node, self.plain):
+                connection.must(end)
+            self.discard()
+        if writes and self.r.random() < 0.2:
+            self.compare_tables()
+        if self.differences > before:
+            print("-- statement: " + statement.literal())
+
+    def compare_tables(self):
+        self.node = self.r.choice(self.nodes)
+        for table in TABLES:
+            if table not in ("home", "v_users", "v_photos"):
+                self.both("SELECT '%s', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM %s t" % (table, table), False)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--statements", type=int, default=0)
+    parser.add_argument("--writes", type=float, default=0.3)
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--stop", type=int, default=10)
+    parser.add_argument("--transactions", type=float, default=0.2)
+    options = parser.parse_args()
+    differ = Differ(options)
+    start, steps = time.time(), 0
+    while (steps < options.statements or not options.statements) and \
+            (time.time() - start < options.seconds or not options.seconds):
+        differ.step()
+        steps += 1
+        if differ.differences >= options.stop:
+            break
+    differ.compare_tables()
+    for reason, count in differ.refused.most_common(12):
+        print("# refused %4d times: %s" % (count, reason))
+    print("# seed %d, %d steps: %s" % (options.seed, steps, dict(differ.counts)))
+    print("%s - random statements give what plain tables give" % ("not ok" if differ.differences else "ok"))
+    return 1 if differ.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Random writing statements, for run.py. What they do does not depend on the order of rows."""
+from generate import KEYS, PEOPLE, SQLTYPE, TABLES, Generator, Statement, make_id, user_id
+
+WRITTEN = ["users", "photos", "likes", "albums", "acc", "acc", "moves", "tags", "comp", "comp2", "countries"]
+UNIQUE = {"users": ["id"], "photos": ["id"], "likes": ["photo_id", "user_id"], "albums": ["id"], "acc": ["no"],
+          "moves": ["no", "seq"], "tags": ["tag"], "comp": ["a", "b", "c"], "countries": ["id"]}
+FREE = {"users": ["country", "age"], "photos": ["views"], "likes": ["n"], "albums": ["n"], "acc": ["ref"],
+        "moves": [], "tags": ["n"], "comp": [], "comp2": ["d"], "countries": []}
+
+
+class Writer(Generator):
+    def row(self, table):
+        """A row whose ids are consistent, sometimes of a unique value that is already there."""
+        i = self.r.randint(1, PEOPLE)
+        self.fresh += 1
+        new = make_id(user_id(i) >> 10 & 8191, self.fresh) if self.chance(0.7) else make_id(user_id(i) >> 10 & 8191, 100 * i + 1)
+        small, text = (lambda: str(self.r.randint(0, 25))), (lambda: "'t%d'" % self.r.randint(0, 25))
+        number = {"users": lambda: [user_id(i) if self.chance(0.4) else new, small(), text(), small()],
+                  "photos": lambda: [new, user_id(i), text(), small()],
+                  "albums": lambda: [new, user_id(i), self.pick("NULL", str(make_id(user_id(i) >> 10 & 8191, 100 * i + 2))), small()],
+                  "likes": lambda: [new, user_id(self.r.randint(1, PEOPLE)), small()],
+                  "acc": lambda: [small(), text(), small() + ".5", small()],
+                  "moves": lambda: [small(), small(), small() + ".5"],
+                  "tags": lambda: [text(), small(), text()],
+                  "comp": lambda: [small(), text(), small()], "comp2": lambda: [small(), text(), small()],
+                  "countries": lambda: [small(), text()]}[table]
+        return [str(v) for v in number()]
+
+    def values(self, table, count):
+        rows, seen = [], set()
+        for _ in range(count):
+            row = self.row(table)
+            unique = tuple(v for v, (c, _) in zip(row, TABLES[table]) if c in UNIQUE.get(table, []))
+            if unique not in seen or not unique:
+                seen.add(unique)
+                rows.append("(%s)" % ", ".join(row))
+        return ", ".join(rows)
+
+    def columns_of(self, table, alias):
+        return [("%s.%s" % (alias, c), kind, c in KEYS[table]) for c, kind in TABLES[table]]
+
+    def returning(self, table, alias):
+        if self.chance(0.5):
+            return ""
+        return " RETURNING " + self.pick(alias + ".*", self.expr([self.columns_of(table, alias)], self.pick("int", "text"), 0))
+
+    def assignment(self, table, alias, scopes):
+        column = self.pick(*FREE[table])
+        return "%s = %s" % (column, self.pick("%s.%s + 1" % (alias, column), self.const("int"), self.expr([self.columns_of(table, alias)], "int", 1)))
+
+    def insert(self, table):
+        if self.chance(0.25):
+            # rows of another query: those of the table itself, moved away
+            kinds = [kind for _, kind in TABLES[table]]
+            if table in ("acc", "moves", "comp", "comp2", "tags"):
+                sub, _ = self.query(1, [], kinds)
+                source = "SELECT DISTINCT ON (%s) * FROM (%s) s(%s) ORDER BY %s" % (
+                    ", ".join(UNIQUE.get(table, ["a"])), sub, ", ".join(c for c, _ in TABLES[table]),
+                    ", ".join(UNIQUE.get(table, ["a"]) + [c for c, _ in TABLES[table]]))
+            else:
+                source = "SELECT * FROM (VALUES %s) v WHERE %s" % (self.values(table, 3), self.pred([], 1))
+        else:
+            source = "VALUES " + self.values(table, self.pick(1, 1, 1, 3, 8))
+        conflict, x = "", self.r.random()
+        target = "(%s)" % ", ".join(UNIQUE.get(table, []))
+        if x < 0.4:
+            conflict = " ON CONFLICT %sDO NOTHING" % (target + " " if table in UNIQUE and self.chance(0.5) else "")
+        elif x < 0.8 and FREE[table] and table in UNIQUE:
+            column = self.pick(*FREE[table])
+            conflict = " ON CONFLICT %s DO UPDATE SET %s = %s" % (target, column, self.pick(
+                "excluded." + column, "t.%s + 1" % column, self.const("int"), "(SELECT count(*) FROM countries)"))
+            if self.chance(0.3):
+                conflict += " WHERE t.%s > 3" % column
+        return "INSERT INTO %s AS t %s%s%s" % (table, source, conflict, self.returning(table, "t"))
+
+    def update(self, table):
+        own = self.columns_of(table, "t")
+        if not FREE[table]:
+            return self.delete(table)
+        sets = self.assignment(table, "t", [own])
+        if self.chance(0.3):
+            items, more = self.from_list([], 1, few=True)
+            key = self.pick(*[c for c in own if c[2]])
+            join = [c for c in more if c[1] == key[1]] or [key]
+            return "UPDATE %s t SET %s FROM %s%s" % (table, sets, items, self.where([own + more], 1, 1) or " WHERE true") + \
+                " AND %s = %s%s" % (key[0], self.pick(*join)[0], self.returning(table, "t"))
+        return "UPDATE %s t SET %s%s%s" % (table, sets, self.where([own], 1), self.returning(table, "t"))
+
+    def delete(self, table):
+        own = self.columns_of(table, "t")
+        if self.chance(0.3):
+            items, more = self.from_list([], 1, few=True)
+            return "DELETE FROM %s t USING %s%s%s" % (table, items, self.where([own + more], 1, 1) or " WHERE false", self.returning(table, "t"))
+        return "DELETE FROM %s t%s%s" % (table, self.where([own], 1, 1) or " WHERE false", self.returning(table, "t"))
+
+    def merge(self, table):
+        names = [c for c, _ in TABLES[table]]
+        if not FREE[table] or table not in UNIQUE:
+            return self.insert(table)
+        source = "(VALUES %s) s(%s)" % (self.values(table, self.pick(1, 1, 3)), ", ".join(names))
+        actions = [" WHEN MATCHED%s THEN %s" % (self.pick("", " AND t.%s > 4" % FREE[table][0]), self.pick(
+            "DELETE", "UPDATE SET %s = s.%s" % (FREE[table][0], FREE[table][0]), "DO NOTHING"))] if self.chance(0.8) else []
+        if self.chance(0.8) or not actions:
+            actions.append(" WHEN NOT MATCHED THEN INSERT VALUES (%s)" % ", ".join("s." + c for c in names))
+        on = " AND ".join("t.%s = s.%s" % (c, c) for c in UNIQUE[table])
+        if self.chance(0.3):
+            on += " AND t.%s = %s" % (KEYS[table][0], self.const(dict(TABLES[table])[KEYS[table][0]]))
+        return "MERGE INTO %s t USING %s ON %s%s" % (table, source, on, "".join(actions))
+
+    def write(self):
+        self.start()
+        table = self.pick(*WRITTEN)
+        if self.chance(0.7):
+            self.group = [table, table, "countries"]
+        sql = self.pick(self.insert, self.insert, self.update, self.update, self.delete, self.merge)(table)
+        if self.chance(0.12) and not sql.startswith("MERGE") and "RETURNING t.*" in sql:
+            sql = "WITH w AS (%s) SELECT %s" % (sql, self.pick("* FROM w", "count(*) FROM w", "w.* FROM w JOIN %s x ON x.%s = w.%s" % (
+                table, KEYS[table][0], KEYS[table][0]), "(SELECT count(*) FROM w), count(*) FROM countries"))
+        return Statement(sql, self.constants, self.home)
