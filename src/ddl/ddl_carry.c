@@ -26,8 +26,6 @@
 #include "base/settings.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
-#include "catalog/shard_map.h"
-#include "catalog/table_map.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_rules.h"
