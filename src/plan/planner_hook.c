@@ -17,13 +17,18 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
+#include "utils/lsyscache.h"
 
+#include "base/errors.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/shell_am.h"
@@ -295,6 +300,31 @@ try_ways(const PlanInput *input, const StatementWrites *writes)
 				 "this statement cannot be run over several shards");
 }
 
+/*
+ * A statement that another node has sent here although this database is no node
+ * (any more): a table of that name is not the one meant.
+ */
+static void
+refuse_outside_of_cluster(const Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind != RTE_RELATION || rte->relid < FirstNormalObjectId ||
+			get_rel_namespace(rte->relid) == get_namespace_oid("shardext", true))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+				 errmsg("database \"%s\" is not a node of a cluster", get_database_name(MyDatabaseId)),
+				 errdetail("Another node takes it for one and has sent a statement for table \"%s\".",
+						   get_rel_name(rte->relid)),
+				 errhint("Remove the node from the cluster.")));
+	}
+}
+
 static PlannedStmt *
 plan_statement(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
@@ -303,6 +333,8 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	const Reason *reason = NULL;
 	PlannedStmt *plan;
 
+	if (session_is_forwarded() && may_name_tables(query) && cluster_info() == NULL)
+		refuse_outside_of_cluster(query);
 	if (!may_name_tables(query) || cluster_info() == NULL || shell_am_reads_empty() ||
 		!statement_concerns_us(query, false))
 		return previous_planner ?
