@@ -12,6 +12,7 @@
 #include "base/settings.h"
 #include "catalog/id_maker.h"
 #include "catalog/shard_map.h"
+#include "catalog/shard_rights.h"
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
@@ -37,6 +38,7 @@ static const Module modules[] = {
 	{"shard_map", shard_map_preload},
 	{"shell access method", shell_am_preload},
 	{"write_guard", write_guard_preload},
+	{"shard_rights", shard_rights_preload},
 	{"id_maker", id_maker_preload},
 	{"dxact", dxact_preload},
 	{"remote_id", remote_id_preload},

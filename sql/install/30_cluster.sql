@@ -61,7 +61,7 @@ COMMENT ON FUNCTION shardext.node_of(regclass, VARIADIC "any") IS
 CREATE FUNCTION shardext.internal_catalog(OUT cluster_id text, OUT authority text, OUT shard_count text, OUT epoch text,
         OUT last_node text, OUT catalog_version text, OUT node_ids text, OUT names text, OUT hosts text, OUT ports text,
         OUT dbnames text, OUT regions text, OUT weights text, OUT owners text, OUT versions text) RETURNS SETOF record
-    LANGUAGE sql VOLATILE AS $$
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT c.cluster_id::text, c.authority::text, c.shard_count::text,
            ((extract(epoch FROM c.epoch) - 946684800) * 1000000)::bigint::text,
            c.last_node::text, c.catalog_version::text,

@@ -14,7 +14,7 @@ REVOKE ALL ON FUNCTION shardext.resolve_transaction(text, boolean) FROM PUBLIC;
 
 CREATE VIEW shardext.transactions AS
     SELECT p.gid,
-           (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id = pg_catalog.split_part(p.gid, ':', 3)::int)
+           (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id::text = pg_catalog.split_part(p.gid, ':', 3))
                AS coordinator,
            p.prepared,
            pg_catalog.clock_timestamp() - p.prepared AS age,

@@ -291,4 +291,20 @@ sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
 #define get_op_index_interpretation(opno)	get_op_btree_interpretation(opno)
 #endif
 
+/*
+ * Arguments of ExecutorCheckPerms_hook, and the list and its entries that say
+ * which rights a statement needs (relid, requiredPerms, checkAsUser).
+ */
+#if PG_VERSION_NUM >= 160000
+#define SX_CHECK_PERMS_ARGS List *range_table, List *permissions, bool raise
+#define SX_CHECK_PERMS_PASS range_table, permissions, raise
+#define SX_CHECK_PERMS_LIST permissions
+#define SxCheckPermsEntry RTEPermissionInfo
+#else
+#define SX_CHECK_PERMS_ARGS List *range_table, bool raise
+#define SX_CHECK_PERMS_PASS range_table, raise
+#define SX_CHECK_PERMS_LIST range_table
+#define SxCheckPermsEntry RangeTblEntry
+#endif
+
 #endif

@@ -3,8 +3,10 @@
  *	  From a shell's relation, index or constraint to that of one shard, and
  *	  back; declared in table_map.h.
  *
- * What belongs together has the same name, so a look-up is one by name in the
- * shard's schema. Three hash tables keep what was found:
+ * What belongs together has the same name and the same owner, so a look-up is
+ * one by name in the shard's schema. The owner is compared since names are what
+ * their owner makes them: nobody reaches another's shard tables by a table that
+ * is called like his (invariant 10). Three hash tables keep what was found:
  *	  shards:		(shell's relation or index, shard) -> OID in the shard
  *	  constraints:	(shell's constraint, shard) -> OID in the shard
  *	  relations:	what is known of one relation: used as a shell, found as a
@@ -153,7 +155,21 @@ shard_of_schema(const char *schema)
 	return shard < ROUTE_MAX_SHARDS ? shard : ROUTE_NO_SHARD;
 }
 
-/* The relation of the same name in the shard's schema. */
+Oid
+table_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/* The relation of the same name and owner in the shard's schema. */
 static Oid
 find_by_name(Oid object, int shard)
 {
@@ -166,7 +182,7 @@ find_by_name(Oid object, int shard)
 		found = get_relname_relid(name, nspoid);
 	if (name)
 		pfree(name);
-	return found;
+	return OidIsValid(found) && table_owner(found) == table_owner(object) ? found : InvalidOid;
 }
 
 /* Look-up in "shards", by name if it is not there. */
@@ -253,9 +269,9 @@ table_shard_constraint(Oid shell_constraint, int shard)
 	return found;
 }
 
-/* The sharded table of this name: there is one at most, as all share the shard's schema. */
+/* The sharded table of this name and owner: there is one at most, as all share the shard's schema. */
 static Oid
-shell_by_name(const char *name)
+shell_by_name(const char *name, Oid owner)
 {
 	ListCell   *lc;
 
@@ -267,7 +283,7 @@ shell_by_name(const char *name)
 		if (table->kind != TABLE_SHARDED)
 			continue;
 		table_name = get_rel_name(table->relid);
-		if (table_name != NULL && strcmp(table_name, name) == 0)
+		if (table_name != NULL && strcmp(table_name, name) == 0 && table_owner(table->relid) == owner)
 			return table->relid;
 	}
 	return InvalidOid;
@@ -283,7 +299,7 @@ find_shell(Oid relid, int *shard)
 	*shard = schema ? shard_of_schema(schema) : ROUTE_NO_SHARD;
 	if (*shard == ROUTE_NO_SHARD || name == NULL)
 		return InvalidOid;
-	return shell_by_name(name);
+	return shell_by_name(name, table_owner(relid));
 }
 
 Oid

@@ -20,7 +20,6 @@
 #include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "base/errors.h"
 #include "base/settings.h"
@@ -119,19 +118,6 @@ any_sharded(List *relids)
 	return false;
 }
 
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /* TRUNCATE of a sharded table does not run on the shell, so its rights and sequences are seen to here. */
 static void
 truncate_shells(const TruncateStmt *stmt, List *relids)
@@ -196,6 +182,35 @@ needs_no_owner(const Node *statement)
 	return IsA(statement, DropStmt) || IsA(statement, LockStmt);
 }
 
+/*
+ * What is to run with more than its owner's rights goes by names: those must
+ * be of shard tables (or their indexes) that belong to the shells.
+ */
+static void
+require_own_shards(const Node *statement)
+{
+	Bitmapset  *shards = shard_map_owned_by(node_self());
+	ListCell   *lc;
+
+	foreach(lc, statement_relations(statement))
+	{
+		Oid			table = table_of(lfirst_oid(lc));
+		int			shard = -1;
+
+		if (!OidIsValid(table) || table_info(table) == NULL || table_info(table)->kind != TABLE_SHARDED)
+			continue;
+		while ((shard = bms_next_member(shards, shard)) >= 0)
+		{
+			if (!OidIsValid(table_shard_relid(lfirst_oid(lc), shard)))
+				ereport(ERROR,
+						(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+						 errmsg("relation \"%s\" is missing in shard %d", get_rel_name(lfirst_oid(lc)), shard),
+						 errdetail("There is none of this name and owner."),
+						 errhint("Compare the shards with shardext.check().")));
+		}
+	}
+}
+
 /* Marked tree(s) for the shards of this node; NIL if the statement does not concern them. */
 static List *
 mark_for_shards(const Node *statement, DdlScope scope, List *relids)
@@ -214,10 +229,12 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 {
 	bool		sharded = any_sharded(relids);
 	List	   *marked = mark_for_shards(statement, scope, relids);
-	Oid			owner = owner_of(linitial_oid(relids));
+	Oid			owner = table_owner(linitial_oid(relids));
 	bool		drops = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TABLE;
 	ListCell   *lc;
 
+	if (marked != NIL && (changes_owner(statement) || needs_no_owner(statement)))
+		require_own_shards(statement);
 	if (scope & DDL_SHELL)
 		run(statement, arg);
 	else
@@ -226,7 +243,7 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 
 	if (marked != NIL && changes_owner(statement))
 	{
-		shard_schemas_open_to(owner_of(linitial_oid(relids)));
+		shard_schemas_open_to(table_owner(linitial_oid(relids)));
 		ddl_run_in_shards(marked, extension_owner());
 	}
 	else if (marked != NIL)

@@ -223,10 +223,17 @@ shardext_internal_register(PG_FUNCTION_ARGS)
 {
 	int			nkeys;
 	int			nids;
-	AttrNumber *keys = int2_array(PG_GETARG_DATUM(2), &nkeys);
-	AttrNumber *ids = int2_array(PG_GETARG_DATUM(4), &nids);
+	AttrNumber *keys;
+	AttrNumber *ids;
 
 	library_require_preloaded();
+	for (int i = 0; i < 5; i++)
+	{
+		if (i != 3)
+			require_argument(fcinfo, i, "the argument");
+	}
+	keys = int2_array(PG_GETARG_DATUM(2), &nkeys);
+	ids = int2_array(PG_GETARG_DATUM(4), &nids);
 	(void) cluster_require();
 	table_register(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 				   strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "sharded") == 0 ? TABLE_SHARDED : TABLE_REFERENCE,

@@ -13,17 +13,28 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/errors.h"
 #include "base/settings.h"
@@ -86,9 +97,11 @@ find_shard_table(const Node *statement)
 
 	foreach(lc, statement_relations(statement))
 	{
-		int			shard;
+		Oid			relid = lfirst_oid(lc);
 
-		if (OidIsValid(table_shell_of(lfirst_oid(lc), &shard)))
+		if (get_rel_relkind(relid) == RELKIND_INDEX)
+			relid = IndexGetRelation(relid, true);
+		if (OidIsValid(relid) && OidIsValid(table_shell_of(relid, NULL)))
 			return lfirst_oid(lc);
 	}
 	return InvalidOid;
@@ -156,18 +169,58 @@ is_shard_schema(const char *name)
 		strspn(name + 6, "0123456789") == 4;
 }
 
+static void
+refuse_in_shard_schema(const char *schema)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_RESERVED_NAME),
+			 errmsg("schema \"%s\" is reserved for the tables of a logical shard", schema),
+			 errdetail("Only shardext makes tables there."),
+			 errhint("Use another schema.")));
+}
+
+static bool
+handle_set_schema(UtilityCall *call)
+{
+	const char *schema = castNode(AlterObjectSchemaStmt, call->pstmt->utilityStmt)->newschema;
+
+	if (is_shard_schema(schema))
+		refuse_in_shard_schema(schema);
+	return handle_carried(call);
+}
+
+/* Shell and shard tables must go to a new owner together, on all nodes: by name. */
+static bool
+handle_reassign_owned(UtilityCall *call)
+{
+	List	   *roles = castNode(ReassignOwnedStmt, call->pstmt->utilityStmt)->roles;
+	ListCell   *lc;
+
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+		ListCell   *role;
+
+		foreach(role, roles)
+		{
+			if (table_owner(table->relid) == get_rolespec_oid(lfirst_node(RoleSpec, role), false))
+				reason_raise(reason_make("Use ALTER TABLE ... OWNER TO for the tables of the cluster first.",
+										 "Table \"%s\" has parts on other nodes, which the statement does not reach.",
+										 get_rel_name(table->relid)),
+							 "REASSIGN OWNED of tables of the cluster is not supported");
+		}
+	}
+	return false;
+}
+
 static bool
 handle_create_table(UtilityCall *call)
 {
 	CreateStmt *stmt = castNode(CreateStmt, call->pstmt->utilityStmt);
 	ListCell   *lc;
 
-	if (stmt->relation->schemaname != NULL && is_shard_schema(stmt->relation->schemaname) && !session_is_forwarded())
-		ereport(ERROR,
-				(errcode(ERRCODE_RESERVED_NAME),
-				 errmsg("schema \"%s\" is reserved for the tables of a logical shard", stmt->relation->schemaname),
-				 errdetail("Only shardext makes tables there."),
-				 errhint("Use another schema.")));
+	if (is_shard_schema(stmt->relation->schemaname))
+		refuse_in_shard_schema(stmt->relation->schemaname);
 	foreach(lc, stmt->inhRelations)
 	{
 		Oid			parent = RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true);
@@ -213,7 +266,7 @@ static const struct
 	{T_CreateStmt, handle_create_table},
 	{T_CreateSchemaStmt, handle_create_schema},
 	{T_AlterTableStmt, handle_alter_table},
-	{T_AlterObjectSchemaStmt, handle_carried},
+	{T_AlterObjectSchemaStmt, handle_set_schema},
 	{T_RenameStmt, handle_carried},
 	{T_DropStmt, special_drop},
 	{T_TruncateStmt, handle_carried},
@@ -229,6 +282,7 @@ static const struct
 	{T_AlterPolicyStmt, handle_carried},
 	{T_GrantStmt, special_grant},
 	{T_CommentStmt, handle_carried},
+	{T_ReassignOwnedStmt, handle_reassign_owned},
 };
 
 bool
@@ -248,6 +302,16 @@ handle(UtilityCall *call)
 	return false;
 }
 
+/* What nodes send each other outside of internal functions: indexes and VACUUM of shard tables. */
+static bool
+is_noted_ddl(const Node *statement, const char *query_string)
+{
+	if (!IsA(statement, IndexStmt) && !IsA(statement, VacuumStmt) &&
+		!(IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_INDEX))
+		return false;
+	return statement_note_parse(query_string).kind == NOTE_DDL;
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
@@ -255,12 +319,67 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 	UtilityCall call = {pstmt, query_string, read_only_tree, context, params, query_env, dest, qc};
 
 	if (!ddl_is_applying() && context != PROCESS_UTILITY_SUBCOMMAND && IsTransactionState() &&
-		statement_note_parse(query_string).kind != NOTE_DDL && handle(&call))
+		!is_noted_ddl(pstmt->utilityStmt, query_string) && handle(&call))
 		return;
 	run_next(&call, pstmt->utilityStmt);
 }
 
-/* Something is about to be dropped that is not by a statement of ours. */
+/* Comes with a relation, also one that CLUSTER makes, or with another type. */
+static bool
+is_row_or_array_type(HeapTuple type)
+{
+	Form_pg_type form = (Form_pg_type) GETSTRUCT(type);
+
+	return OidIsValid(form->typrelid) || form->typcategory == TYPCATEGORY_ARRAY;
+}
+
+/* The schema of an object that was made by the command that runs; InvalidOid for what comes with another. */
+static Oid
+schema_of_new(Oid classid, Oid object)
+{
+	Relation	catalog = table_open(classid, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			schema = InvalidOid;
+
+	ScanKeyInit(&key, get_object_attnum_oid(classid), BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+	scan = systable_beginscan(catalog, get_object_oid_index(classid), true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) &&
+		!(classid == RelationRelationId && ((Form_pg_class) GETSTRUCT(tuple))->relkind == RELKIND_INDEX) &&
+		!(classid == TypeRelationId && is_row_or_array_type(tuple)))
+	{
+		bool		isnull;
+
+		schema = DatumGetObjectId(heap_getattr(tuple, get_object_attnum_namespace(classid),
+											   RelationGetDescr(catalog), &isnull));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return schema;
+}
+
+/*
+ * Owners of sharded tables may create in the shards' schemas, as their indexes
+ * need it; what they make there by themselves is not to stay.
+ */
+static void
+check_new_object(Oid classid, Oid object, const ObjectAccessPostCreate *how)
+{
+	Oid			schema_oid;
+	char	   *schema;
+
+	if ((how != NULL && how->is_internal) || !is_objectclass_supported(classid) || classid == ConstraintRelationId ||
+		get_object_attnum_namespace(classid) == InvalidAttrNumber)
+		return;
+	schema_oid = schema_of_new(classid, object);
+	schema = OidIsValid(schema_oid) ? get_namespace_name(schema_oid) : NULL;
+	if (is_shard_schema(schema))
+		refuse_in_shard_schema(schema);
+}
+
+/* Something is about to be dropped, or has been made, that is not by a statement of ours. */
 static void
 object_access(ObjectAccessType access, Oid classid, Oid object, int subid, void *arg)
 {
@@ -268,8 +387,12 @@ object_access(ObjectAccessType access, Oid classid, Oid object, int subid, void 
 
 	if (previous_object_access)
 		previous_object_access(access, classid, object, subid, arg);
-	if (access != OAT_DROP || classid != RelationRelationId || ddl_is_applying() || object < FirstNormalObjectId ||
+	if ((access != OAT_DROP && access != OAT_POST_CREATE) || ddl_is_applying() || object < FirstNormalObjectId ||
 		creating_extension || !IsTransactionState() || cluster_info() == NULL)
+		return;
+	if (access == OAT_POST_CREATE && subid == 0)
+		check_new_object(classid, object, arg);
+	if (access == OAT_POST_CREATE || classid != RelationRelationId)
 		return;
 	if (get_rel_relkind(object) != RELKIND_RELATION)
 		return;

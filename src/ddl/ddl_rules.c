@@ -174,7 +174,13 @@ alter_table_scope(const AlterTableStmt *stmt, const TableInfo *table, const Reas
 
 	foreach(lc, stmt->cmds)
 	{
-		scope |= command_scope(lfirst_node(AlterTableCmd, lc), table, reason);
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		/* shards change owner with the rights of the extension's owner, which no other command may have */
+		if (cmd->subtype == AT_ChangeOwner && list_length(stmt->cmds) > 1)
+			*reason = reason_make("Use a statement of its own for OWNER TO.", "It changes the owner and something else.");
+		else
+			scope |= command_scope(cmd, table, reason);
 		if (*reason != NULL)
 			return 0;
 	}

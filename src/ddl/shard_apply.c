@@ -47,6 +47,52 @@ ddl_is_applying(void)
 	return applying > 0;
 }
 
+/* Statements that define something: nodes send no others to each other. */
+static bool
+is_definition(const Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_AlterEnumStmt:
+		case T_AlterFunctionStmt:
+		case T_AlterObjectSchemaStmt:
+		case T_AlterOwnerStmt:
+		case T_AlterPolicyStmt:
+		case T_AlterSeqStmt:
+		case T_AlterStatsStmt:
+		case T_AlterTableStmt:
+		case T_ClusterStmt:
+		case T_CommentStmt:
+		case T_CompositeTypeStmt:
+		case T_CreateDomainStmt:
+		case T_CreateEnumStmt:
+		case T_CreateExtensionStmt:
+		case T_CreateFunctionStmt:
+		case T_CreatePolicyStmt:
+		case T_CreateRangeStmt:
+		case T_CreateSchemaStmt:
+		case T_CreateSeqStmt:
+		case T_CreateStatsStmt:
+		case T_CreateStmt:
+		case T_CreateTrigStmt:
+		case T_DefineStmt:
+		case T_DoStmt:			/* makes what a table needs, if it is missing */
+		case T_DropStmt:
+		case T_GrantStmt:
+		case T_IndexStmt:
+		case T_LockStmt:
+		case T_ReindexStmt:
+		case T_RenameStmt:
+		case T_RuleStmt:
+		case T_TruncateStmt:
+		case T_VacuumStmt:
+		case T_ViewStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
 List *
 ddl_parse(List *statements)
 {
@@ -55,10 +101,14 @@ ddl_parse(List *statements)
 
 	foreach(lc, statements)
 	{
-		List	   *parsed = raw_parser(lfirst(lc), RAW_PARSE_DEFAULT);
+		List	   *parsed = lfirst(lc) != NULL ? raw_parser(lfirst(lc), RAW_PARSE_DEFAULT) : NIL;
 
-		if (list_length(parsed) != 1)
-			elog(ERROR, "expected one statement: %s", (char *) lfirst(lc));
+		if (list_length(parsed) != 1 || !is_definition(linitial_node(RawStmt, parsed)->stmt))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("expected one statement that defines something"),
+					 errdetail("Statement: %s", lfirst(lc) ? (char *) lfirst(lc) : "NULL"),
+					 errhint("This function is for calls between nodes; run the statement itself.")));
 		trees = lappend(trees, linitial_node(RawStmt, parsed)->stmt);
 	}
 	return trees;
@@ -100,7 +150,11 @@ run_utility(void *sql, Node *statement)
 void
 ddl_run(Node *statement, const char *sql)
 {
-	ddl_stand_aside(run_utility, unconstify(char *, sql), statement);
+	/* what a DO block contains is a user's business: it may write no copy of a reference table by itself */
+	if (IsA(statement, DoStmt))
+		run_utility(unconstify(char *, sql), statement);
+	else
+		ddl_stand_aside(run_utility, unconstify(char *, sql), statement);
 }
 
 void

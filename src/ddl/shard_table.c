@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
@@ -28,6 +29,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #include "base/errors.h"
@@ -58,6 +60,70 @@ relation_by_qualified_name(const char *relation)
  * ------------------------------------------------------------------------
  */
 
+pg_noreturn static void
+refuse_registration(Oid relid, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("relation \"%s\" cannot be registered", get_rel_name(relid)),
+			 errdetail("%s", detail),
+			 errhint("This function is for calls between nodes; use shardext.shard_table.")));
+}
+
+/* The type of a column that exists; anyone may call, so nothing is taken for granted. */
+static Oid
+column_type(Oid relid, AttrNumber attnum, Oid *collation)
+{
+	HeapTuple	tuple = attnum > 0 ? SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum)) : NULL;
+	Oid			type;
+
+	if (!HeapTupleIsValid(tuple) || ((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
+		refuse_registration(relid, "It has no such column.");
+	type = ((Form_pg_attribute) GETSTRUCT(tuple))->atttypid;
+	*collation = ((Form_pg_attribute) GETSTRUCT(tuple))->attcollation;
+	ReleaseSysCache(tuple);
+	return type;
+}
+
+/* A row in the catalog that every backend can read, and that is about no table of someone else. */
+static void
+check_registration(Oid relid, TableKind kind, int nkeys, const AttrNumber *keys,
+				   const char *strategy_name, int nids, const AttrNumber *ids)
+{
+	const Strategy *strategy = strategy_name ? strategy_lookup(strategy_name) : NULL;
+	Oid			types[ROUTE_MAX_KEYS];
+	Oid			collations[ROUTE_MAX_KEYS];
+	RouteSpec	spec;
+	ListCell   *lc;
+
+	if (get_rel_relkind(relid) != RELKIND_RELATION)
+		refuse_registration(relid, "It is no table.");
+	if (nkeys > ROUTE_MAX_KEYS)
+		refuse_registration(relid, "The shard key has too many columns.");
+	for (int i = 0; i < nkeys; i++)
+		types[i] = column_type(relid, keys[i], &collations[i]);
+	for (int i = 0; i < nids; i++)
+	{
+		Oid			collation;
+
+		if (getBaseType(column_type(relid, ids[i], &collation)) != INT8OID)
+			refuse_registration(relid, "An id column is not of type bigint.");
+	}
+	if (kind != TABLE_SHARDED)
+		return;
+	if (strategy == NULL || nkeys == 0)
+		refuse_registration(relid, "It has no shard key, or no strategy that is known.");
+	route_spec_make(&spec, strategy, cluster_require()->shard_count, nkeys, types, collations, CurrentMemoryContext);
+	foreach(lc, table_list())
+	{
+		const TableInfo *other = lfirst(lc);
+
+		if (other->relid != relid && other->kind == TABLE_SHARDED &&
+			strcmp(get_rel_name(other->relid), get_rel_name(relid)) == 0)
+			refuse_registration(relid, "There is a sharded table of this name.");
+	}
+}
+
 void
 table_register(const char *relation, TableKind kind, int nkeys, const AttrNumber *keys,
 			   const char *strategy, int nids, const AttrNumber *ids)
@@ -67,6 +133,7 @@ table_register(const char *relation, TableKind kind, int nkeys, const AttrNumber
 	SavedRole	saved = role_become_owner(relid);
 
 	role_restore(saved);
+	check_registration(relid, kind, nkeys, keys, strategy, nids, ids);
 	for (int i = 0; i < nids; i++)
 		id_columns = bms_add_member(id_columns, ids[i]);
 	catalog_write_table(relid, kind, nkeys, keys, strategy, id_columns);
