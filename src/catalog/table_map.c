@@ -107,6 +107,7 @@ table_from_tuple(HeapTuple tuple, TupleDesc desc, int shard_count, MemoryContext
 	Assert(desc->natts == 5);
 	heap_deform_tuple(tuple, desc, values, nulls);
 	info->relid = DatumGetObjectId(values[0]);
+	info->made = HeapTupleHeaderGetXmin(tuple->t_data);
 	info->kind = strcmp(TextDatumGetCString(values[1]), "sharded") == 0 ? TABLE_SHARDED : TABLE_REFERENCE;
 	info->nkeys = numbers_from_array(values[2], info->keys, ROUTE_MAX_KEYS);
 	n = numbers_from_array(values[4], id_columns, MaxHeapAttributeNumber);

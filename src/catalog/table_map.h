@@ -26,6 +26,7 @@ typedef struct TableInfo
 	AttrNumber	keys[ROUTE_MAX_KEYS];
 	Bitmapset  *id_columns;		/* attribute numbers (plain, no offset) of columns that embed the row's shard */
 	RouteSpec	spec;
+	TransactionId made;			/* became that by this transaction: older snapshots see the rows elsewhere */
 } TableInfo;
 
 /* NULL for every other relation. Pointers stay good until the end of the transaction. Cheap when cached. */

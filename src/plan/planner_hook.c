@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/dbcommands.h"
@@ -27,6 +28,7 @@
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "base/errors.h"
 #include "base/settings.h"
@@ -325,6 +327,36 @@ refuse_outside_of_cluster(const Query *query)
 	}
 }
 
+/*
+ * ERROR 40001 if a table became sharded after the snapshot that the transaction keeps: its shards look empty, or half
+ * full, under that snapshot. Plans made before were thrown away when the table changed, so planning is the time to ask.
+ */
+static bool
+refuse_newer_tables(Node *node, Snapshot snapshot)
+{
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, refuse_newer_tables, snapshot);
+	foreach(lc, ((Query *) node)->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+
+		if (table != NULL && table->kind == TABLE_SHARDED && TransactionIdIsNormal(table->made) &&
+			!TransactionIdIsCurrentTransactionId(table->made) && XidInMVCCSnapshot(table->made, snapshot))
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access because table \"%s\" has been sharded",
+							get_rel_name(rte->relid)),
+					 errdetail("Its rows went into logical shards after the transaction's snapshot was taken."),
+					 errhint("Repeat the transaction.")));
+	}
+	return query_tree_walker((Query *) node, refuse_newer_tables, snapshot, 0);
+}
+
 static PlannedStmt *
 plan_statement(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
@@ -340,6 +372,9 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 		return previous_planner ?
 			previous_planner(query, query_string, cursor_options, params) :
 			standard_planner(query, query_string, cursor_options, params);
+
+	if (IsolationUsesXactSnapshot())
+		(void) refuse_newer_tables((Node *) query, GetTransactionSnapshot());
 
 	input.text_query = text_query_take(query);
 	input.run_query = query;
