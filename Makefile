@@ -9,7 +9,7 @@ DATA_built = sql/shardext--$(EXTVERSION).sql
 
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir)
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-clobbered -std=gnu99
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-clobbered -Werror=implicit-function-declaration -std=gnu99
 SHLIB_LINK = -lpq -Wl,--version-script=src/exports.map
 ifdef FAULTS
 PG_CPPFLAGS += -DSHARDEXT_FAULTS

@@ -25,6 +25,7 @@
 #include "base/settings.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
+#include "catalog/shard_map.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_rules.h"
