@@ -33,7 +33,6 @@
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
-#include "ddl/table_plan.h"
 #include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
 

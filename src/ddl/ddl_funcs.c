@@ -26,7 +26,7 @@
 #include "ddl/shard_apply.h"
 #include "ddl/shard_table.h"
 #include "ddl/shell.h"
-#include "ddl/vacuum_shards.h"
+#include "ddl/shell_stats.h"
 
 PG_FUNCTION_INFO_V1(shardext_shard_table);
 PG_FUNCTION_INFO_V1(shardext_shard_table_keys);

@@ -1,9 +1,9 @@
 /*
- * vacuum_shards.h
+ * shell_stats.h
  *	  Statistics of shells.
  */
-#ifndef SHARDEXT_VACUUM_SHARDS_H
-#define SHARDEXT_VACUUM_SHARDS_H
+#ifndef SHARDEXT_SHELL_STATS_H
+#define SHARDEXT_SHELL_STATS_H
 
 #include "postgres.h"
 
