@@ -9,7 +9,7 @@ DATA_built = sql/shardext--$(EXTVERSION).sql
 
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -Isrc -I$(shell $(PG_CONFIG) --includedir)
-PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-clobbered -Werror=implicit-function-declaration -std=gnu99
+PG_CFLAGS = -MMD -MP -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -Wno-clobbered -Werror=implicit-function-declaration -std=gnu99
 SHLIB_LINK = -lpq -Wl,--version-script=src/exports.map
 ifdef FAULTS
 PG_CPPFLAGS += -DSHARDEXT_FAULTS
@@ -25,7 +25,7 @@ override CONTRIB_TESTDB = london,paris,tokyo
 DEMO_DATA := $(DATA)
 override DATA :=
 
-EXTRA_CLEAN = sql/shardext--$(EXTVERSION).sql build tmp_check
+EXTRA_CLEAN = $(OBJS:.o=.d) sql/shardext--$(EXTVERSION).sql build tmp_check
 
 # Objects of PostgreSQL's JIT are of no use to us and would need its exact clang.
 override with_llvm = no
@@ -36,9 +36,9 @@ sql/shardext--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
 	mkdir -p sql
 	cat $^ > $@
 
-# Debian's PGXS has no autodepend: every object depends on every header (they are few and small).
+# Debian's PGXS has no autodepend: the compiler writes each object's headers beside it (-MMD).
 HEADERS = $(foreach d,$(SRC_FOLDERS),$(wildcard src/$(d)/*.h))
-$(OBJS): $(HEADERS)
+-include $(wildcard $(OBJS:.o=.d))
 shardext.so: src/exports.map
 
 # Unit tests: test/unit/NAME_test.c with the pure layers, of which the linker takes what the test uses; what that

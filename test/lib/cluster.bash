@@ -41,12 +41,12 @@ cluster_copy_sources()
 	(
 		cd "$cluster_source"
 		find . \( -name .git -o -path ./build -o -path ./tmp_check -o -path ./results \) -prune -o -type f \
-			! -name '*.o' ! -name '*.so' ! -name '*.bc' ! -name 'shardext--*.sql' -print0 |
+			! -name '*.[od]' ! -name '*.so' ! -name '*.bc' ! -name 'shardext--*.sql' -print0 |
 			xargs -0 cp -u --parents -t "$copy"
 		cd "$copy"
 		find src sql test -type f \( -name '*.[ch]' -o -name '*.sql' \) ! -name 'shardext--*.sql' -print0 |
 			while IFS= read -r -d '' file; do
-				[ -e "$cluster_source/$file" ] || rm -f "$file" "${file%.c}.o"
+				[ -e "$cluster_source/$file" ] || rm -f "$file" "${file%.c}".[od]
 			done
 	)
 }
