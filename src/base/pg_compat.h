@@ -40,6 +40,12 @@
 #define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, BlockNumber blockno, BufferAccessStrategy bstrategy
 #endif
 
+/* TableAmRoutine.relation_set_new_filelocator and its kin: file locators were file nodes (needs access/tableam.h). */
+#if PG_VERSION_NUM < 160000
+#define RelFileLocator				RelFileNode
+#define relation_set_new_filelocator	relation_set_new_filenode
+#endif
+
 /* What TableAmRoutine.tuple_update reports about indexes. */
 #if PG_VERSION_NUM >= 160000
 #define SX_UPDATE_INDEXES_TYPE	TU_UpdateIndexes

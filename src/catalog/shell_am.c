@@ -27,6 +27,7 @@
 #include "catalog/pg_class.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "storage/procarray.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -74,7 +75,7 @@ raise_not_routed(Relation rel)
 			(errcode(ERRCODE_SX_NOT_SUPPORTED),
 			 errmsg("relation \"%s\" cannot be accessed directly", RelationGetRelationName(rel)),
 			 errdetail("Its rows lie in logical shards, and this access to it was not routed to them."),
-			 errhint("Use a SELECT, INSERT, UPDATE, DELETE or COPY statement over the table; "
+			 errhint("Use a SELECT, INSERT, UPDATE, DELETE, TRUNCATE or COPY statement over the table; "
 					 "a plan made before the table was sharded must be made again.")));
 }
 
@@ -87,8 +88,8 @@ static TableScanDesc
 begin_scan(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData *key,
 		   ParallelTableScanDesc pscan, uint32 flags)
 {
-	/* ANALYZE may pass over a shell: it gets no blocks, see next_analyze_block. */
-	if (!reads_empty && (flags & SO_TYPE_ANALYZE) == 0)
+	/* ANALYZE may pass over a shell: it gets no blocks, see next_analyze_block; our own puts in the figures. */
+	if (!reads_empty && ((flags & SO_TYPE_ANALYZE) == 0 || !library_is_preloaded()))
 		raise_not_routed(rel);
 	return heap_beginscan(rel, snapshot, nkeys, key, pscan, flags);
 }
@@ -200,6 +201,35 @@ lock_tuple(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slo
  * ------------------------------------------------------------------------
  */
 
+/*
+ * A new file, empty: TRUNCATE, and anything that rewrites the table. The file of
+ * a shell is empty anyhow, but who asks for this means the rows.
+ */
+static void
+set_new_filelocator(Relation rel, const RelFileLocator *newrlocator, char persistence, TransactionId *freeze_xid,
+					MultiXactId *minmulti)
+{
+	if (!reads_empty && !IsBinaryUpgrade)
+		raise_not_routed(rel);
+	GetHeapamTableAmRoutine()->relation_set_new_filelocator(rel, newrlocator, persistence, freeze_xid, minmulti);
+}
+
+static void
+truncate_now(Relation rel)
+{
+	if (!reads_empty)
+		raise_not_routed(rel);
+	GetHeapamTableAmRoutine()->relation_nontransactional_truncate(rel);
+}
+
+static void
+copy_data(Relation rel, const RelFileLocator *newrlocator)
+{
+	if (!reads_empty)
+		raise_not_routed(rel);
+	GetHeapamTableAmRoutine()->relation_copy_data(rel, newrlocator);
+}
+
 static double
 build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync, bool anyvisible, bool progress,
 			BlockNumber start, BlockNumber nblocks, IndexBuildCallback callback, void *state, TableScanDesc scan)
@@ -288,6 +318,9 @@ shell_routine(void)
 	routine.tuple_delete = delete_tuple;
 	routine.tuple_update = update_tuple;
 	routine.tuple_lock = lock_tuple;
+	routine.relation_set_new_filelocator = set_new_filelocator;
+	routine.relation_nontransactional_truncate = truncate_now;
+	routine.relation_copy_data = copy_data;
 	routine.relation_copy_for_cluster = copy_for_cluster;
 	routine.relation_vacuum = vacuum_shell;
 	routine.index_build_range_scan = build_index;
