@@ -34,6 +34,13 @@ CREATE FUNCTION shardext.reference_guard() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'shardext_reference_guard';
 COMMENT ON FUNCTION shardext.reference_guard() IS 'trigger of reference tables: refuses writes that reach one node only';
 
+-- DDL on tables of the cluster in a server that has not preloaded the library: our hooks would not see it.
+CREATE FUNCTION shardext.preload_guard() RETURNS event_trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'shardext_preload_guard';
+COMMENT ON FUNCTION shardext.preload_guard() IS 'event trigger: refuses DDL on tables of the cluster unless shardext is preloaded';
+CREATE EVENT TRIGGER shardext_preload_guard ON ddl_command_start EXECUTE FUNCTION shardext.preload_guard();
+COMMENT ON EVENT TRIGGER shardext_preload_guard IS 'refuses DDL on tables of the cluster unless shardext is preloaded';
+
 CREATE FUNCTION shardext.internal_create_shell(statements text[], kind text) RETURNS void
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_create_shell';
 COMMENT ON FUNCTION shardext.internal_create_shell(text[], text) IS 'between nodes: makes a shell or a copy of a reference table';

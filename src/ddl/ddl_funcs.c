@@ -6,6 +6,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -22,6 +23,7 @@
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
 #include "ddl/ddl_carry.h"
+#include "ddl/object_guard.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shard_table.h"
@@ -35,6 +37,7 @@ PG_FUNCTION_INFO_V1(shardext_replicate_table);
 PG_FUNCTION_INFO_V1(shardext_unshard_table);
 PG_FUNCTION_INFO_V1(shardext_unshard_tables);
 PG_FUNCTION_INFO_V1(shardext_reference_guard);
+PG_FUNCTION_INFO_V1(shardext_preload_guard);
 PG_FUNCTION_INFO_V1(shardext_internal_create_shell);
 PG_FUNCTION_INFO_V1(shardext_internal_register);
 PG_FUNCTION_INFO_V1(shardext_internal_create_shards);
@@ -208,6 +211,16 @@ shardext_reference_guard(PG_FUNCTION_ARGS)
 				 errdetail("This write was not planned to run on every node."),
 				 errhint("Write the table with an INSERT, UPDATE, DELETE or COPY statement of its own.")));
 	PG_RETURN_POINTER(NULL);
+}
+
+Datum
+shardext_preload_guard(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		elog(ERROR, "not called as an event trigger");
+	if (!library_is_preloaded())
+		object_guard_check_unloaded(((EventTriggerData *) fcinfo->context)->parsetree);
+	PG_RETURN_NULL();
 }
 
 Datum

@@ -1,6 +1,6 @@
 /*
  * ddl_hook.h
- *	  The ProcessUtility hook and the hook on dropped objects.
+ *	  The ProcessUtility hook.
  */
 #ifndef SHARDEXT_DDL_HOOK_H
 #define SHARDEXT_DDL_HOOK_H

@@ -160,6 +160,7 @@ visit_statement(Node *statement, Visitor *visitor)
 		case T_CreateStmt:
 			visitor->range_var(castNode(CreateStmt, statement)->relation, visitor);
 			visit_constraints(castNode(CreateStmt, statement)->tableElts, visitor);
+			visit_range_vars(castNode(CreateStmt, statement)->inhRelations, visitor);
 			break;
 		case T_AlterTableStmt:
 			visit_alter_table(castNode(AlterTableStmt, statement), visitor);
