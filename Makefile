@@ -32,6 +32,12 @@ override with_llvm = no
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# Another PostgreSQL installed over this one's library folder has left its own compiler flags there.
+SERVER_VERSION := $(word 2,$(shell $(PG_CONFIG) --version))
+ifneq ($(SERVER_VERSION),$(VERSION))
+$(warning $(PGXS) is of PostgreSQL $(VERSION), but $(PG_CONFIG) is of $(SERVER_VERSION): flags may be wrong)
+endif
+
 sql/shardext--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
 	mkdir -p sql
 	cat $^ > $@
@@ -40,6 +46,14 @@ sql/shardext--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
 HEADERS = $(foreach d,$(SRC_FOLDERS),$(wildcard src/$(d)/*.h))
 -include $(wildcard $(OBJS:.o=.d))
 shardext.so: src/exports.map
+
+# Objects of another PostgreSQL (PG_CONFIG) or of other flags are built again.
+build/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(subst ','"'"',$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS))' | cmp -s - $@ || \
+		echo '$(VERSION) $(subst ','"'"',$(CC) $(CFLAGS) $(CFLAGS_SL) $(CPPFLAGS))' >$@
+$(OBJS): build/flags
+FORCE:
 
 # Unit tests: test/unit/NAME_test.c with the pure layers, of which the linker takes what the test uses; what that
 # needs of PostgreSQL's backend is replaced by test/unit/*.c.
@@ -77,4 +91,4 @@ bench:
 test-pg17 test-pg18:
 	test/chroot_test $(@:test-pg%=%)
 
-.PHONY: unit-programs unit test demo lint bench test-pg17 test-pg18
+.PHONY: unit-programs unit test demo lint bench test-pg17 test-pg18 FORCE
