@@ -70,7 +70,7 @@ fetch_remote_plan(RouteState *state, const RouteCache *cache, ExplainState *es)
 								   es->verbose ? "on" : "off", cache->remote_sql),
 						  desc, 1, NULL, n, types, false);
 	remote_run_set_prepare(run, false);
-	remote_run_start(run, state->owner, GetUserId(), NULL, state->values, state->nulls, true);
+	remote_run_start(run, state->owner, state->role, NULL, state->values, state->nulls, true);
 	while (remote_run_next(run, slot))
 		lines = lappend(lines, TextDatumGetCString(slot->tts_values[0]));
 	remote_run_end(run);

@@ -26,7 +26,7 @@ typedef struct FragmentSpec
 	const char *remote_sql;		/* NULL: local shards only, others are refused to the coordinator */
 	int			nparams;
 	const Oid  *param_types;
-	Oid			role;			/* InvalidOid: the current user */
+	Oid			role;			/* on other nodes */
 
 	/* rows */
 	bool		returns_rows;

@@ -25,6 +25,7 @@ typedef struct RouteState
 	CustomScanState css;		/* must be first */
 	RouteNode  *node;
 	int			eflags;
+	Oid			role;			/* whose rights were checked at the start */
 
 	/* where: known from the first row on */
 	RoutePhase	phase;

@@ -244,6 +244,9 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->key_states = list_copy_tail(states, state->spec.nparams);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	state->spec.plan_cxt = estate->es_query_cxt;
+	/* whose rights have just been checked, whoever fetches the rows */
+	if (!OidIsValid(state->spec.role))
+		state->spec.role = GetUserId();
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
 	state->keep = (eflags & EXEC_FLAG_REWIND) != 0 && state->css.ss.ss_currentRelation != NULL;
 }

@@ -343,7 +343,7 @@ start_remote(RouteState *state)
 	remote_run_set_prepare(state->remote, state->node->parts.prepare);
 	if (commits_there(state, cache))
 		remote_run_set_autocommit_write(state->remote);
-	remote_run_start(state->remote, state->owner, GetUserId(), NULL, state->values, state->nulls,
+	remote_run_start(state->remote, state->owner, state->role, NULL, state->values, state->nulls,
 					 !state->node->parts.writes);
 
 	/* Only now is it known whether the node takes the statement. */
@@ -434,6 +434,7 @@ begin_route(CustomScanState *css, EState *estate, int eflags)
 	RouteState *state = (RouteState *) css;
 
 	state->eflags = eflags;
+	state->role = GetUserId();
 	/* Local rows come in slots of the nested plan's own kind. */
 	css->ss.ps.resultopsfixed = false;
 	css->ss.ps.resultopsset = true;

@@ -22,6 +22,7 @@
 #include "access/table.h"
 #include "catalog/heap.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -84,7 +85,10 @@ contains_exec_param(Node *node, void *context)
 	return expression_tree_walker(node, contains_exec_param, context);
 }
 
-/* May the fragment check this expression? own_role: the fragment runs as the current user. */
+/*
+ * May the fragment check this expression? Under the rights of another role (own_role is false: the owner of a view)
+ * only what is PostgreSQL's own: what the reader has made would run with that role's rights.
+ */
 static bool
 can_push(Node *clause, Index varno, bool own_role)
 {
@@ -92,7 +96,7 @@ can_push(Node *clause, Index varno, bool own_role)
 
 	if (leaves_fragment(clause, &context) || contain_volatile_functions(clause))
 		return false;
-	if (!own_role && contain_mutable_functions(clause))
+	if (!own_role && (contain_mutable_functions(clause) || shippable_runs_users_code(clause)))
 		return false;
 	return shippable_check_expr(clause) == NULL;
 }
@@ -330,7 +334,7 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 	{
 		if (quals->pushed == NIL && quals->security == NIL)
 			reason_raise(reason, "this scan of a sharded table");
-		quals->kept = list_concat(list_concat(list_copy(quals->kept), quals->security), quals->pushed);
+		quals->kept = list_concat(list_concat(quals->security, quals->kept), quals->pushed);
 		quals->security = quals->pushed = NIL;
 		make_fragment(parts, shell, rte, rel, tlist, quals);
 		return;
@@ -345,7 +349,8 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	Relation	shell = table_open(rte->relid, NoLock);
 	Oid			role = sx_rel_check_as_user(root, rel, rte);
-	LeafQuals	quals = sort_clauses(root, rel, clauses, !OidIsValid(role));
+	bool		own_role = !OidIsValid(role) || role == GetUserId();
+	LeafQuals	quals = sort_clauses(root, rel, clauses, own_role);
 	FanoutParts parts = {0};
 	CustomScan *scan;
 
@@ -355,6 +360,8 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	parts.query_string = query_string;
 	parts.role = role;
 	parts.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses);
+	if (OidIsValid(role) && own_role)
+		root->glob->dependsOnRole = true;
 	make_fragment(&parts, shell, rte, rel, tlist, &quals);
 	table_close(shell, NoLock);
 

@@ -20,7 +20,6 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_class.h"
-#include "executor/executor.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
@@ -42,6 +41,7 @@
 #include "catalog/table_map.h"
 #include "plan/leaf_fragment.h"
 #include "plan/plan_pull.h"
+#include "plan/view_policies.h"
 
 /* Costs of a fragment: the first row of the slowest node, and each row over the network. */
 #define FRAGMENT_STARTUP_COST	50.0
@@ -223,6 +223,7 @@ plan_pull_query(Query *query, const char *query_string, int cursor_options, Para
 	const char *before = planning_query_string;
 	PlannedStmt *result;
 
+	view_policies_check(query);
 	PG_TRY();
 	{
 		planning_query_string = query_string;

@@ -35,6 +35,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "plan/forwarded_text.h"
 #include "plan/plan_forwarded.h"
 #include "plan/plan_insert.h"
 #include "plan/plan_modify.h"
@@ -138,6 +139,7 @@ attach_text_query(ParseState *pstate, Query *query, JumbleState *jstate)
 	if (previous_post_parse_analyze)
 		previous_post_parse_analyze(pstate, query, jstate);
 
+	forwarded_text_analyze(pstate, query);
 	if (storing_query)
 		return;
 	if (query->commandType == CMD_UTILITY)

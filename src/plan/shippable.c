@@ -155,6 +155,27 @@ shippable_must_lift(Node *expr)
 		(contain_mutable_functions(expr) || calls_users_function(expr, NULL));
 }
 
+static bool
+find_users_code(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	/* input functions and domains of a type may call what its owner likes; a column is of its type already */
+	if ((is_value(node) || IsA(node, Const) || IsA(node, Param) || IsA(node, RowExpr) || IsA(node, ConvertRowtypeExpr)) &&
+		exprType(node) >= FirstNormalObjectId)
+		return true;
+	if (shippable_must_lift(node))
+		return false;
+	return check_functions_in_node(node, is_users_function, NULL) ||
+		expression_tree_walker(node, find_users_code, context);
+}
+
+bool
+shippable_runs_users_code(Node *expr)
+{
+	return find_users_code(expr, NULL);
+}
+
 bool
 shippable_must_lift_once(Node *expr)
 {

@@ -29,6 +29,9 @@ extern bool shippable_must_lift(Node *expr);
  */
 extern bool shippable_must_lift_once(Node *expr);
 
+/* Does its evaluation on another node call anything, functions or types, that is not PostgreSQL's own? */
+extern bool shippable_runs_users_code(Node *expr);
+
 /* Immutable, or safe to compute once more: for deciding shards and pruning. No Vars, no volatile functions. */
 extern bool shippable_is_stable_free(Node *expr);
 
