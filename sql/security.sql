@@ -83,7 +83,7 @@ RESET ROLE;
 
 -- in a session that says it were another node
 \setenv PGOPTIONS '-c shardext.forwarded=on'
-\! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=4*/ SELECT * FROM diary" london 2>&1
+\! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=4*/ SELECT * FROM public.diary" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=4*/ INSERT INTO den.own VALUES (7 << 10, 'x', 'wrong shard')" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=7*/ SELECT * FROM den.own" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=9-2*/ SELECT * FROM den.own" london 2>&1

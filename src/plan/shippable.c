@@ -161,8 +161,8 @@ find_users_code(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	/* input functions and domains of a type may call what its owner likes; a column is of its type already */
-	if ((is_value(node) || IsA(node, Const) || IsA(node, Param) || IsA(node, RowExpr) || IsA(node, ConvertRowtypeExpr)) &&
-		exprType(node) >= FirstNormalObjectId)
+	if ((is_value(node) || IsA(node, Const) || IsA(node, Param) || IsA(node, RowExpr) ||
+		 IsA(node, ConvertRowtypeExpr)) && exprType(node) >= FirstNormalObjectId)
 		return true;
 	if (shippable_must_lift(node))
 		return false;
