@@ -32,3 +32,25 @@ SELECT indisvalid FROM pg_index WHERE indexrelid = 'seats_once'::regclass;
 VACUUM (ANALYZE) seats;
 SELECT reltuples FROM pg_class WHERE oid = 'seats'::regclass;
 DROP TABLE seats;
+-- DROP TABLE of several kinds of tables: all of them, on all nodes, or none
+CREATE TABLE land (code text PRIMARY KEY);
+CREATE TABLE writer (id bigint PRIMARY KEY, land text REFERENCES land);
+CREATE TABLE novel (id bigint, writer_id bigint REFERENCES writer, PRIMARY KEY (writer_id, id));
+CREATE TABLE note (t text);
+SELECT shardext.replicate_table('land'), shardext.shard_tables('{writer,novel}', '{id,writer_id}', 'hash');
+DROP TABLE note, land, writer, novel, missing;
+DROP TABLE note, land, writer;
+SELECT "table", kind FROM shardext.tables WHERE "table"::text IN ('land', 'writer', 'novel') ORDER BY 1;
+SELECT to_regclass('note');
+BEGIN;
+DROP TABLE IF EXISTS note, missing, land, writer, novel;
+SELECT to_regclass('note'), to_regclass('land'), to_regclass('writer'), to_regclass('novel');
+ROLLBACK;
+SELECT count(*) FROM note, land, writer, novel; -- all there
+DROP TABLE IF EXISTS note, missing, land, writer CASCADE;
+SELECT to_regclass('note'), to_regclass('land'), to_regclass('writer'), to_regclass('novel');
+\c paris
+SELECT to_regclass('note'), to_regclass('land'), to_regclass('writer'), to_regclass('novel');
+SELECT count(*) FROM pg_class WHERE relname IN ('writer', 'land');
+DROP TABLE novel;
+\c london

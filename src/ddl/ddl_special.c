@@ -5,6 +5,8 @@
  * DROP EXTENSION shardext: refused by PostgreSQL without CASCADE, as shells
  * depend on their access method. With CASCADE shells first become ordinary,
  * empty tables, and a WARNING says where the rows are.
+ * DROP TABLE of several kinds of tables: the ordinary ones first, as it is; then
+ * the sharded, then the reference tables, whom sharded ones may reference.
  * GRANT .. ON ALL TABLES IN SCHEMA: runs as it is; then the tables of the cluster
  * in those schemas are granted by name, everywhere.
  */
@@ -71,11 +73,83 @@ drop_extension(void *arg, Node *statement)
 	utility_run_as_is(arg, statement);
 }
 
+/* The tables a DROP TABLE names, by kind: parse tree objects of ordinary (or no) tables, OIDs of ours. */
+typedef struct DropGroups
+{
+	List	   *ordinary;
+	List	   *sharded;
+	List	   *reference;
+} DropGroups;
+
+static DropGroups
+group_dropped(const DropStmt *stmt)
+{
+	DropGroups	groups = {NIL, NIL, NIL};
+	ListCell   *lc;
+
+	foreach(lc, stmt->objects)
+	{
+		Oid			relid = RangeVarGetRelid(makeRangeVarFromNameList(lfirst(lc)), NoLock, true);
+		const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
+
+		if (table == NULL)
+			groups.ordinary = lappend(groups.ordinary, lfirst(lc));
+		else if (table->kind == TABLE_SHARDED)
+			groups.sharded = list_append_unique_oid(groups.sharded, relid);
+		else
+			groups.reference = list_append_unique_oid(groups.reference, relid);
+	}
+	return groups;
+}
+
+/* DROP TABLE of these tables of ours, everywhere. */
+static void
+drop_by_name(const List *relids, DropBehavior behavior)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	if (relids == NIL)
+		return;
+	initStringInfo(&text);
+	appendStringInfoString(&text, "DROP TABLE ");
+	foreach(lc, relids)
+		appendStringInfo(&text, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
+						 relation_qualified_name(lfirst_oid(lc)));
+	if (behavior == DROP_CASCADE)
+		appendStringInfoString(&text, " CASCADE");
+	ddl_carry_text(text.data);
+	CommandCounterIncrement();
+}
+
+/* DROP TABLE of tables of several kinds; false: they are all of one kind. */
+static bool
+drop_groups(UtilityCall *call, DropStmt *stmt)
+{
+	DropGroups	groups = group_dropped(stmt);
+	DropStmt   *ordinary;
+
+	if ((groups.ordinary != NIL) + (groups.sharded != NIL) + (groups.reference != NIL) <= 1)
+		return false;
+	if (groups.ordinary != NIL)
+	{
+		ordinary = copyObject(stmt);
+		ordinary->objects = groups.ordinary;
+		utility_run_as_is(call, (Node *) ordinary);
+		CommandCounterIncrement();
+	}
+	drop_by_name(groups.sharded, stmt->behavior);
+	drop_by_name(groups.reference, stmt->behavior);
+	return true;
+}
+
 bool
 special_drop(UtilityCall *call)
 {
 	DropStmt   *stmt = castNode(DropStmt, call->pstmt->utilityStmt);
 
+	if (stmt->removeType == OBJECT_TABLE && drop_groups(call, stmt))
+		return true;
 	if (!drops_our_extension(stmt))
 		return utility_carry(call);
 	if (stmt->behavior == DROP_CASCADE && table_list() != NIL)

@@ -1,7 +1,7 @@
 /*
  * ddl_special.h
- *	  Utility statements that need more than being carried: DROP EXTENSION,
- *	  CREATE INDEX CONCURRENTLY, VACUUM and ANALYZE, GRANT ON ALL TABLES.
+ *	  Utility statements that need more than being carried: DROP EXTENSION
+ *	  and DROP TABLE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM and ANALYZE, GRANT ON ALL TABLES.
  */
 #ifndef SHARDEXT_DDL_SPECIAL_H
 #define SHARDEXT_DDL_SPECIAL_H
