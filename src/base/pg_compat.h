@@ -194,6 +194,25 @@ extern bool pq_buffer_has_data(void);
 	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL)
 #endif
 
+/*
+ * CHECK constraints at execution: the states that ExecConstraints evaluates, the
+ * expression of constraint i of a relation, whether it is enforced at all (need
+ * executor/executor.h, utils/rel.h).
+ */
+#if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
+#define sx_check_states(rel)	((rel)->ri_CheckConstraintExprs)
+#define sx_check_is_enforced(relation, i) (RelationGetDescr(relation)->constr->check[i].ccenforced)
+#define sx_check_expression(relation, i) \
+	((Expr *) expand_generated_columns_in_expr(stringToNode(RelationGetDescr(relation)->constr->check[i].ccbin), \
+											   relation, 1))
+#else
+#define sx_check_states(rel)	((rel)->ri_ConstraintExprs)
+#define sx_check_is_enforced(relation, i) (true)
+#define sx_check_expression(relation, i) \
+	((Expr *) stringToNode(RelationGetDescr(relation)->constr->check[i].ccbin))
+#endif
+
 /* The rights that COPY FROM needs: INSERT on these columns (offset attribute numbers) of pstate's one relation. */
 #if PG_VERSION_NUM >= 160000
 #define sx_check_insert_rights(pstate, nsitem, columns) \

@@ -7,6 +7,7 @@
 #define SHARDEXT_ID_MAKER_H
 
 #include "postgres.h"
+#include "fmgr.h"
 #include "datatype/timestamp.h"
 
 /* An id in a shard this node owns (the caller has checked that under a lock). */
@@ -59,6 +60,9 @@ typedef struct IdContext
 extern IdContext id_context;
 
 #define ID_DEFERRED INT64CONST(-1)
+
+/* The SQL function id_shard(bigint). */
+extern Datum shardext_id_shard(PG_FUNCTION_ARGS);
 
 extern void id_maker_preload(void);
 extern void id_maker_own_preload(void);	/* called by id_maker_preload */

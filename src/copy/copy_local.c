@@ -35,6 +35,7 @@
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "copy/copy_local.h"
+#include "exec/guard_check.h"
 #include "route/route.h"
 
 #define BATCH_ROWS		200
@@ -119,6 +120,7 @@ make_target(CopyLocal *local, Relation table)
 		InitResultRelInfo(rel, table, 0, local->root, 0);
 	}
 	ExecOpenIndices(rel, false);
+	guard_check_attach(rel, estate);
 	estate->es_tuple_routing_result_relations = lappend(estate->es_tuple_routing_result_relations, rel);
 
 	target->rel = rel;

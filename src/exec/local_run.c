@@ -33,6 +33,7 @@
 #include "base/pg_compat.h"
 #include "catalog/id_maker.h"
 #include "catalog/table_map.h"
+#include "exec/guard_check.h"
 #include "exec/local_template.h"
 
 /* Finishes a run inside the parent's ExecutorFinish. */
@@ -137,6 +138,8 @@ start_shard(LocalRun *run)
 	PG_TRY();
 	{
 		standard_ExecutorStart(run->query_desc, eflags);
+		if (run->plan->modifies)
+			guard_check_attach_all(run->query_desc->estate);
 	}
 	PG_CATCH();
 	{

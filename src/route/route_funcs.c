@@ -15,7 +15,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_hash_in_range);
 /* What one call site needs to hash its key arguments. */
 typedef struct GuardState
 {
-	RouteSpec	spec;
+	FmgrInfo	procs[ROUTE_MAX_KEYS];
 } GuardState;
 
 static GuardState *
@@ -24,7 +24,6 @@ make_guard_state(FunctionCallInfo fcinfo, int nkeys)
 	MemoryContext mcxt = fcinfo->flinfo->fn_mcxt;
 	GuardState *state;
 	Oid			types[ROUTE_MAX_KEYS];
-	Oid			collations[ROUTE_MAX_KEYS] = {0};
 	const char *problem;
 
 	if (nkeys < 1 || nkeys > ROUTE_MAX_KEYS || get_fn_expr_variadic(fcinfo->flinfo))
@@ -37,16 +36,13 @@ make_guard_state(FunctionCallInfo fcinfo, int nkeys)
 		if (!OidIsValid(types[i]))
 			elog(ERROR, "could not determine the type of key value %d", i + 1);
 	}
-	problem = strategy_hash.check_key(nkeys, types, collations);
+	state = MemoryContextAlloc(mcxt, sizeof(GuardState));
+	problem = route_hash_guard_procs(nkeys, types, state->procs, mcxt);
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("key value cannot be hashed"),
 				 errdetail("%s", problem)));
-
-	state = MemoryContextAlloc(mcxt, sizeof(GuardState));
-	/* The number of shards does not matter for the hash itself. */
-	route_spec_make(&state->spec, &strategy_hash, 1, nkeys, types, collations, mcxt);
 	return state;
 }
 
@@ -66,6 +62,6 @@ shardext_internal_hash_in_range(PG_FUNCTION_ARGS)
 	}
 	for (int i = 0; i < nkeys; i++)
 		values[i] = PG_GETARG_DATUM(i + 2);
-	hash = route_hash_key(nkeys, values, state->spec.hash_procs);
+	hash = route_hash_key(nkeys, values, state->procs);
 	PG_RETURN_BOOL(hash >= PG_GETARG_INT64(0) && hash <= PG_GETARG_INT64(1));
 }

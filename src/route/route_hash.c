@@ -233,6 +233,21 @@ route_hash_key(int nkeys, const Datum *values, FmgrInfo *procs)
 	return (int64) (hash ^ SIGN_BIT);
 }
 
+const char *
+route_hash_guard_procs(int nkeys, const Oid *types, FmgrInfo *procs, MemoryContext mcxt)
+{
+	RouteSpec	spec;
+	Oid			collations[ROUTE_MAX_KEYS] = {0};
+	const char *problem = check_key(nkeys, types, collations);
+
+	if (problem != NULL)
+		return problem;
+	/* The number of shards does not matter for the hash itself. */
+	route_spec_make(&spec, &strategy_hash, 1, nkeys, types, collations, mcxt);
+	memcpy(procs, spec.hash_procs, sizeof(FmgrInfo) * nkeys);
+	return NULL;
+}
+
 /* Bounds, both inclusive, of the hashes that a shard owns. */
 static void
 shard_range(const RouteSpec *spec, int shard, int64 *low, int64 *high)

@@ -1,6 +1,6 @@
 /*
  * route_hash.h
- *	  The 64-bit hash of a key, for the guard function of strategy "hash".
+ *	  The 64-bit hash of a key, for the guard of strategy "hash".
  */
 #ifndef SHARDEXT_ROUTE_HASH_H
 #define SHARDEXT_ROUTE_HASH_H
@@ -13,5 +13,11 @@
  * ranges of it.
  */
 extern int64 route_hash_key(int nkeys, const Datum *values, FmgrInfo *procs);
+
+/* The procs of a key of these types, allocated in mcxt; why there are none (a full sentence), NULL if it went well. */
+extern const char *route_hash_guard_procs(int nkeys, const Oid *types, FmgrInfo *procs, MemoryContext mcxt);
+
+/* The guard as SQL knows it: is low <= hash(key) <= high? */
+extern Datum shardext_internal_hash_in_range(PG_FUNCTION_ARGS);
 
 #endif
