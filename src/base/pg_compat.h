@@ -87,15 +87,12 @@
 #define sx_flat_rte_permissions(plan, flat, query, rte)	((void) 0)
 #endif
 
-/* Every relation of a hand-made PlannedStmt is to be locked by the plan cache. */
+/* The relations of a PlannedStmt from this place of its range table on are to be locked by the plan cache. */
 #if PG_VERSION_NUM >= 180000
-#define sx_set_unprunable(plan) \
-	do { \
-		if ((plan)->rtable != NIL) \
-			(plan)->unprunableRelids = bms_add_range(NULL, 1, list_length((plan)->rtable)); \
-	} while (0)
+#define sx_add_unprunable(plan, first) \
+	((plan)->unprunableRelids = bms_add_range((plan)->unprunableRelids, first, list_length((plan)->rtable)))
 #else
-#define sx_set_unprunable(plan)	((void) 0)
+#define sx_add_unprunable(plan, first)	((void) (first))
 #endif
 
 /*

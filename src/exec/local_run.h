@@ -56,9 +56,10 @@ extern void local_run_explain(LocalRun *run, struct ExplainState *es);
 
 /*
  * The relation swap (see local_swap.c): in a copy of query every shell becomes the
- * shard table of shard, ON CONSTRAINT names, tableoid and permission entries
- * included. Exposed for plan/ and copy/.
+ * shard table of shard, which is locked; ON CONSTRAINT names, tableoid and
+ * permission entries included. A shard table that is not here: ERROR, or NULL if
+ * missing_ok.
  */
-extern Query *local_query_swap(const Query *query, int shard);
+extern Query *local_query_swap(const Query *query, int shard, bool missing_ok);
 
 #endif

@@ -36,6 +36,8 @@
 typedef struct SwapContext
 {
 	int			shard;
+	bool		missing_ok;
+	bool		missing;		/* a shard table is not here, and that is ok */
 	bool		has_tableoid;	/* some Var may show a shard table's OID */
 } SwapContext;
 
@@ -47,23 +49,26 @@ typedef struct TableoidContext
 static bool swap_walker(Node *node, SwapContext *context);
 static Node *tableoid_mutator(Node *node, TableoidContext *context);
 
-/* The shard table that takes the shell's place; ERROR if this node has none. */
+/* The shard table that takes the shell's place; if this node has none, ERROR or InvalidOid. */
 static Oid
-require_shard_relid(Oid shell, int shard)
+find_shard_relid(Oid shell, SwapContext *context)
 {
-	Oid			relid = table_shard_relid(shell, shard);
+	Oid			relid = table_shard_relid(shell, context->shard);
 
-	if (!OidIsValid(relid))
+	if (OidIsValid(relid))
+		return relid;
+	if (!context->missing_ok)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_SHARD_MOVED),
-				 errmsg("shard %d of relation \"%s\" is not on this node", shard, get_rel_name(shell)),
+				 errmsg("shard %d of relation \"%s\" is not on this node", context->shard, get_rel_name(shell)),
 				 errdetail("The logical shard has moved to another node since the statement was planned."),
 				 errhint("Run the transaction again.")));
-	return relid;
+	context->missing = true;
+	return InvalidOid;
 }
 
 static void
-swap_relation(Query *query, RangeTblEntry *rte, int shard)
+swap_relation(Query *query, RangeTblEntry *rte, SwapContext *context)
 {
 	const TableInfo *table = table_info(rte->relid);
 	Oid			shard_relid;
@@ -75,7 +80,9 @@ swap_relation(Query *query, RangeTblEntry *rte, int shard)
 		return;
 	}
 
-	shard_relid = require_shard_relid(rte->relid, shard);
+	shard_relid = find_shard_relid(rte->relid, context);
+	if (!OidIsValid(shard_relid))
+		return;
 
 	/* The entry of "excluded" in ON CONFLICT is no relation to be opened. */
 	if (rte->relkind != RELKIND_COMPOSITE_TYPE)
@@ -114,7 +121,7 @@ swap_query(Query *query, SwapContext *context)
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
 		if (rte->rtekind == RTE_RELATION)
-			swap_relation(query, rte, context->shard);
+			swap_relation(query, rte, context);
 	}
 	(void) query_tree_walker(query, swap_walker, context, 0);
 }
@@ -197,12 +204,14 @@ tableoid_mutator(Node *node, TableoidContext *context)
 }
 
 Query *
-local_query_swap(const Query *query, int shard)
+local_query_swap(const Query *query, int shard, bool missing_ok)
 {
 	Query	   *result = (Query *) copyObjectImpl(query);
-	SwapContext context = {.shard = shard};
+	SwapContext context = {.shard = shard,.missing_ok = missing_ok};
 
 	swap_query(result, &context);
+	if (context.missing)
+		return NULL;
 	if (context.has_tableoid)
 	{
 		TableoidContext tableoid_context = {NIL};

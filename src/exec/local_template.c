@@ -165,7 +165,7 @@ plan_for_shard(LocalPlan *plan, int shard)
 	PlannedStmt *stmt;
 	Query	   *query;
 
-	query = shard >= 0 ? local_query_swap(plan->query, shard) : (Query *) copyObjectImpl(plan->query);
+	query = shard >= 0 ? local_query_swap(plan->query, shard, false) : (Query *) copyObjectImpl(plan->query);
 
 	PG_TRY();
 	{

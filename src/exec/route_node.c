@@ -251,7 +251,7 @@ deparse(RouteNode *node, RouteCache *cache)
 
 	if (route_deparser == NULL)
 		elog(ERROR, "no deparser is registered");
-	reason = route_deparser(copyObject(node->parts.text_query), node->parts.lift_literals, &sql, &params);
+	reason = route_deparser(node->parts.text_query, node->parts.lift_literals, &sql, &params);
 	params = plan_expressions(params);
 
 	outer = MemoryContextSwitchTo(route_node_context(node));

@@ -26,6 +26,7 @@
 #include "exec/scan_route.h"
 #include "plan/plan_router.h"
 #include "plan/planned_statement.h"
+#include "plan/query_shape.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
 #include "plan/text_query.h"
@@ -116,29 +117,13 @@ find_text(const PlanInput *input, Query **text, bool *for_this_role)
 	if (input->text_query == NULL)
 		return reason_make(NULL, "It has no text of its own (SQL-standard function body, or user rule).");
 
-	*text = copyObject(input->text_query);
+	*text = input->text_query->commandType == CMD_INSERT ? copyObject(input->text_query) : input->text_query;
 	reason = shard_sql_add_defaults(*text, input->run_query);
 	if (reason == NULL)
 		reason = shard_sql_check(*text);
 	if (reason == NULL)
 		reason = shippable_check_hidden(input->run_query, true);
 	return reason;
-}
-
-static bool
-find_row_marks(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-		return ((Query *) node)->rowMarks != NIL || query_tree_walker((Query *) node, find_row_marks, context, 0);
-	return expression_tree_walker(node, find_row_marks, context);
-}
-
-static bool
-statement_writes(Query *query)
-{
-	return query->commandType != CMD_SELECT || query->hasModifyingCTE || find_row_marks((Node *) query, NULL);
 }
 
 /* The columns a client sees. */
@@ -207,7 +192,7 @@ make_plan(const PlanInput *input, const RouterShard *target, Query *text, const 
 	parts.run_query = query;
 	parts.query_string = input->query_string;
 	parts.cursor_options = input->cursor_options;
-	parts.writes = statement_writes(query);
+	parts.writes = query_writes(query);
 	parts.lift_literals = true;
 	parts.prepare = !has_many_rows(query);
 	if (text_reason == NULL)
@@ -244,7 +229,7 @@ plan_router(const PlanInput *input, const Reason **reason)
 	if (text_reason != NULL && !session_is_forwarded() && !shard_is_here(&target))
 	{
 		/* reads and inserts have another way; what only this node has is never read elsewhere */
-		if (shards->has_home || target.known || !statement_writes(input->run_query) ||
+		if (shards->has_home || target.known || !query_writes(input->run_query) ||
 			input->run_query->commandType == CMD_INSERT)
 		{
 			*reason = text_reason;

@@ -16,6 +16,7 @@
 
 #include "base/pg_compat.h"
 #include "plan/planned_statement.h"
+#include "plan/query_shape.h"
 
 /* Append the relations of a Query, all levels, to the statement's flat range table. */
 static bool
@@ -47,9 +48,18 @@ collect_relations(Node *node, void *context)
 			sx_flat_rte_permissions(plan, flat, query, rte);
 			plan->rtable = lappend(plan->rtable, flat);
 		}
-		return query_tree_walker(query, collect_relations, context, 0);
+		return !query_is_flat(query) && query_tree_walker(query, collect_relations, context, 0);
 	}
 	return expression_tree_walker(node, collect_relations, context);
+}
+
+void
+planned_statement_add_relations(PlannedStmt *plan, const Query *run_query)
+{
+	int			before = list_length(plan->rtable);
+
+	(void) collect_relations((Node *) unconstify(Query *, run_query), plan);
+	sx_add_unprunable(plan, before + 1);
 }
 
 PlannedStmt *
@@ -67,8 +77,7 @@ planned_statement_make(const Query *run_query, Plan *top, int cursor_options)
 	plan->stmt_location = query->stmt_location;
 	plan->stmt_len = query->stmt_len;
 
-	(void) collect_relations((Node *) query, plan);
-	sx_set_unprunable(plan);
+	planned_statement_add_relations(plan, query);
 	extract_query_dependencies((Node *) query, &plan->relationOids, &plan->invalItems,
 							   &plan->dependsOnRole);
 

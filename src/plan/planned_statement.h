@@ -17,4 +17,7 @@
  */
 extern PlannedStmt *planned_statement_make(const Query *run_query, Plan *top, int cursor_options);
 
+/* Range table and permission entries of every relation in the Query (all levels), behind what plan has. */
+extern void planned_statement_add_relations(PlannedStmt *plan, const Query *run_query);
+
 #endif

@@ -36,6 +36,8 @@
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "plan/forwarded_text.h"
+#include "plan/plan_direct.h"
+#include "plan/plan_forwarded.h"
 #include "plan/plan_forwarded.h"
 #include "plan/plan_insert.h"
 #include "plan/plan_modify.h"
@@ -396,6 +398,10 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 
 	input.shards = query_shards(query, params);
 
+	plan = plan_direct(&input);
+	if (plan != NULL)
+		return plan;
+
 	if (input.note.kind != NOTE_SHARDS && input.note.kind != NOTE_REFERENCE)
 		return try_ways(&input, &writes);
 
@@ -403,6 +409,16 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	if (plan == NULL)
 		reason_raise(reason, "a statement sent by another node cannot be run here");
 	return plan;
+}
+
+/* A plan for a statement whose direct plan cannot run: see plan_direct.c. */
+static PlannedStmt *
+plan_not_directly(PlanInput *input)
+{
+	StatementWrites writes = {0};
+
+	input->shards = query_shards(input->run_query, NULL);
+	return try_ways(input, &writes);
 }
 
 void
@@ -415,4 +431,5 @@ planner_hook_preload(void)
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = note_storing_of_query;
 	plan_router_preload();
+	plan_direct_preload(plan_not_directly);
 }

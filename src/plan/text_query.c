@@ -7,6 +7,10 @@
  * range table and referenced by nobody. Rewriting, copyObject, the plan cache
  * and its revalidation keep it; a Query that is stored in the catalog must not
  * get one (planner_hook.c sees to that), since stored rules do not keep it.
+ *
+ * Most statements are a plain SELECT, which rewriting leaves as it is, policies
+ * apart. They travel with a mark in the place of the copy: no copy, until a text
+ * is really needed.
  */
 #include "postgres.h"
 
@@ -17,14 +21,33 @@
 #include "parser/parse_relation.h"
 
 #include "base/pg_compat.h"
+#include "plan/query_shape.h"
 #include "plan/text_query.h"
 
 #define CARRIER_NAME	"*shardext*"
 
+/* A SELECT that rewriting can only add policies to. */
+static bool
+stays_as_it_is(const Query *query)
+{
+	ListCell   *lc;
+
+	if (query->commandType != CMD_SELECT || !query_is_flat(query))
+		return false;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW)
+			return false;
+	}
+	return true;
+}
+
 void
 text_query_attach(Query *query)
 {
-	Query	   *copy = copyObject(query);
+	Query	   *copy = stays_as_it_is(query) ? NULL : copyObject(query);
 	RangeTblEntry *carrier = makeNode(RangeTblEntry);
 
 	carrier->rtekind = RTE_RESULT;
@@ -130,6 +153,18 @@ text_query_without_views(Query *run_query)
 	return text_query;
 }
 
+/* The text of a Query that stays_as_it_is. */
+static Query *
+plain_text(Query *query)
+{
+	if (query->hasRowSecurity)
+	{
+		query = copyObject(query);
+		(void) drop_policies((Node *) query, NULL);
+	}
+	return query;
+}
+
 Query *
 text_query_take(Query *query)
 {
@@ -144,11 +179,15 @@ text_query_take(Query *query)
 			Query	   *text_query = linitial_node(Query, rte->values_lists);
 
 			rte->values_lists = NIL;
+			if (rte == llast(query->rtable))
+				query->rtable = list_delete_last(query->rtable);
 			/* products of user rules are other statements than the one carried */
-			return query->querySource == QSRC_ORIGINAL ? text_query : NULL;
+			if (query->querySource != QSRC_ORIGINAL)
+				return NULL;
+			return text_query != NULL ? text_query : plain_text(query);
 		}
 	}
 	if (query->commandType != CMD_SELECT || rewriting_shows((Node *) query, NULL))
 		return NULL;
-	return copyObject(query);
+	return query;
 }

@@ -10,13 +10,13 @@
 #include "postgres.h"
 #include "nodes/parsenodes.h"
 
-/* Attach a copy of query to itself: an unreferenced entry of its range table holds it. */
+/* Attach a copy of query to itself, or a mark: an unreferenced entry of its range table holds it. */
 extern void text_query_attach(Query *query);
 
 /*
- * The copy that text_query_attach made, or NULL; it is taken out of query.
- * Where none was carried (SQL-standard function bodies) a SELECT that rewriting
- * cannot have changed is its own text.
+ * The copy that text_query_attach made, or NULL; it is taken out of query. A
+ * SELECT that rewriting cannot have changed is its own text: what is returned is
+ * query itself. Not to be modified.
  */
 extern Query *text_query_take(Query *query);
 

@@ -1,0 +1,17 @@
+/*
+ * query_shape.h
+ *	  Questions about a Query that several files of this folder ask.
+ */
+#ifndef SHARDEXT_QUERY_SHAPE_H
+#define SHARDEXT_QUERY_SHAPE_H
+
+#include "postgres.h"
+#include "nodes/parsenodes.h"
+
+/* No other Query inside, at any place: a walker that looks for relations need not look further than the range table. */
+extern bool query_is_flat(const Query *query);
+
+/* Changes or locks rows, at any level. */
+extern bool query_writes(Query *query);
+
+#endif
