@@ -313,7 +313,7 @@ read_decisive(NodeConn *conn, PGresult **result)
 	{
 		if (deadline != 0 && GetCurrentTimestamp() > deadline)
 			conn_lost(conn, NULL);
-		else if (deadline == 0 && (QueryCancelPending || ProcDiePending))
+		else if (deadline == 0 && (QueryCancelPending || ProcDiePending || conn_client_is_gone()))
 		{
 			deadline = GetCurrentTimestamp() + DECISIVE_PATIENCE_US;
 			conn_cancel_send(conn);

@@ -180,6 +180,9 @@ extern void conn_wait_prepare(NodeConn *conn);
 extern bool conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible);
 extern bool conn_flush(NodeConn *conn, long timeout_ms, bool interruptible);
 
+/* Has the client of this session hung up? It then ends at the next CHECK_FOR_INTERRUPTS. */
+extern bool conn_client_is_gone(void);
+
 /* conn_pipeline.c */
 extern void conn_pending_add(NodeConn *conn, PendingKind kind, PreparedStatement *prepared);
 extern void conn_pending_pop(NodeConn *conn);

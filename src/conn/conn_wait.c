@@ -4,8 +4,10 @@
  *	  postmaster death, socket), so that a wait costs one epoll_wait.
  *
  * The interruptible form processes interrupts (cancel, termination, timeouts)
- * and may therefore raise errors; the other one never does, is always bounded,
- * and is what the ends of transactions use. When the postmaster has died, the
+ * and may therefore raise errors; a longer wait also looks whether the client
+ * is still there, since nobody wants what a node does for one that is gone. The
+ * other form never raises errors, is always bounded, and is what the ends of
+ * transactions use. When the postmaster has died, the
  * former ends the process; the latter gives the connection up, since whoever
  * waits in the end of a transaction must come to that end first.
  */
@@ -16,9 +18,27 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
+
+/* Of libpq/libpq.h, which cannot be included where the headers of GSSAPI are missing. */
+extern bool pq_check_connection(void);
+
+/* How often a wait looks after the client. */
+#define CLIENT_CHECK_MS		250
+
+bool
+conn_client_is_gone(void)
+{
+	if (MyProcPort == NULL || whereToSendOutput != DestRemote || pq_check_connection())
+		return false;
+	ClientConnectionLost = true;
+	InterruptPending = true;
+	return true;
+}
 
 /* The wait event set of a fresh connection. */
 void
@@ -60,9 +80,21 @@ conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible
 	}
 	for (;;)
 	{
-		if (WaitEventSetWait(conn->events, timeout_ms, &event, 1, PG_WAIT_EXTENSION) == 0)
-			return false;
-		if (event.events & WL_LATCH_SET)
+		long		slice = timeout_ms;
+		int			n;
+
+		if (interruptible && (timeout_ms < 0 || timeout_ms > CLIENT_CHECK_MS))
+			slice = CLIENT_CHECK_MS;
+		n = WaitEventSetWait(conn->events, slice, &event, 1, PG_WAIT_EXTENSION);
+		if (n == 0)
+		{
+			if (interruptible)
+			{
+				(void) conn_client_is_gone();
+				CHECK_FOR_INTERRUPTS();
+			}
+		}
+		else if (event.events & WL_LATCH_SET)
 		{
 			ResetLatch(MyLatch);
 			if (interruptible)
@@ -177,8 +209,12 @@ conn_wait_any(ConnStream **streams, int n)
 		}
 		if (!any_set_fits(streams, n))
 			any_set_build(streams, n);
-		if (WaitEventSetWait(any_set, -1, &event, 1, PG_WAIT_EXTENSION) > 0 &&
-			(event.events & WL_LATCH_SET))
+		if (WaitEventSetWait(any_set, CLIENT_CHECK_MS, &event, 1, PG_WAIT_EXTENSION) == 0)
+		{
+			(void) conn_client_is_gone();
+			CHECK_FOR_INTERRUPTS();
+		}
+		else if (event.events & WL_LATCH_SET)
 		{
 			ResetLatch(MyLatch);
 			CHECK_FOR_INTERRUPTS();

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use IPC::Run;
 use ShardextCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -63,17 +64,28 @@ $london->safe_psql('postgres',
 ok($cluster->wait_for('paris', remote_activity('pg_sleep(120'), '0', 10), 'it ends with its coordinator\'s session');
 eval { $client->quit };
 
+# A client that hangs up.
+foreach my $how ('read', 'autocommit read', 'autocommit write')
+{
+	my $gone = IPC::Run::start([ 'psql', '-X', '-d', $london->connstr('postgres'), '-c', "SELECT remote(2, 'SELECT pg_sleep(130)', '$how')" ],
+		'<', \undef, '>', \my $ignored, '2>', \my $ignored_too);
+	ok($cluster->wait_for('paris', remote_activity('pg_sleep(130'), '1'), "a long statement runs on the node ($how)");
+	$gone->signal('KILL');
+	eval { $gone->finish };
+	ok($cluster->wait_for('paris', remote_activity('pg_sleep(130'), '0', 5), "it ends when the client hangs up ($how)");
+}
+
 $paris->safe_psql('postgres', 'ALTER TABLE item ADD CONSTRAINT small CHECK (length(v) < 100)');
 my $blocker = $paris->background_psql('postgres');
 $blocker->query_safe("BEGIN; UPDATE item SET v = v WHERE id = 5");
-($out, $err) = session("SET lock_timeout = '300ms';\nSELECT remote(2, 'UPDATE item SET v = ''x'' WHERE id = 5', 'write');");
+($out, $err) = session("SET lock_timeout = '300ms';\nSELECT remote(2, 'UPDATE public.item SET v = ''x'' WHERE id = 5', 'write');");
 like($err, qr/55P03/, 'lock_timeout holds on the node');
-($out, $err) = session("SET shardext.remote_lock_timeout = '200ms';\nSELECT remote(2, 'UPDATE item SET v = ''x'' WHERE id = 5', 'write');");
+($out, $err) = session("SET shardext.remote_lock_timeout = '200ms';\nSELECT remote(2, 'UPDATE public.item SET v = ''x'' WHERE id = 5', 'write');");
 like($err, qr/55P03/, 'without one, shardext.remote_lock_timeout does');
 $blocker->quit;
 
 # Errors keep their parts; savepoints.
-($out, $err) = session("SELECT remote(2, 'INSERT INTO item VALUES (1, ''twice'')', 'write');");
+($out, $err) = session("SELECT remote(2, 'INSERT INTO public.item VALUES (1, ''twice'')', 'write');");
 like($err, qr/23505: duplicate key value violates unique constraint "item_pkey"/, 'SQLSTATE and message');
 like($err, qr/DETAIL:  Key \(id\)=\(1\) already exists/, 'detail');
 like($err, qr/CONSTRAINT NAME:  item_pkey/, 'constraint');
@@ -82,19 +94,19 @@ like($err, qr/CONTEXT:  node "paris"/, 'and the node in the context');
 ($out, $err) = session(<<'END');
 DO $$
 BEGIN
-	PERFORM remote(2, 'UPDATE item SET v = ''outer'' WHERE id = 2', 'write');
+	PERFORM remote(2, 'UPDATE public.item SET v = ''outer'' WHERE id = 2', 'write');
 	BEGIN
-		PERFORM remote(2, 'UPDATE item SET v = ''inner'' WHERE id = 3', 'write');
-		PERFORM remote(3, 'UPDATE item SET v = ''inner'' WHERE id = 3', 'write');
+		PERFORM remote(2, 'UPDATE public.item SET v = ''inner'' WHERE id = 3', 'write');
+		PERFORM remote(3, 'UPDATE public.item SET v = ''inner'' WHERE id = 3', 'write');
 		PERFORM remote(2, 'SELECT 1 / 0');
 	EXCEPTION WHEN division_by_zero THEN
-		PERFORM remote(2, 'UPDATE item SET v = ''handler'' WHERE id = 4', 'write');
+		PERFORM remote(2, 'UPDATE public.item SET v = ''handler'' WHERE id = 4', 'write');
 	END;
 	FOR i IN 1..3 LOOP
 		BEGIN
-			PERFORM remote(2, format('UPDATE item SET v = v || %L WHERE id = 5', i), 'write');
+			PERFORM remote(2, format('UPDATE public.item SET v = v || %L WHERE id = 5', i), 'write');
 			BEGIN
-				PERFORM remote(2, 'UPDATE item SET v = ''lost'' WHERE id = 6', 'write');
+				PERFORM remote(2, 'UPDATE public.item SET v = ''lost'' WHERE id = 6', 'write');
 				RAISE EXCEPTION 'here';
 			EXCEPTION WHEN raise_exception THEN NULL;
 			END;
@@ -103,15 +115,15 @@ BEGIN
 		END;
 	END LOOP;
 END $$;
-SELECT remote(2, 'SELECT v FROM item WHERE id BETWEEN 2 AND 6 ORDER BY id');
-SELECT remote(3, 'SELECT v FROM item WHERE id = 3');
+SELECT remote(2, 'SELECT v FROM public.item WHERE id BETWEEN 2 AND 6 ORDER BY id');
+SELECT remote(3, 'SELECT v FROM public.item WHERE id = 3');
 BEGIN;
-SELECT remote(2, 'UPDATE item SET v = ''undone'' WHERE id = 7', 'write');
+SELECT remote(2, 'UPDATE public.item SET v = ''undone'' WHERE id = 7', 'write');
 SAVEPOINT a;
-SELECT remote(2, 'UPDATE item SET v = ''undone'' WHERE id = 8', 'write');
+SELECT remote(2, 'UPDATE public.item SET v = ''undone'' WHERE id = 8', 'write');
 RELEASE a;
 ROLLBACK;
-SELECT remote(2, 'SELECT v FROM item WHERE id IN (7, 8) ORDER BY id');
+SELECT remote(2, 'SELECT v FROM public.item WHERE id IN (7, 8) ORDER BY id');
 END
 is($err, '', 'no error escapes');
 like($out, qr/^outer,v3,handler,v513,v6$/m, 'what failed was rolled back, the rest stayed');
@@ -153,7 +165,7 @@ BEGIN;
 SELECT remote(2, 'SELECT pg_terminate_backend(pg_backend_pid())', 'write');
 ROLLBACK;
 SELECT 'after ' || remote(2, 'SELECT 1');
-SELECT remote(2, 'UPDATE item SET v = v WHERE id = 9 RETURNING pg_terminate_backend(pg_backend_pid())', 'autocommit write');
+SELECT remote(2, 'UPDATE public.item SET v = v WHERE id = 9 RETURNING pg_terminate_backend(pg_backend_pid())', 'autocommit write');
 SELECT 'again ' || remote(2, 'SELECT 1');
 END
 my @pids = $out =~ /^pid (\d+)$/mg;
@@ -177,11 +189,11 @@ SELECT remote(2, 'COPY number FROM STDIN', 'copy');
 SAVEPOINT a;
 SELECT remote(2, 'COPY number FROM STDIN', 'copy');
 ROLLBACK TO a;
-SELECT 'in between ' || remote(2, 'SELECT count(*) FROM number');
+SELECT 'in between ' || remote(2, 'SELECT count(*) FROM public.number');
 SELECT remote(2, 'COPY missing FROM STDIN', 'copy');
 ROLLBACK TO a;
 COMMIT;
-SELECT 'in the end ' || remote(2, 'SELECT count(*) || '' '' || sum(n) FROM number');
+SELECT 'in the end ' || remote(2, 'SELECT count(*) || '' '' || sum(n) FROM public.number');
 END
 like($out, qr/^in between 1000$/m, 'COPY takes part in the transaction');
 like($err, qr/42P01/, 'its errors are reported');

@@ -28,8 +28,8 @@ sub transaction
 	return <<"END";
 SET shardext.fault = '$fault';
 BEGIN;
-SELECT remote(2, 'UPDATE account SET v = $value', 'write');
-SELECT remote(3, 'UPDATE account SET v = $value', 'write');
+SELECT remote(2, 'UPDATE public.account SET v = $value', 'write');
+SELECT remote(3, 'UPDATE public.account SET v = $value', 'write');
 UPDATE account SET v = $value;
 COMMIT;
 END
