@@ -63,12 +63,6 @@ SELECT count(*) FROM mm WHERE b = 1 AND a = 4;
 -- refused before anything is done
 UPDATE mm SET k = k || 'x';
 UPDATE mm_id SET id = id + 1;
-UPDATE mm SET b = random();
-UPDATE mm SET b = h.a FROM mm_home h WHERE h.a = mm.a;
-DELETE FROM mm USING kind WHERE kind.a = mm.a;
-UPDATE mm SET b = 1 WHERE a IN (SELECT a FROM mm_home);
-UPDATE mm SET b = (SELECT count(*) FROM mm_id);
-WITH x AS (SELECT 1 AS a) UPDATE mm SET b = 1 WHERE a IN (SELECT a FROM x);
 WITH x AS (UPDATE mm SET b = 1 RETURNING k) SELECT count(*) FROM x;
 MERGE INTO mm USING mm_home h ON h.a = mm.a WHEN MATCHED THEN DELETE;
 SELECT count(*) > 100 AS back FROM mm;

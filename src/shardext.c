@@ -20,6 +20,7 @@
 #include "ddl/ddl_hook.h"
 #include "dxact/dxact.h"
 #include "exec/insert_shards.h"
+#include "exec/modify_rows.h"
 #include "exec/modify_reference.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
@@ -45,6 +46,7 @@ static const Module modules[] = {
 	{"scan_route", scan_route_preload},
 	{"scan_fanout", scan_fanout_preload},
 	{"insert_shards", insert_shards_preload},
+	{"modify_rows", modify_rows_preload},
 	{"modify_reference", modify_reference_preload},
 	{"plan_pull", plan_pull_preload},
 	{"insert_shape", insert_shape_preload},

@@ -272,12 +272,15 @@ extern bool pq_buffer_has_data(void);
 
 /*
  * Whose rights a range table entry is checked with: InvalidOid for the current
- * user's (16: needs parser/parse_relation.h).
+ * user's; and does it need the right to SELECT (16: needs parser/parse_relation.h).
  */
 #if PG_VERSION_NUM >= 160000
+#define sx_rte_reads(query, rte) \
+	((getRTEPermissionInfo((query)->rteperminfos, unconstify(RangeTblEntry *, rte))->requiredPerms & ACL_SELECT) != 0)
 #define sx_rte_check_as_user(query, rte) \
 	((rte)->perminfoindex == 0 ? InvalidOid : getRTEPermissionInfo((query)->rteperminfos, (rte))->checkAsUser)
 #else
+#define sx_rte_reads(query, rte)	(((rte)->requiredPerms & ACL_SELECT) != 0)
 #define sx_rte_check_as_user(query, rte)	((rte)->checkAsUser)
 #endif
 

@@ -581,9 +581,11 @@ check_one_statement(InsertSender *sender, const Batch *batch, int ngiven)
 	if (sender->one_statement && (batch->nrows + 1) * ngiven > MAX_PARAMS)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_NOT_SUPPORTED),
-				 errmsg("too many rows of one shard for INSERT ... ON CONFLICT DO UPDATE"),
+				 sender->form->command == CMD_INSERT ?
+				 errmsg("too many rows of one shard for INSERT ... ON CONFLICT DO UPDATE") :
+				 errmsg("too many rows of one shard for a table with statement triggers"),
 				 errdetail("All rows of a shard must fit into one statement of %d values.", MAX_PARAMS),
-				 errhint("Insert the rows in several statements.")));
+				 errhint("Write the rows in several statements.")));
 }
 
 void

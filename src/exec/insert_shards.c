@@ -25,7 +25,6 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/relcache.h"
 #include "utils/tuplesort.h"
 #include "utils/tuplestore.h"
 
@@ -37,6 +36,7 @@
 #include "catalog/table_map.h"
 #include "exec/insert_batch.h"
 #include "exec/insert_shards.h"
+#include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/shard_set.h"
 #include "id/id_layout.h"
@@ -94,6 +94,7 @@ static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
 static void rescan(CustomScanState *node);
 static void end(CustomScanState *node);
+static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
 static InsertShapeMaker shape_maker = NULL;
 
@@ -108,6 +109,7 @@ static const CustomExecMethods insert_exec_methods = {
 	.ExecCustomScan = exec,
 	.EndCustomScan = end,
 	.ReScanCustomScan = rescan,
+	.ExplainCustomScan = explain,
 };
 
 void
@@ -158,6 +160,7 @@ create_state(CustomScan *scan)
 	List	   *flags = (List *) list_nth(private, PRIVATE_FLAGS);
 
 	state->css.methods = &insert_exec_methods;
+	state->form.command = CMD_INSERT;
 	state->spool = list_nth_int(flags, FLAG_SPOOL);
 	state->one_statement = list_nth_int(flags, FLAG_ONE_STATEMENT);
 	state->form.first_param = list_nth_int(flags, FLAG_FIRST_PARAM);
@@ -516,6 +519,12 @@ end(CustomScanState *node)
 	if (state->sort)
 		tuplesort_end(state->sort);
 	ExecEndNode((PlanState *) linitial(node->custom_ps));
+}
+
+static void
+explain(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
 }
 
 void

@@ -12,15 +12,22 @@
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 
-/* What stays the same for all batches of one INSERT. */
+/* What stays the same for all batches of one INSERT, or of rows changed by their ctid (exec/modify_rows.h). */
 typedef struct InsertForm
 {
+	CmdType		command;
 	Oid			table;
 	Query	   *text_query;		/* as the user wrote it: the text for other nodes is made from it */
 	Query	   *run_query;		/* rewritten: what runs in local shards is made from it */
 	List	   *attnos;			/* int list: columns whose values the child plan computes, in its order */
 	bool		everywhere;		/* a reference table: every row goes to every node, in order */
 	int			first_param;	/* values of a batch are the parameters after this one */
+
+	/*
+	 * UPDATE and DELETE: attnos are ctid, the columns assigned, and 0 for the row's ordinal if rows are returned:
+	 * these Vars of the table, as the row is afterwards, and the ordinal.
+	 */
+	List	   *returned;
 } InsertForm;
 
 /*

@@ -32,6 +32,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "exec/fragment.h"
+#include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/scan_fanout.h"
 #include "exec/shard_set.h"
@@ -482,6 +483,7 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		ExplainPropertyText("Nodes", owners_of(state->shards), es);
 		ExplainPropertyInteger("Shards", NULL, bms_num_members(state->shards), es);
 	}
+	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
 	if (es->verbose && state->spec.remote_sql != NULL)
 		ExplainPropertyText("Remote SQL", state->spec.remote_sql, es);
 	if (es->analyze)

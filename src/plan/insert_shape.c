@@ -20,6 +20,7 @@
 
 #include "base/errors.h"
 #include "plan/insert_shape.h"
+#include "plan/modify_shape.h"
 #include "plan/shard_sql.h"
 
 static bool
@@ -65,28 +66,16 @@ value_param(const InsertForm *form, int attno, int number)
 	return param;
 }
 
-/* The range table entry VALUES ($1, $2), ($3, $4), ... */
-static RangeTblEntry *
-values_entry(const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
+RangeTblEntry *
+insert_shape_values(List *values_lists)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 	Alias	   *eref = makeAlias("*VALUES*", NIL);
-	int			number = 0;
 	ListCell   *lc;
 
 	rte->rtekind = RTE_VALUES;
 	rte->inFromCl = true;
-	for (int row = 0; row < nrows; row++)
-	{
-		List	   *exprs = NIL;
-
-		foreach(lc, form->attnos)
-		{
-			if (is_given(foreach_current_index(lc), made_by_owner))
-				exprs = lappend(exprs, value_param(form, lfirst_int(lc), ++number));
-		}
-		rte->values_lists = lappend(rte->values_lists, exprs);
-	}
+	rte->values_lists = values_lists;
 	foreach(lc, (List *) linitial(rte->values_lists))
 	{
 		Param	   *param = lfirst_node(Param, lc);
@@ -100,9 +89,31 @@ values_entry(const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
 	return rte;
 }
 
+/* The range table entry VALUES ($1, $2), ($3, $4), ... */
+static RangeTblEntry *
+values_entry(const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
+{
+	List	   *values_lists = NIL;
+	int			number = 0;
+	ListCell   *lc;
+
+	for (int row = 0; row < nrows; row++)
+	{
+		List	   *exprs = NIL;
+
+		foreach(lc, form->attnos)
+		{
+			if (is_given(foreach_current_index(lc), made_by_owner))
+				exprs = lappend(exprs, value_param(form, lfirst_int(lc), ++number));
+		}
+		values_lists = lappend(values_lists, exprs);
+	}
+	return insert_shape_values(values_lists);
+}
+
 /* What a VALUES-less range table entry becomes: nothing refers to it any more. */
-static void
-retire_entries(Query *query)
+void
+insert_shape_retire_entries(Query *query)
 {
 	Index		keep = query->onConflict ? query->onConflict->exclRelIndex : 0;
 	ListCell   *lc;
@@ -130,7 +141,7 @@ replace_source(Query *query, const InsertForm *form, const Bitmapset *made_by_ow
 	int			column = 0;
 	ListCell   *lc;
 
-	retire_entries(query);
+	insert_shape_retire_entries(query);
 	query->cteList = NIL;
 	query->hasRecursive = false;
 	query->hasModifyingCTE = false;
@@ -215,10 +226,14 @@ remote_sql(const InsertForm *form, const Bitmapset *made_by_owner, int nrows, co
 const InsertShape *
 insert_shape_make(const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
 {
-	InsertShape *shape = palloc(sizeof(InsertShape));
+	InsertShape *shape;
 	const Reason *reason = NULL;
-	const ShardSql *sql = remote_sql(form, made_by_owner, nrows, &reason);
+	const ShardSql *sql;
 
+	if (form->command != CMD_INSERT)
+		return modify_shape_make(form, nrows);
+	shape = palloc(sizeof(InsertShape));
+	sql = remote_sql(form, made_by_owner, nrows, &reason);
 	if (sql == NULL)
 		reason_raise(reason, "this INSERT cannot be sent to other nodes");
 	shape->remote_sql = sql->text;

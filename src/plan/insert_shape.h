@@ -16,6 +16,12 @@ extern const Reason *insert_shape_check(const InsertForm *form);
 /* The highest number of a statement parameter in the Query: values come after it. */
 extern int	insert_shape_max_param(Query *query);
 
+/* The range table entry VALUES with these rows of Params, each a list. */
+extern RangeTblEntry *insert_shape_values(List *values_lists);
+
+/* Entries other than those of the table written (and of "excluded") become empty: nothing shall refer to them. */
+extern void insert_shape_retire_entries(Query *query);
+
 extern void insert_shape_preload(void);
 
 #endif

@@ -253,8 +253,23 @@ positions(int n)
 
 /* ---------- the fragment ---------- */
 
+/* The rows of the fragment are locked, in their latest version. */
+static void
+add_row_lock(Query *query, LockClauseStrength strength)
+{
+	RowMarkClause *mark = makeNode(RowMarkClause);
+
+	mark->rti = 1;
+	mark->strength = strength;
+	mark->waitPolicy = LockWaitBlock;
+	query->rowMarks = list_make1(mark);
+	query->hasForUpdate = true;
+	linitial_node(RangeTblEntry, query->rtable)->rellockmode = RowShareLock;
+}
+
 static Query *
-build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos, const LeafQuals *quals)
+build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos, const LeafQuals *quals,
+			LockClauseStrength lock)
 {
 	Query	   *query = makeNode(Query);
 	ParseState *pstate = make_parsestate(NULL);
@@ -278,6 +293,8 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	query->jointree = makeFromExpr(list_make1(ref), where == NIL ? NULL : (Node *) make_ands_explicit(where));
 	query->targetList = fragment_tlist(shell, attnos);
 	free_parsestate(pstate);
+	if (lock != LCS_NONE)
+		add_row_lock(query, lock);
 	return query;
 }
 
@@ -319,13 +336,13 @@ shard_keys_of(const TableInfo *table, Index varno, List *clauses)
 /* Both sides of the fragment. When the quals have no faithful text, none is pushed. */
 static void
 make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo *rel, List *tlist,
-			  LeafQuals *quals)
+			  LeafQuals *quals, LockClauseStrength lock)
 {
 	const Reason *reason = NULL;
 	LeafColumns columns = needed_columns(rel, tlist, quals->kept, RelationGetDescr(shell));
 	const ShardSql *sql;
 
-	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals);
+	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals, lock);
 	parts->attnos = columns.system ? positions(list_length(columns.attnos)) : columns.attnos;
 	parts->scan_tlist = columns.system ? own_scan_tlist(shell, rel->relid, columns.attnos) : NIL;
 
@@ -336,7 +353,7 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 			reason_raise(reason, "this scan of a sharded table");
 		quals->kept = list_concat(list_concat(quals->security, quals->kept), quals->pushed);
 		quals->security = quals->pushed = NIL;
-		make_fragment(parts, shell, rte, rel, tlist, quals);
+		make_fragment(parts, shell, rte, rel, tlist, quals, lock);
 		return;
 	}
 	parts->remote_sql = sql->text;
@@ -344,7 +361,8 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 }
 
 CustomScan *
-leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses, const char *query_string)
+leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses, LockClauseStrength lock,
+				   const char *query_string)
 {
 	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	Relation	shell = table_open(rte->relid, NoLock);
@@ -360,9 +378,10 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	parts.query_string = query_string;
 	parts.role = role;
 	parts.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses);
+	parts.writes = lock != LCS_NONE;
 	if (OidIsValid(role) && own_role)
 		root->glob->dependsOnRole = true;
-	make_fragment(&parts, shell, rte, rel, tlist, &quals);
+	make_fragment(&parts, shell, rte, rel, tlist, &quals, lock);
 	table_close(shell, NoLock);
 
 	scan = scan_fanout_make(&parts);

@@ -13,8 +13,9 @@
  * For the base relation rel (a shell) of root: the Shard Scan that yields
  * tlist, having checked clauses (RestrictInfos, already in execution order).
  * Safe clauses and needed columns go into the fragment, the rest is done here.
+ * lock: the rows that the fragment gives are locked, in their latest version.
  */
 extern CustomScan *leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses,
-									  const char *query_string);
+									  LockClauseStrength lock, const char *query_string);
 
 #endif

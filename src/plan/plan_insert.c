@@ -241,6 +241,7 @@ plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 		return NULL;
 
 	rows = rows_query(input, table, &parts.form.attnos);
+	parts.form.command = CMD_INSERT;
 	parts.form.table = relid;
 	parts.form.everywhere = everywhere;
 	parts.form.text_query = copyObject(input->text_query);

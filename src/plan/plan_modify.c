@@ -99,8 +99,8 @@ check_select_shape(const Query *query)
 }
 
 /* Key and id columns stay as they are: another value would mean another shard. */
-static const Reason *
-check_assignments(const Query *query, const TableInfo *table)
+const Reason *
+plan_modify_check_assignments(const Query *query, const TableInfo *table)
 {
 	ListCell   *lc;
 
@@ -157,7 +157,7 @@ check_statement(const PlanInput *input, Index rtindex)
 	if (contain_volatile_functions((Node *) query))
 		return reason_make("Compute the value first and pass it as a parameter.",
 						   "It uses volatile functions, which only this node may evaluate.");
-	if ((reason = check_assignments(query, table)) != NULL)
+	if ((reason = plan_modify_check_assignments(query, table)) != NULL)
 		return reason;
 	if ((reason = check_subqueries(query, rtindex)) != NULL)
 		return reason;

@@ -59,6 +59,10 @@ static get_relation_info_hook_type previous_get_relation_info = NULL;
 /* The text of the statement being planned, for error positions inside fragments. */
 static const char *planning_query_string = NULL;
 
+/* The relation of that statement whose rows are to be locked (0: none), and how. */
+static Index planning_locked = 0;
+static LockClauseStrength planning_lock = LCS_NONE;
+
 static bool
 is_shell(Oid relid)
 {
@@ -167,7 +171,10 @@ static Plan *
 plan_leaf_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 			   List *tlist, List *clauses, List *custom_plans)
 {
-	return (Plan *) leaf_fragment_plan(root, rel, tlist, clauses, planning_query_string);
+	bool		locked = root->parent_root == NULL && rel->relid == planning_locked;
+
+	return (Plan *) leaf_fragment_plan(root, rel, tlist, clauses, locked ? planning_lock : LCS_NONE,
+									   planning_query_string);
 }
 
 static const CustomPathMethods leaf_path_methods = {
@@ -218,23 +225,36 @@ set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 /* ---------- the way ---------- */
 
 PlannedStmt *
-plan_pull_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+plan_pull_locking(Query *query, Index locked, LockClauseStrength lock, const char *query_string, int cursor_options,
+				  ParamListInfo params)
 {
 	const char *before = planning_query_string;
+	Index		locked_before = planning_locked;
+	LockClauseStrength lock_before = planning_lock;
 	PlannedStmt *result;
 
 	view_policies_check(query);
 	PG_TRY();
 	{
 		planning_query_string = query_string;
+		planning_locked = locked;
+		planning_lock = lock;
 		result = standard_planner(query, query_string, cursor_options & ~CURSOR_OPT_PARALLEL_OK, params);
 	}
 	PG_FINALLY();
 	{
 		planning_query_string = before;
+		planning_locked = locked_before;
+		planning_lock = lock_before;
 	}
 	PG_END_TRY();
 	return result;
+}
+
+PlannedStmt *
+plan_pull_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	return plan_pull_locking(query, 0, LCS_NONE, query_string, cursor_options, params);
 }
 
 /* Collects into *context (a Reason *) why the Query cannot be run over leaf scans. */

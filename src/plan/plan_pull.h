@@ -19,6 +19,10 @@ extern PlannedStmt *plan_pull(const PlanInput *input, const Reason **reason);
  */
 extern PlannedStmt *plan_pull_query(Query *query, const char *query_string, int cursor_options, ParamListInfo params);
 
+/* The same; the rows that are read of the relation locked (an index into the range table) stay locked. */
+extern PlannedStmt *plan_pull_locking(Query *query, Index locked, LockClauseStrength lock, const char *query_string,
+									  int cursor_options, ParamListInfo params);
+
 extern void plan_pull_preload(void);
 
 #endif

@@ -25,6 +25,7 @@
 #include "catalog/shard_map.h"
 #include "exec/scan_route.h"
 #include "plan/plan_router.h"
+#include "plan/plan_rows.h"
 #include "plan/planned_statement.h"
 #include "plan/query_shape.h"
 #include "plan/shard_sql.h"
@@ -207,6 +208,23 @@ make_plan(const PlanInput *input, const RouterShard *target, Query *text, const 
 	return planned_statement_make(query, &scan->scan.plan, input->cursor_options);
 }
 
+static bool
+has_another_way(const PlanInput *input)
+{
+	switch (input->run_query->commandType)
+	{
+		case CMD_SELECT:
+			return !query_writes(input->run_query);
+		case CMD_INSERT:
+			return true;
+		case CMD_UPDATE:
+		case CMD_DELETE:
+			return plan_rows_check(input) == NULL;
+		default:
+			return false;
+	}
+}
+
 PlannedStmt *
 plan_router(const PlanInput *input, const Reason **reason)
 {
@@ -228,9 +246,8 @@ plan_router(const PlanInput *input, const Reason **reason)
 	text_reason = find_text(input, &text, &for_this_role);
 	if (text_reason != NULL && !session_is_forwarded() && !shard_is_here(&target))
 	{
-		/* reads and inserts have another way; what only this node has is never read elsewhere */
-		if (shards->has_home || target.known || !query_writes(input->run_query) ||
-			input->run_query->commandType == CMD_INSERT)
+		/* reads and most writes have another way; what only this node has is never read elsewhere */
+		if (shards->has_home || target.known || has_another_way(input))
 		{
 			*reason = text_reason;
 			return NULL;

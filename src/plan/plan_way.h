@@ -1,6 +1,6 @@
 /*
  * plan_way.h
- *	  One way to plan a statement: a step of the cascade in planner_hook.c.
+ *	  One way to plan a statement: a step of the cascade in plan_cascade.c.
  *
  * A way returns a PlannedStmt, or NULL and the Reason why it cannot. No way
  * modifies the queries of its input.

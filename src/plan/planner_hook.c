@@ -1,12 +1,11 @@
 /*
  * planner_hook.c
- *	  The cascade: every statement that touches sharded tables, or writes
- *	  reference tables, is offered to one way of planning after the other.
+ *	  Where PostgreSQL hands us statements that touch sharded tables, or write
+ *	  reference tables.
  *
  * post_parse_analyze_hook attaches the text query to statements that may need
- * one; planner_hook classifies the rewritten Query (query_shards) and asks the
- * ways in the order of the table below. The first that does not say no wins;
- * when all say no, the last reason is the error's DETAIL.
+ * one; planner_hook classifies the rewritten Query (query_shards) and gives it
+ * to the cascade (plan_cascade.c).
  *
  * A statement that concerns no table of ours costs one look-up per relation
  * and goes on to standard_planner untouched. Statements that name shard tables
@@ -25,7 +24,6 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
-#include "parser/parsetree.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -36,13 +34,9 @@
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "plan/forwarded_text.h"
+#include "plan/plan_cascade.h"
 #include "plan/plan_direct.h"
 #include "plan/plan_forwarded.h"
-#include "plan/plan_forwarded.h"
-#include "plan/plan_insert.h"
-#include "plan/plan_modify.h"
-#include "plan/plan_pull.h"
-#include "plan/plan_reference.h"
 #include "plan/plan_router.h"
 #include "plan/planner_hook.h"
 #include "plan/text_query.h"
@@ -53,14 +47,6 @@ static ProcessUtility_hook_type previous_utility = NULL;
 
 /* A view is being defined: the Query at hand will be stored. */
 static bool storing_query = false;
-
-/* What a statement writes, over all its levels. */
-typedef struct StatementWrites
-{
-	bool		sharded;
-	bool		reference;
-	bool		current_of;		/* WHERE CURRENT OF somewhere */
-} StatementWrites;
 
 /*
  * Is one of the relations of a Query ours to care for? Before rewriting
@@ -181,131 +167,6 @@ note_storing_of_query(PlannedStmt *pstmt, const char *query_string, bool read_on
 	PG_END_TRY();
 }
 
-/* Collects StatementWrites. */
-static bool
-find_writes(Node *node, void *context)
-{
-	StatementWrites *writes = (StatementWrites *) context;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, CurrentOfExpr))
-		writes->current_of = true;
-	if (IsA(node, Query))
-	{
-		Query	   *query = (Query *) node;
-
-		if (query->commandType != CMD_SELECT && query->resultRelation > 0)
-		{
-			RangeTblEntry *rte = rt_fetch(query->resultRelation, query->rtable);
-			const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-
-			if (table != NULL && table->kind == TABLE_SHARDED)
-				writes->sharded = true;
-			else if (table != NULL)
-				writes->reference = true;
-		}
-		return query_tree_walker(query, find_writes, context, 0);
-	}
-	return expression_tree_walker(node, find_writes, context);
-}
-
-/* The catalog's entry for what the statement itself (not one of its CTEs) writes; NULL if it is not ours. */
-static const TableInfo *
-target_table(const PlanInput *input)
-{
-	Query	   *query = input->run_query;
-	RangeTblEntry *rte;
-
-	if (query->commandType == CMD_SELECT || query->resultRelation == 0)
-		return NULL;
-	rte = rt_fetch(query->resultRelation, query->rtable);
-	return rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-}
-
-static bool
-applies_always(const PlanInput *input, const StatementWrites *writes)
-{
-	return true;
-}
-
-static bool
-applies_to_reference_write(const PlanInput *input, const StatementWrites *writes)
-{
-	const TableInfo *target = target_table(input);
-
-	return target != NULL && target->kind == TABLE_REFERENCE;
-}
-
-static bool
-applies_to_insert(const PlanInput *input, const StatementWrites *writes)
-{
-	const TableInfo *target = target_table(input);
-
-	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT;
-}
-
-static bool
-applies_to_modify(const PlanInput *input, const StatementWrites *writes)
-{
-	const TableInfo *target = target_table(input);
-	CmdType		command = input->run_query->commandType;
-
-	if (command == CMD_SELECT)
-		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference;
-	return target != NULL && target->kind == TABLE_SHARDED &&
-		(command == CMD_UPDATE || command == CMD_DELETE);
-}
-
-static bool
-applies_to_pull(const PlanInput *input, const StatementWrites *writes)
-{
-	return !writes->sharded && !writes->reference;
-}
-
-/* The cascade. A session of another node has the first way only: nothing goes on to a third node. */
-static const struct
-{
-	PlanWay		plan;
-	bool		(*applies) (const PlanInput *input, const StatementWrites *writes);
-	bool		when_forwarded;
-}			ways[] = {
-	{plan_router, applies_always, true},
-	{plan_reference, applies_to_reference_write, true},
-	{plan_insert, applies_to_insert, false},
-	{plan_modify, applies_to_modify, false},
-	{plan_pull, applies_to_pull, false},
-};
-
-static PlannedStmt *
-try_ways(const PlanInput *input, const StatementWrites *writes)
-{
-	const Reason *reason = NULL;
-
-	for (int i = 0; i < (int) lengthof(ways); i++)
-	{
-		const Reason *why_not = NULL;
-		PlannedStmt *plan;
-
-		if (!ways[i].applies(input, writes))
-			continue;
-		if (session_is_forwarded() && !ways[i].when_forwarded)
-			continue;
-		plan = ways[i].plan(input, &why_not);
-		if (plan != NULL)
-			return plan;
-		if (why_not != NULL)
-			reason = why_not;
-	}
-	if (reason == NULL)
-		reason = reason_make(NULL, "No way of planning takes it.");
-	if (session_is_forwarded())
-		reason_raise(reason, "a statement sent by another node must stay inside one shard of this node");
-	reason_raise(reason, writes->sharded || writes->reference ?
-				 "this statement cannot write over several shards" :
-				 "this statement cannot be run over several shards");
-}
-
 /*
  * A statement that another node has sent here although this database is no node
  * (any more): a table of that name is not the one meant.
@@ -389,7 +250,7 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	if (session_is_forwarded() && query_string != NULL)
 		input.note = statement_note_parse(query_string);
 
-	(void) find_writes((Node *) query, &writes);
+	statement_writes_find(query, &writes);
 	if (writes.current_of && (writes.sharded || writes.reference))
 		reason_raise(reason_make("Use the primary key of the row fetched in WHERE.",
 								 "The rows of a cursor over such tables have no position "
@@ -403,7 +264,7 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 		return plan;
 
 	if (input.note.kind != NOTE_SHARDS && input.note.kind != NOTE_REFERENCE)
-		return try_ways(&input, &writes);
+		return plan_cascade(&input, &writes);
 
 	plan = plan_forwarded(&input, &reason);
 	if (plan == NULL)
@@ -418,7 +279,7 @@ plan_not_directly(PlanInput *input)
 	StatementWrites writes = {0};
 
 	input->shards = query_shards(input->run_query, NULL);
-	return try_ways(input, &writes);
+	return plan_cascade(input, &writes);
 }
 
 void

@@ -2,7 +2,7 @@
  * planner_hook.h
  *	  Where PostgreSQL hands us statements: parse analysis and planning.
  *
- * The ways that are tried, in order, are the table in planner_hook.c; their
+ * The ways that are tried, in order, are the table in plan_cascade.c; their
  * type is PlanWay (plan_way.h).
  */
 #ifndef SHARDEXT_PLANNER_HOOK_H

@@ -214,8 +214,8 @@ find_entry(List *tlist, AttrNumber attno)
 	return NULL;
 }
 
-static bool
-is_identity_always(Oid relid, AttrNumber attno)
+bool
+shard_sql_is_identity_always(Oid relid, AttrNumber attno)
 {
 	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attno));
 	bool		always;
@@ -302,7 +302,7 @@ shard_sql_add_defaults(Query *text_query, const Query *run_query)
 											 makeTargetEntry(copyObject(run->expr), run->resno,
 															 get_attname(run_target->relid, run->resno, false),
 															 false));
-		if (is_identity_always(run_target->relid, run->resno))
+		if (shard_sql_is_identity_always(run_target->relid, run->resno))
 			text_query->override = OVERRIDING_SYSTEM_VALUE;
 	}
 	return one_row ? NULL : check_default_cells(text_query, run_query);

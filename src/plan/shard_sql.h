@@ -33,4 +33,7 @@ extern const Reason *shard_sql_check(Query *text_query);
  */
 extern const Reason *shard_sql_add_defaults(Query *text_query, const Query *run_query);
 
+/* Is the column GENERATED ALWAYS AS IDENTITY? No text gives it a value without more ado. */
+extern bool shard_sql_is_identity_always(Oid relid, AttrNumber attno);
+
 #endif

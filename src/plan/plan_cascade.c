@@ -1,0 +1,172 @@
+/*
+ * plan_cascade.c
+ *	  The cascade: every statement that touches sharded tables, or writes
+ *	  reference tables, is offered to one way of planning after the other.
+ *
+ * The ways are asked in the order of the table below. The first that does not
+ * say no wins, and its plan keeps the reasons of those before it (EXPLAIN shows
+ * them); when all say no, the last reason is the error's DETAIL.
+ */
+#include "postgres.h"
+
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+
+#include "base/errors.h"
+#include "base/settings.h"
+#include "catalog/table_map.h"
+#include "exec/plan_reason.h"
+#include "plan/plan_cascade.h"
+#include "plan/plan_insert.h"
+#include "plan/plan_modify.h"
+#include "plan/plan_pull.h"
+#include "plan/plan_reference.h"
+#include "plan/plan_router.h"
+#include "plan/plan_rows.h"
+
+/* Collects StatementWrites. */
+static bool
+find_writes(Node *node, void *context)
+{
+	StatementWrites *writes = (StatementWrites *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, CurrentOfExpr))
+		writes->current_of = true;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+
+		if (query->commandType != CMD_SELECT && query->resultRelation > 0)
+		{
+			RangeTblEntry *rte = rt_fetch(query->resultRelation, query->rtable);
+			const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+
+			if (table != NULL && table->kind == TABLE_SHARDED)
+				writes->sharded = true;
+			else if (table != NULL)
+				writes->reference = true;
+		}
+		return query_tree_walker(query, find_writes, context, 0);
+	}
+	return expression_tree_walker(node, find_writes, context);
+}
+
+void
+statement_writes_find(Query *query, StatementWrites *writes)
+{
+	(void) find_writes((Node *) query, writes);
+}
+
+/* The catalog's entry for what the statement itself (not one of its CTEs) writes; NULL if it is not ours. */
+static const TableInfo *
+target_table(const PlanInput *input)
+{
+	Query	   *query = input->run_query;
+	RangeTblEntry *rte;
+
+	if (query->commandType == CMD_SELECT || query->resultRelation == 0)
+		return NULL;
+	rte = rt_fetch(query->resultRelation, query->rtable);
+	return rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+}
+
+static bool
+applies_always(const PlanInput *input, const StatementWrites *writes)
+{
+	return true;
+}
+
+static bool
+applies_to_reference_write(const PlanInput *input, const StatementWrites *writes)
+{
+	const TableInfo *target = target_table(input);
+
+	return target != NULL && target->kind == TABLE_REFERENCE;
+}
+
+static bool
+applies_to_insert(const PlanInput *input, const StatementWrites *writes)
+{
+	const TableInfo *target = target_table(input);
+
+	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT;
+}
+
+static bool
+applies_to_modify(const PlanInput *input, const StatementWrites *writes)
+{
+	const TableInfo *target = target_table(input);
+	CmdType		command = input->run_query->commandType;
+
+	if (command == CMD_SELECT)
+		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference;
+	return target != NULL && target->kind == TABLE_SHARDED &&
+		(command == CMD_UPDATE || command == CMD_DELETE);
+}
+
+static bool
+applies_to_rows(const PlanInput *input, const StatementWrites *writes)
+{
+	return input->run_query->commandType != CMD_SELECT && applies_to_modify(input, writes);
+}
+
+static bool
+applies_to_pull(const PlanInput *input, const StatementWrites *writes)
+{
+	return !writes->sharded && !writes->reference;
+}
+
+/* The cascade. A session of another node has the first way only: nothing goes on to a third node. */
+static const struct
+{
+	PlanWay		plan;
+	bool		(*applies) (const PlanInput *input, const StatementWrites *writes);
+	bool		when_forwarded;
+}			ways[] = {
+	{plan_router, applies_always, true},
+	{plan_reference, applies_to_reference_write, true},
+	{plan_insert, applies_to_insert, false},
+	{plan_modify, applies_to_modify, false},
+	{plan_rows, applies_to_rows, false},
+	{plan_pull, applies_to_pull, false},
+};
+
+PlannedStmt *
+plan_cascade(const PlanInput *input, const StatementWrites *writes)
+{
+	const Reason *reason = NULL;
+	const Reason *not_routed = NULL;
+
+	for (int i = 0; i < (int) lengthof(ways); i++)
+	{
+		const Reason *why_not = NULL;
+		PlannedStmt *plan;
+
+		if (!ways[i].applies(input, writes))
+			continue;
+		if (session_is_forwarded() && !ways[i].when_forwarded)
+			continue;
+		plan = ways[i].plan(input, &why_not);
+		if (plan != NULL)
+		{
+			if (not_routed != NULL)
+				plan_reason_attach(plan, not_routed, reason != not_routed ? reason : NULL);
+			return plan;
+		}
+		if (why_not != NULL)
+			reason = why_not;
+		if (i == 0)
+			not_routed = why_not;
+	}
+	if (reason == NULL)
+		reason = reason_make(NULL, "No way of planning takes it.");
+	if (session_is_forwarded())
+		reason_raise(reason, "a statement sent by another node must stay inside one shard of this node");
+	if (list_length(input->shards->keys) == 1)
+		reason_raise(reason, "this statement cannot run on the node that owns its shard");
+	reason_raise(reason, writes->sharded || writes->reference ?
+				 "this statement cannot write over several shards" :
+				 "this statement cannot be run over several shards");
+}

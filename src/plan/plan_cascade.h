@@ -1,0 +1,23 @@
+/*
+ * plan_cascade.h
+ *	  One way of planning after the other, until one takes the statement.
+ */
+#ifndef SHARDEXT_PLAN_CASCADE_H
+#define SHARDEXT_PLAN_CASCADE_H
+
+#include "plan/plan_way.h"
+
+/* What a statement writes, over all its levels. */
+typedef struct StatementWrites
+{
+	bool		sharded;
+	bool		reference;
+	bool		current_of;		/* WHERE CURRENT OF somewhere */
+} StatementWrites;
+
+extern void statement_writes_find(Query *query, StatementWrites *writes);
+
+/* The plan of the first way that takes the statement; ERROR SX003 when none does. */
+extern PlannedStmt *plan_cascade(const PlanInput *input, const StatementWrites *writes);
+
+#endif
