@@ -67,10 +67,7 @@ COPY copy_photo (owner) FROM PROGRAM 'true';
 SELECT name FROM copy_owner ORDER BY id;
 ALTER TABLE copy_owner ENABLE ROW LEVEL SECURITY;
 CREATE POLICY all_rows ON copy_owner USING (true);
-\c - copy_clerk
-COPY copy_owner (id, name) FROM stdin;
-\.
-\c - postgres
+\! psql -X -q -v VERBOSITY=terse -U copy_clerk -c "COPY copy_owner (id, name) FROM stdin" london 2>&1 </dev/null
 -- reference tables: the same rows everywhere
 CREATE TABLE copy_country (code text PRIMARY KEY, name text, added timestamptz DEFAULT clock_timestamp(), n int DEFAULT (random() * 1000000)::int);
 SELECT shardext.replicate_table('copy_country');

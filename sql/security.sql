@@ -92,6 +92,7 @@ RESET ROLE;
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext ddl*/ TRUNCATE diary" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext ddl*/ ALTER TABLE shard_0004.own DROP CONSTRAINT shardext_guard" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext reference*/ SELECT 1 FROM den.own" london 2>&1
+\! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext reference*/ UPDATE den.own SET who = who" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=1-99999*/ SELECT * FROM den.own" london 2>&1
 \setenv PGOPTIONS
 SELECT count(*) FROM diary;

@@ -127,7 +127,8 @@ static void
 check_referencing(Oid relid, List *plans, bool reference)
 {
 	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(constraints, InvalidOid, false, NULL, 0, NULL);
+	/* oldest first, so that the same one is named each time */
+	SysScanDesc scan = systable_beginscan(constraints, ConstraintOidIndexId, true, NULL, 0, NULL);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))

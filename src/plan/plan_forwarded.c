@@ -101,6 +101,22 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 	return planned_statement_make(query, (Plan *) scan_fanout_make(&parts), input->cursor_options);
 }
 
+/* A reference table's copy is written, nothing else, by a command that plan_reference sends. */
+static PlannedStmt *
+plan_noted_reference(const PlanInput *input, const Reason **reason)
+{
+	const Query *query = input->run_query;
+	const TableInfo *table = query->resultRelation == 0 ? NULL :
+		table_info(rt_fetch(query->resultRelation, query->rtable)->relid);
+
+	if (table == NULL || table->kind != TABLE_REFERENCE || query->commandType == CMD_MERGE)
+	{
+		*reason = reason_make(NULL, "The statement does not write a reference table of this node.");
+		return NULL;
+	}
+	return plan_reference(input, reason);
+}
+
 PlannedStmt *
 plan_forwarded(const PlanInput *input, const Reason **reason)
 {
@@ -109,7 +125,7 @@ plan_forwarded(const PlanInput *input, const Reason **reason)
 		case NOTE_SHARDS:
 			return plan_noted_shards(input, reason);
 		case NOTE_REFERENCE:
-			return plan_reference(input, reason);
+			return plan_noted_reference(input, reason);
 		case NOTE_NONE:
 		case NOTE_DDL:
 			break;
