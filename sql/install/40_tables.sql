@@ -59,6 +59,11 @@ CREATE FUNCTION shardext.internal_apply(relation text, on_shell text[], on_shard
 COMMENT ON FUNCTION shardext.internal_apply(text, text[], text[]) IS
     'between nodes: runs statements on a shell and on its shard tables';
 
+CREATE FUNCTION shardext.internal_lock(relations text[], modes smallint[], wait_ms int, close_gate boolean) RETURNS boolean
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_lock';
+COMMENT ON FUNCTION shardext.internal_lock(text[], smallint[], int, boolean) IS
+    'between nodes: tries to lock tables of the caller, with their shard tables unless the mode is negative';
+
 CREATE FUNCTION shardext.internal_forget(relation text) RETURNS void
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_forget';
 COMMENT ON FUNCTION shardext.internal_forget(text) IS 'between nodes: drops the shell of a table that becomes ordinary elsewhere';

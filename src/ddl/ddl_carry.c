@@ -27,6 +27,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "ddl/ddl_carry.h"
+#include "ddl/ddl_locks.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_rules.h"
 #include "ddl/other_nodes.h"
@@ -291,6 +292,9 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	}
 	normalise(statement);
 	names = ddl_names_choose(statement, linitial_oid(relids));
+	if ((scope & DDL_SHARDS) != 0 && (changes_owner(statement) || needs_no_owner(statement)))
+		require_own_shards(statement);
+	ddl_locks_take(ddl_lock_wishes(statement, relids, (scope & DDL_SHARDS) != 0));
 	apply_here(statement, scope, relids, run, arg);
 
 	remote_call_text(&call, text);

@@ -15,7 +15,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/tuplestore.h"
 
 #include "base/errors.h"
 #include "base/module.h"
@@ -23,6 +22,7 @@
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
 #include "ddl/ddl_carry.h"
+#include "ddl/ddl_locks.h"
 #include "ddl/object_guard.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
@@ -42,6 +42,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_create_shell);
 PG_FUNCTION_INFO_V1(shardext_internal_register);
 PG_FUNCTION_INFO_V1(shardext_internal_create_shards);
 PG_FUNCTION_INFO_V1(shardext_internal_apply);
+PG_FUNCTION_INFO_V1(shardext_internal_lock);
 PG_FUNCTION_INFO_V1(shardext_internal_forget);
 PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
 PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
@@ -270,6 +271,33 @@ shardext_internal_apply(PG_FUNCTION_ARGS)
 	table_apply(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_array_to_list(PG_GETARG_DATUM(1)),
 				text_array_to_list(PG_GETARG_DATUM(2)));
 	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_lock(PG_FUNCTION_ARGS)
+{
+	List	   *names = text_array_to_list(PG_GETARG_DATUM(0));
+	List	   *wishes = NIL;
+	int			nmodes;
+	AttrNumber *modes = int2_array(PG_GETARG_DATUM(1), &nmodes);
+	ListCell   *lc;
+
+	library_require_preloaded();
+	(void) cluster_require();
+	if (nmodes != list_length(names))
+		elog(ERROR, "%d modes for %d tables", nmodes, list_length(names));
+	foreach(lc, names)
+	{
+		Oid			relid = relation_by_qualified_name(lfirst(lc));
+		int			mode = modes[foreach_current_index(lc)];
+		SavedRole	saved = role_become_owner(relid);
+
+		role_restore(saved);
+		if (abs(mode) < AccessShareLock || abs(mode) > AccessExclusiveLock)
+			elog(ERROR, "unknown lock mode %d", mode);
+		wishes = lock_wish_add(wishes, relid, abs(mode), mode > 0);
+	}
+	PG_RETURN_BOOL(ddl_locks_try_here(wishes, PG_GETARG_INT32(2), PG_GETARG_BOOL(3)));
 }
 
 Datum

@@ -19,10 +19,12 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
+#include "base/settings.h"
 #include "base/statement_note.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "ddl/ddl_carry.h"
+#include "ddl/ddl_gate.h"
 #include "ddl/ddl_hook.h"
 #include "ddl/ddl_special.h"
 #include "ddl/object_guard.h"
@@ -246,12 +248,24 @@ is_noted_ddl(const Node *statement, const char *query_string)
 	return statement_note_parse(query_string).kind == NOTE_DDL;
 }
 
+/* DDL that waits for transactions of many nodes lets no new ones begin. */
+static bool
+begins_block(const Node *statement)
+{
+	const TransactionStmt *stmt = (const TransactionStmt *) statement;
+
+	return IsA(statement, TransactionStmt) && (stmt->kind == TRANS_STMT_BEGIN || stmt->kind == TRANS_STMT_START) &&
+		!IsTransactionBlock() && !session_is_forwarded();
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
 {
 	UtilityCall call = {pstmt, query_string, read_only_tree, context, params, query_env, dest, qc};
 
+	if (begins_block(pstmt->utilityStmt))
+		ddl_gate_pass();
 	if (!ddl_is_applying() && context != PROCESS_UTILITY_SUBCOMMAND && IsTransactionState() &&
 		!is_noted_ddl(pstmt->utilityStmt, query_string) && handle(&call))
 		return;
@@ -261,6 +275,7 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 void
 ddl_hook_preload(void)
 {
+	ddl_gate_preload();
 	previous_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 	object_guard_preload();

@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/ruleutils.h"
@@ -29,6 +28,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
+#include "ddl/ddl_locks.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_special.h"
 #include "ddl/other_nodes.h"
@@ -201,7 +201,7 @@ make_official(const ConcurrentBuild *build)
 	const TableInfo *table;
 
 	dxact_lock_catalog();
-	LockRelationOid(build->relid, ShareLock);
+	ddl_locks_take(lock_wish_add(NIL, build->relid, ShareLock, false));
 	table = table_info(build->relid);
 	if (table == NULL || table->kind != TABLE_SHARDED)
 		ereport(ERROR,

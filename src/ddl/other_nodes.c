@@ -80,6 +80,14 @@ remote_call_everywhere(const RemoteCall *call)
 	dxact_execute_everywhere(call->sql, &params);
 }
 
+bool
+remote_call_agreed(const RemoteCall *call, bool (*here) (void *arg), void *arg)
+{
+	ConnParams	params = {.n = call->n, .types = call->types, .values = call->values};
+
+	return dxact_agree_everywhere(call->sql, &params, here, arg);
+}
+
 List *
 text_array_to_list(Datum array)
 {

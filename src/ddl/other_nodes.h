@@ -26,6 +26,9 @@ extern void remote_call_numbers(RemoteCall *call, int n, const AttrNumber *numbe
 /* On every other node, in the distributed transaction, as the current role. */
 extern void remote_call_everywhere(const RemoteCall *call);
 
+/* The same for a function that returns boolean, and here() on this node at the same time: have all said true? */
+extern bool remote_call_agreed(const RemoteCall *call, bool (*here) (void *arg), void *arg);
+
 /* The elements of a text[] as a List of char * (NULL for null elements), and the other way round. */
 extern List *text_array_to_list(Datum array);
 extern Datum list_to_text_array(List *values);

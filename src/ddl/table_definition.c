@@ -179,10 +179,11 @@ static const PartQuery part_queries[] = {
 		THIS_TABLE "ORDER BY attnum"},
 	{DEFINE_TABLE,
 		"SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET (%s)', " TABLE_NAME ", attname,"
-		" array_to_string(attoptions, ', '))"
-		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
-		" AND attoptions IS NOT NULL"
-		THIS_TABLE "ORDER BY attnum"},
+		" string_agg(o, ', '))"
+		FROM_TABLE " JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped,"
+		/* pg_attver is PostgreSQL's own */
+		" unnest(attoptions) o"
+		THIS_TABLE "AND o NOT LIKE 'pg\\_attver=%' GROUP BY n.nspname, c.relname, attname, attnum ORDER BY attnum"},
 	{DEFINE_CHECKS,
 		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname,"
 		" pg_get_constraintdef(k.oid))"

@@ -16,7 +16,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "executor/spi.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -26,6 +25,7 @@
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
+#include "ddl/ddl_locks.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shard_fill.h"
@@ -63,21 +63,6 @@ check_foreign_keys(List *relids)
 	}
 	systable_endscan(scan);
 	table_close(constraints, AccessShareLock);
-}
-
-static void
-lock_everywhere(const TableInfo *table)
-{
-	RemoteCall	call = {"SELECT shardext.internal_apply($1, $2, $3)"};
-	char	   *name = relation_qualified_name(table->relid);
-	List	   *lock = list_make1(psprintf("LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", name));
-
-	if (table->kind == TABLE_SHARDED)
-		shard_tables_apply(table->relid, lock);
-	remote_call_text(&call, name);
-	remote_call_texts(&call, lock);
-	remote_call_texts(&call, table->kind == TABLE_SHARDED ? lock : NIL);
-	remote_call_everywhere(&call);
 }
 
 /* The column's sequence, if it has one, goes on after the highest value in use. */
@@ -149,6 +134,7 @@ unshard_one(Oid relid)
 void
 unshard_tables(List *relids)
 {
+	List	   *wishes = NIL;
 	ListCell   *lc;
 
 	coordinator_require("unsharding a table");
@@ -156,10 +142,10 @@ unshard_tables(List *relids)
 	foreach(lc, relids)
 	{
 		Oid			relid = lfirst_oid(lc);
+		const TableInfo *table = table_info(relid);
 		SavedRole	saved;
 
-		LockRelationOid(relid, AccessExclusiveLock);
-		if (table_info(relid) == NULL)
+		if (table == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 					 errmsg("table \"%s\" is neither sharded nor a reference table", get_rel_name(relid)),
@@ -167,10 +153,10 @@ unshard_tables(List *relids)
 					 errhint("The view shardext.tables lists the tables of the cluster.")));
 		saved = role_become_owner(relid);
 		role_restore(saved);
+		wishes = lock_wish_add(wishes, relid, AccessExclusiveLock, table->kind == TABLE_SHARDED);
 	}
+	ddl_locks_take(wishes);
 	check_foreign_keys(relids);
-	foreach(lc, relids)
-		lock_everywhere(table_info(lfirst_oid(lc)));
 	foreach(lc, relids)
 		unshard_one(lfirst_oid(lc));
 }

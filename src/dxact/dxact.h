@@ -50,6 +50,12 @@ extern void dxact_lock_catalog(void);
 /* Run sql on every other node at once, inside the distributed transaction, as the current role; ERROR if any fails. */
 extern void dxact_execute_everywhere(const char *sql, const ConnParams *params);
 
+/*
+ * The same for a SELECT of one boolean; meanwhile here() does this node's part,
+ * and uses no other node. True if all have said true.
+ */
+extern bool dxact_agree_everywhere(const char *sql, const ConnParams *params, bool (*here) (void *arg), void *arg);
+
 /* True while nothing of this transaction has run on that node: a lost connection may be retried. */
 extern bool dxact_untouched(int node_id, Oid role);
 

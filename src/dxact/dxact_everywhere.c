@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "catalog/node_map.h"
+#include "catalog/pg_type.h"
 #include "dxact/dxact_internal.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -36,15 +37,21 @@ cannot_absorb(ConnStream *stream)
 	elog(ERROR, "nested use of a connection while a statement runs on all nodes");
 }
 
-void
-dxact_execute_everywhere(const char *sql, const ConnParams *params)
+static bool
+says_false(PGresult *result)
 {
-	List	   *nodes = node_list();
-	ConnStream *streams = palloc0(sizeof(ConnStream) * Max(list_length(nodes), 1));
+	return result != NULL && PQntuples(result) == 1 && PQftype(result, 0) == BOOLOID &&
+		strcmp(PQgetvalue(result, 0, 0), "f") == 0;
+}
+
+/* Every node but this one is sent the statement; returns how many. */
+static int
+start_everywhere(ConnStream *streams, const char *sql, const ConnParams *params)
+{
 	ListCell   *lc;
 	int			n = 0;
 
-	foreach(lc, nodes)
+	foreach(lc, node_list())
 	{
 		const NodeInfo *node = lfirst(lc);
 
@@ -55,8 +62,32 @@ dxact_execute_everywhere(const char *sql, const ConnParams *params)
 						  false, false);
 		n++;
 	}
+	return n;
+}
+
+bool
+dxact_agree_everywhere(const char *sql, const ConnParams *params, bool (*here) (void *arg), void *arg)
+{
+	ConnStream *streams = palloc0(sizeof(ConnStream) * Max(list_length(node_list()), 1));
+	int			n = start_everywhere(streams, sql, params);
+	bool		agreed = here == NULL || here(arg);
+
 	for (int i = 0; i < n; i++)
+	{
 		while (streams[i].conn != NULL)
-			conn_result_free(conn_stream_next(&streams[i]));
+		{
+			PGresult   *result = conn_stream_next(&streams[i]);
+
+			agreed &= !says_false(result);
+			conn_result_free(result);
+		}
+	}
 	pfree(streams);
+	return agreed;
+}
+
+void
+dxact_execute_everywhere(const char *sql, const ConnParams *params)
+{
+	(void) dxact_agree_everywhere(sql, params, NULL, NULL);
 }
