@@ -5,9 +5,19 @@ CREATE TABLE letters (id bigint PRIMARY KEY, body text NOT NULL, parent bigint);
 SELECT shardext.shard_table('letters', 'id', 'hash');
 INSERT INTO letters SELECT i, 'letter ' || i, i - 5 FROM generate_series(1, 8) i;
 SELECT string_agg(id || ' ' || shardext.node_of('letters', id), ', ' ORDER BY id) FROM generate_series(1, 8) id;
-PREPARE q(bigint) AS SELECT *, tableoid::regclass FROM letters WHERE id = $1;
+PREPARE q(bigint) AS SELECT * FROM letters WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;
 EXECUTE q(1); EXECUTE q(2); EXECUTE q(3); EXECUTE q(4); EXECUTE q(NULL); EXECUTE q(99);
+
+-- no nested executor, unless something has to be seen or done around it
+CREATE VIEW nested AS SELECT count(*) AS runs FROM pg_backend_memory_contexts WHERE name = 'shardext local run';
+PREPARE n AS SELECT id, runs FROM letters, nested WHERE id = 2;
+EXECUTE n; EXECUTE n;
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE q(2);
+PREPARE l AS SELECT id, (SELECT runs FROM nested) AS runs FROM letters WHERE id = 2 FOR UPDATE;
+EXECUTE l; EXECUTE l;
+PREPARE t AS SELECT id, tableoid::regclass FROM letters WHERE id = 7;
+EXECUTE t; EXECUTE t;
 
 -- the same plan in use several times at once, in one shard and in several
 BEGIN;
@@ -80,4 +90,5 @@ COPY (SELECT body FROM letters WHERE id = 2) TO STDOUT;
 EXPLAIN (COSTS OFF) EXECUTE body(2);
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE body(2);
 DROP FUNCTION trail, loop_over, shout;
+DROP VIEW nested;
 DROP TABLE letters;
