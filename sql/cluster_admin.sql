@@ -78,6 +78,7 @@ SET client_min_messages = warning;
 CREATE EXTENSION shardext;
 CREATE TABLE towns (id int);
 CREATE SCHEMA shard_0003;
+SELECT shardext.create_cluster('oslo', '127.0.0.1');
 \c london
 SELECT raised(format($$SELECT shardext.add_node('oslo', '127.0.0.1', %s, 'oslo')$$, :port));
 \c oslo

@@ -37,18 +37,6 @@ check_may_make(void)
 }
 
 static void
-check_shard(int shard)
-{
-	int			count = cluster_require()->shard_count;
-
-	if (shard < 0 || shard >= count)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("logical shard %d does not exist", shard),
-				 errdetail("The cluster has the logical shards 0 to %d.", count - 1)));
-}
-
-static void
 check_id(int64 id)
 {
 	if (id < 0)
@@ -79,7 +67,7 @@ shardext_next_id_of(PG_FUNCTION_ARGS)
 	int			shard = PG_GETARG_INT32(0);
 
 	check_may_make();
-	check_shard(shard);
+	(void) cluster_require_shard(shard);
 	PG_RETURN_INT64(id_maker_next_of(shard));
 }
 
@@ -93,12 +81,13 @@ shardext_make_id(PG_FUNCTION_ARGS)
 	TimestampTz epoch = cluster_require()->epoch;
 	int64		ms;
 
-	check_shard(shard);
+	(void) cluster_require_shard(shard);
 	if (sequence < 0 || sequence > ID_SEQUENCE_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("sequence %d of an id is out of range", sequence),
-				 errdetail("It must lie between 0 and %d.", ID_SEQUENCE_MAX)));
+				 errdetail("It must lie between 0 and %d.", ID_SEQUENCE_MAX),
+				 errhint("Use 0 for the first id of a millisecond.")));
 
 	switch (id_layout_ms_since(epoch, at, &ms))
 	{
@@ -177,7 +166,7 @@ shardext_internal_id_burst(PG_FUNCTION_ARGS)
 	for (int i = 0; i < nshards; i++)
 	{
 		shards[i] = DatumGetInt32(elements[i]);
-		check_shard(shards[i]);
+		(void) cluster_require_shard(shards[i]);
 		(void) id_maker_next_of(shards[i]); /* locks and checks */
 	}
 	PG_RETURN_INT64(id_maker_burst(nshards, shards, n));

@@ -215,6 +215,20 @@ cluster_require(void)
 	return cluster;
 }
 
+int
+cluster_require_shard(int shard)
+{
+	int			count = cluster_require()->shard_count;
+
+	if (shard < 0 || shard >= count)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("logical shard %d does not exist", shard),
+				 errdetail("The cluster has the logical shards 0 to %d.", count - 1),
+				 errhint("The view shardext.shards lists them.")));
+	return shard;
+}
+
 const NodeInfo *
 node_by_id(int node_id)
 {

@@ -48,6 +48,9 @@ extern const ClusterInfo *cluster_last_known(void);
 /* As cluster_info, but ERROR 55000 "this database is not a node of a cluster". */
 extern const ClusterInfo *cluster_require(void);
 
+/* The number given; ERROR 22023 if the cluster has no such logical shard. */
+extern int	cluster_require_shard(int shard);
+
 extern const NodeInfo *node_by_id(int node_id); /* NULL if unknown */
 extern const NodeInfo *node_by_name(const char *name);	/* NULL if unknown */
 extern const char *node_name(int node_id);	/* for messages: never NULL */

@@ -86,6 +86,26 @@ check_no_cluster(void)
 				 errhint("Use another database, or run shardext.drop_cluster() first.")));
 }
 
+/* The schemas of shards are made when the first table is sharded; what has their names now is not ours. */
+static void
+check_no_shard_schema(void)
+{
+	char	   *schema = NULL;
+
+	SPI_connect();
+	if (SPI_execute("SELECT min(nspname::text) FROM pg_catalog.pg_namespace WHERE nspname ~ '^shard_[0-9]{4}$'",
+					false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for shard schemas");
+	schema = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (schema != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_SCHEMA),
+				 errmsg("schema \"%s\" exists already", schema),
+				 errdetail("The names shard_0000 to shard_8191 are reserved for the logical shards of the cluster."),
+				 errhint("Rename or drop the schema.")));
+	SPI_finish();
+}
+
 void
 cluster_create(const NodeInfo *node, int shard_count, TimestampTz epoch)
 {
@@ -104,6 +124,7 @@ cluster_create(const NodeInfo *node, int shard_count, TimestampTz epoch)
 	check_server_settings();
 	catalog_write_lock();
 	check_no_cluster();
+	check_no_shard_schema();
 
 	strlcpy(cluster.cluster_id,
 			DatumGetCString(DirectFunctionCall1(uuid_out, DirectFunctionCall1(gen_random_uuid, (Datum) 0))),

@@ -20,7 +20,8 @@ extern void cluster_move_authority(const char *node_name);
 extern void cluster_add_node(const NodeInfo *node, bool rebalance);
 extern void cluster_remove_node(const char *node_name);
 
-/* New values of one node; NULL (weight, port: -1) leaves what is there. */
+/* New values of one node; NULL (weight, port: NODE_UNCHANGED) leaves what is there. */
+#define NODE_UNCHANGED	PG_INT32_MIN
 extern void cluster_alter_node(const char *node_name, const char *host, int port, const char *dbname,
 							   const char *region, int weight);
 

@@ -117,6 +117,17 @@ cluster_check_host(const char *host)
 }
 
 void
+cluster_check_dbname(const char *dbname)
+{
+	if (dbname[0] == '\0' || strlen(dbname) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid database name \"%s\"", dbname),
+				 errdetail("A database name has 1 to %d bytes.", NAMEDATALEN - 1),
+				 errhint("Give the name of the database on the server of the node.")));
+}
+
+void
 cluster_check_port(int port)
 {
 	if (port < 1 || port > 65535)

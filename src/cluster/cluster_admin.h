@@ -33,6 +33,7 @@ extern void cluster_admin_lock(void);
 /* ERROR 22023 with DETAIL and HINT. */
 extern void cluster_check_node_name(const char *name);
 extern void cluster_check_host(const char *host);
+extern void cluster_check_dbname(const char *dbname);
 extern void cluster_check_port(int port);
 extern void cluster_check_weight(int weight);
 

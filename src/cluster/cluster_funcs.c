@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "catalog/node_map.h"
 #include "catalog/pg_type.h"
 #include "catalog/shard_map.h"
@@ -42,18 +43,6 @@ text_or_null(FunctionCallInfo fcinfo, int arg)
 	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 
-/* An argument without which the function makes no sense. */
-static void
-require_argument(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" cannot be null", name),
-				 errdetail("The function needs a value for it."),
-				 errhint("Give a value.")));
-}
-
 static int
 int_or(FunctionCallInfo fcinfo, int arg, int value_for_null)
 {
@@ -66,8 +55,8 @@ shardext_create_cluster(PG_FUNCTION_ARGS)
 	NodeInfo	node = {0};
 	AdminScope	scope;
 
-	require_argument(fcinfo, 0, "node_name");
-	require_argument(fcinfo, 1, "host");
+	argument_require(fcinfo, 0, "node_name");
+	argument_require(fcinfo, 1, "host");
 	node.name = text_or_null(fcinfo, 0);
 	node.host = text_or_null(fcinfo, 1);
 	node.port = int_or(fcinfo, 2, PostPortNumber);
@@ -95,7 +84,7 @@ shardext_move_authority(PG_FUNCTION_ARGS)
 {
 	AdminScope	scope;
 
-	require_argument(fcinfo, 0, "node_name");
+	argument_require(fcinfo, 0, "node_name");
 	scope = cluster_admin_begin("move_authority");
 	cluster_move_authority(text_or_null(fcinfo, 0));
 	cluster_admin_end(scope);
@@ -108,8 +97,8 @@ shardext_add_node(PG_FUNCTION_ARGS)
 	NodeInfo	node = {0};
 	AdminScope	scope;
 
-	require_argument(fcinfo, 0, "node_name");
-	require_argument(fcinfo, 1, "host");
+	argument_require(fcinfo, 0, "node_name");
+	argument_require(fcinfo, 1, "host");
 	node.name = text_or_null(fcinfo, 0);
 	node.host = text_or_null(fcinfo, 1);
 	node.port = int_or(fcinfo, 2, DEF_PGPORT);
@@ -127,10 +116,10 @@ shardext_alter_node(PG_FUNCTION_ARGS)
 {
 	AdminScope	scope;
 
-	require_argument(fcinfo, 0, "node_name");
+	argument_require(fcinfo, 0, "node_name");
 	scope = cluster_admin_begin("alter_node");
-	cluster_alter_node(text_or_null(fcinfo, 0), text_or_null(fcinfo, 1), int_or(fcinfo, 2, -1),
-					   text_or_null(fcinfo, 3), text_or_null(fcinfo, 4), int_or(fcinfo, 5, -1));
+	cluster_alter_node(text_or_null(fcinfo, 0), text_or_null(fcinfo, 1), int_or(fcinfo, 2, NODE_UNCHANGED),
+					   text_or_null(fcinfo, 3), text_or_null(fcinfo, 4), int_or(fcinfo, 5, NODE_UNCHANGED));
 	cluster_admin_end(scope);
 	PG_RETURN_VOID();
 }
@@ -140,7 +129,7 @@ shardext_remove_node(PG_FUNCTION_ARGS)
 {
 	AdminScope	scope;
 
-	require_argument(fcinfo, 0, "node_name");
+	argument_require(fcinfo, 0, "node_name");
 	scope = cluster_admin_begin("remove_node");
 	cluster_remove_node(text_or_null(fcinfo, 0));
 	cluster_admin_end(scope);
@@ -162,11 +151,12 @@ shard_of_arguments(FunctionCallInfo fcinfo)
 	Datum	   *values;
 	Oid		   *types;
 	bool	   *nulls;
+	Oid			relid;
 	int			n;
 
-	require_argument(fcinfo, 0, "relation");
+	relid = argument_relation(fcinfo, 0, "relation");
 	n = extract_variadic_args(fcinfo, 1, true, &values, &types, &nulls);
-	return shard_lookup(PG_GETARG_OID(0), Max(n, 0), values, types, nulls);
+	return shard_lookup(relid, Max(n, 0), values, types, nulls);
 }
 
 Datum
@@ -207,14 +197,21 @@ shardext_internal_leave(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* Elements of a one-dimensional array argument without nulls. */
+/* Elements of an array argument; ERROR if one is null. */
 static Datum *
 array_argument(FunctionCallInfo fcinfo, int arg, Oid type, int *n)
 {
+	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(arg);
 	Datum	   *elements;
 	int			width = type == INT8OID ? 8 : 4;
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), type, width, type == INT8OID ? FLOAT8PASSBYVAL : true,
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array must not contain nulls"),
+				 errdetail("It lists logical shards, or the marks of their ids."),
+				 errhint("This function is for calls between nodes.")));
+	deconstruct_array(array, type, width, type == INT8OID ? FLOAT8PASSBYVAL : true,
 					  type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT, &elements, NULL, n);
 	return elements;
 }
@@ -229,7 +226,7 @@ shardext_internal_release_shards(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	for (int i = 0; i < n; i++)
 	{
-		Datum		mark = Int64GetDatum(shard_mark_release(DatumGetInt32(shards[i])));
+		Datum		mark = Int64GetDatum(shard_mark_release(cluster_require_shard(DatumGetInt32(shards[i]))));
 		bool		null = false;
 
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, &mark, &null);
@@ -245,23 +242,31 @@ shardext_internal_accept_shards(PG_FUNCTION_ARGS)
 	Datum	   *shards = array_argument(fcinfo, 0, INT4OID, &n);
 	Datum	   *marks = array_argument(fcinfo, 1, INT8OID, &nmarks);
 
-	if (n != nmarks)
-		elog(ERROR, "%d shards, %d marks", n, nmarks);
 	for (int i = 0; i < n; i++)
-		shard_mark_accept(DatumGetInt32(shards[i]), DatumGetInt64(marks[i]));
+	{
+		if (n != nmarks || DatumGetInt64(marks[i]) < 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("each logical shard needs a mark that is not negative"),
+					 errdetail("%d shards and %d marks were given.", n, nmarks),
+					 errhint("This function is for calls between nodes.")));
+		shard_mark_accept(cluster_require_shard(DatumGetInt32(shards[i])), DatumGetInt64(marks[i]));
+	}
 	PG_RETURN_VOID();
 }
 
 Datum
 shardext_internal_write_shard(PG_FUNCTION_ARGS)
 {
-	int			shard = PG_GETARG_INT32(0);
+	int			shard = cluster_require_shard(PG_GETARG_INT32(0));
 	int			owner = PG_GETARG_INT32(1);
 
-	if (shard < 0 || shard >= cluster_require()->shard_count || (owner != 0 && node_by_id(owner) == NULL))
+	if (owner != 0 && node_by_id(owner) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("no shard %d or no node %d in this cluster", shard, owner)));
+				 errmsg("node %d does not exist", owner),
+				 errdetail("No node of this cluster has this number."),
+				 errhint("The view shardext.nodes lists the nodes.")));
 	catalog_write_shard(shard, owner, PG_GETARG_INT64(2));
 	PG_RETURN_VOID();
 }
@@ -269,6 +274,6 @@ shardext_internal_write_shard(PG_FUNCTION_ARGS)
 Datum
 shardext_internal_lock_shard(PG_FUNCTION_ARGS)
 {
-	shard_handover_lock(PG_GETARG_INT32(0));
+	shard_handover_lock(cluster_require_shard(PG_GETARG_INT32(0)));
 	PG_RETURN_VOID();
 }

@@ -125,6 +125,7 @@ cluster_add_node(const NodeInfo *candidate, bool rebalance)
 	cluster_check_weight(node.weight);
 	if (node.dbname == NULL)
 		node.dbname = get_database_name(MyDatabaseId);
+	cluster_check_dbname(node.dbname);
 
 	cluster_admin_lock();
 	node_check_candidate(&node);
@@ -159,20 +160,22 @@ cluster_alter_node(const char *node_name, const char *host, int port, const char
 
 	if (host)
 		cluster_check_host(host);
-	if (port != -1)
+	if (dbname)
+		cluster_check_dbname(dbname);
+	if (port != NODE_UNCHANGED)
 		cluster_check_port(port);
-	if (weight != -1)
+	if (weight != NODE_UNCHANGED)
 		cluster_check_weight(weight);
 
 	cluster_admin_lock();
 	node = *require_node(node_name);
-	moved = host || port != -1 || dbname;
+	moved = host || port != NODE_UNCHANGED || dbname;
 	node.host = host ? pstrdup(host) : node.host;
-	node.port = port != -1 ? port : node.port;
+	node.port = port != NODE_UNCHANGED ? port : node.port;
 	node.dbname = dbname ? pstrdup(dbname) : node.dbname;
 	node.region = region ? pstrdup(region) : node.region;
-	node.weight = weight != -1 ? weight : node.weight;
-	if (moved && node.node_id != node_self())
+	node.weight = weight != NODE_UNCHANGED ? weight : node.weight;
+	if (moved)
 		node_check_address(&node);
 
 	catalog_write_node(&node);

@@ -70,6 +70,9 @@ typedef enum Fact
 	" (SELECT min(nspname) FROM pg_catalog.pg_namespace WHERE nspname ~ '^shard_[0-9]{4}$')" \
 	" FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
 
+/* Asked first, as the tables of MEMBERSHIP exist only where the extension does. */
+#define HAS_CATALOG \
+	"SELECT pg_catalog.to_regclass('shardext.catalog_cluster') IS NOT NULL"
 #define MEMBERSHIP \
 	"SELECT c.cluster_id, n.node, c.this_node FROM shardext.catalog_cluster c" \
 	" LEFT JOIN shardext.catalog_node n ON n.node_id = c.this_node"
@@ -240,10 +243,6 @@ check_database(PGresult *facts, Problems *problems)
 		add_problem(problems, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 					"Its database has %s prepared transactions of a cluster; see pg_prepared_xacts there.",
 					PQgetvalue(facts, 0, FACT_IN_DOUBT));
-	if (!PQgetisnull(facts, 0, FACT_SHARD_SCHEMA))
-		add_problem(problems, ERRCODE_DUPLICATE_SCHEMA,
-					"Its database has a schema named \"%s\", a name reserved for shards.",
-					PQgetvalue(facts, 0, FACT_SHARD_SCHEMA));
 }
 
 static int64
@@ -265,14 +264,17 @@ check_clock(PGresult *facts, int64 before, int64 after, Problems *problems)
 					difference / 1000, (int) (MAX_CLOCK_DIFFERENCE_US / 1000));
 }
 
-static void
+/* A node of a cluster has schemas of shards by right; returns whether it is one. */
+static bool
 check_membership(PGconn *conn, Problems *problems)
 {
 	PGresult   *result = ask(conn, MEMBERSHIP, NULL, problems);
+	bool		member;
 
 	if (result == NULL)
-		return;
-	if (PQntuples(result) > 0)
+		return false;
+	member = PQntuples(result) > 0;
+	if (member)
 	{
 		bool		ours = strcmp(PQgetvalue(result, 0, 0), cluster_require()->cluster_id) == 0;
 
@@ -280,6 +282,7 @@ check_membership(PGconn *conn, Problems *problems)
 					"It is already node \"%s\" of %s cluster.", PQgetvalue(result, 0, 1), ours ? "this" : "another");
 	}
 	PQclear(result);
+	return member;
 }
 
 static void
@@ -312,6 +315,7 @@ examine(PGconn *conn, Problems *problems)
 	int64		before = unix_us();
 	PGresult   *facts = ask(conn, FACTS, NULL, problems);
 	int64		after = unix_us();
+	bool		member = false;
 
 	if (facts == NULL)
 		return;
@@ -320,7 +324,11 @@ examine(PGconn *conn, Problems *problems)
 	check_database(facts, problems);
 	check_clock(facts, before, after, problems);
 	if (!PQgetisnull(facts, 0, FACT_EXTENSION))
-		check_membership(conn, problems);
+		member = check_membership(conn, problems);
+	if (!member && !PQgetisnull(facts, 0, FACT_SHARD_SCHEMA))
+		add_problem(problems, ERRCODE_DUPLICATE_SCHEMA,
+					"Its database has a schema named \"%s\", a name reserved for shards.",
+					PQgetvalue(facts, 0, FACT_SHARD_SCHEMA));
 	check_objects(conn, problems);
 	PQclear(facts);
 }
@@ -373,11 +381,16 @@ node_check_candidate(const NodeInfo *candidate)
 static void
 check_identity(PGconn *conn, const NodeInfo *node, Problems *problems)
 {
-	PGresult   *result = ask(conn, MEMBERSHIP, NULL, problems);
+	PGresult   *result = ask(conn, HAS_CATALOG, NULL, problems);
+	bool		has_catalog = result != NULL && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
 
 	if (result == NULL)
 		return;
-	if (PQntuples(result) == 0)
+	PQclear(result);
+	result = has_catalog ? ask(conn, MEMBERSHIP, NULL, problems) : NULL;
+	if (has_catalog && result == NULL)
+		return;
+	if (!has_catalog || PQntuples(result) == 0)
 		add_problem(problems, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
 					"The database there is not a node of a cluster.");
 	else if (strcmp(PQgetvalue(result, 0, 0), cluster_require()->cluster_id) != 0)

@@ -60,7 +60,9 @@ convert(Datum value, Oid from, Oid to)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_CANNOT_COERCE),
-			 errmsg("cannot cast type %s to %s, the type of the shard key", format_type_be(from), format_type_be(to))));
+			 errmsg("cannot cast type %s to %s, the type of the shard key", format_type_be(from), format_type_be(to)),
+			 errdetail("The value is converted as CAST does it."),
+			 errhint("Give a value of the type of the shard key.")));
 }
 
 int
@@ -80,7 +82,7 @@ shard_lookup(Oid relid, int nvalues, const Datum *values, const Oid *types, cons
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("wrong number of values for the shard key of \"%s\"", get_rel_name(relid)),
-				 errdetail("The shard key has %d columns, %d values are given.", table->nkeys, nvalues),
+				 errdetail("Columns of the shard key: %d, values given: %d.", table->nkeys, nvalues),
 				 errhint("Give the values of all its columns in their order.")));
 	for (int i = 0; i < nvalues; i++)
 	{

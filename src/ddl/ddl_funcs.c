@@ -8,14 +8,13 @@
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
-#include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/arguments.h"
 #include "base/errors.h"
 #include "base/module.h"
 #include "catalog/node_map.h"
@@ -29,6 +28,7 @@
 #include "ddl/shard_table.h"
 #include "ddl/shell.h"
 #include "ddl/shell_stats.h"
+#include "ddl/table_local.h"
 
 PG_FUNCTION_INFO_V1(shardext_shard_table);
 PG_FUNCTION_INFO_V1(shardext_shard_table_keys);
@@ -60,18 +60,6 @@ static List *
 optional_texts(FunctionCallInfo fcinfo, int argno)
 {
 	return PG_ARGISNULL(argno) ? NIL : text_array_to_list(PG_GETARG_DATUM(argno));
-}
-
-/* An argument that has no sensible NULL. */
-static void
-require_argument(FunctionCallInfo fcinfo, int argno, const char *name)
-{
-	if (PG_ARGISNULL(argno))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name),
-				 errdetail("A NULL was given."),
-				 errhint("Name the table and its shard key.")));
 }
 
 static void
@@ -107,6 +95,7 @@ oid_array_to_list(Datum array)
 					 errmsg("relations must not contain nulls"),
 					 errdetail("A NULL was given."),
 					 errhint("Name tables.")));
+		argument_check_relation(DatumGetObjectId(values[i]));
 		list = lappend_oid(list, DatumGetObjectId(values[i]));
 	}
 	return list;
@@ -139,8 +128,8 @@ shard_one_table(FunctionCallInfo fcinfo, List *keys)
 Datum
 shardext_shard_table(PG_FUNCTION_ARGS)
 {
-	require_argument(fcinfo, 0, "relation");
-	require_argument(fcinfo, 1, "key");
+	(void) argument_relation(fcinfo, 0, "relation");
+	argument_require(fcinfo, 1, "key");
 	shard_one_table(fcinfo, list_make1(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 	PG_RETURN_VOID();
 }
@@ -148,8 +137,8 @@ shardext_shard_table(PG_FUNCTION_ARGS)
 Datum
 shardext_shard_table_keys(PG_FUNCTION_ARGS)
 {
-	require_argument(fcinfo, 0, "relation");
-	require_argument(fcinfo, 1, "key");
+	(void) argument_relation(fcinfo, 0, "relation");
+	argument_require(fcinfo, 1, "key");
 	shard_one_table(fcinfo, text_array_to_list(PG_GETARG_DATUM(1)));
 	PG_RETURN_VOID();
 }
@@ -161,8 +150,8 @@ shardext_shard_tables(PG_FUNCTION_ARGS)
 	List	   *keys = NIL;
 	ListCell   *lc;
 
-	require_argument(fcinfo, 0, "relations");
-	require_argument(fcinfo, 1, "keys");
+	argument_require(fcinfo, 0, "relations");
+	argument_require(fcinfo, 1, "keys");
 	names = text_array_to_list(PG_GETARG_DATUM(1));
 	require_no_nulls(names, "keys");
 	foreach(lc, names)
@@ -174,7 +163,7 @@ shardext_shard_tables(PG_FUNCTION_ARGS)
 Datum
 shardext_replicate_table(PG_FUNCTION_ARGS)
 {
-	require_argument(fcinfo, 0, "relation");
+	(void) argument_relation(fcinfo, 0, "relation");
 	replicate_table(PG_GETARG_OID(0));
 	PG_RETURN_VOID();
 }
@@ -182,7 +171,7 @@ shardext_replicate_table(PG_FUNCTION_ARGS)
 Datum
 shardext_unshard_table(PG_FUNCTION_ARGS)
 {
-	require_argument(fcinfo, 0, "relation");
+	(void) argument_relation(fcinfo, 0, "relation");
 	unshard_tables(list_make1_oid(PG_GETARG_OID(0)));
 	PG_RETURN_VOID();
 }
@@ -190,7 +179,7 @@ shardext_unshard_table(PG_FUNCTION_ARGS)
 Datum
 shardext_unshard_tables(PG_FUNCTION_ARGS)
 {
-	require_argument(fcinfo, 0, "relations");
+	argument_require(fcinfo, 0, "relations");
 	unshard_tables(oid_array_to_list(PG_GETARG_DATUM(0)));
 	PG_RETURN_VOID();
 }
@@ -204,9 +193,7 @@ shardext_reference_guard(PG_FUNCTION_ARGS)
 		elog(ERROR, "not called as a trigger");
 	if (!library_is_preloaded())
 		library_require_preloaded();
-	/* a table that was restored from a dump has the trigger, but no copies */
-	if (!write_guard_is_open() && !ddl_is_applying() &&
-		table_info(RelationGetRelid(trigger->tg_relation)) != NULL)
+	if (!write_guard_is_open() && !ddl_is_applying())
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_NOT_SUPPORTED),
 				 errmsg("reference table \"%s\" cannot be written on one node only",
@@ -237,16 +224,17 @@ shardext_internal_create_shell(PG_FUNCTION_ARGS)
 Datum
 shardext_internal_register(PG_FUNCTION_ARGS)
 {
+	static const char *const names[] = {"relation", "kind", "keys", NULL, "id_columns"};
 	int			nkeys;
 	int			nids;
 	AttrNumber *keys;
 	AttrNumber *ids;
 
 	library_require_preloaded();
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < lengthof(names); i++)
 	{
-		if (i != 3)
-			require_argument(fcinfo, i, "the argument");
+		if (names[i] != NULL)
+			argument_require(fcinfo, i, names[i]);
 	}
 	keys = int2_array(PG_GETARG_DATUM(2), &nkeys);
 	ids = int2_array(PG_GETARG_DATUM(4), &nids);
@@ -364,6 +352,34 @@ shardext_internal_shard_stats(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
+/* Text as made by another node's float8out; not negative. */
+static double
+number_argument(FunctionCallInfo fcinfo, int argno)
+{
+	char	   *number = text_to_cstring(PG_GETARG_TEXT_PP(argno));
+	double		value = DatumGetFloat8(DirectFunctionCall1(float8in, CStringGetDatum(number)));
+
+	/* so that not a number is refused too */
+	if (!(value >= 0 && value <= (double) PG_INT64_MAX))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("\"%s\" is no number of pages or rows", number),
+				 errdetail("It is negative, too large or no number."),
+				 errhint("This function is for calls between nodes; use ANALYZE.")));
+	return value;
+}
+
+static void
+require_sharded(Oid relid)
+{
+	if (table_info(relid) == NULL || table_info(relid)->kind != TABLE_SHARDED)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a sharded table", get_rel_name(relid)),
+				 errdetail("This function is for calls between nodes."),
+				 errhint("The view shardext.tables lists the sharded tables.")));
+}
+
 Datum
 shardext_internal_set_stats(PG_FUNCTION_ARGS)
 {
@@ -372,12 +388,11 @@ shardext_internal_set_stats(PG_FUNCTION_ARGS)
 	SavedRole	saved;
 
 	library_require_preloaded();
-	stats.pages = strtod(text_to_cstring(PG_GETARG_TEXT_PP(1)), NULL);
-	stats.tuples = strtod(text_to_cstring(PG_GETARG_TEXT_PP(2)), NULL);
-	stats.all_visible = strtod(text_to_cstring(PG_GETARG_TEXT_PP(3)), NULL);
+	stats.pages = number_argument(fcinfo, 1);
+	stats.tuples = number_argument(fcinfo, 2);
+	stats.all_visible = number_argument(fcinfo, 3);
 	saved = role_become_owner(relid);
-	if (table_info(relid) == NULL || table_info(relid)->kind != TABLE_SHARDED)
-		elog(ERROR, "relation %u is not sharded", relid);
+	require_sharded(relid);
 	shell_stats_set(relid, stats);
 	role_restore(saved);
 	PG_RETURN_VOID();

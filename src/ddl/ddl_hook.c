@@ -125,6 +125,43 @@ handle_set_schema(UtilityCall *call)
 	return handle_carried(call);
 }
 
+/* Schemas of shards keep their names, and so do schemas with tables of the cluster: other nodes have them too. */
+static void
+refuse_schema_rename(const RenameStmt *stmt)
+{
+	Oid			schema = get_namespace_oid(stmt->subname, true);
+	const char *inside = NULL;
+	ListCell   *lc;
+
+	if (shard_schema_is_name(stmt->newname))
+		shard_schema_refuse(stmt->newname);
+	if (shard_schema_is_name(stmt->subname) && shard_schema_is_ours(schema, atoi(stmt->subname + strlen("shard_"))))
+		shard_schema_refuse(stmt->subname);
+	foreach(lc, table_list())
+	{
+		Oid			relid = ((const TableInfo *) lfirst(lc))->relid;
+
+		if (OidIsValid(schema) && get_rel_namespace(relid) == schema &&
+			(inside == NULL || strcmp(get_rel_name(relid), inside) < 0))
+			inside = get_rel_name(relid);
+	}
+	if (inside != NULL)
+		reason_raise(reason_make("Make a new schema on every node, and use ALTER TABLE ... SET SCHEMA "
+								 "after shardext.unshard_table.",
+								 "Table \"%s\" lies in it, and in the schema of this name on every node.", inside),
+					 "renaming a schema with tables of the cluster is not supported");
+}
+
+static bool
+handle_rename(UtilityCall *call)
+{
+	const RenameStmt *stmt = castNode(RenameStmt, call->pstmt->utilityStmt);
+
+	if (stmt->renameType == OBJECT_SCHEMA)
+		refuse_schema_rename(stmt);
+	return handle_carried(call);
+}
+
 /* Shell and shard tables must go to a new owner together, on all nodes: by name. */
 static bool
 handle_reassign_owned(UtilityCall *call)
@@ -203,7 +240,7 @@ static const struct
 	{T_CreateSchemaStmt, handle_create_schema},
 	{T_AlterTableStmt, handle_alter_table},
 	{T_AlterObjectSchemaStmt, handle_set_schema},
-	{T_RenameStmt, handle_carried},
+	{T_RenameStmt, handle_rename},
 	{T_DropStmt, special_drop},
 	{T_TruncateStmt, handle_carried},
 	{T_IndexStmt, special_index},

@@ -50,9 +50,13 @@ next_name(NameWalk *walk, char *chosen)
 		walk->names = lappend(walk->names, chosen);
 		return chosen;
 	}
-	if (walk->names == NIL)
-		elog(ERROR, "too few names for a statement");
-	chosen = linitial(walk->names);
+	chosen = walk->names != NIL ? linitial(walk->names) : NULL;
+	if (chosen == NULL || chosen[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("too few names for a statement"),
+				 errdetail("The node that sends a statement chooses the names of its constraints and indexes."),
+				 errhint("This function is for calls between nodes; run the statement itself.")));
 	walk->names = list_delete_first(walk->names);
 	return chosen;
 }

@@ -14,6 +14,7 @@
 #include "utils/lsyscache.h"
 
 #include "ddl/ddl_rules.h"
+#include "ddl/table_plan_check.h"
 
 typedef const Reason *(*CommandCheck) (const AlterTableCmd *cmd, const TableInfo *table);
 
@@ -60,6 +61,14 @@ is_literal(Node *node)
 }
 
 static const Reason *
+check_name(const char *name)
+{
+	if (guard_name_is_reserved(name))
+		return reason_make("Choose another name.", "Names that begin with \"%s\" are reserved.", GUARD_NAME);
+	return NULL;
+}
+
+static const Reason *
 check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
 {
 	const ColumnDef *column = castNode(ColumnDef, cmd->def);
@@ -73,6 +82,8 @@ check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
 	{
 		const Constraint *con = lfirst_node(Constraint, lc);
 
+		if (guard_name_is_reserved(con->conname))
+			return check_name(con->conname);
 		if (con->contype == CONSTR_IDENTITY)
 			return reason_make("Add a column without default, then set one.",
 							   "An identity column draws from a sequence of one node.");
@@ -108,9 +119,7 @@ check_constraint_name(const AlterTableCmd *cmd, const TableInfo *table)
 {
 	const char *name = cmd->subtype == AT_AddConstraint ? castNode(Constraint, cmd->def)->conname : cmd->name;
 
-	if (name != NULL && strncmp(name, "shardext_guard", strlen("shardext_guard")) == 0)
-		return reason_make("Choose another name.", "Names that begin with \"shardext_guard\" are reserved.");
-	return NULL;
+	return check_name(name);
 }
 
 /* ALTER TABLE's commands that are carried on. */
@@ -178,7 +187,8 @@ alter_table_scope(const AlterTableStmt *stmt, const TableInfo *table, const Reas
 
 		/* shards change owner with the rights of the extension's owner, which no other command may have */
 		if (cmd->subtype == AT_ChangeOwner && list_length(stmt->cmds) > 1)
-			*reason = reason_make("Use a statement of its own for OWNER TO.", "It changes the owner and something else.");
+			*reason = reason_make("Use a statement of its own for OWNER TO.",
+								  "It changes the owner and something else.");
 		else
 			scope |= command_scope(cmd, table, reason);
 		if (*reason != NULL)
@@ -200,7 +210,7 @@ drop_scope(const DropStmt *stmt, const Reason **reason)
 		case OBJECT_TRIGGER:
 			foreach(lc, stmt->objects)
 			{
-				if (strncmp(strVal(llast((List *) lfirst(lc))), "shardext_guard", strlen("shardext_guard")) == 0)
+				if (guard_name_is_reserved(strVal(llast((List *) lfirst(lc)))))
 					*reason = reason_make("Call shardext.unshard_table to make the table ordinary.",
 										  "The trigger guards the copies of a reference table.");
 			}
@@ -216,11 +226,9 @@ drop_scope(const DropStmt *stmt, const Reason **reason)
 static DdlScope
 rename_scope(const RenameStmt *stmt, const Reason **reason)
 {
-	if (strncmp(stmt->newname, "shardext_guard", strlen("shardext_guard")) == 0)
-	{
-		*reason = reason_make("Choose another name.", "Names that begin with \"shardext_guard\" are reserved.");
+	*reason = check_name(stmt->newname);
+	if (*reason != NULL)
 		return 0;
-	}
 	switch (stmt->renameType)
 	{
 		case OBJECT_TABLE:
@@ -257,8 +265,10 @@ ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
 				return 0;
 			}
 			return DDL_BOTH;
-		case T_IndexStmt:
 		case T_CreateTrigStmt:
+			*reason = check_name(((const CreateTrigStmt *) statement)->trigname);
+			return *reason != NULL ? 0 : DDL_BOTH;
+		case T_IndexStmt:
 		case T_LockStmt:
 		case T_ClusterStmt:
 			return DDL_BOTH;

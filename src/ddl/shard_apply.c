@@ -276,6 +276,14 @@ schema_comment(int shard)
 	return psprintf("logical shard %d of shardext", shard);
 }
 
+bool
+shard_schema_is_ours(Oid schema, int shard)
+{
+	char	   *comment = GetComment(schema, NamespaceRelationId, 0);
+
+	return comment != NULL && strcmp(comment, schema_comment(shard)) == 0;
+}
+
 /* The schema of a shard exists, is ours, and the owner of the table may use it. */
 static void
 ensure_shard_schema(int shard, Oid owner)
@@ -293,9 +301,7 @@ ensure_shard_schema(int shard, Oid owner)
 	}
 	else
 	{
-		char	   *comment = GetComment(schema, NamespaceRelationId, 0);
-
-		if (comment == NULL || strcmp(comment, schema_comment(shard)) != 0)
+		if (!shard_schema_is_ours(schema, shard))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_SCHEMA),
 					 errmsg("schema \"%s\" was not made by shardext", name),
@@ -365,7 +371,11 @@ shard_tables_create(Oid shell, List *statements)
 	Oid			owner = GetUserId();
 
 	if (table == NULL || table->kind != TABLE_SHARDED)
-		elog(ERROR, "relation %u is not a sharded table", shell);
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a sharded table", get_rel_name(shell)),
+				 errdetail("Only sharded tables have shard tables."),
+				 errhint("Use shardext.shard_table.")));
 	shard_schemas_open_to(owner);
 	shard_tables_apply(shell, statements);
 

@@ -47,6 +47,9 @@ extern void shard_tables_create(Oid shell, List *statements);
 /* Run statements (List of char *, over shells' names) in every shard of this node. */
 extern void shard_tables_apply(Oid shell, List *statements);
 
+/* Did we make this schema for the shard? (It bears our comment.) */
+extern bool shard_schema_is_ours(Oid schema, int shard);
+
 /*
  * Switch to the role that owns the relation; returns what to give back.
  * ERROR 42501 unless the current role may act as it.

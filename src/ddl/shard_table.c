@@ -19,23 +19,16 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
-#include "utils/varlena.h"
 
 #include "base/errors.h"
-#include "base/pg_compat.h"
-#include "base/settings.h"
-#include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "ddl/other_nodes.h"
@@ -44,154 +37,9 @@
 #include "ddl/shard_table.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
+#include "ddl/table_local.h"
 #include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
-
-Oid
-relation_by_qualified_name(const char *relation)
-{
-	List	   *names = textToQualifiedNameList(cstring_to_text(relation));
-
-	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, false);
-}
-
-/* ------------------------------------------------------------------------
- * What every node does for itself
- * ------------------------------------------------------------------------
- */
-
-pg_noreturn static void
-refuse_registration(Oid relid, const char *detail)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("relation \"%s\" cannot be registered", get_rel_name(relid)),
-			 errdetail("%s", detail),
-			 errhint("This function is for calls between nodes; use shardext.shard_table.")));
-}
-
-/* The type of a column that exists; anyone may call, so nothing is taken for granted. */
-static Oid
-column_type(Oid relid, AttrNumber attnum, Oid *collation)
-{
-	HeapTuple	tuple = attnum > 0 ? SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum)) : NULL;
-	Oid			type;
-
-	if (!HeapTupleIsValid(tuple) || ((Form_pg_attribute) GETSTRUCT(tuple))->attisdropped)
-		refuse_registration(relid, "It has no such column.");
-	type = ((Form_pg_attribute) GETSTRUCT(tuple))->atttypid;
-	*collation = ((Form_pg_attribute) GETSTRUCT(tuple))->attcollation;
-	ReleaseSysCache(tuple);
-	return type;
-}
-
-/* A row in the catalog that every backend can read, and that is about no table of someone else. */
-static void
-check_registration(Oid relid, TableKind kind, int nkeys, const AttrNumber *keys,
-				   const char *strategy_name, int nids, const AttrNumber *ids)
-{
-	const Strategy *strategy = strategy_name ? strategy_lookup(strategy_name) : NULL;
-	Oid			types[ROUTE_MAX_KEYS];
-	Oid			collations[ROUTE_MAX_KEYS];
-	RouteSpec	spec;
-	ListCell   *lc;
-
-	if (get_rel_relkind(relid) != RELKIND_RELATION)
-		refuse_registration(relid, "It is no table.");
-	if (nkeys > ROUTE_MAX_KEYS)
-		refuse_registration(relid, "The shard key has too many columns.");
-	for (int i = 0; i < nkeys; i++)
-		types[i] = column_type(relid, keys[i], &collations[i]);
-	for (int i = 0; i < nids; i++)
-	{
-		Oid			collation;
-
-		if (getBaseType(column_type(relid, ids[i], &collation)) != INT8OID)
-			refuse_registration(relid, "An id column is not of type bigint.");
-	}
-	if (kind != TABLE_SHARDED)
-		return;
-	if (strategy == NULL || nkeys == 0)
-		refuse_registration(relid, "It has no shard key, or no strategy that is known.");
-	route_spec_make(&spec, strategy, cluster_require()->shard_count, nkeys, types, collations, CurrentMemoryContext);
-	foreach(lc, table_list())
-	{
-		const TableInfo *other = lfirst(lc);
-
-		if (other->relid != relid && other->kind == TABLE_SHARDED &&
-			strcmp(get_rel_name(other->relid), get_rel_name(relid)) == 0)
-			refuse_registration(relid, "There is a sharded table of this name.");
-	}
-}
-
-void
-table_register(const char *relation, TableKind kind, int nkeys, const AttrNumber *keys,
-			   const char *strategy, int nids, const AttrNumber *ids)
-{
-	Bitmapset  *id_columns = NULL;
-	Oid			relid = relation_by_qualified_name(relation);
-	SavedRole	saved = role_become_owner(relid);
-
-	role_restore(saved);
-	check_registration(relid, kind, nkeys, keys, strategy, nids, ids);
-	for (int i = 0; i < nids; i++)
-		id_columns = bms_add_member(id_columns, ids[i]);
-	catalog_write_table(relid, kind, nkeys, keys, strategy, id_columns);
-	CommandCounterIncrement();
-}
-
-void
-table_apply(const char *relation, List *on_shell, List *on_shards)
-{
-	Oid			relid = relation_by_qualified_name(relation);
-	const TableInfo *table = table_info(relid);
-
-	ddl_run_list(on_shell);
-	if (table != NULL && table->kind == TABLE_SHARDED)
-	{
-		if (on_shards != NIL)
-			shard_tables_apply(relid, on_shards);
-		shell_silence_foreign_keys(relid, true);
-	}
-}
-
-/* Another node takes the table back: this node's shell or copy goes, with the shard tables. */
-void
-table_forget(const char *relation)
-{
-	Oid			relid = relation_by_qualified_name(relation);
-	const TableInfo *table = table_info(relid);
-	int			nestlevel;
-
-	if (table == NULL)
-		elog(ERROR, "relation %s is neither sharded nor a reference table", relation);
-	if (table->kind == TABLE_SHARDED)
-		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", relation)));
-	catalog_delete_table(relid);
-	CommandCounterIncrement();
-
-	/* what goes with it here (views, foreign keys) remains on the node that calls */
-	nestlevel = NewGUCNestLevel();
-	setting_save("client_min_messages", "warning");
-	ddl_run_sql(psprintf("DROP TABLE %s CASCADE", relation));
-	AtEOXact_GUC(true, nestlevel);
-}
-
-void
-sequence_take_block(const char *sequence, int64 first, int64 size)
-{
-	int64		start = first + (node_self() - 1) * size;
-
-	if (size < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
-				 errmsg("sequence %s has too few values left", sequence),
-				 errdetail("Each node draws from a block of its own."),
-				 errhint("Raise its MAXVALUE, or change its type to bigint.")));
-	ddl_run_sql(psprintf("ALTER SEQUENCE %s MINVALUE " INT64_FORMAT " MAXVALUE " INT64_FORMAT
-						 " START " INT64_FORMAT " RESTART",
-						 sequence, start, start + size - 1, start));
-}
 
 /* SELECT statements made by us, on this node. */
 static void
@@ -443,7 +291,7 @@ replicate_table(Oid relid)
 	coordinator_require("making a reference table");
 	dxact_lock_catalog();
 	table_check_kind(relid, "replicate");
-	reference_check(relid);
+	reference_check_new(relid);
 	name = relation_qualified_name(relid);
 
 	create_shells(table_definition_parts(relid, DEFINE_REQUIRED, DEFINE_OWNER), true);

@@ -132,7 +132,8 @@ shell_stats_set(Oid shell, ShardStats stats)
 		PopActiveSnapshot();
 		table_close(statistics, RowExclusiveLock);
 	}
-	sx_vac_update_relstats(rel, (BlockNumber) stats.pages, stats.tuples, (BlockNumber) stats.all_visible,
+	sx_vac_update_relstats(rel, (BlockNumber) Min(stats.pages, MaxBlockNumber), stats.tuples,
+						   (BlockNumber) Min(stats.all_visible, MaxBlockNumber),
 						   rel->rd_rel->relhasindex, InvalidTransactionId, InvalidMultiXactId);
 	table_close(rel, NoLock);
 	CommandCounterIncrement();

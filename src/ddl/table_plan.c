@@ -78,10 +78,19 @@ kind_refusal(Relation rel)
 	return NULL;
 }
 
+/* Locked for us alone; a role that may not shard the relation does not get as far as to wait for the lock. */
+static Relation
+open_own(Oid relid)
+{
+	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), get_rel_name(relid));
+	return relation_open(relid, AccessExclusiveLock);
+}
+
 void
 table_check_kind(Oid relid, const char *action)
 {
-	Relation	rel = relation_open(relid, AccessExclusiveLock);
+	Relation	rel = open_own(relid);
 	const char *refusal = kind_refusal(rel);
 	const TableInfo *table = table_info(relid);
 	int			shard;
@@ -94,8 +103,6 @@ table_check_kind(Oid relid, const char *action)
 				 errmsg("cannot %s \"%s\"", action, RelationGetRelationName(rel)),
 				 errdetail("%s", refusal),
 				 errhint("Ordinary permanent tables are supported.")));
-	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(rel));
 	if (table != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),

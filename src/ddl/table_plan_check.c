@@ -14,9 +14,12 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/reltrigger.h"
 
 #include "base/errors.h"
 #include "catalog/table_map.h"
@@ -189,6 +192,52 @@ check_name(const TablePlan *plan, List *plans)
 				 errhint("Rename one of the tables.")));
 }
 
+bool
+guard_name_is_reserved(const char *name)
+{
+	return name != NULL && strncmp(name, GUARD_NAME, strlen(GUARD_NAME)) == 0;
+}
+
+static void
+refuse_reserved(Relation rel, const char *kind, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_RESERVED_NAME),
+			 errmsg("%s \"%s\" of table \"%s\" has a reserved name", kind, name, RelationGetRelationName(rel)),
+			 errdetail("Names that begin with \"%s\" are those of the guards of shards and reference tables.",
+					   GUARD_NAME),
+			 errhint("Rename it, or drop it.")));
+}
+
+/* Constraints and triggers of the user's must not be taken for our guards. */
+static void
+check_reserved_names(Oid relid)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(constraints, ConstraintRelidTypidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		const char *name = NameStr(((Form_pg_constraint) GETSTRUCT(tuple))->conname);
+
+		if (guard_name_is_reserved(name))
+			refuse_reserved(rel, "constraint", name);
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		if (guard_name_is_reserved(rel->trigdesc->triggers[i].tgname))
+			refuse_reserved(rel, "trigger", rel->trigdesc->triggers[i].tgname);
+	}
+	table_close(rel, NoLock);
+}
+
 void
 table_plan_check_constraints(const TablePlan *plan, List *plans)
 {
@@ -206,6 +255,7 @@ table_plans_check(List *plans)
 		TablePlan  *plan = lfirst(lc);
 
 		check_name(plan, plans);
+		check_reserved_names(plan->relid);
 		table_plan_check_constraints(plan, plans);
 		check_referencing(plan->relid, plans, false);
 	}
@@ -235,4 +285,17 @@ reference_check(Oid relid)
 							 get_rel_name(fk->confrelid))));
 	}
 	check_referencing(relid, NIL, true);
+}
+
+void
+reference_check_new(Oid relid)
+{
+	if (get_rel_persistence(relid) == RELPERSISTENCE_UNLOGGED)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("cannot replicate \"%s\"", get_rel_name(relid)),
+				 errdetail("It is an unlogged table: a crash would empty the copy of one node."),
+				 errhint("Use ALTER TABLE ... SET LOGGED first.")));
+	check_reserved_names(relid);
+	reference_check(relid);
 }

@@ -45,6 +45,7 @@ shardext_resolve_transaction(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"%s\" is not the name of a distributed transaction", gid),
+				 errdetail("Such names begin with \"shardext:\" and the number of the cluster."),
 				 errhint("shardext.transactions lists those that are in doubt.")));
 	PreventInTransactionBlock(true, "shardext.resolve_transaction()");
 	ereport(LOG,

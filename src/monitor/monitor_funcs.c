@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/arguments.h"
 #include "base/module.h"
 #include "catalog/namespace.h"
 #include "fmgr.h"
@@ -18,7 +19,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_preloaded);
 Datum
 shardext_table_size(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(table_size(PG_GETARG_OID(0)));
+	PG_RETURN_INT64(table_size(argument_relation(fcinfo, 0, "relation")));
 }
 
 Datum
