@@ -17,7 +17,7 @@ INSERT INTO home SELECT i, 'home ' || i FROM generate_series(1, 9) i;
 RESET client_min_messages;
 SELECT string_agg(id || ' ' || shardext.node_of('docs', id), ', ' ORDER BY id) FROM unnest(ARRAY[2, 3, 7]) id;
 
--- nothing of ours runs around the plan; in a portal it does
+-- nothing of ours runs around the plan; in a portal the shortcut sees to it (exec/route_shortcut.c)
 CREATE VIEW routed AS SELECT count(*)::int AS runs FROM pg_backend_memory_contexts WHERE name = 'shardext local run';
 SELECT n, runs FROM docs, routed WHERE id = 2;
 SELECT n, runs FROM docs, routed WHERE id IN (2) AND who LIKE 'shardext%';

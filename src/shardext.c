@@ -22,6 +22,7 @@
 #include "exec/insert_shards.h"
 #include "exec/modify_rows.h"
 #include "exec/modify_reference.h"
+#include "exec/route_shortcut.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
 #include "plan/insert_shape.h"
@@ -44,6 +45,7 @@ static const Module modules[] = {
 	{"dxact", dxact_preload},
 	{"remote_id", remote_id_preload},
 	{"scan_route", scan_route_preload},
+	{"route_shortcut", route_shortcut_preload},
 	{"scan_fanout", scan_fanout_preload},
 	{"insert_shards", insert_shards_preload},
 	{"modify_rows", modify_rows_preload},

@@ -227,6 +227,13 @@ extern bool pq_buffer_has_data(void);
 	} while (0)
 #endif
 
+/* What a planned statement's relations ask of the current role; an error if that is not granted. */
+#if PG_VERSION_NUM >= 160000
+#define sx_check_statement_rights(stmt) ((void) ExecCheckPermissions((stmt)->rtable, (stmt)->permInfos, true))
+#else
+#define sx_check_statement_rights(stmt) ((void) ExecCheckRTPerms((stmt)->rtable, true))
+#endif
+
 /* The grouping step as a range table entry of its own. */
 #if PG_VERSION_NUM >= 180000
 #define sx_rte_is_group(rte)	((rte)->rtekind == RTE_GROUP)

@@ -14,7 +14,7 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#define IDLE_UNCHECKED_US 5000
+#define IDLE_UNCHECKED_US 50000
 
 static NodeConn *
 find(int node_id, Oid role)

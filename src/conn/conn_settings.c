@@ -57,6 +57,9 @@ typedef struct Tracked
 	const char *name;
 	bool		unless_default;
 	GucHandle	handle;
+	/* of built-in ones, which stay where they are; NULL: custom */
+	const void *variable;
+	enum config_type type;
 	/* snapshot */
 	union
 	{
@@ -153,6 +156,47 @@ take_snapshot(Tracked *t, bool always)
 	return false;
 }
 
+/* Does a variable at a known address have the snapshot's value? */
+static inline bool
+is_unchanged(const Tracked *t)
+{
+	const char *now;
+
+	switch (t->type)
+	{
+		case PGC_BOOL:
+			return *(const bool *) t->variable == t->last.boolval;
+		case PGC_INT:
+		case PGC_ENUM:
+			return *(const int *) t->variable == t->last.intval;
+		case PGC_REAL:
+			return *(const double *) t->variable == t->last.realval;
+		case PGC_STRING:
+			now = *(char *const *) t->variable;
+			return strcmp(now ? now : "", t->last.stringval) == 0;
+	}
+	return false;
+}
+
+static const void *
+variable_of(struct config_generic *gen)
+{
+	switch (gen->vartype)
+	{
+		case PGC_BOOL:
+			return ((struct config_bool *) gen)->variable;
+		case PGC_INT:
+			return ((struct config_int *) gen)->variable;
+		case PGC_REAL:
+			return ((struct config_real *) gen)->variable;
+		case PGC_STRING:
+			return ((struct config_string *) gen)->variable;
+		case PGC_ENUM:
+			return ((struct config_enum *) gen)->variable;
+	}
+	return NULL;
+}
+
 static void
 track(GucHandle handle, bool unless_default)
 {
@@ -162,6 +206,8 @@ track(GucHandle handle, bool unless_default)
 	t->name = MemoryContextStrdup(tracked_cxt, gen->name);
 	t->unless_default = unless_default;
 	t->handle = handle;
+	t->type = gen->vartype;
+	t->variable = gen->group == CUSTOM_OPTIONS ? NULL : variable_of(gen);
 	memset(&t->last, 0, sizeof(t->last));
 	(void) take_snapshot(t, true);
 }
@@ -201,7 +247,8 @@ current_version(void)
 	if (tracked == NULL || guc_epoch != guc_list_epoch())
 		make_tracked();
 	for (int i = 0; i < tracked_count; i++)
-		changed |= take_snapshot(&tracked[i], false);
+		if (tracked[i].variable == NULL || !is_unchanged(&tracked[i]))
+			changed |= take_snapshot(&tracked[i], false);
 	if (last_lock_timeout != LockTimeout || last_remote_lock_timeout != setting_remote_lock_timeout)
 	{
 		last_lock_timeout = LockTimeout;

@@ -59,6 +59,9 @@ statement_shard_table(const Node *statement)
 {
 	ListCell   *lc;
 
+	/* what any reader takes; pg_dump says it */
+	if (IsA(statement, LockStmt) && castNode(LockStmt, unconstify(Node *, statement))->mode == AccessShareLock)
+		return InvalidOid;
 	foreach(lc, statement_relations(statement))
 	{
 		Oid			relid = lfirst_oid(lc);

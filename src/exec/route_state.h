@@ -1,7 +1,7 @@
 /*
  * route_state.h
- *	  The execution state of a Shard Route node, for scan_route.c and
- *	  exec_explain.c.
+ *	  The execution state of a Shard Route node, for scan_route.c,
+ *	  route_shard.c, route_shortcut.c and exec_explain.c.
  */
 #ifndef SHARDEXT_ROUTE_STATE_H
 #define SHARDEXT_ROUTE_STATE_H
@@ -52,6 +52,18 @@ typedef struct RouteState
 
 /* The shard by the key (state->key_shard); false if a parameter has no value (EXPLAIN of a generic plan). */
 extern bool route_state_compute_shard(RouteState *state, bool missing_ok);
+
+/* The private part of a plan that is a Shard Route; NULL if it is another. */
+extern RouteNode *scan_route_node(const Plan *plan);
+
+/*
+ * The shard of a statement that inserts nothing, if constants and parameters
+ * alone tell it and there is nothing to object to; else ROUTE_NO_SHARD.
+ */
+extern int	route_node_given_shard(RouteNode *node, ParamListInfo params);
+
+/* Value of an external parameter, as the executor's own expression step gets it; false if there is none. */
+extern bool route_param_fetch(ParamListInfo params, const Param *param, Datum *value, bool *isnull);
 
 /* Fills values and nulls. */
 extern void route_state_evaluate_params(RouteState *state, const RouteCache *cache);

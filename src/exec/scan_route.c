@@ -49,133 +49,7 @@
 #define OWNER_WAIT_TOTAL_MS		5000
 #define OWNER_WAIT_MAX_MS		200
 
-/* --- the shard --- */
-
-/* Value of an external parameter, as the executor's own expression step gets it; false if there is none. */
-static bool
-fetch_param(EState *estate, const Param *param, Datum *value, bool *isnull)
-{
-	ParamListInfo params = estate->es_param_list_info;
-	ParamExternData *given;
-	ParamExternData workspace;
-
-	if (params == NULL || param->paramid <= 0 || param->paramid > params->numParams)
-		return false;
-	given = params->paramFetch ? params->paramFetch(params, param->paramid, false, &workspace) :
-		&params->params[param->paramid - 1];
-	if (!OidIsValid(given->ptype))
-		return false;
-	if (given->ptype != param->paramtype)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("type of parameter %d (%s) does not match that when preparing the plan (%s)",
-						param->paramid, format_type_be(given->ptype), format_type_be(param->paramtype))));
-	*value = given->value;
-	*isnull = given->isnull;
-	return true;
-}
-
-static Datum
-evaluate(RouteState *state, Expr *expr, ExprState **expr_state, bool *isnull)
-{
-	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
-
-	if (*expr_state == NULL)
-		*expr_state = ExecInitExpr(expr, &state->css.ss.ps);
-	return ExecEvalExprSwitchContext(*expr_state, econtext, isnull);
-}
-
-/* A value that no row's key can be is an error for who inserts it; who asks for it finds nothing, anywhere. */
-static bool
-may_insert(RouteState *state)
-{
-	PlannedStmt *statement = state->css.ss.ps.state->es_plannedstmt;
-
-	return statement->commandType == CMD_INSERT || statement->commandType == CMD_MERGE || statement->hasModifyingCTE;
-}
-
-/* The shard by one way; ROUTE_NO_SHARD if no row can match (a part of the key is NULL). */
-static bool
-shard_by_way(RouteState *state, RouteWay *way, ExprState **states, bool missing_ok, int *shard)
-{
-	Datum		values[ROUTE_MAX_KEYS];
-
-	*shard = ROUTE_NO_SHARD;
-	for (int i = 0; i < way->nkeys; i++)
-	{
-		Expr	   *expr = way->exprs[i];
-		bool		isnull;
-
-		if (IsA(expr, Const))
-		{
-			values[i] = ((Const *) expr)->constvalue;
-			isnull = ((Const *) expr)->constisnull;
-		}
-		else if (IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN)
-		{
-			Param	   *param = (Param *) expr;
-
-			if (!fetch_param(state->css.ss.ps.state, param, &values[i], &isnull))
-			{
-				if (missing_ok)
-					return false;
-				ereport(ERROR,
-						(errcode(ERRCODE_UNDEFINED_OBJECT),
-						 errmsg("no value found for parameter %d", param->paramid)));
-			}
-		}
-		else if (missing_ok && state->css.ss.ps.state->es_param_list_info == NULL)
-			return false;
-		else
-			values[i] = evaluate(state, expr, &states[i], &isnull);
-		if (isnull)
-			return true;
-	}
-	if (may_insert(state))
-		*shard = route_shard_typed(&way->spec, values, way->procs);
-	else
-		*shard = route_shard_or_none(&way->spec, values, way->procs);
-	return true;
-}
-
-static void
-raise_different_shards(int a, int b)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_SX_NOT_SUPPORTED),
-			 errmsg("the values of this statement lie in different shards"),
-			 errdetail("The statement was planned for one shard, but its values name the shards %d and %d.", a, b),
-			 errhint("Give values of one shard, or run separate statements.")));
-}
-
-bool
-route_state_compute_shard(RouteState *state, bool missing_ok)
-{
-	RouteCache *cache;
-	int			result = ROUTE_NO_SHARD;
-
-	if (state->key_computed)
-		return true;
-	route_node_prepare_ways(state->node);
-	cache = state->node->cache;
-	if (cache->nways > 0 && state->key_states == NULL)
-		state->key_states = palloc0(sizeof(ExprState *) * ROUTE_MAX_KEYS * cache->nways);
-	for (int i = 0; i < cache->nways; i++)
-	{
-		int			shard;
-
-		if (!shard_by_way(state, &cache->ways[i], state->key_states + ROUTE_MAX_KEYS * i, missing_ok, &shard))
-			return false;
-		if (shard == ROUTE_NO_SHARD)
-			continue;
-		if (result != ROUTE_NO_SHARD && result != shard)
-			raise_different_shards(result, shard);
-		result = shard;
-	}
-	state->key_shard = result;
-	state->key_computed = true;
-	return true;
-}
+/* --- the shard, where any will do --- */
 
 /* A shard of this node, at random, if it owns any; else one of any owner. */
 static int
@@ -283,7 +157,7 @@ route_state_evaluate_params(RouteState *state, const RouteCache *cache)
 			state->nulls[i] = ((Const *) expr)->constisnull;
 		}
 		else if (!IsA(expr, Param) ||
-				 !fetch_param(state->css.ss.ps.state, (Param *) expr, &state->values[i], &state->nulls[i]))
+				 !route_param_fetch(state->css.ss.ps.state->es_param_list_info, (Param *) expr, &state->values[i], &state->nulls[i]))
 		{
 			ExprState  *expr_state = ExecInitExpr(expr, &state->css.ss.ps);
 
@@ -540,6 +414,14 @@ scan_route_make(const RouteParts *parts)
 	scan->custom_private = list_make1(route_node_make(parts));
 	scan->methods = &route_scan_methods;
 	return scan;
+}
+
+RouteNode *
+scan_route_node(const Plan *plan)
+{
+	if (!IsA(plan, CustomScan) || ((const CustomScan *) plan)->methods != &route_scan_methods)
+		return NULL;
+	return route_node_of((const CustomScan *) plan);
 }
 
 void
