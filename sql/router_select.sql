@@ -110,6 +110,10 @@ INSERT INTO queries(q) VALUES
 ($$SELECT count(*) FROM users TABLESAMPLE BERNOULLI (100) WHERE id = mk(4,4)$$),
 ($$SELECT tableoid::regclass::text <> '', name FROM users WHERE id = mk(4,4)$$),
 ($$SELECT x FROM users, generate_series(1, country) x WHERE id = mk(4,4)$$),
+($$SELECT u, row(u.id, u.name) FROM users u WHERE id = mk(2,2)$$),
+($$SELECT array_agg(row(id, title) ORDER BY id) FROM photos WHERE owner_id = mk(2,2)$$),
+($$SELECT row(p, p.id), row(row(p.id, NULL), title), ARRAY[title] FROM photos p WHERE owner_id = mk(2,2)$$),
+($$SELECT x FROM (SELECT id, title FROM photos WHERE owner_id = mk(2,2)) x$$),
 ($$SELECT s.* FROM users u CROSS JOIN LATERAL (SELECT p.id FROM photos p WHERE p.owner_id = u.id UNION ALL SELECT l.user_id FROM likes l WHERE l.photo_id = u.id) s WHERE u.id = mk(4,4)$$)
 ;
 SELECT no, way, same, q FROM compare();

@@ -57,6 +57,16 @@ client_schema(char *schema, const char *table)
 	return NULL;
 }
 
+/* What to do about something that this node has and the other has not. Inside a function it says so itself. */
+static const char *
+hint_for(int sqlstate, const char *hint, const char *context)
+{
+	if (context == NULL && (sqlstate == ERRCODE_UNDEFINED_TABLE || sqlstate == ERRCODE_UNDEFINED_FUNCTION ||
+							sqlstate == ERRCODE_UNDEFINED_OBJECT))
+		return "Views, functions and types that were made after the table was sharded have to be created on each node.";
+	return hint;
+}
+
 /* Takes result over. */
 void
 conn_rethrow(NodeConn *conn, PGresult *result)
@@ -64,8 +74,8 @@ conn_rethrow(NodeConn *conn, PGresult *result)
 	int			sqlstate = sqlstate_of(result, ERRCODE_CONNECTION_FAILURE);
 	char	   *message = field(result, PG_DIAG_MESSAGE_PRIMARY);
 	char	   *detail = field(result, PG_DIAG_MESSAGE_DETAIL);
-	char	   *hint = field(result, PG_DIAG_MESSAGE_HINT);
 	char	   *context = field(result, PG_DIAG_CONTEXT);
+	const char *hint = hint_for(sqlstate, field(result, PG_DIAG_MESSAGE_HINT), context);
 	char	   *schema = field(result, PG_DIAG_SCHEMA_NAME);
 	char	   *table = field(result, PG_DIAG_TABLE_NAME);
 	char	   *column = field(result, PG_DIAG_COLUMN_NAME);

@@ -29,6 +29,7 @@
 #include "catalog/shard_map.h"
 #include "exec/fragment.h"
 #include "exec/remote_run.h"
+#include "exec/whole_statement.h"
 #include "route/route.h"
 
 #define OWNER_ATTEMPTS	10
@@ -193,7 +194,7 @@ start_local(Fragment *fragment)
 		local_run_end(fragment->local);
 	fragment->local = NULL;
 	if (spec->remote_sql == NULL)
-		shard_map_refuse(refused, verdict_of(fragment, refused));
+		statement_refuse_shard(fragment->estate, refused, verdict_of(fragment, refused));
 	else if (verdict_of(fragment, refused) == SHARD_TOO_NEW)
 		shard_map_raise(refused, SHARD_TOO_NEW);
 	else

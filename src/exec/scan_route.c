@@ -124,7 +124,7 @@ start_local(RouteState *state)
 	}
 	if (session_is_forwarded())
 	{
-		shard_map_refuse(refused, verdict);
+		statement_refuse_shard(estate, refused, verdict);
 		state->phase = ROUTE_DONE;
 		return true;
 	}
@@ -265,7 +265,7 @@ try_owner(RouteState *state)
 		return start_local(state);
 	if (session_is_forwarded())
 	{
-		shard_map_refuse(state->shard, SHARD_MOVED);
+		statement_refuse_shard(state->css.ss.ps.state, state->shard, SHARD_MOVED);
 		state->phase = ROUTE_DONE;
 		return true;
 	}

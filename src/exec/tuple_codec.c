@@ -22,6 +22,7 @@
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "nodes/nodeFuncs.h"
 #include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -153,6 +154,49 @@ binary_form(Oid type)
 	}
 }
 
+/* Can a value of the type come from another node as part of a row in binary form? */
+static bool
+comes_in_binary(Node *expr)
+{
+	Oid			type = getBaseType(exprType(expr));
+	ListCell   *lc;
+
+	if (type != RECORDOID)
+		return binary_form(type) != FORM_TEXT;
+	/* its fields must be known to be readable, and their names to be those that we give them */
+	if (!IsA(expr, RowExpr))
+		return false;
+	foreach(lc, ((RowExpr *) expr)->args)
+	{
+		if (exprType(lfirst(lc)) >= FirstNormalObjectId || !comes_in_binary(lfirst(lc)))
+			return false;
+	}
+	return true;
+}
+
+bool
+row_codec_takes(const List *target_list)
+{
+	bool		records = false;
+	bool		in_binary = true;
+	ListCell   *lc;
+
+	foreach(lc, target_list)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Oid			type;
+
+		if (tle->resjunk)
+			continue;
+		type = exprType((Node *) tle->expr);
+		if (type == RECORDARRAYOID)
+			return false;
+		records = records || type == RECORDOID;
+		in_binary = in_binary && comes_in_binary((Node *) tle->expr);
+	}
+	return !records || in_binary;
+}
+
 /* Values of these types look the same inside and in text form. */
 static bool
 is_string_type(Oid type)
@@ -172,8 +216,9 @@ prepare_column(ColumnCodec *column, Oid type, int32 typmod, bool binary)
 	if (!binary && column->form == FORM_RECORD)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_NOT_SUPPORTED),
-				 errmsg("a row of no named type cannot come from another node beside columns of users' types"),
-				 errdetail("Such a row has a binary form only, but users' types are sent as text."),
+				 errmsg("a row of no named type cannot come from another node beside columns that are sent as text"),
+				 errdetail("Such a row has a binary form only; users' types, arrays of text and some others have a "
+						   "text form between nodes."),
 				 errhint("Cast the row to text or to a composite type.")));
 	if (binary)
 	{

@@ -21,6 +21,9 @@ typedef struct ParamCodec ParamCodec;
  */
 extern RowCodec *row_codec_make(TupleDesc desc, int ncols, const AttrNumber *attnos);
 
+/* Can such rows come from another node? Not every row of no named type can. */
+extern bool row_codec_takes(const List *target_list);
+
 /* Every column can come in binary. */
 extern bool row_codec_is_binary(const RowCodec *codec);
 

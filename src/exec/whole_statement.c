@@ -1,6 +1,7 @@
 /*
  * whole_statement.c
- *	  Is a statement the whole of its transaction?
+ *	  Is a statement the one that the client has sent, and is it the whole of its
+ *	  transaction?
  *
  * It is when all of this holds:
  *	 - no transaction block, not even the implicit one of several statements in
@@ -22,7 +23,9 @@
 #include "tcop/tcopprot.h"
 #include "utils/portal.h"
 
+#include "base/errors.h"
 #include "base/pg_compat.h"
+#include "catalog/node_map.h"
 #include "exec/whole_statement.h"
 
 static bool
@@ -39,14 +42,42 @@ sync_has_arrived(void)
 }
 
 bool
-statement_is_whole_transaction(const EState *estate)
+statement_is_clients(const EState *estate)
 {
 	Portal		portal = ActivePortal;
 
+	return portal != NULL && portal->name[0] == '\0' && list_length(portal->stmts) == 1 &&
+		linitial(portal->stmts) == estate->es_plannedstmt;
+}
+
+bool
+statement_is_whole_transaction(const EState *estate)
+{
 	if (whereToSendOutput != DestRemote || IsTransactionBlock() || GetCurrentTransactionNestLevel() > 1)
 		return false;
-	if (portal == NULL || portal->name[0] != '\0' || portal->strategy == PORTAL_ONE_SELECT ||
-		list_length(portal->stmts) != 1 || linitial(portal->stmts) != estate->es_plannedstmt)
+	if (!statement_is_clients(estate) || ActivePortal->strategy == PORTAL_ONE_SELECT)
 		return false;
-	return portal->cplan == NULL || sync_has_arrived();
+	return ActivePortal->cplan == NULL || sync_has_arrived();
+}
+
+void
+statement_refuse_shard(const EState *estate, int shard, ShardVerdict verdict)
+{
+	int			owner;
+
+	if (statement_is_clients(estate))
+	{
+		shard_map_refuse(shard, verdict);
+		return;
+	}
+	if (verdict == SHARD_TOO_NEW)
+		shard_map_raise(shard, verdict);
+	owner = shard_map_owner(shard, NULL);
+	ereport(ERROR,
+			(errcode(ERRCODE_SX_NOT_SUPPORTED),
+			 errmsg("a function or trigger that runs on node \"%s\" for another node needs a shard of node \"%s\"",
+					node_name(node_self()), owner != 0 ? node_name(owner) : "?"),
+			 errdetail("It may read and write only what lies in shards of the node where it runs; logical shard %d "
+					   "does not.", shard),
+			 errhint("Do what it does in statements of their own, or keep the rows in one shard.")));
 }

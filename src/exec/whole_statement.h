@@ -1,12 +1,13 @@
 /*
  * whole_statement.h
- *	  Is a statement the whole of its transaction? Then another node may commit
- *	  it by itself.
+ *	  Is a statement the one that the client has sent, and is it the whole of its
+ *	  transaction? Then another node may commit it by itself.
  */
 #ifndef SHARDEXT_WHOLE_STATEMENT_H
 #define SHARDEXT_WHOLE_STATEMENT_H
 
 #include "postgres.h"
+#include "catalog/shard_map.h"
 #include "nodes/execnodes.h"
 
 /*
@@ -15,5 +16,16 @@
  * done before is not looked at.
  */
 extern bool statement_is_whole_transaction(const EState *estate);
+
+/* The only statement of a message of the client; not one of a function, a trigger, a cursor or EXECUTE. */
+extern bool statement_is_clients(const EState *estate);
+
+/*
+ * In a forwarded session, for a shard that is not ours: the word to the
+ * coordinator (shard_map_refuse), which then sends its statement elsewhere.
+ * Inside a function or trigger that would pass for the statement's own refusal,
+ * with half of it done: ERROR SX003.
+ */
+extern void statement_refuse_shard(const EState *estate, int shard, ShardVerdict verdict);
 
 #endif

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -21,6 +22,7 @@
 
 #include "catalog/table_map.h"
 #include "exec/scan_fanout.h"
+#include "exec/tuple_codec.h"
 #include "plan/plan_modify.h"
 #include "plan/planned_statement.h"
 #include "plan/shard_sql.h"
@@ -121,6 +123,60 @@ plan_modify_check_assignments(const Query *query, const TableInfo *table)
 	return NULL;
 }
 
+/* Where columns like ctid are looked for: the range tables of the Query at hand and of those around it. */
+typedef struct PositionSearch
+{
+	List	   *range_tables;
+	const char *column;
+} PositionSearch;
+
+static bool
+find_position(Node *node, PositionSearch *search)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+		RangeTblEntry *rte;
+		const TableInfo *table;
+
+		if (var->varattno >= 0 || var->varattno == TableOidAttributeNumber)
+			return false;
+		rte = rt_fetch(var->varno, (List *) list_nth(search->range_tables, var->varlevelsup));
+		table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+		if (table == NULL || table->kind != TABLE_SHARDED)
+			return false;
+		search->column = get_attname(rte->relid, var->varattno, false);
+		return true;
+	}
+	if (IsA(node, Query))
+	{
+		PositionSearch inner = {lcons(((Query *) node)->rtable, list_copy(search->range_tables)), NULL};
+		bool		found = query_tree_walker((Query *) node, find_position, &inner, 0);
+
+		search->column = inner.column;
+		return found;
+	}
+	return expression_tree_walker(node, find_position, search);
+}
+
+const Reason *
+plan_modify_check_positions(const PlanInput *input)
+{
+	Query	   *query = input->run_query;
+	PositionSearch search = {list_make1(query->rtable), NULL};
+
+	if (list_length(input->shards->keys) == 1)
+		return NULL;
+	if (find_position((Node *) query->jointree, &search) || find_position((Node *) query->cteList, &search) ||
+		range_table_walker(query->rtable, find_position, &search, 0) ||
+		find_position((Node *) query->targetList, &search))
+		return reason_make("Give the shard key in WHERE, or use the primary key.",
+						   "It uses column \"%s\", which means another row in each shard.", search.column);
+	return NULL;
+}
+
 /*
  * Subqueries, also those that policies add, may read reference tables only.
  * The table's own entry is looked at apart, hence the copy without it.
@@ -159,6 +215,10 @@ check_statement(const PlanInput *input, Index rtindex)
 						   "It uses volatile functions, which only this node may evaluate.");
 	if ((reason = plan_modify_check_assignments(query, table)) != NULL)
 		return reason;
+	if (query->commandType != CMD_SELECT && (reason = plan_modify_check_positions(input)) != NULL)
+		return reason;
+	if (!row_codec_takes(query->commandType == CMD_SELECT ? query->targetList : query->returningList))
+		return reason_make(HINT_ONE_SHARD, "It returns rows of no named type, which are made here.");
 	if ((reason = check_subqueries(query, rtindex)) != NULL)
 		return reason;
 	return shippable_check_query(query);

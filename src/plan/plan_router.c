@@ -24,6 +24,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "exec/scan_route.h"
+#include "exec/tuple_codec.h"
 #include "plan/plan_router.h"
 #include "plan/plan_rows.h"
 #include "plan/planned_statement.h"
@@ -97,6 +98,13 @@ shard_is_here(const RouterShard *target)
 	return false;
 }
 
+/* The columns a client sees, junk among them. */
+static List *
+result_tlist(const Query *query)
+{
+	return query->commandType == CMD_SELECT ? query->targetList : query->returningList;
+}
+
 /* Why the statement has no text for other nodes; NULL: *text is the Query to deparse. */
 static const Reason *
 find_text(const PlanInput *input, Query **text, bool *for_this_role)
@@ -108,6 +116,9 @@ find_text(const PlanInput *input, Query **text, bool *for_this_role)
 		return reason_make(NULL, "A statement that another node has sent goes no further.");
 	if (input->shards->has_home)
 		return reason_make(NULL, "It also names tables that only this node has.");
+	/* an INSERT has no other way to return them */
+	if (input->run_query->commandType != CMD_INSERT && !row_codec_takes(result_tlist(input->run_query)))
+		return reason_make(NULL, "It returns rows of no named type, which are made here.");
 	*text = text_query_without_views(input->run_query);
 	if (*text != NULL)
 	{
@@ -127,11 +138,9 @@ find_text(const PlanInput *input, Query **text, bool *for_this_role)
 	return reason;
 }
 
-/* The columns a client sees. */
 static List *
-result_tlist(const Query *query)
+without_junk(const List *tlist)
 {
-	List	   *tlist = query->commandType == CMD_SELECT ? query->targetList : query->returningList;
 	List	   *result = NIL;
 	ListCell   *lc;
 
@@ -188,7 +197,7 @@ make_plan(const PlanInput *input, const RouterShard *target, Query *text, const 
 	CustomScan *scan;
 
 	parts.command = query->commandType;
-	parts.target_list = result_tlist(query);
+	parts.target_list = without_junk(result_tlist(query));
 	fill_key(&parts, target);
 	parts.run_query = query;
 	parts.query_string = input->query_string;

@@ -103,6 +103,7 @@ plan_rows_check(const PlanInput *input)
 		return reason_make("Make the table that the policy reads a reference table.",
 						   "A policy for its rows reads a table that is not a reference table.");
 	if ((reason = plan_modify_check_assignments(query, table)) != NULL ||
+		(reason = plan_modify_check_positions(input)) != NULL ||
 		(reason = check_rights(query, table)) != NULL ||
 		(reason = check_columns(query, table)) != NULL)
 		return reason;
