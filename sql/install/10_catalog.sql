@@ -45,3 +45,10 @@ CREATE TABLE shardext.catalog_decision (
     gid  text PRIMARY KEY,
     made timestamptz NOT NULL DEFAULT now()
 );
+
+-- Indexes that CREATE INDEX CONCURRENTLY, started here, builds in the shards: not yet on the table itself.
+CREATE TABLE shardext.catalog_build (
+    relation   oid NOT NULL,    -- the shell of this node
+    index_name text NOT NULL,
+    PRIMARY KEY (relation, index_name)
+);

@@ -20,6 +20,8 @@
 	"dxact_after_local_commit", \
 	"dxact_between_commit_prepared", \
 	"dxact_recover_finish", \
+	/* ddl */ \
+	"index_built_in_shard", \
 	/* worker */ \
 	"worker_duty",
 

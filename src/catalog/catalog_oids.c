@@ -166,10 +166,13 @@ look(CatalogOids *found)
 	found->table_pkey = get_relname_relid("catalog_table_pkey", found->schema);
 	found->decision = member_relation(extension, found->schema, "catalog_decision");
 	found->decision_pkey = get_relname_relid("catalog_decision_pkey", found->schema);
+	found->build = member_relation(extension, found->schema, "catalog_build");
+	found->build_pkey = get_relname_relid("catalog_build_pkey", found->schema);
 	return OidIsValid(found->cluster) && OidIsValid(found->node) && OidIsValid(found->node_pkey) &&
 		OidIsValid(found->shard) && OidIsValid(found->shard_pkey) &&
 		OidIsValid(found->table) && OidIsValid(found->table_pkey) &&
-		OidIsValid(found->decision) && OidIsValid(found->decision_pkey);
+		OidIsValid(found->decision) && OidIsValid(found->decision_pkey) &&
+		OidIsValid(found->build) && OidIsValid(found->build_pkey);
 }
 
 void

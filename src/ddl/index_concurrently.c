@@ -8,9 +8,10 @@
  * any error what was made is dropped again, finished or invalid.
  *
  * This node's transaction is ended before (its snapshot would make the builds
- * wait for ever) and a new one begun, as PostgreSQL does itself. If this backend
- * dies in between, the indexes of some shards are left; they do no harm, and
- * DROP INDEX on each, or the same statement again under another name, is the cure.
+ * wait for ever) and a new one begun, as PostgreSQL does itself. A note of the
+ * build is committed with the first and goes with the second, so that whatever
+ * ends this backend in between, the worker undoes what it has done
+ * (index_leftovers.c).
  */
 #include "postgres.h"
 
@@ -23,6 +24,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "base/statement_note.h"
 #include "catalog/node_map.h"
@@ -31,13 +33,16 @@
 #include "ddl/ddl_locks.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_special.h"
+#include "ddl/index_leftovers.h"
 #include "ddl/other_nodes.h"
 #include "ddl/plain_conn.h"
 #include "ddl/shard_apply.h"
 #include "ddl/table_definition.h"
-#include "ddl/table_plan.h"
 #include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
+
+/* How long undoing waits for those who use a shard table. */
+#define UNDO_WAIT_MS 5000
 
 /* All that is known before the transaction ends. */
 typedef struct ConcurrentBuild
@@ -137,9 +142,9 @@ build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
 		build->shards[foreach_current_index(lc)] = shard_map_owned_by(((NodeInfo *) lfirst(lc))->node_id);
 }
 
-/* Run one statement per shard of a node; what: the part in front of the name of the index or table. */
+/* The index of each shard of a node, one by one. */
 static void
-on_each_shard(const ConcurrentBuild *build, int node, bool create)
+build_on_node(const ConcurrentBuild *build, int node)
 {
 	NodeInfo   *info = list_nth(build->nodes, node);
 	PGconn	   *conn = plain_conn_open(info, build->role);
@@ -152,13 +157,11 @@ on_each_shard(const ConcurrentBuild *build, int node, bool create)
 			char		schema[NAMEDATALEN];
 
 			shard_schema_name(shard, schema);
-			if (create)
-				plain_conn_execute(conn, info, psprintf("%s%s %s ON %s%s", STATEMENT_NOTE_DDL, build->before,
-												   quote_identifier(build->index),
-												   quote_qualified_identifier(schema, build->table), build->after));
-			else
-				plain_conn_execute(conn, info, psprintf("%sDROP INDEX IF EXISTS %s", STATEMENT_NOTE_DDL,
-												   quote_qualified_identifier(schema, build->index)));
+			(void) plain_conn_execute(conn, info, psprintf("%s%s %s ON %s%s", STATEMENT_NOTE_DDL, build->before,
+														   quote_identifier(build->index),
+														   quote_qualified_identifier(schema, build->table),
+														   build->after));
+			FAULT_POINT("index_built_in_shard");
 		}
 	}
 	PG_FINALLY();
@@ -168,7 +171,7 @@ on_each_shard(const ConcurrentBuild *build, int node, bool create)
 	PG_END_TRY();
 }
 
-/* Drop what was made, on every node that answers. Called with no error pending. */
+/* Drop what was made, on every node that answers; the worker does the rest. Called with no error pending. */
 static void
 build_undo(const ConcurrentBuild *build, int nodes)
 {
@@ -176,21 +179,50 @@ build_undo(const ConcurrentBuild *build, int nodes)
 
 	for (int node = 0; node < nodes; node++)
 	{
+		const NodeInfo *info = list_nth(build->nodes, node);
+
 		PG_TRY();
 		{
-			on_each_shard(build, node, false);
+			index_leftovers_drop(info, build->role, build->table, build->index, UNDO_WAIT_MS);
 		}
 		PG_CATCH();
 		{
 			MemoryContextSwitchTo(caller_cxt);
 			FlushErrorState();
 			ereport(WARNING,
-					(errmsg("could not drop index \"%s\" in the shards of node \"%s\"", build->index,
-							((NodeInfo *) list_nth(build->nodes, node))->name),
-					 errhint("Drop it there in the schemas of the shards.")));
+					(errmsg("could not drop index \"%s\" in the shards of node \"%s\" yet", build->index, info->name),
+					 errdetail("This node's worker goes on trying.")));
 		}
 		PG_END_TRY();
 	}
+}
+
+/* From here on the build is undone whatever happens, until it is official. */
+static void
+build_note(const ConcurrentBuild *build)
+{
+	if (!index_build_lock(build->relid, build->index, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("index \"%s\" of table \"%s\" is being built, or undone, already", build->index, build->table),
+				 errdetail("Another CREATE INDEX CONCURRENTLY of this name has not come to its end."),
+				 errhint("Choose another name, or try again in a moment.")));
+	PG_TRY();
+	{
+		if (index_build_noted(build->relid, build->index))
+			index_leftovers_drop_everywhere(&(IndexBuild) {build->relid, build->index}, UNDO_WAIT_MS);
+		else
+			index_build_note(build->relid, build->index);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+		StartTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		index_build_unlock(build->relid, build->index);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 }
 
 /* The index of the shells, on all nodes. */
@@ -213,6 +245,10 @@ make_official(const ConcurrentBuild *build)
 	remote_call_text(&call, relation_qualified_name(build->relid));
 	remote_call_texts(&call, list_make1(build->definition));
 	remote_call_everywhere(&call);
+	/* the worker must not look before the end of this transaction */
+	if (!index_build_lock(build->relid, build->index, false))
+		elog(ERROR, "lock of an index build was lost");
+	index_build_forget(build->relid, build->index);
 }
 
 bool
@@ -243,13 +279,11 @@ special_index(UtilityCall *call)
 	coordinator_require("CREATE INDEX CONCURRENTLY");
 	build_prepare(&build, copyObject(stmt), relid);
 
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	StartTransactionCommand();
+	build_note(&build);
 	PG_TRY();
 	{
 		for (; node < list_length(build.nodes); node++)
-			on_each_shard(&build, node, true);
+			build_on_node(&build, node);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		make_official(&build);
 		PopActiveSnapshot();
@@ -264,8 +298,10 @@ special_index(UtilityCall *call)
 		HOLD_INTERRUPTS();
 		build_undo(&build, Min(node + 1, list_length(build.nodes)));
 		RESUME_INTERRUPTS();
+		index_build_unlock(build.relid, build.index);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
+	index_build_unlock(build.relid, build.index);
 	return true;
 }

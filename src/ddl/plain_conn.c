@@ -4,7 +4,7 @@
  *	  pipeline.
  *
  * Such statements are not part of any transaction of ours, so dxact has no say
- * in them. One statement at a time, results are forgotten.
+ * in them. One statement at a time.
  */
 #include "postgres.h"
 
@@ -95,10 +95,20 @@ cancel(PGconn *conn)
 	}
 }
 
-void
+/* First column of the result's rows, added to the list. */
+static List *
+add_values(List *values, const PGresult *result)
+{
+	for (int i = 0; i < PQntuples(result); i++)
+		values = lappend(values, pstrdup(PQgetvalue(result, i, 0)));
+	return values;
+}
+
+List *
 plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 {
 	PGresult   *result;
+	List	   *volatile values = NIL;
 
 	if (!PQsendQuery(conn, sql))
 		rethrow(NULL, conn, node);
@@ -108,6 +118,7 @@ plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 		{
 			if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
 				rethrow(result, conn, node);
+			values = add_values(values, result);
 			PQclear(result);
 		}
 		if (PQstatus(conn) != CONNECTION_OK)
@@ -120,4 +131,5 @@ plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	return values;
 }

@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 #include "libpq-fe.h"
+#include "nodes/pg_list.h"
 
 #include "catalog/node_map.h"
 
@@ -15,7 +16,10 @@
 extern PGconn *plain_conn_open(const NodeInfo *node, const char *role_name);
 extern void plain_conn_close(PGconn *conn);
 
-/* Runs one statement to its end; its error becomes ours. Interruptible: the node's statement is cancelled. */
-extern void plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql);
+/*
+ * Runs one statement to its end; its error becomes ours. Interruptible: the node's statement is cancelled.
+ * Returns the first column of its rows, as char *.
+ */
+extern List *plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql);
 
 #endif

@@ -173,7 +173,7 @@ vacuum_other_nodes(const VacuumStmt *stmt, const VacuumTarget *target)
 		conn = plain_conn_open(node, GetUserNameFromId(GetUserId(), false));
 		PG_TRY();
 		{
-			plain_conn_execute(conn, node, sql);
+			(void) plain_conn_execute(conn, node, sql);
 		}
 		PG_FINALLY();
 		{

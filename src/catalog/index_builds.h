@@ -1,0 +1,34 @@
+/*
+ * index_builds.h
+ *	  Notes of indexes that are being built concurrently in the shards.
+ */
+#ifndef SHARDEXT_INDEX_BUILDS_H
+#define SHARDEXT_INDEX_BUILDS_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+
+typedef struct IndexBuild
+{
+	Oid			relid;			/* the shell */
+	char	   *index;			/* bare name */
+} IndexBuild;
+
+/* All notes of this node, of committed transactions and this one. */
+extern List *index_builds(void);
+
+/* True if there is such a note. */
+extern bool index_build_noted(Oid relid, const char *index);
+
+/* Write a note (the commit is flushed), or take it back. Part of the transaction. */
+extern void index_build_note(Oid relid, const char *index);
+extern void index_build_forget(Oid relid, const char *index);
+
+/*
+ * Whoever builds, or undoes, has this lock: of the session, or (session =
+ * false) to the end of the transaction. False if somebody else has it.
+ */
+extern bool index_build_lock(Oid relid, const char *index, bool session);
+extern void index_build_unlock(Oid relid, const char *index);
+
+#endif
