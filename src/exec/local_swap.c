@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -95,6 +96,31 @@ swap_relation(Query *query, RangeTblEntry *rte, SwapContext *context)
 	sx_clear_permissions(query, rte);
 }
 
+/*
+ * A SELECT in which nothing is left to be done but its own relations: no Query inside, and no tableoid. The parser
+ * notes which columns are read; what policies read, it does not.
+ */
+static bool
+has_relations_only(const Query *query)
+{
+	ListCell   *lc;
+
+	if (query->commandType != CMD_SELECT || query->hasSubLinks || query->cteList != NIL)
+		return false;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_SUBQUERY || rte->securityQuals != NIL)
+			return false;
+		if (rte->rtekind == RTE_RELATION &&
+			bms_is_member(TableOidAttributeNumber - FirstLowInvalidHeapAttributeNumber,
+						  sx_rte_selected_columns(query, rte)))
+			return false;
+	}
+	return true;
+}
+
 static void
 swap_query(Query *query, SwapContext *context)
 {
@@ -123,7 +149,8 @@ swap_query(Query *query, SwapContext *context)
 		if (rte->rtekind == RTE_RELATION)
 			swap_relation(query, rte, context);
 	}
-	(void) query_tree_walker(query, swap_walker, context, 0);
+	if (!has_relations_only(query))
+		(void) query_tree_walker(query, swap_walker, context, 0);
 }
 
 static bool

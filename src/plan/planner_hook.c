@@ -250,7 +250,8 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	if (session_is_forwarded() && query_string != NULL)
 		input.note = statement_note_parse(query_string);
 
-	statement_writes_find(query, &writes);
+	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
+		statement_writes_find(query, &writes);
 	if (writes.current_of && (writes.sharded || writes.reference))
 		reason_raise(reason_make("Use the primary key of the row fetched in WHERE.",
 								 "The rows of a cursor over such tables have no position "

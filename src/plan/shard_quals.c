@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 
 #include "plan/shard_quals.h"
+#include "plan/shard_simple.h"
 #include "plan/shard_targets.h"
 #include "plan/shard_walk.h"
 
@@ -197,10 +198,13 @@ resolve_statement(QueryShards *shards, StatementWalk *walk)
 QueryShards *
 query_shards(Query *query, ParamListInfo params)
 {
-	QueryShards *shards = palloc0(sizeof(QueryShards));
+	QueryShards *shards = simple_query_shards(query);
 	StatementWalk walk;
 	int			nshells = 0;
 
+	if (shards != NULL)
+		return shards;
+	shards = palloc0(sizeof(QueryShards));
 	statement_walk(&walk, query, params);
 	(void) count_shells((Node *) query, &nshells);
 
@@ -222,29 +226,36 @@ int
 shard_key_known(const ShardKey *key, ParamListInfo params, bool *known)
 {
 	const RouteSpec *spec = shard_key_spec(key);
+	Const	   *consts[ROUTE_MAX_KEYS];
 	Datum		values[ROUTE_MAX_KEYS];
 	FmgrInfo	procs[ROUTE_MAX_KEYS];
+	bool		own_types = true;
 	int			n = 0;
 	ListCell   *lc;
 
 	*known = false;
 	foreach(lc, key->exprs)
 	{
-		Const	   *value = value_fold(lfirst(lc), params);
-
-		if (value == NULL)
+		consts[n] = value_fold(lfirst(lc), params);
+		if (consts[n] == NULL)
 			return ROUTE_NO_SHARD;
-		if (value->constisnull)
+		if (consts[n]->constisnull)
 		{
 			*known = true;
 			return ROUTE_NO_SHARD;
 		}
-		values[n] = value->constvalue;
-		if (!route_type_compatible(spec, n, value->consttype, &procs[n], CurrentMemoryContext))
-			elog(ERROR, "type %u does not fit the shard key", value->consttype);
+		values[n] = consts[n]->constvalue;
+		own_types &= consts[n]->consttype == spec->types[n];
 		n++;
 	}
 	*known = true;
+	if (own_types)
+		return route_shard_or_none(spec, values, (FmgrInfo *) spec->hash_procs);
+	for (int i = 0; i < n; i++)
+	{
+		if (!route_type_compatible(spec, i, consts[i]->consttype, &procs[i], CurrentMemoryContext))
+			elog(ERROR, "type %u does not fit the shard key", consts[i]->consttype);
+	}
 	return route_shard_or_none(spec, values, procs);
 }
 

@@ -1,0 +1,136 @@
+/*
+ * shard_simple.c
+ *	  The shard of the simplest statements, without gathering facts.
+ *
+ *	  SELECT ... FROM one sharded table WHERE routing column = constant [AND ...]
+ *
+ * A statement that is not prepared is planned each time it runs, and most of
+ * those look like this. What is said here is what shard_facts.c would say; every
+ * other shape is left to it.
+ */
+#include "postgres.h"
+
+#include "access/hash.h"
+#include "access/stratnum.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+#include "plan/query_shape.h"
+#include "plan/shard_facts.h"
+#include "plan/shard_simple.h"
+
+static bool
+is_equality_of_type(const OpExpr *op, Oid type)
+{
+	return qual_operator_is_equality(op) &&
+		get_op_opfamily_strategy(op->opno, lookup_type_cache(type, TYPECACHE_HASH_OPFAMILY)->hash_opf) ==
+		HTEqualStrategyNumber;
+}
+
+/* The same; the last answer is kept, if it is about PostgreSQL's own objects and therefore for ever. */
+static bool
+is_key_equality(const OpExpr *op, Oid type)
+{
+	static Oid	last_operator = InvalidOid;
+	static Oid	last_type = InvalidOid;
+	bool		for_ever = op->opno < FirstNormalObjectId && type < FirstNormalObjectId && !OidIsValid(op->inputcollid);
+
+	if (for_ever && op->opno == last_operator && type == last_type)
+		return true;
+	if (!is_equality_of_type(op, type))
+		return false;
+	if (for_ever)
+	{
+		last_operator = op->opno;
+		last_type = type;
+	}
+	return true;
+}
+
+/* The constant that a condition says the column is equal to, of the very type of the key; else NULL. */
+static Const *
+constant_of(Node *qual, Index varno, AttrNumber attno, Oid type)
+{
+	OpExpr	   *op = (OpExpr *) qual;
+	Node	   *column;
+	Node	   *value;
+
+	if (!IsA(qual, OpExpr) || list_length(op->args) != 2)
+		return NULL;
+	column = linitial(op->args);
+	value = lsecond(op->args);
+	if (IsA(column, Const))
+	{
+		column = lsecond(op->args);
+		value = linitial(op->args);
+	}
+	if (!IsA(column, Var) || !IsA(value, Const) ||
+		((Var *) column)->varno != varno || ((Var *) column)->varattno != attno || ((Var *) column)->varlevelsup != 0 ||
+		((Const *) value)->constisnull || ((Const *) value)->consttype != type || !is_key_equality(op, type))
+		return NULL;
+	return (Const *) value;
+}
+
+/* A key from one of the conditions that stand side by side in WHERE; NULL if none gives one. */
+static ShardKey *
+key_from_quals(const TableInfo *table, Index varno, AttrNumber attno, Node *quals)
+{
+	Oid			relid;
+	const RouteSpec *spec = table_column_spec(table, attno, &relid);
+	Const	   *value = NULL;
+	ShardKey   *key;
+
+	if (quals == NULL || spec == NULL)
+		return NULL;
+	if (is_andclause(quals))
+	{
+		ListCell   *lc;
+
+		foreach(lc, ((BoolExpr *) quals)->args)
+		{
+			value = constant_of(lfirst(lc), varno, attno, spec->types[0]);
+			if (value != NULL)
+				break;
+		}
+	}
+	else
+		value = constant_of(quals, varno, attno, spec->types[0]);
+	if (value == NULL)
+		return NULL;
+	key = palloc(sizeof(ShardKey));
+	key->relid = relid;
+	key->exprs = list_make1(value);
+	return key;
+}
+
+QueryShards *
+simple_query_shards(const Query *query)
+{
+	const RangeTblEntry *rte = list_length(query->rtable) == 1 ? linitial(query->rtable) : NULL;
+	const TableInfo *table;
+	ShardKey   *key;
+	QueryShards *shards;
+	int			attno = -1;
+
+	if (query->commandType != CMD_SELECT || rte == NULL || rte->rtekind != RTE_RELATION ||
+		rte->relkind != RELKIND_RELATION || !query_is_flat(query) ||
+		list_length(query->jointree->fromlist) != 1 || !IsA(linitial(query->jointree->fromlist), RangeTblRef))
+		return NULL;
+	table = table_info(rte->relid);
+	if (table == NULL || table->kind != TABLE_SHARDED || table->nkeys != 1)
+		return NULL;
+
+	key = key_from_quals(table, 1, table->keys[0], query->jointree->quals);
+	while (key == NULL && (attno = bms_next_member(table->id_columns, attno)) >= 0)
+		key = key_from_quals(table, 1, attno, query->jointree->quals);
+	if (key == NULL)
+		return NULL;
+	shards = palloc0(sizeof(QueryShards));
+	shards->has_sharded = true;
+	shards->keys = list_make1(key);
+	return shards;
+}
