@@ -57,6 +57,13 @@ typedef struct BatchKey
 	uint32		columns;		/* index into sender->column_sets */
 } BatchKey;
 
+/* Memory of a batch's rows. The chunks cut from it end in any order: it goes with the last of them. */
+typedef struct RowMemory
+{
+	MemoryContext cxt;
+	int			users;			/* the batch while it is being cut, and chunks */
+} RowMemory;
+
 typedef struct Batch
 {
 	BatchKey	key;
@@ -66,7 +73,7 @@ typedef struct Batch
 	Datum	   *values;			/* nrows * ncolumns, columns made by the owner left out */
 	bool	   *nulls;
 	int64	   *ordinals;
-	MemoryContext cxt;
+	RowMemory  *memory;			/* NULL while there are no rows */
 } Batch;
 
 /* Rows of a batch that go out as one statement. */
@@ -77,7 +84,7 @@ typedef struct Chunk
 	Datum	   *values;
 	bool	   *nulls;
 	int64	   *ordinals;
-	MemoryContext cxt;			/* of the batch when this is its last chunk, else NULL */
+	RowMemory  *memory;			/* NULL: another chunk keeps the rows */
 } Chunk;
 
 /* One other node: the chunk it works on. */
@@ -292,11 +299,18 @@ run_here(InsertSender *sender, const Chunk *chunk)
 /* ---------- one chunk, on another node ---------- */
 
 static void
+release_rows(RowMemory *memory)
+{
+	if (--memory->users == 0)
+		MemoryContextDelete(memory->cxt);
+}
+
+static void
 free_chunk(Chunk *chunk)
 {
-	if (chunk->cxt != NULL)
-		MemoryContextDelete(chunk->cxt);
-	chunk->cxt = NULL;
+	if (chunk->memory != NULL)
+		release_rows(chunk->memory);
+	chunk->memory = NULL;
 }
 
 static NodeLane *
@@ -404,7 +418,7 @@ start_copy(void *arg, int node_id)
 	CopyStep   *step = (CopyStep *) arg;
 	Chunk		chunk = *step->chunk;
 
-	chunk.cxt = NULL;			/* the chunk is needed for the other nodes as well */
+	chunk.memory = NULL;		/* the chunk is needed for the other nodes as well */
 	run_there(step->sender, &chunk, node_id);
 }
 
@@ -510,15 +524,16 @@ flush_batch(InsertSender *sender, Batch *batch)
 		chunk.values = batch->values + first * ngiven;
 		chunk.nulls = batch->nulls + first * ngiven;
 		chunk.ordinals = batch->ordinals + first;
+		chunk.memory = batch->memory;
+		chunk.memory->users++;
 		first += nrows;
-		if (first == batch->nrows)
-			chunk.cxt = batch->cxt;
 		send_chunk(sender, &chunk);
 	}
+	release_rows(batch->memory);
 	sender->buffered -= batch->bytes;
 	batch->nrows = batch->space = 0;
 	batch->bytes = 0;
-	batch->cxt = NULL;
+	batch->memory = NULL;
 }
 
 static void
@@ -555,9 +570,13 @@ column_set_index(InsertSender *sender, const Bitmapset *made_by_owner)
 static void
 make_room(InsertSender *sender, Batch *batch, int ngiven)
 {
-	if (batch->cxt == NULL)
+	if (batch->memory == NULL)
 	{
-		batch->cxt = AllocSetContextCreate(sender->cxt, "shardext insert batch", ALLOCSET_SMALL_SIZES);
+		MemoryContext cxt = AllocSetContextCreate(sender->cxt, "shardext insert batch", ALLOCSET_SMALL_SIZES);
+
+		batch->memory = MemoryContextAlloc(cxt, sizeof(RowMemory));
+		batch->memory->cxt = cxt;
+		batch->memory->users = 1;
 		batch->values = NULL;
 	}
 	if (batch->nrows < batch->space)
@@ -565,9 +584,9 @@ make_room(InsertSender *sender, Batch *batch, int ngiven)
 	batch->space = Max(8, batch->space * 2);
 	if (batch->values == NULL)
 	{
-		batch->values = MemoryContextAlloc(batch->cxt, sizeof(Datum) * (batch->space * ngiven + 1));
-		batch->nulls = MemoryContextAlloc(batch->cxt, sizeof(bool) * (batch->space * ngiven + 1));
-		batch->ordinals = MemoryContextAlloc(batch->cxt, sizeof(int64) * batch->space);
+		batch->values = MemoryContextAlloc(batch->memory->cxt, sizeof(Datum) * (batch->space * ngiven + 1));
+		batch->nulls = MemoryContextAlloc(batch->memory->cxt, sizeof(bool) * (batch->space * ngiven + 1));
+		batch->ordinals = MemoryContextAlloc(batch->memory->cxt, sizeof(int64) * batch->space);
 		return;
 	}
 	batch->values = repalloc(batch->values, sizeof(Datum) * (batch->space * ngiven + 1));
@@ -604,12 +623,12 @@ insert_sender_add(InsertSender *sender, int shard, const Bitmapset *made_by_owne
 	{
 		batch->nrows = batch->space = 0;
 		batch->bytes = 0;
-		batch->cxt = NULL;
+		batch->memory = NULL;
 	}
 	check_one_statement(sender, batch, ngiven);
 	make_room(sender, batch, ngiven);
 
-	old = MemoryContextSwitchTo(batch->cxt);
+	old = MemoryContextSwitchTo(batch->memory->cxt);
 	to = batch->nrows * ngiven;
 	sender->buffered -= batch->bytes;
 	for (int i = 0; i < sender->ncolumns; i++)
