@@ -336,27 +336,6 @@ shardext_shell_handler(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(shell_routine());
 }
 
-bool
-shell_am_is_shell(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			am;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	am = ((Form_pg_class) GETSTRUCT(tuple))->relam;
-	ReleaseSysCache(tuple);
-	if (!OidIsValid(am) || am == HEAP_TABLE_AM_OID)
-		return false;
-
-	tuple = SearchSysCache1(AMOID, ObjectIdGetDatum(am));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	am = strcmp(NameStr(((Form_pg_am) GETSTRUCT(tuple))->amname), SHELL_AM_NAME) == 0 ? am : InvalidOid;
-	ReleaseSysCache(tuple);
-	return OidIsValid(am);
-}
-
 static void
 end_of_transaction(XactEvent event, void *arg)
 {

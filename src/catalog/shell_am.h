@@ -19,9 +19,6 @@
 extern bool shell_am_set_reads_empty(bool on);
 extern bool shell_am_reads_empty(void);
 
-/* Is this relation one whose access method is ours? False if it does not exist. */
-extern bool shell_am_is_shell(Oid relid);
-
 extern void shell_am_preload(void);
 
 #endif

@@ -424,20 +424,8 @@ conn_execute(NodeConn *conn, const char *sql, const ConnParams *params)
 	return count;
 }
 
-int
-conn_node_id(const NodeConn *conn)
-{
-	return conn->node_id;
-}
-
 const char *
 conn_node_name(const NodeConn *conn)
 {
 	return conn->node_name;
-}
-
-int
-conn_backend_pid(const NodeConn *conn)
-{
-	return conn->pg ? PQbackendPID(conn->pg) : 0;
 }

@@ -87,10 +87,6 @@ extern void conn_copy_start(NodeConn *conn, const char *sql);
 extern void conn_copy_data(NodeConn *conn, const char *data, int length);
 extern int64 conn_copy_end(NodeConn *conn, const char *error);	/* error NULL: success; rows copied */
 
-/* The remote session's process, for lock and activity views. */
-extern int	conn_backend_pid(const NodeConn *conn);
-
-extern int	conn_node_id(const NodeConn *conn);
 extern const char *conn_node_name(const NodeConn *conn);
 
 /* A connection outside any transaction of ours, for checks and workers: autocommit. ERROR SX002; close it. */

@@ -31,14 +31,6 @@ find(int node_id, Oid role)
 	return NULL;
 }
 
-NodeConn *
-conn_pool_peek(int node_id, Oid role)
-{
-	NodeConn   *conn = find(node_id, role);
-
-	return conn && conn->state != CONN_BROKEN ? conn : NULL;
-}
-
 static bool
 address_is_current(NodeConn *conn)
 {

@@ -15,9 +15,6 @@
 /* The connection to the node as role, made if there is none. ERROR SX002 if that fails. */
 extern NodeConn *conn_pool_get(int node_id, Oid role);
 
-/* The connection if there is one and it is usable, else NULL. */
-extern NodeConn *conn_pool_peek(int node_id, Oid role);
-
 /* End of a transaction: forget rows nobody freed, close broken connections and those whose node has moved. */
 extern void conn_pool_end_transaction(bool is_commit);
 

@@ -153,19 +153,6 @@ dxact_connection_autocommit_write(int node_id, Oid role)
 	return conn;
 }
 
-bool
-dxact_untouched(int node_id, Oid role)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &dxact_participants)
-	{
-		if (dlist_container(Participant, link, iter.cur)->node_id == node_id)
-			return false;
-	}
-	return true;
-}
-
 static void
 forget_transaction(bool is_commit)
 {

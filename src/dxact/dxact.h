@@ -56,9 +56,6 @@ extern void dxact_execute_everywhere(const char *sql, const ConnParams *params);
  */
 extern bool dxact_agree_everywhere(const char *sql, const ConnParams *params, bool (*here) (void *arg), void *arg);
 
-/* True while nothing of this transaction has run on that node: a lost connection may be retried. */
-extern bool dxact_untouched(int node_id, Oid role);
-
 /*
  * Duty of the database's worker, each second, outside of any transaction:
  * finish what coordinators have decided, forget decisions all have followed.
