@@ -13,6 +13,7 @@
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "conn/conn_internal.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -85,6 +86,8 @@ conn_rethrow(NodeConn *conn, PGresult *result)
 	if (message == NULL)
 		message = pchomp(PQresultErrorMessage(result));
 	PQclear(result);
+	if (sqlstate == ERRCODE_QUERY_CANCELED)
+		CHECK_FOR_INTERRUPTS();	/* if it was we who cancelled, we know why */
 	schema = client_schema(schema, table);
 	ereport(ERROR,
 			(errcode(sqlstate),
