@@ -280,7 +280,7 @@ static bool
 is_noted_ddl(const Node *statement, const char *query_string)
 {
 	if (!IsA(statement, IndexStmt) && !IsA(statement, VacuumStmt) &&
-		!(IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_INDEX))
+		!(IsA(statement, DropStmt) && ((const DropStmt *) statement)->removeType == OBJECT_INDEX))
 		return false;
 	return statement_note_parse(query_string).kind == NOTE_DDL;
 }
