@@ -71,6 +71,14 @@ SELECT shardext.internal_create_shell(ARRAY['EXECUTE nothing'], 'heap');
 SELECT shardext.internal_apply('den.own', '{}', ARRAY['SET ROLE shardext_alice']);
 SELECT shardext.internal_apply('diary', '{}', ARRAY['ALTER TABLE diary DISABLE ROW LEVEL SECURITY']);
 SELECT shardext.internal_forget('diary');
+SELECT shardext.internal_lock('{public.diary}', '{8}', 10, true);
+-- closes no gate
+SELECT shardext.internal_lock('{}', '{}', 60000, true);
+\set before `date +%s%N`
+BEGIN;
+COMMIT;
+\set after `date +%s%N`
+SELECT :after - :before < 1200000000 AS at_once;
 DROP TABLE den.plain;
 -- the schemas of shards are ours
 CREATE VIEW shard_0004.trap AS SELECT 1;

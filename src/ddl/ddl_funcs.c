@@ -272,6 +272,7 @@ shardext_internal_lock(PG_FUNCTION_ARGS)
 	List	   *wishes = NIL;
 	int			nmodes;
 	AttrNumber *modes = int2_array(PG_GETARG_DATUM(1), &nmodes);
+	bool		is_ours = false;	/* nobody keeps others waiting who has no table of the cluster */
 	ListCell   *lc;
 
 	library_require_preloaded();
@@ -288,8 +289,9 @@ shardext_internal_lock(PG_FUNCTION_ARGS)
 		if (abs(mode) < AccessShareLock || abs(mode) > AccessExclusiveLock)
 			elog(ERROR, "unknown lock mode %d", mode);
 		wishes = lock_wish_add(wishes, relid, abs(mode), mode > 0);
+		is_ours |= table_info(relid) != NULL;
 	}
-	PG_RETURN_BOOL(ddl_locks_try_here(wishes, PG_GETARG_INT32(2), PG_GETARG_BOOL(3)));
+	PG_RETURN_BOOL(ddl_locks_try_here(wishes, PG_GETARG_INT32(2), PG_GETARG_BOOL(3) && is_ours));
 }
 
 Datum
