@@ -5,9 +5,10 @@
  * NOTE_SHARDS: the whole statement runs in each of exactly these shards, one
  * after the other, rows concatenated. That gives the right answer only when
  * the statement (after rewriting: views, policies) concerns one sharded table
- * once, and no table whose rows lie on the coordinator alone. Anything else is
- * refused, although the sender made sure of it: what a policy or view of this
- * node adds is known here only.
+ * once, or besides only rows that lie in the shard of its row, and no table
+ * whose rows lie on the coordinator alone. Anything else is refused, although
+ * the sender made sure of it: what a policy or view of this node adds is known
+ * here only.
  *
  * NOTE_REFERENCE: this node's copy of a reference table (exec/modify_reference).
  */
@@ -60,6 +61,24 @@ count_sharded(Node *node, void *context)
 	return expression_tree_walker(node, count_sharded, context);
 }
 
+/* The sharded table whose rows the statement gives or changes, as an index into the range table; 0: none. */
+static Index
+main_table(const Query *query)
+{
+	List	   *from = query->jointree->fromlist;
+	Index		rtindex = query->resultRelation;
+	const RangeTblEntry *rte;
+	const TableInfo *table;
+
+	if (query->commandType == CMD_SELECT && list_length(from) == 1 && IsA(linitial(from), RangeTblRef))
+		rtindex = linitial_node(RangeTblRef, from)->rtindex;
+	if (rtindex == 0)
+		return 0;
+	rte = rt_fetch(rtindex, query->rtable);
+	table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+	return table != NULL && table->kind == TABLE_SHARDED ? rtindex : 0;
+}
+
 static bool
 writes(const Query *query)
 {
@@ -74,6 +93,16 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 	FanoutParts parts = {0};
 
 	(void) count_sharded((Node *) query, &use);
+	if (use.count > 1)
+	{
+		Index		rtindex = main_table(query);
+
+		if (rtindex > 0 && query_lies_with(query, rtindex))
+		{
+			use.count = 1;
+			use.relid = rt_fetch(rtindex, query->rtable)->relid;
+		}
+	}
 	if (use.count != 1)
 	{
 		*reason = reason_make(use.count > 1 ? "Look for a policy or view of this table that reads other sharded "

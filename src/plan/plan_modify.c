@@ -6,7 +6,7 @@
  * The statement itself is the fragment: every owner runs it over its shards
  * at once, here by local_run on the run query, elsewhere by the text. It must
  * mean the same shard by shard: one sharded table, subqueries over reference
- * tables only, nothing that orders, counts or combines rows of several
+ * tables and over rows that lie with its own only, nothing that orders, counts or combines rows of several
  * shards, everything shippable. What is not so is refused before anything is
  * done.
  */
@@ -178,17 +178,18 @@ plan_modify_check_positions(const PlanInput *input)
 }
 
 /*
- * Subqueries, also those that policies add, may read reference tables only.
- * The table's own entry is looked at apart, hence the copy without it.
+ * Subqueries, also those that policies add, may read reference tables, and of
+ * sharded ones what lies in the shard of the row. The table's own entry is
+ * looked at apart, hence the copy without it.
  */
 static const Reason *
-check_subqueries(Query *query, Index rtindex)
+check_subqueries(Query *query, Index rtindex, bool has_home)
 {
 	Query	   *copy = copyObject(query);
 	RangeTblEntry *rte = rt_fetch(rtindex, copy->rtable);
 
 	rte->rtekind = RTE_RESULT;
-	if (!reads_only_reference_tables((Node *) copy))
+	if (!reads_only_reference_tables((Node *) copy) && (has_home || !query_lies_with(query, rtindex)))
 		return reason_make(HINT_ONE_SHARD, "It has a subquery over a table that is not a reference table.");
 	return NULL;
 }
@@ -219,7 +220,7 @@ check_statement(const PlanInput *input, Index rtindex)
 		return reason;
 	if (!row_codec_takes(query->commandType == CMD_SELECT ? query->targetList : query->returningList))
 		return reason_make(HINT_ONE_SHARD, "It returns rows of no named type, which are made here.");
-	if ((reason = check_subqueries(query, rtindex)) != NULL)
+	if ((reason = check_subqueries(query, rtindex, input->shards->has_home)) != NULL)
 		return reason;
 	return shippable_check_query(query);
 }

@@ -19,9 +19,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "plan/shard_quals.h"
 #include "plan/shard_simple.h"
@@ -281,4 +285,38 @@ relation_shard_keys(const TableInfo *table, Index varno, List *quals)
 	}
 	ways = facts_resolve_occurrence(&walk.facts, occurrence, NULL);
 	return ways == NIL ? NIL : (List *) linitial(prefer_single(ways));
+}
+
+/* table's key column number i = some value */
+static Node *
+key_is_known(Index rtindex, const TableInfo *table, int i)
+{
+	Param	   *value = makeNode(Param);
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	Oid			equal;
+	Var		   *key;
+
+	get_atttypetypmodcoll(table->relid, table->keys[i], &type, &typmod, &collation);
+	key = makeVar(rtindex, table->keys[i], type, typmod, collation, 0);
+	equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
+	value->paramkind = PARAM_EXTERN;
+	value->paramid = PG_UINT16_MAX + i;
+	value->paramtype = type;
+	value->paramtypmod = -1;
+	value->paramcollid = collation;
+	value->location = -1;
+	return (Node *) make_opclause(equal, BOOLOID, false, (Expr *) key, (Expr *) value, InvalidOid, collation);
+}
+
+bool
+query_lies_with(Query *query, Index rtindex)
+{
+	const TableInfo *table = table_info(rt_fetch(rtindex, query->rtable)->relid);
+	Query	   *copy = copyObject(query);
+
+	for (int i = 0; i < table->nkeys; i++)
+		copy->jointree->quals = make_and_qual(copy->jointree->quals, key_is_known(rtindex, table, i));
+	return list_length(query_shards(copy, NULL)->keys) == 1;
 }

@@ -37,6 +37,13 @@ typedef struct QueryShards
 extern QueryShards *query_shards(Query *query, ParamListInfo params);
 
 /*
+ * Would a value for the shard key of the table at rtindex of the range table
+ * decide the shard of all sharded tables of the query? Then what it needs of
+ * others lies in the shard of each row of that one.
+ */
+extern bool query_lies_with(Query *query, Index rtindex);
+
+/*
  * The shard of a key whose values are known while planning. *known = false:
  * they are not. ROUTE_NO_SHARD: no row can have this key (a NULL, or no id of
  * this cluster).

@@ -143,7 +143,10 @@ class Generator:
         if x < 0.76 and depth >= 0:
             return "coalesce(%s, %s)" % (self.expr(scopes, kind, -1), self.const(kind))
         if x < 0.80 and kind == "int" and depth >= 0:
-            return "(%s + 1)" % self.expr(scopes, kind, -1)
+            return self.pick("(%s + 1)", "(%s + 1)", "vol(%s)", "stab(%s)", "imm(%s)") % self.expr(scopes, kind, -1)
+        if x < 0.82 and column and depth >= 0:
+            alias, name = column[0].split(".")
+            return "row_to_json(%s)::text" % alias if kind == "text" else "(%s).%s" % (alias, name)
         if x < 0.88 and depth > 0:
             return self.scalar(scopes, kind, depth - 1)
         if x < 0.90:
@@ -194,6 +197,13 @@ class Generator:
             return "(%s AND %s)" % (self.pred(scopes, depth - 1), self.pred(scopes, depth - 1))
         if x < 0.7:
             return self.equality(scopes, a, depth)
+        if x < 0.74:
+            b = self.column(scopes)
+            if self.chance(0.2):
+                return "%s IS %sNULL" % (a[0].split(".")[0], self.pick("", "NOT "))
+            if self.chance(0.5):
+                return "(%s, %s) = (%s, %s)" % (a[0], b[0], self.const(a[1]), self.expr(scopes, b[1], 0))
+            return "(%s, %s) IN (%s)" % (a[0], b[0], self.query(depth - 1, scopes, [a[1], b[1]])[0])
         sub, _ = self.query(depth - 1, scopes, [a[1]])
         return self.pick("%s IN (%s)", "%s IN (%s)", "%s NOT IN (%s)", "%s = ANY (%s)", "%s <> ALL (%s)") % (a[0], sub) \
             if x < 0.82 else "%sEXISTS (%s)" % (self.pick("", "", "NOT "), sub)
@@ -328,5 +338,12 @@ class Generator:
 
     def select(self):
         self.start()
+        if self.chance(0.06):
+            table, alias = self.relation(), self.name()
+            columns = [("%s.%s" % (alias, c), kind, c in KEYS[table]) for c, kind in TABLES[table]]
+            sql = "SELECT %s FROM %s %s%s %s%s" % (self.pick(alias, alias + ".*", self.expr([columns], "int", 1)), table, alias, self.where(
+                [columns], 1), self.pick("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE"), self.pick("", " NOWAIT", " SKIP LOCKED"))
+            if not table.startswith("v_"):
+                return Statement(sql, self.constants, self.home)
         sql, _ = self.query(self.pick(1, 2, 2))
         return Statement(sql, self.constants, self.home)

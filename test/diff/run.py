@@ -32,6 +32,11 @@ CREATE TABLE comp (a int, b text, c int, PRIMARY KEY (a, b, c));
 CREATE TABLE comp2 (a bigint NOT NULL, b varchar NOT NULL, d int);
 CREATE TABLE countries (id int PRIMARY KEY, name text);
 """
+FUNCTIONS = """
+CREATE OR REPLACE FUNCTION vol(x numeric) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN x % 100; END';
+CREATE OR REPLACE FUNCTION stab(x numeric) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 50 + (SELECT count(*) FROM countries) * 0; END';
+CREATE OR REPLACE FUNCTION imm(x numeric) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 10; END';
+"""
 VIEWS = """
 CREATE VIEW v_users WITH (security_barrier) AS SELECT id, country, name FROM users WHERE country > 1;
 CREATE VIEW v_photos AS SELECT owner_id, count(*) AS photos, sum(views) AS views FROM photos GROUP BY owner_id;
@@ -101,6 +106,7 @@ class Differ:
             self.nodes[0].must(line)
         for connection in [self.plain] + self.nodes:
             connection.must(VIEWS)
+            connection.must(FUNCTIONS)
         for table, rows in initial_rows():
             values = ", ".join("(%s)" % ", ".join(map(str, row)) for row in rows)
             for connection in (self.plain, self.nodes[0]):
@@ -124,7 +130,9 @@ class Differ:
         self.counts["with rows"] += count and len(plain.rows) > 0
         if plain.code:
             self.counts[plain.code] += 1
-        if not ours.same(plain) and plain.code != "57014":
+        # of several rows that break constraints, any may be the first
+        both_break = ours.code and plain.code and ours.code[:2] == plain.code[:2] == "23"
+        if not ours.same(plain) and plain.code != "57014" and not both_break:
             self.report(sql, ours, plain)
         return not ours.code and not plain.code
 

@@ -46,6 +46,11 @@ class Writer(Generator):
 
     def assignment(self, table, alias, scopes):
         column = self.pick(*FREE[table])
+        if self.chance(0.15):
+            return "%s = %s(%s)" % (column, self.pick("vol", "vol", "stab"), self.expr(scopes, "int", 1))
+        if len(FREE[table]) > 1 and self.chance(0.2):
+            sub, _ = self.query(1, scopes, ["int", "int"])
+            return "(%s) = (SELECT min(x), max(y) FROM (%s) s(x, y))" % (", ".join(FREE[table][:2]), sub)
         return "%s = %s" % (column, self.pick("%s.%s + 1" % (alias, column), self.const("int"), self.expr([self.columns_of(table, alias)], "int", 1)))
 
     def insert(self, table):
