@@ -84,6 +84,8 @@ DROP TABLE den.plain;
 CREATE VIEW shard_0004.trap AS SELECT 1;
 CREATE TABLE shard_0004.trap (a int);
 CREATE FUNCTION shard_0004.trap() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE den.heir () INHERITS (shard_0004.own);
+CREATE TABLE den.clerk (id bigint REFERENCES shard_0004.own);
 CREATE VIEW den.trap AS SELECT 1;
 ALTER VIEW den.trap SET SCHEMA shard_0004;
 DROP VIEW den.trap;

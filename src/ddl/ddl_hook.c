@@ -190,8 +190,12 @@ static bool
 handle_create_table(UtilityCall *call)
 {
 	CreateStmt *stmt = castNode(CreateStmt, call->pstmt->utilityStmt);
+	Oid			shard_table = statement_shard_table((Node *) stmt);
 	ListCell   *lc;
 
+	/* as a parent, or what a foreign key refers to */
+	if (OidIsValid(shard_table))
+		shard_table_refuse_ddl(shard_table);
 	if (shard_schema_is_name(stmt->relation->schemaname))
 		shard_schema_refuse(stmt->relation->schemaname);
 	foreach(lc, stmt->inhRelations)
