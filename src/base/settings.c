@@ -18,6 +18,7 @@ int			setting_connect_timeout = 5000;
 bool		setting_log_remote = false;
 int			setting_remote_lock_timeout = 10000;
 int			setting_plan_cache_shards = 64;
+int			setting_busy_wait = 0;
 char	   *setting_forwarded = NULL;
 
 typedef struct Setting
@@ -67,6 +68,13 @@ static const Setting settings[] = {
 		.context = PGC_USERSET,
 		.int_variable = &setting_plan_cache_shards,
 		.boot = 64,.min = 1,.max = 8192,
+	},
+	{
+		.name = "shardext.busy_wait",
+		.description = "Microseconds for which a session may wait for another node's answer without sleeping (0 turns it off).",
+		.context = PGC_USERSET,
+		.int_variable = &setting_busy_wait,
+		.boot = 0,.min = 0,.max = 1000000,
 	},
 	{
 		.name = "shardext.forwarded",

@@ -20,6 +20,7 @@
 #include "conn/conn_pool.h"
 #include "datatype/timestamp.h"
 #include "lib/ilist.h"
+#include "portability/instr_time.h"
 #include "storage/latch.h"
 
 #define CONN_MAX_PREPARED	256
@@ -79,6 +80,18 @@ typedef struct ConnNotice
 	char	   *hint;
 } ConnNotice;
 
+/* What a connection's waits have taught about polling; see conn_poll.c. Times in microseconds. */
+typedef struct PollHabit
+{
+	bool		polling;
+	int			wanted;			/* short sleeps in a row before polling is tried; 0: not set yet */
+	int			in_a_row;		/* short sleeps so far */
+	double		sleep_total;	/* of these */
+	double		sleep_average;	/* of those before polling began */
+	int			polls;			/* successful ones since they were last judged */
+	double		poll_total;
+} PollHabit;
+
 typedef enum ReadOutcome
 {
 	READ_ROW,
@@ -108,6 +121,7 @@ struct NodeConn
 	WaitEventSet *events;		/* latch, postmaster, socket */
 	int			socket_pos;		/* the socket's place in events */
 	bool		want_write;		/* what events waits for */
+	PollHabit	poll;
 	ConnState	state;
 	bool		autocommit_write;	/* the statement under way commits by itself */
 	int64		copy_unsent;	/* bytes given to libpq since it was last seen empty */
@@ -178,6 +192,14 @@ extern bool conn_looks_alive(NodeConn *conn);
 /* conn_wait.c */
 extern void conn_wait_prepare(NodeConn *conn);
 extern bool conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible);
+
+/*
+ * conn_poll.c. conn_poll is for connections that are polling: has something
+ * arrived before it was time to give up? conn_poll_note_sleep tells when a
+ * wait that was slept through has begun (it has just ended).
+ */
+extern bool conn_poll(NodeConn *conn);
+extern void conn_poll_note_sleep(NodeConn *conn, instr_time start);
 extern bool conn_flush(NodeConn *conn, long timeout_ms, bool interruptible);
 
 /* Has the client of this session hung up? It then ends at the next CHECK_FOR_INTERRUPTS. */

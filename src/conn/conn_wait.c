@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "base/pg_compat.h"
+#include "base/settings.h"
 #include "conn/conn_internal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -53,6 +54,16 @@ conn_wait_prepare(NodeConn *conn)
 	conn->events = set;
 }
 
+/* Have libpq read what has arrived; false: the connection is lost. */
+static bool
+read_arrived(NodeConn *conn)
+{
+	if (PQconsumeInput(conn->pg))
+		return true;
+	conn_lost(conn, NULL);
+	return false;
+}
+
 /*
  * Wait until something was read (or, for_write, the socket takes more), then
  * have libpq read it. False when the time is over or the connection is lost.
@@ -61,16 +72,20 @@ bool
 conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible)
 {
 	WaitEvent	event;
+	instr_time	start;
+	bool		learn = false;
 	TimestampTz deadline = timeout_ms > 0 ? GetCurrentTimestamp() + timeout_ms * INT64CONST(1000) : 0;
 
 	if (timeout_ms == 0)
 	{
-		if (!PQconsumeInput(conn->pg))
-		{
-			conn_lost(conn, NULL);
-			return false;
-		}
-		return !PQisBusy(conn->pg);
+		return read_arrived(conn) && !PQisBusy(conn->pg);
+	}
+	if (!for_write && setting_busy_wait > 0)
+	{
+		if (conn->poll.polling && conn_poll(conn))
+			return read_arrived(conn);
+		learn = !conn->poll.polling;
+		INSTR_TIME_SET_CURRENT(start);
 	}
 	if (conn->want_write != for_write)
 	{
@@ -116,12 +131,9 @@ conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible
 				return false;
 		}
 	}
-	if ((event.events & WL_SOCKET_READABLE) && !PQconsumeInput(conn->pg))
-	{
-		conn_lost(conn, NULL);
-		return false;
-	}
-	return true;
+	if (learn)
+		conn_poll_note_sleep(conn, start);
+	return (event.events & WL_SOCKET_READABLE) == 0 || read_arrived(conn);
 }
 
 /* Push out what libpq has buffered. False: connection lost or out of time. */

@@ -56,6 +56,27 @@ END
 	ok($cluster->wait_for('paris', remote_activity('pg_sleep'), '0'), "it has ended on the node, too ($how)");
 }
 
+# The same while the answer is waited for without sleeping, which begins after some quick answers.
+foreach my $how ('read', 'autocommit read', 'autocommit write')
+{
+	my $start = time;
+	($out, $err) = session(<<"END");
+SET shardext.busy_wait = 1000000;
+SELECT 'sum ' || sum(remote(2, 'SELECT ' || i, '$how')::int) FROM generate_series(1, 200) i;
+SET statement_timeout = '200ms';
+SELECT remote(2, 'SELECT pg_sleep(60)', '$how');
+RESET statement_timeout;
+SELECT remote(2, 'SELECT pg_terminate_backend(pg_backend_pid())', '$how');
+SELECT remote(2, 'SELECT 42', '$how');
+SELECT 'sum ' || sum(remote(2, 'SELECT ' || i, '$how')::int) FROM generate_series(201, 300) i;
+END
+	like($out, qr/^sum 20100\n.*^sum 25050$/ms, "busy waiting: answers are right ($how)");
+	like($err, qr/57014.*statement timeout/, "busy waiting: statement_timeout ends a remote statement ($how)");
+	like($err, qr/\b(08006|08007|57P01)\b/, "busy waiting: a connection that is lost is noticed ($how)");
+	like($out, qr/^42$/m, "busy waiting: the next statement works ($how)");
+	cmp_ok(time - $start, '<', 20, "busy waiting: in time ($how)");
+}
+
 my $client = $london->background_psql('postgres', on_error_stop => 0);
 $client->query_until(qr/started/, "\\echo started\nSELECT remote(2, 'SELECT pg_sleep(120)');\n");
 ok($cluster->wait_for('paris', remote_activity('pg_sleep(120'), '1'), 'a long statement runs on the node');
