@@ -272,7 +272,7 @@ static const Reason *
 deparse_lazily(Query *text_query, bool lift_literals, const char **sql, List **params)
 {
 	const Reason *reason;
-	const ShardSql *made = shard_sql_make(text_query, lift_literals, &reason);
+	const ShardSql *made = shard_sql_make_checked(text_query, lift_literals, &reason);
 
 	if (made == NULL)
 		return reason;

@@ -26,7 +26,9 @@
 
 #include "base/pg_compat.h"
 #include "base/settings.h"
+#include "plan/deparsed.h"
 #include "plan/lift.h"
+#include "plan/query_shape.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
 
@@ -118,7 +120,7 @@ find_odd_shape(Node *node, void *context)
 		else if (has_dropped_columns(rte))
 			*reason = reason_make(NULL, "A function in FROM returns a type with dropped columns.");
 	}
-	return *reason != NULL || query_tree_walker(query, find_odd_shape, context, 0);
+	return *reason != NULL || (!query_is_flat(query) && query_tree_walker(query, find_odd_shape, context, 0));
 }
 
 const Reason *
@@ -152,7 +154,7 @@ qualify_names(Node *node, void *context)
 			dummy->eref = makeAlias("*none*", NIL);
 			query->rtable = lappend(query->rtable, dummy);
 		}
-		return query_tree_walker(query, qualify_names, context, 0);
+		return !query_is_flat(query) && query_tree_walker(query, qualify_names, context, 0);
 	}
 	return expression_tree_walker(node, qualify_names, context);
 }
@@ -184,18 +186,22 @@ deparse(Query *query)
 const ShardSql *
 shard_sql_make(Query *text_query, bool lift_literals, const Reason **reason)
 {
-	ShardSql   *sql = palloc(sizeof(ShardSql));
-	Query	   *query;
-
 	*reason = shard_sql_check(text_query);
-	if (*reason != NULL)
-		return NULL;
-	query = copyObject(text_query);
+	return *reason != NULL ? NULL : shard_sql_make_checked(text_query, lift_literals, reason);
+}
+
+const ShardSql *
+shard_sql_make_checked(Query *text_query, bool lift_literals, const Reason **reason)
+{
+	ShardSql   *sql = palloc(sizeof(ShardSql));
+	Query	   *query = copyObject(text_query);
+
+	*reason = NULL;
 	sql->params = lift_query(query, lift_literals, reason);
 	if (*reason != NULL)
 		return NULL;
 	(void) qualify_names((Node *) query, NULL);
-	sql->text = deparse(query);
+	sql->text = deparsed_text(query, deparse);
 	return sql;
 }
 

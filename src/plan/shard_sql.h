@@ -24,6 +24,9 @@ typedef struct ShardSql
  */
 extern const ShardSql *shard_sql_make(Query *text_query, bool lift_literals, const Reason **reason);
 
+/* The same for a Query that shard_sql_check has nothing against; it may still have no text. */
+extern const ShardSql *shard_sql_make_checked(Query *text_query, bool lift_literals, const Reason **reason);
+
 /* Why shard_sql_make would fail on the Query, or NULL; cheaper than making it. */
 extern const Reason *shard_sql_check(Query *text_query);
 

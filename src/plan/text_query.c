@@ -117,7 +117,7 @@ search_views(Node *node, void *context)
 			if (OidIsValid(role) && role != GetUserId())
 				search->other_rights = true;
 		}
-		return query_tree_walker(query, search_views, context, 0);
+		return !query_is_flat(query) && query_tree_walker(query, search_views, context, 0);
 	}
 	return expression_tree_walker(node, search_views, context);
 }
