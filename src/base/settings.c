@@ -71,7 +71,7 @@ static const Setting settings[] = {
 	},
 	{
 		.name = "shardext.busy_wait",
-		.description = "Microseconds for which a session may wait for another node's answer without sleeping (0 turns it off).",
+		.description = "Microseconds for which a session waits for a node without sleeping (0 turns it off).",
 		.context = PGC_USERSET,
 		.int_variable = &setting_busy_wait,
 		.boot = 0,.min = 0,.max = 1000000,

@@ -2,7 +2,7 @@
  * scan_route.c
  *	  Custom Scan (Shard Route): a whole statement carried out in one shard.
  *
- *	  1. compute the shard: each way (key or id column) from constants,
+ *	  1. compute the shard (route_shard.c): each way (key or id column) from constants,
  *		 parameters and stable expressions; several must agree. Without a usable
  *		 key (an INSERT that leaves it open, a NULL key) any shard will do: one
  *		 of ours if there is one.
@@ -30,7 +30,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
-#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -157,7 +156,8 @@ route_state_evaluate_params(RouteState *state, const RouteCache *cache)
 			state->nulls[i] = ((Const *) expr)->constisnull;
 		}
 		else if (!IsA(expr, Param) ||
-				 !route_param_fetch(state->css.ss.ps.state->es_param_list_info, (Param *) expr, &state->values[i], &state->nulls[i]))
+				 !route_param_fetch(state->css.ss.ps.state->es_param_list_info, (Param *) expr,
+									&state->values[i], &state->nulls[i]))
 		{
 			ExprState  *expr_state = ExecInitExpr(expr, &state->css.ss.ps);
 
