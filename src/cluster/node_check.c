@@ -18,6 +18,7 @@
 #include "catalog/table_map.h"
 #include "cluster/node_check.h"
 #include "conn/conn.h"
+#include "dxact/dxact.h"
 #include "executor/spi.h"
 #include "libpq-fe.h"
 #include "mb/pg_wchar.h"
@@ -69,6 +70,10 @@ typedef enum Fact
 	"   WHERE p.database = d.datname AND p.gid LIKE 'shardext:%')," \
 	" (SELECT min(nspname) FROM pg_catalog.pg_namespace WHERE nspname ~ '^shard_[0-9]{4}$')" \
 	" FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
+
+#define IN_DOUBT \
+	"SELECT gid FROM pg_catalog.pg_prepared_xacts" \
+	" WHERE database = pg_catalog.current_database() AND gid LIKE 'shardext:%'"
 
 /* Asked first, as the tables of MEMBERSHIP exist only where the extension does. */
 #define HAS_CATALOG \
@@ -308,15 +313,39 @@ check_objects(PGconn *conn, Problems *problems)
 	}
 }
 
+/*
+ * What a crash of this node in the middle of an earlier add_node() has left
+ * prepared there: nobody but us knows that it was rolled back.
+ */
+static void
+roll_back_left_over(PGconn *conn, Problems *problems)
+{
+	PGresult   *result = ask(conn, IN_DOUBT, NULL, problems);
+
+	for (int i = 0; result != NULL && i < PQntuples(result); i++)
+	{
+		const char *gid = PQgetvalue(result, i, 0);
+
+		/* the number of those that remain is among the facts */
+		if (dxact_was_rolled_back_here(gid))
+			PQclear(PQexec(conn, psprintf("ROLLBACK PREPARED %s", quote_literal_cstr(gid))));
+	}
+	PQclear(result);
+}
+
 /* Everything that needs a connection. */
 static void
 examine(PGconn *conn, Problems *problems)
 {
-	int64		before = unix_us();
-	PGresult   *facts = ask(conn, FACTS, NULL, problems);
-	int64		after = unix_us();
+	int64		before;
+	int64		after;
+	PGresult   *facts;
 	bool		member = false;
 
+	roll_back_left_over(conn, problems);
+	before = unix_us();
+	facts = ask(conn, FACTS, NULL, problems);
+	after = unix_us();
 	if (facts == NULL)
 		return;
 	check_software(facts, problems);

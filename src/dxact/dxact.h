@@ -64,4 +64,10 @@ extern void dxact_recover_duty(void);
 
 extern void dxact_preload(void);
 
+/*
+ * Is this (the name of a prepared transaction) one that this node has
+ * coordinated, and that was rolled back? False if it still runs.
+ */
+extern bool dxact_was_rolled_back_here(const char *gid);
+
 #endif

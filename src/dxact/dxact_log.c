@@ -94,3 +94,13 @@ dxact_outcome(const char *gid)
 		return OUTCOME_RUNNING;
 	return catalog_read_decision(gid) ? OUTCOME_COMMIT : OUTCOME_ABORT;
 }
+
+bool
+dxact_was_rolled_back_here(const char *gid)
+{
+	const ClusterInfo *cluster = cluster_info();
+	DxactGid	parsed;
+
+	return cluster != NULL && dxact_gid_parse(gid, &parsed) && strcmp(parsed.cluster_id, cluster->cluster_id) == 0 &&
+		parsed.coordinator == cluster->this_node && dxact_outcome(gid) == OUTCOME_ABORT;
+}

@@ -36,6 +36,7 @@ typedef struct DutyItem
 {
 	char		gid[DXACT_GID_LENGTH];
 	int			peer;			/* coordinator, or participant */
+	bool		outlived;		/* decision that a node which has left asks for no more */
 } DutyItem;
 
 typedef enum DutyKind
@@ -49,9 +50,11 @@ static List *
 collect(DutyKind kind, MemoryContext mcxt)
 {
 	static const char *const queries[] = {
-		[ITEM_PREPARED] = "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database()"
+		[ITEM_PREPARED] = "SELECT gid, false FROM pg_catalog.pg_prepared_xacts"
+		" WHERE database = pg_catalog.current_database()"
 		" AND gid LIKE 'shardext:%' AND prepared < pg_catalog.clock_timestamp() - interval '1 second'",
-		[ITEM_DECISION] = "SELECT gid FROM shardext.catalog_decision"
+		[ITEM_DECISION] = "SELECT gid, made < pg_catalog.clock_timestamp() - interval '1 day'"
+		" FROM shardext.catalog_decision"
 		" WHERE made < pg_catalog.clock_timestamp() - interval '1 second' LIMIT 10000",
 	};
 	const ClusterInfo *cluster;
@@ -80,6 +83,7 @@ collect(DutyKind kind, MemoryContext mcxt)
 			item = palloc(sizeof(DutyItem));
 			strlcpy(item->gid, text, sizeof(item->gid));
 			item->peer = kind == ITEM_PREPARED ? gid.coordinator : gid.participant;
+			item->outlived = strcmp(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2), "t") == 0;
 			items = lappend(items, item);
 			MemoryContextSwitchTo(old);
 		}
@@ -139,16 +143,30 @@ ask_outcome(NodeConn *conn, const char *gid)
 	return outcome;
 }
 
-/* Is it prepared on the participant? */
+/*
+ * Is it prepared on the participant? One that stays so is committed from here:
+ * a database that becomes a node by this very transaction has no worker yet,
+ * which would ask us. Whether that worked the next round sees.
+ */
 static bool
 ask_prepared(NodeConn *conn, const char *gid)
 {
 	Oid			types[] = {TEXT_OID};
 	const char *values[] = {gid};
 	ConnParams	params = {.n = 1,.types = types,.values = values};
-	PGresult   *result = conn_query(conn, "SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE gid = $1", &params);
+	PGresult   *result = conn_query(conn,
+									"SELECT prepared < pg_catalog.clock_timestamp() - interval '3 seconds'"
+									" FROM pg_catalog.pg_prepared_xacts WHERE gid = $1", &params);
 	bool		prepared = PQntuples(result) > 0;
 
+	if (prepared && strcmp(PQgetvalue(result, 0, 0), "t") == 0)
+	{
+		char		command[DXACT_GID_LENGTH + 32];
+
+		snprintf(command, sizeof(command), "COMMIT PREPARED '%s'", gid);
+		if (conn_command_send(conn, false, command))
+			(void) conn_command_finish(conn, GetCurrentTimestamp() + DXACT_PATIENCE_MS * INT64CONST(1000), true);
+	}
 	conn_result_free(result);
 	return prepared;
 }
@@ -188,6 +206,20 @@ ask_peer(int peer, List *items, DutyKind kind, MemoryContext mcxt)
 				MemoryContextSwitchTo(CurTransactionContext);
 			}
 			conn_close_private(conn);
+		}
+		else if (kind == ITEM_DECISION)
+		{
+			ListCell   *lc;
+
+			/* the peer was removed, and may still ask what became of its removal */
+			MemoryContextSwitchTo(mcxt);
+			foreach(lc, items)
+			{
+				const DutyItem *item = lfirst(lc);
+
+				if (item->peer == peer)
+					answers = lappend_int(answers, !item->outlived);
+			}
 		}
 		CommitTransactionCommand();
 	}
