@@ -8,6 +8,9 @@ SELECT shardext.shard_tables('{users, photos}', '{id, user_id}');
 SELECT shardext.replicate_table('country');
 INSERT INTO users (name) SELECT 'u' || i FROM generate_series(1, 50) i;
 CREATE ROLE ddl_owner; CREATE ROLE ddl_reader;
+-- a name that is taken
+CREATE TABLE IF NOT EXISTS users (id int);
+CREATE TABLE users (id int);
 
 -- what all shard tables of this node have in common
 CREATE VIEW alike AS

@@ -12,6 +12,17 @@ INSERT INTO source SELECT 'k' || i, i FROM generate_series(1, 300) i;
 -- VALUES, with defaults of all kinds
 INSERT INTO mi (k, n, parts) VALUES ('a', 1, '{1,2}'), ('b', DEFAULT, NULL), ('c', NULL, '{}'), ('d', 4, '{{1,2},{3,4}}'), ('e', 5, DEFAULT);
 SELECT k, n, note, made = (SELECT max(made) FROM mi) AS one_time, twice, parts FROM mi ORDER BY k;
+-- what RETURNING says is evaluated where the client is, if that makes a difference
+CREATE SEQUENCE mi_seen;
+INSERT INTO mi (k) VALUES ('r1'), ('r2'), ('r3') RETURNING k, random() < 2, nextval('mi_seen'), tableoid::regclass, 'x' AS x;
+INSERT INTO mi (k) VALUES ('r4'), ('r5'), ('r6') RETURNING nextval('mi_seen');
+INSERT INTO mi (k, n) VALUES ('r7', 7) RETURNING nextval('mi_seen'), row(k, n), mi.n;
+INSERT INTO mi (k, n) VALUES ('r7', 8) ON CONFLICT (k) DO UPDATE SET n = excluded.n RETURNING row(k, n), ARRAY[row(n)], nextval('mi_seen');
+PREPARE seen(text) AS INSERT INTO mi (k) VALUES ($1) RETURNING k, nextval('mi_seen'), $1 || k;
+EXECUTE seen('s1'); EXECUTE seen('s2'); EXECUTE seen('s3'); EXECUTE seen('s4'); EXECUTE seen('s5'); EXECUTE seen('s6');
+DEALLOCATE seen;
+DELETE FROM mi WHERE k LIKE 'r_' OR k LIKE 's_';
+DROP SEQUENCE mi_seen;
 -- rows of RETURNING come in the order of the input
 INSERT INTO mi (k) VALUES ('z'), ('y'), ('x'), ('w'), ('v'), ('u'), ('t'), ('s') RETURNING k, n + 1 AS more, twice;
 -- INSERT .. SELECT from a home table, from a sharded one, from itself
@@ -72,7 +83,6 @@ BEGIN
 END $$;
 -- what is refused
 WITH d AS (DELETE FROM source WHERE n < 3 RETURNING k) INSERT INTO mi (k) SELECT 'cte' || k FROM d;
-INSERT INTO mi (k) VALUES ('r1'), ('r2'), ('r3') RETURNING k, random();
 EXPLAIN (COSTS OFF) INSERT INTO mi (k, n) SELECT k, n FROM source;
 -- many rows, from another node
 \c paris

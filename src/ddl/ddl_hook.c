@@ -191,6 +191,7 @@ handle_create_table(UtilityCall *call)
 {
 	CreateStmt *stmt = castNode(CreateStmt, call->pstmt->utilityStmt);
 	Oid			shard_table = statement_shard_table((Node *) stmt);
+	CreateStmt	referenced = *stmt;
 	ListCell   *lc;
 
 	/* as a parent, or what a foreign key refers to */
@@ -207,7 +208,9 @@ handle_create_table(UtilityCall *call)
 									 "Sharded and reference tables take no part in inheritance."),
 						 "inheriting from a table of the cluster is not supported");
 	}
-	refuse_foreign_keys((Node *) stmt);
+	/* a table of the new one's name is another matter: PostgreSQL's */
+	referenced.relation = NULL;
+	refuse_foreign_keys((Node *) &referenced);
 	return false;
 }
 

@@ -158,7 +158,8 @@ visit_statement(Node *statement, Visitor *visitor)
 	switch (nodeTag(statement))
 	{
 		case T_CreateStmt:
-			visitor->range_var(castNode(CreateStmt, statement)->relation, visitor);
+			if (castNode(CreateStmt, statement)->relation != NULL)
+				visitor->range_var(castNode(CreateStmt, statement)->relation, visitor);
 			visit_constraints(castNode(CreateStmt, statement)->tableElts, visitor);
 			visit_range_vars(castNode(CreateStmt, statement)->inhRelations, visitor);
 			break;

@@ -136,6 +136,8 @@ insert_shards_make(const InsertParts *parts)
 	scan->methods = &insert_scan_methods;
 	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	(void) result_columns_set(scan, parts->target_list);
+	if (parts->result != NIL)
+		scan->scan.plan.targetlist = parts->result;
 	scan->custom_plans = list_make1(parts->child);
 	scan->custom_private = list_make5(list_make4_int(parts->spool, parts->one_statement, parts->form.first_param,
 													 parts->form.everywhere),

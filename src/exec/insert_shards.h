@@ -53,7 +53,8 @@ typedef struct InsertParts
 	InsertForm	form;
 	Plan	   *child;			/* yields the values of form.attnos */
 	const char *query_string;
-	List	   *target_list;	/* RETURNING, or NIL */
+	List	   *target_list;	/* what the batches return, or NIL */
+	List	   *result;			/* RETURNING over that (INDEX_VAR) if it is evaluated here; NIL: it is that */
 	bool		spool;			/* read the child to its end before the first row is written */
 	bool		one_statement;	/* ON CONFLICT DO UPDATE: all rows of a shard in one statement */
 } InsertParts;

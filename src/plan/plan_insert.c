@@ -8,12 +8,12 @@
  * the default next_id() of an id column has become the mark ID_DEFERRED; plan
  * that by the pull way; put the Shard Insert on top.
  *
- * ON CONFLICT and RETURNING travel with the batches (plan/insert_shape.h), so
- * they must be shippable and may not read other tables than reference tables.
+ * ON CONFLICT and RETURNING travel with the batches (plan/insert_shape.h);
+ * ON CONFLICT must be shippable, RETURNING is evaluated here if it is not.
  */
 #include "postgres.h"
 
-#include "access/table.h"
+#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
@@ -30,10 +30,12 @@
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "exec/insert_shards.h"
+#include "exec/tuple_codec.h"
 #include "plan/insert_shape.h"
 #include "plan/plan_insert.h"
 #include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
+#include "plan/returning_here.h"
 #include "plan/shippable.h"
 
 #define HINT_SPLIT "Insert the rows of each shard by a statement of their own."
@@ -159,6 +161,17 @@ rows_query(const PlanInput *input, const TableInfo *table, List **attnos)
 
 /* ---------- what is refused ---------- */
 
+/* Must this node evaluate RETURNING? The owners of the rows then give back plain columns. */
+static bool
+returns_here(const PlanInput *input)
+{
+	Node	   *returning = (Node *) input->run_query->returningList;
+
+	return returning != NULL &&
+		(contain_volatile_functions(returning) || !row_codec_takes((List *) returning) ||
+		 shippable_check_expr((Node *) input->text_query->returningList) != NULL);
+}
+
 static const Reason *
 check_statement(const PlanInput *input)
 {
@@ -176,11 +189,9 @@ check_statement(const PlanInput *input)
 						   "A policy for its rows reads a table that is not a reference table.");
 	if (checkExprHasSubLink((Node *) query->returningList) || checkExprHasSubLink((Node *) query->onConflict))
 		return reason_make(HINT_SPLIT, "Its RETURNING or ON CONFLICT clause has a subquery.");
-	if (contain_volatile_functions((Node *) query->returningList) ||
-		contain_volatile_functions((Node *) query->onConflict))
+	if (contain_volatile_functions((Node *) query->onConflict))
 		return reason_make("Compute the value in another statement.",
-						   "Its RETURNING or ON CONFLICT clause uses volatile functions, which only this node "
-						   "may evaluate.");
+						   "Its ON CONFLICT clause uses volatile functions, which only this node may evaluate.");
 	for (ListCell *lc = list_head(text->targetList); lc != NULL; lc = lnext(text->targetList, lc))
 	{
 		Expr	   *expr = lfirst_node(TargetEntry, lc)->expr;
@@ -194,9 +205,9 @@ check_statement(const PlanInput *input)
 static const Reason *
 check_clauses(const Query *text)
 {
-	const Reason *reason = shippable_check_expr((Node *) text->returningList);
+	const Reason *reason = NULL;
 
-	if (reason == NULL && text->onConflict != NULL)
+	if (text->onConflict != NULL)
 		reason = shippable_check_expr((Node *) text->onConflict->onConflictSet);
 	if (reason == NULL && text->onConflict != NULL)
 		reason = shippable_check_expr(text->onConflict->onConflictWhere);
@@ -224,6 +235,42 @@ must_spool(const PlanInput *input, Query *rows)
 	return false;
 }
 
+/* The columns of the table, as RETURNING of a statement whose table is at rtindex. */
+static List *
+plain_returning(List *columns, Index rtindex)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, columns)
+	{
+		Var		   *var = copyObject(lfirst_node(Var, lc));
+
+		var->varno = var->varnosyn = rtindex;
+		var->varattnosyn = var->varattno;
+		result = lappend(result, makeTargetEntry((Expr *) var, list_length(result) + 1,
+												 psprintf("r%d", list_length(result) + 1), false));
+	}
+	return result;
+}
+
+static void
+return_here(InsertParts *parts)
+{
+	Query	   *run_query = parts->form.run_query;
+	Query	   *text_query = parts->form.text_query;
+	ReturningHere here = returning_here_make(run_query);
+
+	/* a row comes back for each row, whatever of it is needed */
+	if (here.returned == NIL)
+		here.returned = list_make1(makeVar(run_query->resultRelation, SelfItemPointerAttributeNumber, TIDOID, -1,
+										   InvalidOid, 0));
+	run_query->returningList = plain_returning(here.returned, run_query->resultRelation);
+	text_query->returningList = plain_returning(here.returned, text_query->resultRelation);
+	parts->target_list = run_query->returningList;
+	parts->result = here.result;
+}
+
 static PlannedStmt *
 plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 {
@@ -247,12 +294,14 @@ plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 	parts.form.text_query = copyObject(input->text_query);
 	parts.form.run_query = copyObject(run_query);
 	parts.form.first_param = Max(insert_shape_max_param(run_query), insert_shape_max_param(input->text_query));
+	parts.target_list = run_query->returningList;
+	if (returns_here(input))
+		return_here(&parts);
 	*reason = insert_shape_check(&parts.form);
 	if (*reason != NULL)
 		return NULL;
 
 	parts.query_string = input->query_string;
-	parts.target_list = run_query->returningList;
 	parts.spool = must_spool(input, rows);
 	parts.one_statement = run_query->onConflict != NULL && run_query->onConflict->action == ONCONFLICT_UPDATE;
 

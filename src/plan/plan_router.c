@@ -116,8 +116,7 @@ find_text(const PlanInput *input, Query **text, bool *for_this_role)
 		return reason_make(NULL, "A statement that another node has sent goes no further.");
 	if (input->shards->has_home)
 		return reason_make(NULL, "It also names tables that only this node has.");
-	/* an INSERT has no other way to return them */
-	if (input->run_query->commandType != CMD_INSERT && !row_codec_takes(result_tlist(input->run_query)))
+	if (!row_codec_takes(result_tlist(input->run_query)))
 		return reason_make(NULL, "It returns rows of no named type, which are made here.");
 	*text = text_query_without_views(input->run_query);
 	if (*text != NULL)

@@ -39,6 +39,7 @@
 #include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_rows.h"
+#include "plan/returning_here.h"
 #include "plan/shard_sql.h"
 
 #define HINT_ONE_SHARD "Give the shard key in WHERE, so that the statement stays inside one shard."
@@ -109,83 +110,6 @@ plan_rows_check(const PlanInput *input)
 		(reason = check_columns(query, table)) != NULL)
 		return reason;
 	return check_returning(query);
-}
-
-/* ---------- RETURNING ---------- */
-
-/* Which columns RETURNING needs, and, in a second pass, the positions it finds them at. */
-typedef struct Returning
-{
-	Index		target;
-	Oid			shell;
-	List	   *returned;		/* Vars of the table */
-	List	   *carried;		/* Vars of others */
-} Returning;
-
-static bool
-collect_returned(Node *node, Returning *returning)
-{
-	Var		   *var = (Var *) node;
-
-	if (node == NULL)
-		return false;
-	if (!IsA(node, Var))
-		return expression_tree_walker(node, collect_returned, returning);
-	if (var->varno != returning->target)
-		returning->carried = list_append_unique(returning->carried, var);
-	else if (var->varattno != TableOidAttributeNumber)
-		returning->returned = list_append_unique(returning->returned, var);
-	return false;
-}
-
-static int
-position_in(List *vars, const Var *var)
-{
-	ListCell   *lc;
-
-	foreach(lc, vars)
-	{
-		if (equal(lfirst(lc), var))
-			return foreach_current_index(lc) + 1;
-	}
-	elog(ERROR, "column of RETURNING not found");
-}
-
-static Node *
-point_to_scan(Node *node, Returning *returning)
-{
-	Var		   *var = (Var *) node;
-	int			position;
-
-	if (node == NULL)
-		return NULL;
-	if (!IsA(node, Var))
-		return expression_tree_mutator(node, point_to_scan, returning);
-	if (var->varno == returning->target && var->varattno == TableOidAttributeNumber)
-		return (Node *) makeConst(OIDOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(returning->shell), false,
-								  true);
-	position = var->varno == returning->target ? position_in(returning->returned, var) :
-		list_length(returning->returned) + position_in(returning->carried, var);
-	return (Node *) makeVar(INDEX_VAR, position, var->vartype, var->vartypmod, var->varcollid, 0);
-}
-
-/* The target list of the Shard Modify: RETURNING over columns of the rows written, then columns of other tables. */
-static List *
-result_list(const Query *query, Returning *returning)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, query->returningList)
-	{
-		TargetEntry *tle = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));
-
-		if (tle->resjunk)
-			continue;
-		tle->expr = expression_planner((Expr *) point_to_scan((Node *) tle->expr, returning));
-		result = lappend(result, tle);
-	}
-	return result;
 }
 
 /* ---------- the rows ---------- */
@@ -281,14 +205,14 @@ plan_rows(const PlanInput *input, const Reason **reason)
 	Query	   *query = input->run_query;
 	Oid			relid = rt_fetch(query->resultRelation, query->rtable)->relid;
 	const TableInfo *table = table_info(relid);
-	Returning	returning = {.target = query->resultRelation,.shell = relid};
+	ReturningHere returning;
 	ModifyParts parts = {0};
 	Query	   *rows;
 
 	*reason = plan_rows_check(input);
 	if (*reason != NULL)
 		return NULL;
-	(void) collect_returned((Node *) query->returningList, &returning);
+	returning = returning_here_make(query);
 
 	parts.form.command = query->commandType;
 	parts.form.table = relid;
@@ -303,6 +227,6 @@ plan_rows(const PlanInput *input, const Reason **reason)
 		return NULL;
 
 	parts.query_string = input->query_string;
-	parts.result = result_list(query, &returning);
+	parts.result = returning.result;
 	return make_plan(input, table, &parts, rows);
 }
