@@ -127,7 +127,7 @@ SELECT raised($$SELECT shardext.shard_of('pg_class', 1)$$);
 SELECT shardext.table_size('towns') > 0, shardext.table_size('codes') > 0;
 
 -- everyone may look, not everyone may change
-CREATE ROLE shardext_visitor;
+CREATE ROLE shardext_visitor LOGIN;
 SET ROLE shardext_visitor;
 SELECT count(*) FROM shardext.nodes;
 SELECT health, warnings FROM shardext.status;
@@ -135,7 +135,14 @@ SELECT strategy FROM shardext.strategies ORDER BY 1;
 SELECT raised($$SELECT shardext.drop_cluster()$$);
 SELECT raised($$SELECT shardext.internal_leave()$$);
 SELECT raised($$SELECT * FROM shardext.catalog_node$$);
-RESET ROLE;
+-- nor get the worker out of the way
+\set admin :USER
+\c paris shardext_visitor
+DROP DATABASE london;
+ALTER DATABASE london RENAME TO leeds;
+CREATE DATABASE leeds TEMPLATE london;
+\c london :admin
+SELECT worker IS NOT NULL AS stays FROM shardext.status;
 DROP ROLE shardext_visitor;
 
 -- and away again

@@ -31,6 +31,9 @@
 	 (classid) == RelationRelationId ? pg_class_aclcheck(object, role, mode) : ACLCHECK_NO_PRIV)
 #define object_ownercheck(classid, object, role) \
 	((classid) == RelationRelationId ? pg_class_ownercheck(object, role) : false)
+#define sx_database_ownercheck(database, role)	pg_database_ownercheck(database, role)
+#else
+#define sx_database_ownercheck(database, role)	object_ownercheck(DatabaseRelationId, database, role)
 #endif
 
 /* Arguments of TableAmRoutine.scan_analyze_next_block. */

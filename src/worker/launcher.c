@@ -15,18 +15,18 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "base/pg_compat.h"
 #include "catalog/pg_database.h"
 #include "cluster/cluster.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/latch.h"
-#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -180,7 +180,9 @@ make_way(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, Proc
 	const char *name = database_needed(pstmt->utilityStmt);
 	Oid			database = name ? get_database_oid(name, true) : InvalidOid;
 
-	if (OidIsValid(database) && context == PROCESS_UTILITY_TOPLEVEL)
+	/* who may not have the database gets PostgreSQL's error, and the worker stays */
+	if (OidIsValid(database) && context == PROCESS_UTILITY_TOPLEVEL &&
+		sx_database_ownercheck(database, GetUserId()))
 		worker_slot_stop(database);
 	if (previous_utility_hook)
 		previous_utility_hook(pstmt, query_string, read_only_tree, context, params, query_env, dest, completion);
