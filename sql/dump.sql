@@ -31,6 +31,16 @@ BEGIN;
 LOCK TABLE shard_0003.photo IN ACCESS SHARE MODE;
 LOCK TABLE shard_0003.photo IN ROW SHARE MODE;
 ROLLBACK;
+-- tables of all kinds at once, as pg_dump of PostgreSQL 16 and later does it
+CREATE TABLE dumped.here (a int);
+LOCK TABLE dumped.country, dumped.here, dumped.photo IN SHARE MODE;
+BEGIN;
+LOCK TABLE dumped.country, shard_0003.photo, dumped.here, dumped.photo, dumped.user_account IN ACCESS SHARE MODE;
+LOCK TABLE dumped.country, dumped.here, dumped.photo, dumped.user_account IN SHARE MODE NOWAIT;
+SELECT count(DISTINCT database) AS nodes, count(*) > 30 AS shards FROM pg_locks WHERE mode = 'ShareLock' AND locktype = 'relation';
+LOCK TABLE dumped.country, dumped.here, shard_0003.photo IN SHARE MODE;
+ROLLBACK;
+DROP TABLE dumped.here;
 DROP DATABASE dumped;
 DROP TABLE dumped.photo, dumped.user_account, dumped.country;
 \c paris

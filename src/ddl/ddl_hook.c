@@ -253,7 +253,7 @@ static const struct
 	{T_IndexStmt, special_index},
 	{T_ReindexStmt, handle_carried},
 	{T_ClusterStmt, handle_carried},
-	{T_LockStmt, handle_carried},
+	{T_LockStmt, special_lock},
 	{T_VacuumStmt, special_vacuum},
 	{T_CreateTrigStmt, handle_carried},
 	{T_RuleStmt, handle_carried},

@@ -7,6 +7,7 @@
  * empty tables, and a WARNING says where the rows are.
  * DROP TABLE of several kinds of tables: the ordinary ones first, as it is; then
  * the sharded, then the reference tables, whom sharded ones may reference.
+ * LOCK TABLE of several kinds likewise.
  * GRANT .. ON ALL TABLES IN SCHEMA: runs as it is; then the tables of the cluster
  * in those schemas are granted by name, everywhere.
  */
@@ -27,6 +28,7 @@
 #include "catalog/table_map.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_special.h"
+#include "ddl/object_guard.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
@@ -73,23 +75,25 @@ drop_extension(void *arg, Node *statement)
 	utility_run_as_is(arg, statement);
 }
 
-/* The tables a DROP TABLE names, by kind: parse tree objects of ordinary (or no) tables, OIDs of ours. */
-typedef struct DropGroups
+/* The tables a DROP or LOCK TABLE names, by kind: parse tree objects of ordinary (or no) tables, OIDs of ours. */
+typedef struct TableGroups
 {
 	List	   *ordinary;
 	List	   *sharded;
 	List	   *reference;
-} DropGroups;
+} TableGroups;
 
-static DropGroups
-group_dropped(const DropStmt *stmt)
+/* objects: RangeVars, or lists of names. */
+static TableGroups
+group_tables(const List *objects)
 {
-	DropGroups	groups = {NIL, NIL, NIL};
+	TableGroups	groups = {NIL, NIL, NIL};
 	ListCell   *lc;
 
-	foreach(lc, stmt->objects)
+	foreach(lc, objects)
 	{
-		Oid			relid = RangeVarGetRelid(makeRangeVarFromNameList(lfirst(lc)), NoLock, true);
+		RangeVar   *name = IsA(lfirst(lc), RangeVar) ? lfirst(lc) : makeRangeVarFromNameList(lfirst(lc));
+		Oid			relid = RangeVarGetRelid(name, NoLock, true);
 		const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
 
 		if (table == NULL)
@@ -102,9 +106,15 @@ group_dropped(const DropStmt *stmt)
 	return groups;
 }
 
-/* DROP TABLE of these tables of ours, everywhere. */
+static bool
+is_of_one_kind(const TableGroups *groups)
+{
+	return (groups->ordinary != NIL) + (groups->sharded != NIL) + (groups->reference != NIL) <= 1;
+}
+
+/* "verb a, b.c end" for these tables of ours, everywhere. */
 static void
-drop_by_name(const List *relids, DropBehavior behavior)
+carry_by_name(const char *verb, const List *relids, const char *end)
 {
 	StringInfoData text;
 	ListCell   *lc;
@@ -112,12 +122,11 @@ drop_by_name(const List *relids, DropBehavior behavior)
 	if (relids == NIL)
 		return;
 	initStringInfo(&text);
-	appendStringInfoString(&text, "DROP TABLE ");
+	appendStringInfo(&text, "%s ", verb);
 	foreach(lc, relids)
 		appendStringInfo(&text, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
 						 relation_qualified_name(lfirst_oid(lc)));
-	if (behavior == DROP_CASCADE)
-		appendStringInfoString(&text, " CASCADE");
+	appendStringInfoString(&text, end);
 	ddl_carry_text(text.data);
 	CommandCounterIncrement();
 }
@@ -126,10 +135,11 @@ drop_by_name(const List *relids, DropBehavior behavior)
 static bool
 drop_groups(UtilityCall *call, DropStmt *stmt)
 {
-	DropGroups	groups = group_dropped(stmt);
+	TableGroups	groups = group_tables(stmt->objects);
+	const char *end = stmt->behavior == DROP_CASCADE ? " CASCADE" : "";
 	DropStmt   *ordinary;
 
-	if ((groups.ordinary != NIL) + (groups.sharded != NIL) + (groups.reference != NIL) <= 1)
+	if (is_of_one_kind(&groups))
 		return false;
 	if (groups.ordinary != NIL)
 	{
@@ -138,8 +148,39 @@ drop_groups(UtilityCall *call, DropStmt *stmt)
 		utility_run_as_is(call, (Node *) ordinary);
 		CommandCounterIncrement();
 	}
-	drop_by_name(groups.sharded, stmt->behavior);
-	drop_by_name(groups.reference, stmt->behavior);
+	carry_by_name("DROP TABLE", groups.sharded, end);
+	carry_by_name("DROP TABLE", groups.reference, end);
+	return true;
+}
+
+/* LOCK TABLE of tables of several kinds, as pg_dump of 16 and later says it. */
+bool
+special_lock(UtilityCall *call)
+{
+	static const char *const modes[] = {
+		"", "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE",
+		"SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"
+	};
+	LockStmt   *stmt = castNode(LockStmt, call->pstmt->utilityStmt);
+	TableGroups	groups = group_tables(stmt->relations);
+	Oid			shard_table = statement_shard_table((Node *) stmt);
+	const char *end;
+
+	if (is_of_one_kind(&groups))
+		return utility_carry(call);
+	if (OidIsValid(shard_table))
+		shard_table_refuse_ddl(shard_table);
+	RequireTransactionBlock(call->context == PROCESS_UTILITY_TOPLEVEL, "LOCK TABLE");
+	if (groups.ordinary != NIL)
+	{
+		LockStmt   *ordinary = copyObject(stmt);
+
+		ordinary->relations = groups.ordinary;
+		utility_run_as_is(call, (Node *) ordinary);
+	}
+	end = psprintf(" IN %s MODE%s", modes[stmt->mode], stmt->nowait ? " NOWAIT" : "");
+	carry_by_name("LOCK TABLE", groups.sharded, end);
+	carry_by_name("LOCK TABLE", groups.reference, end);
 	return true;
 }
 

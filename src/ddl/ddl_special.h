@@ -1,7 +1,7 @@
 /*
  * ddl_special.h
  *	  Utility statements that need more than being carried: DROP EXTENSION
- *	  and DROP TABLE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM and ANALYZE, GRANT ON ALL TABLES.
+ *	  and DROP or LOCK TABLE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM and ANALYZE, GRANT ON ALL TABLES.
  */
 #ifndef SHARDEXT_DDL_SPECIAL_H
 #define SHARDEXT_DDL_SPECIAL_H
@@ -29,6 +29,7 @@ extern char *utility_text(const UtilityCall *call);
 
 /* true: done */
 extern bool special_drop(UtilityCall *call);
+extern bool special_lock(UtilityCall *call);
 extern bool special_index(UtilityCall *call);
 extern bool special_vacuum(UtilityCall *call);
 extern bool special_grant(UtilityCall *call);

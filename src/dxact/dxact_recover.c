@@ -209,8 +209,6 @@ ask_peer(int peer, List *items, DutyKind kind, MemoryContext mcxt)
 		}
 		else if (kind == ITEM_DECISION)
 		{
-			ListCell   *lc;
-
 			/* the peer was removed, and may still ask what became of its removal */
 			MemoryContextSwitchTo(mcxt);
 			foreach(lc, items)
