@@ -237,6 +237,15 @@ extern bool pq_buffer_has_data(void);
 #define sx_check_statement_rights(stmt) ((void) ExecCheckRTPerms((stmt)->rtable, true))
 #endif
 
+/* Arguments of ExecutorRun_hook. */
+#if PG_VERSION_NUM >= 180000
+#define SX_EXECUTOR_RUN_ARGS QueryDesc *query_desc, ScanDirection direction, uint64 count
+#define SX_EXECUTOR_RUN_PASS query_desc, direction, count
+#else
+#define SX_EXECUTOR_RUN_ARGS QueryDesc *query_desc, ScanDirection direction, uint64 count, bool execute_once
+#define SX_EXECUTOR_RUN_PASS query_desc, direction, count, execute_once
+#endif
+
 /* The grouping step as a range table entry of its own. */
 #if PG_VERSION_NUM >= 180000
 #define sx_rte_is_group(rte)	((rte)->rtekind == RTE_GROUP)

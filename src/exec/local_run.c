@@ -21,7 +21,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "commands/explain.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -35,6 +34,7 @@
 #include "catalog/table_map.h"
 #include "exec/guard_check.h"
 #include "exec/local_template.h"
+#include "exec/shard_scope.h"
 
 /* Finishes a run inside the parent's ExecutorFinish. */
 typedef struct RunFinisher
@@ -81,42 +81,12 @@ local_plan_make(const Query *query, const char *query_string, int cursor_options
 	return plan;
 }
 
-/* --- errors and ids of what runs inside --- */
-
-/* In PG_CATCH: throw the error on, a shard's schema in it replaced by the shell's. */
-static void
-rethrow_as_shell(const LocalRun *run, MemoryContext context)
-{
-	char		schema[NAMEDATALEN];
-	ErrorData  *edata;
-
-	MemoryContextSwitchTo(context);
-	edata = CopyErrorData();
-	if (run->shard >= 0 && edata->schema_name && edata->table_name &&
-		strcmp(edata->schema_name, shard_schema_name(run->shard, schema)) == 0)
-	{
-		Oid			namespace = get_namespace_oid(schema, true);
-		Oid			shell = table_shell_of(get_relname_relid(edata->table_name, namespace), NULL);
-
-		if (OidIsValid(shell))
-		{
-			FlushErrorState();
-			edata->schema_name = get_namespace_name(get_rel_namespace(shell));
-			ReThrowError(edata);
-		}
-	}
-	FreeErrorData(edata);
-	PG_RE_THROW();
-}
-
 /* Ids made while rows are written here are ids of this shard. */
 static inline void
 enter_shard(const LocalRun *run)
 {
-	IdContext	inside = {.shard = run->shard,.defer = false};
-
 	if (run->plan->modifies && run->shard >= 0)
-		id_context = inside;
+		shard_scope_enter(run->shard);
 }
 
 /* --- one shard --- */
@@ -144,7 +114,7 @@ start_shard(LocalRun *run)
 	PG_CATCH();
 	{
 		id_context = saved_ids;
-		rethrow_as_shell(run, context);
+		shard_scope_rethrow(run->shard, context);
 	}
 	PG_END_TRY();
 	id_context = saved_ids;
@@ -171,7 +141,7 @@ next_row(LocalRun *run)
 	PG_CATCH();
 	{
 		id_context = saved_ids;
-		rethrow_as_shell(run, context);
+		shard_scope_rethrow(run->shard, context);
 	}
 	PG_END_TRY();
 	id_context = saved_ids;
@@ -197,7 +167,7 @@ finish_shard(LocalRun *run)
 	PG_CATCH();
 	{
 		id_context = saved_ids;
-		rethrow_as_shell(run, context);
+		shard_scope_rethrow(run->shard, context);
 	}
 	PG_END_TRY();
 	id_context = saved_ids;

@@ -1,6 +1,6 @@
 /*
  * route_shortcut.h
- *	  A routed SELECT whose shard is here runs as the plan for that shard.
+ *	  A routed statement whose shard is here runs as the plan for that shard.
  */
 #ifndef SHARDEXT_ROUTE_SHORTCUT_H
 #define SHARDEXT_ROUTE_SHORTCUT_H

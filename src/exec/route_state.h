@@ -57,8 +57,8 @@ extern bool route_state_compute_shard(RouteState *state, bool missing_ok);
 extern RouteNode *scan_route_node(const Plan *plan);
 
 /*
- * The shard of a statement that inserts nothing, if constants and parameters
- * alone tell it and there is nothing to object to; else ROUTE_NO_SHARD.
+ * The shard of a statement, if constants and parameters alone tell it and there
+ * is nothing to object to; else ROUTE_NO_SHARD.
  */
 extern int	route_node_given_shard(RouteNode *node, ParamListInfo params);
 
