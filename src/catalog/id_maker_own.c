@@ -15,6 +15,7 @@
 
 #include "access/xact.h"
 #include "common/pg_prng.h"
+#include "utils/memutils.h"
 
 #include "base/settings.h"
 #include "catalog/id_maker.h"
@@ -34,6 +35,10 @@ static bool any_checked = false;
 static int	turn_shards[MAX_TURN_SHARDS];
 static int	nturn_shards = 0;
 static int	next_turn = 0;
+
+/* id_context at the start of each open subtransaction, by nesting level */
+static IdContext *contexts = NULL;
+static int	ncontexts = 0;
 
 static void
 forget_transaction(void)
@@ -67,14 +72,43 @@ end_transaction(XactEvent event, void *arg)
 	}
 }
 
+/* An exception block inside of a trigger: what next_id() means before it is what it means behind it. */
 static void
-end_subtransaction(SubXactEvent event, SubTransactionId subxact, SubTransactionId parent, void *arg)
+remember_context(int level)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB)
+	if (level >= ncontexts)
 	{
-		id_context.shard = ROUTE_NO_SHARD;
-		id_context.defer = false;
-		forget_transaction();
+		int			n = Max(2 * level, 8);
+
+		contexts = contexts ? repalloc(contexts, sizeof(IdContext) * n) :
+			MemoryContextAlloc(TopMemoryContext, sizeof(IdContext) * n);
+		ncontexts = n;
+	}
+	contexts[level] = id_context;
+}
+
+static void
+recall_context(int level)
+{
+	if (level < ncontexts)		/* else it has not quite begun */
+		id_context = contexts[level];
+}
+
+static void
+at_subtransaction(SubXactEvent event, SubTransactionId subxact, SubTransactionId parent, void *arg)
+{
+	switch (event)
+	{
+		case SUBXACT_EVENT_START_SUB:
+			remember_context(GetCurrentTransactionNestLevel());
+			break;
+		case SUBXACT_EVENT_ABORT_SUB:
+			recall_context(GetCurrentTransactionNestLevel());
+			forget_transaction();
+			break;
+		case SUBXACT_EVENT_PRE_COMMIT_SUB:
+		case SUBXACT_EVENT_COMMIT_SUB:
+			break;
 	}
 }
 
@@ -180,5 +214,5 @@ void
 id_maker_own_preload(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
-	RegisterSubXactCallback(end_subtransaction, NULL);
+	RegisterSubXactCallback(at_subtransaction, NULL);
 }
