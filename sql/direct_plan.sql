@@ -29,6 +29,20 @@ DEALLOCATE p;
 SELECT n, runs FROM docs, routed WHERE id = (SELECT 2);
 EXPLAIN (COSTS OFF) SELECT n FROM docs WHERE id = 7 AND n > 5;
 
+-- a plan that is printed
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_verbose = on;
+SET debug_print_plan = on;
+SET debug_print_rewritten = on;
+SELECT n FROM docs WHERE id = 2;
+SELECT n FROM docs WHERE id = 3;
+SET auto_explain.log_analyze = on;
+SELECT n FROM docs WHERE id = 2;
+RESET auto_explain.log_min_duration;
+RESET debug_print_plan;
+RESET debug_print_rewritten;
+
 -- the shell is what shows
 SELECT tableoid::regclass, * FROM docs WHERE id = 2;
 SELECT docs, d.tableoid::regclass FROM docs LEFT JOIN docs d ON d.id = docs.id AND d.n > 100 WHERE docs.id = 2;
