@@ -7,7 +7,8 @@
  * here, needs none of what a Shard Route can do: its plan is the one that
  * standard_planner makes over the shard's tables (local_query_swap), and
  * running it costs what it costs on plain PostgreSQL. Statements of functions,
- * cursors and EXPLAIN run inside a portal and are left to the router.
+ * cursors, EXECUTE and EXPLAIN are left to the router: they run inside a portal,
+ * or their text is not the client's.
  *
  * What a Shard Route does at each execution is done in ExecutorStart_hook here:
  * the fence is asked, for the statement's own snapshot. The locks of the shard
@@ -28,6 +29,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "tcop/pquery.h"
+#include "tcop/tcopprot.h"
 #include "utils/portal.h"
 
 #include "base/settings.h"
@@ -160,6 +162,13 @@ constant_shard(const QueryShards *shards)
 	return result;
 }
 
+/* The client itself asks: not EXPLAIN, EXECUTE, a cursor, a function; nor a trigger at commit, or a worker. */
+static bool
+is_of_client(const PlanInput *input)
+{
+	return ActivePortal == NULL && input->query_string == debug_query_string && !session_is_forwarded();
+}
+
 PlannedStmt *
 plan_direct(const PlanInput *input)
 {
@@ -168,8 +177,7 @@ plan_direct(const PlanInput *input)
 	Query	   *swapped;
 	PlannedStmt *plan;
 
-	if (ActivePortal != NULL || session_is_forwarded() || input->shards->keys == NIL ||
-		query_writes(input->run_query))
+	if (!is_of_client(input) || input->shards->keys == NIL || query_writes(input->run_query))
 		return NULL;
 	shard = constant_shard(input->shards);
 	if (shard == ROUTE_NO_SHARD || shard_map_owner(shard, NULL) != node_self())
