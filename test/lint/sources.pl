@@ -25,7 +25,7 @@ sub complain
 }
 
 my @files = grep { -f } sort glob("src/*.c src/*.h src/*/*.c src/*/*.h");
-my (%basename, %lines_of);
+my (%basename, %lines_of, %folder_of);
 
 foreach my $file (@files)
 {
@@ -37,6 +37,11 @@ foreach my $file (@files)
 	(my $base = $file) =~ s{.*/}{};
 	complain($file, "same basename as $basename{$base}") if $basename{$base};
 	$basename{$base} = $file;
+
+	# x.h beside x.c
+	my ($folder, $stem) = $file =~ m{^(.*)/(.*)\.[ch]$} or die;
+	complain($file, "not in the folder of $folder_of{$stem}/$stem") if ($folder_of{$stem} // $folder) ne $folder;
+	$folder_of{$stem} = $folder;
 }
 
 foreach my $file (@files)
