@@ -46,6 +46,12 @@ CREATE TABLE shardext.catalog_decision (
     made timestamptz NOT NULL DEFAULT now()
 );
 
+-- What unshard_table has to know of the table as it was: see src/ddl/table_restore.c.
+CREATE TABLE shardext.catalog_past (
+    relation oid PRIMARY KEY, -- of this node
+    past     text NOT NULL    -- the same on all nodes
+);
+
 -- Indexes that CREATE INDEX CONCURRENTLY, started here, builds in the shards: not yet on the table itself.
 CREATE TABLE shardext.catalog_build (
     relation   oid NOT NULL,    -- the shell of this node

@@ -59,6 +59,10 @@ CREATE FUNCTION shardext.internal_apply(relation text, on_shell text[], on_shard
 COMMENT ON FUNCTION shardext.internal_apply(text, text[], text[]) IS
     'between nodes: runs statements on a shell and on its shard tables';
 
+CREATE FUNCTION shardext.internal_remember(relation text, past text) RETURNS void
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_remember';
+COMMENT ON FUNCTION shardext.internal_remember(text, text) IS 'between nodes: keeps what a table was before it was sharded';
+
 CREATE FUNCTION shardext.internal_lock(relations text[], modes smallint[], wait_ms int, close_gate boolean) RETURNS boolean
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_lock';
 COMMENT ON FUNCTION shardext.internal_lock(text[], smallint[], int, boolean) IS

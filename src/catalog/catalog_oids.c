@@ -166,12 +166,15 @@ look(CatalogOids *found)
 	found->table_pkey = get_relname_relid("catalog_table_pkey", found->schema);
 	found->decision = member_relation(extension, found->schema, "catalog_decision");
 	found->decision_pkey = get_relname_relid("catalog_decision_pkey", found->schema);
+	found->past = member_relation(extension, found->schema, "catalog_past");
+	found->past_pkey = get_relname_relid("catalog_past_pkey", found->schema);
 	found->build = member_relation(extension, found->schema, "catalog_build");
 	found->build_pkey = get_relname_relid("catalog_build_pkey", found->schema);
 	return OidIsValid(found->cluster) && OidIsValid(found->node) && OidIsValid(found->node_pkey) &&
 		OidIsValid(found->shard) && OidIsValid(found->shard_pkey) &&
 		OidIsValid(found->table) && OidIsValid(found->table_pkey) &&
 		OidIsValid(found->decision) && OidIsValid(found->decision_pkey) &&
+		OidIsValid(found->past) && OidIsValid(found->past_pkey) &&
 		OidIsValid(found->build) && OidIsValid(found->build_pkey);
 }
 

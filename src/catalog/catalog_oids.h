@@ -21,6 +21,8 @@ typedef struct CatalogOids
 	Oid			table_pkey;
 	Oid			decision;
 	Oid			decision_pkey;
+	Oid			past;
+	Oid			past_pkey;
 	Oid			build;
 	Oid			build_pkey;
 } CatalogOids;

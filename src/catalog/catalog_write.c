@@ -27,6 +27,7 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "catalog/table_past.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
@@ -327,6 +328,7 @@ catalog_delete_table(Oid relid)
 	CatalogOids oids = begin_change();
 
 	(void) delete_row(oids.table, oids.table_pkey, F_OIDEQ, ObjectIdGetDatum(relid));
+	table_past_delete(relid);
 }
 
 void

@@ -42,6 +42,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_create_shell);
 PG_FUNCTION_INFO_V1(shardext_internal_register);
 PG_FUNCTION_INFO_V1(shardext_internal_create_shards);
 PG_FUNCTION_INFO_V1(shardext_internal_apply);
+PG_FUNCTION_INFO_V1(shardext_internal_remember);
 PG_FUNCTION_INFO_V1(shardext_internal_lock);
 PG_FUNCTION_INFO_V1(shardext_internal_forget);
 PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
@@ -262,6 +263,15 @@ shardext_internal_apply(PG_FUNCTION_ARGS)
 	library_require_preloaded();
 	table_apply(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_array_to_list(PG_GETARG_DATUM(1)),
 				text_array_to_list(PG_GETARG_DATUM(2)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_remember(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	(void) cluster_require();
+	table_remember(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }
 

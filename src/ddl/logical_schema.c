@@ -17,6 +17,7 @@
 
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
+#include "catalog/table_past.h"
 #include "catalog/write_guard.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_fill.h"
@@ -30,6 +31,18 @@ call_create(List *statements, const char *kind)
 	char	   *array = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, list_to_text_array(statements)));
 
 	return psprintf("SELECT shardext.internal_create_shell(%s::text[], '%s')", quote_literal_cstr(array), kind);
+}
+
+/* NULL if nothing is remembered. */
+static char *
+call_remember(const TableInfo *table)
+{
+	char	   *past = table_past_read(table->relid);
+
+	if (past == NULL)
+		return NULL;
+	return psprintf("SELECT shardext.internal_remember(%s, %s)",
+					quote_literal_cstr(relation_qualified_name(table->relid)), quote_literal_cstr(past));
 }
 
 static char *
@@ -85,7 +98,11 @@ second_half(const TableInfo *table)
 	List	   *statements = list_make1(call_apply(table, parts));
 
 	if (table->kind == TABLE_SHARDED)
+	{
 		statements = lappend(statements, call_register(table));
+		if (call_remember(table) != NULL)
+			statements = lappend(statements, call_remember(table));
+	}
 	return statements;
 }
 
@@ -135,6 +152,8 @@ reference_tables_fill(int node_id)
 		conn = dxact_connection(node_id, GetUserId(), DXACT_WRITE);
 		(void) conn_execute(conn, call_create(guard, "heap"), NULL);
 		(void) conn_execute(conn, call_register(table), NULL);
+		if (call_remember(table) != NULL)
+			(void) conn_execute(conn, call_remember(table), NULL);
 	}
 	if (conn == NULL)
 		return;

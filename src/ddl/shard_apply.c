@@ -19,6 +19,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parser.h"
@@ -183,6 +184,21 @@ ddl_run_list(List *statements)
 	foreach(lc, statements)
 		ddl_run(linitial(ddl_parse(list_make1(lfirst(lc)))), lfirst(lc));
 	AtEOXact_GUC(true, nestlevel);
+}
+
+void
+ddl_run_selects(List *statements)
+{
+	ListCell   *lc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	foreach(lc, statements)
+	{
+		if (SPI_execute(lfirst(lc), false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not run: %s", (char *) lfirst(lc));
+	}
+	SPI_finish();
 }
 
 SavedRole

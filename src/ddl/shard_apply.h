@@ -30,6 +30,9 @@ extern void ddl_run(Node *statement, const char *sql);
 extern void ddl_run_sql(const char *sql);
 extern void ddl_run_list(List *statements);
 
+/* SELECT statements of ours (List of char *), for what their functions do. */
+extern void ddl_run_selects(List *statements);
+
 /* As the extension's owner: only for what needs it (shard schemas). sql is never text of a user's. */
 extern void ddl_run_elevated(const char *sql);
 

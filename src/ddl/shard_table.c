@@ -39,23 +39,8 @@
 #include "ddl/table_definition.h"
 #include "ddl/table_local.h"
 #include "ddl/table_plan_check.h"
+#include "ddl/table_restore.h"
 #include "dxact/dxact.h"
-
-/* SELECT statements made by us, on this node. */
-static void
-run_selects(List *statements)
-{
-	ListCell   *lc;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	foreach(lc, statements)
-	{
-		if (SPI_execute(lfirst(lc), false, 0) != SPI_OK_SELECT)
-			elog(ERROR, "could not run: %s", (char *) lfirst(lc));
-	}
-	SPI_finish();
-}
 
 /* ------------------------------------------------------------------------
  * The same on the others
@@ -93,6 +78,17 @@ register_everywhere(const char *name, TableKind kind, int nkeys, const AttrNumbe
 }
 
 static void
+remember_everywhere(const char *name, const char *past)
+{
+	RemoteCall	call = {"SELECT shardext.internal_remember($1, $2)"};
+
+	table_remember(name, past);
+	remote_call_text(&call, name);
+	remote_call_text(&call, past);
+	remote_call_everywhere(&call);
+}
+
+static void
 create_shards_everywhere(Oid relid, const char *name, List *statements)
 {
 	RemoteCall	call = {"SELECT shardext.internal_create_shards($1, $2)"};
@@ -121,7 +117,7 @@ select_everywhere(List *statements)
 {
 	ListCell   *lc;
 
-	run_selects(statements);
+	ddl_run_selects(statements);
 	foreach(lc, statements)
 	{
 		RemoteCall	call = {lfirst(lc)};
@@ -142,6 +138,7 @@ prepare_columns(TablePlan *plan)
 	int			attnum = -1;
 	SavedRole	saved = role_become_owner(plan->relid);
 
+	plan->past = table_restore_remember(plan->relid, plan->nkeys, plan->keys);
 	while ((attnum = bms_next_member(plan->becomes_id, attnum)) >= 0)
 	{
 		char	   *column = pstrdup(quote_identifier(get_attname(plan->relid, attnum, false)));
@@ -169,6 +166,7 @@ announce(TablePlan *plan)
 	select_everywhere(table_sequence_blocks(plan->relid, false));
 	register_everywhere(plan->name, TABLE_SHARDED, plan->nkeys, plan->keys, plan->spec.strategy->name,
 						plan->id_columns);
+	remember_everywhere(plan->name, plan->past);
 }
 
 static void
@@ -286,6 +284,7 @@ replicate_table(Oid relid)
 	char	   *name;
 	List	   *rest;
 	char	   *guard;
+	char	   *past;
 	SavedRole	saved;
 
 	coordinator_require("making a reference table");
@@ -293,6 +292,7 @@ replicate_table(Oid relid)
 	table_check_kind(relid, "replicate");
 	reference_check_new(relid);
 	name = relation_qualified_name(relid);
+	past = table_restore_remember(relid, 0, NULL);
 
 	create_shells(table_definition_parts(relid, DEFINE_REQUIRED, DEFINE_OWNER), true);
 	fill_other_nodes(relid);
@@ -305,6 +305,7 @@ replicate_table(Oid relid)
 	ddl_run_sql(guard);
 	role_restore(saved);
 	register_everywhere(name, TABLE_REFERENCE, 0, NULL, NULL, NULL);
+	remember_everywhere(name, past);
 	if ((rest = view_definitions(list_make1_oid(relid))) != NIL)
 		create_shells(rest, true);
 }

@@ -55,6 +55,9 @@ shell_create(List *statements, bool heap)
 	int			nestlevel = NewGUCNestLevel();
 
 	setting_save("default_table_access_method", heap ? "heap" : SHELL_AM_NAME);
+	/* what is there already need not be told */
+	if (client_min_messages < WARNING)
+		setting_save("client_min_messages", "warning");
 	ddl_run_list(statements);
 	AtEOXact_GUC(true, nestlevel);
 }

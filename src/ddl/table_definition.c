@@ -27,6 +27,7 @@
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "ddl/table_definition.h"
+#include "ddl/table_queries.h"
 
 /* One query: $1 is the table's OID; the first column of its rows is a statement. */
 typedef struct PartQuery
@@ -34,22 +35,6 @@ typedef struct PartQuery
 	DefinitionPart part;
 	const char *sql;
 } PartQuery;
-
-/* The qualified name of the table, to be used with FROM pg_class c JOIN pg_namespace n. */
-#define TABLE_NAME "format('%I.%I', n.nspname, c.relname)"
-#define FROM_TABLE " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-#define THIS_TABLE " WHERE c.oid = $1 "
-
-/* Objects of the table itself, and sequences its defaults draw from. */
-#define TABLE_SEQUENCES \
-	"(SELECT d.objid AS seq, d.refobjsubid AS attnum, d.deptype FROM pg_depend d JOIN pg_class s ON s.oid = d.objid" \
-	" WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = $1" \
-	" AND d.deptype IN ('a', 'i') AND s.relkind = 'S'" \
-	" UNION ALL SELECT DISTINCT d.refobjid, 0, 'n'::\"char\" FROM pg_attrdef a JOIN pg_depend d" \
-	" ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass" \
-	" JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S' WHERE a.adrelid = $1" \
-	" AND NOT EXISTS (SELECT 1 FROM pg_depend o WHERE o.classid = 'pg_class'::regclass AND o.objid = d.refobjid" \
-	" AND o.refclassid = 'pg_class'::regclass AND o.deptype IN ('a', 'i')))"
 
 /* An object that is made only where it is missing. */
 #define IF_MISSING(test, create) \
@@ -334,8 +319,8 @@ static const char view_query[] =
 static const char view_query_end[] = "::oid[])) ORDER BY o.depth, c.oid";
 
 /* First column of the query's rows, as strings of the caller's memory context. */
-static List *
-run_query(const char *sql, Oid argtype, Datum arg)
+List *
+definition_query(const char *sql, Oid argtype, Datum arg)
 {
 	MemoryContext caller_cxt = CurrentMemoryContext;
 	List	   *statements = NIL;
@@ -373,7 +358,7 @@ table_definition(Oid relid, DefinitionPart part)
 	for (int i = 0; i < lengthof(part_queries); i++)
 	{
 		if (part_queries[i].part == part)
-			statements = list_concat(statements, run_query(part_queries[i].sql, OIDOID, ObjectIdGetDatum(relid)));
+			statements = list_concat(statements, definition_query(part_queries[i].sql, OIDOID, ObjectIdGetDatum(relid)));
 	}
 	return statements;
 }
@@ -393,11 +378,6 @@ table_definition_parts(Oid relid, DefinitionPart first, DefinitionPart last)
  * a 64th of what is left of their range.
  */
 
-/* Sequences that cycle, or count down, are left alone: they promise nothing. */
-#define BLOCK_SEQUENCES \
-	" FROM " TABLE_SEQUENCES " q JOIN pg_sequence s ON s.seqrelid = q.seq AND s.seqincrement > 0 AND NOT s.seqcycle" \
-	" JOIN pg_class c ON c.oid = q.seq JOIN pg_namespace n ON n.oid = c.relnamespace"
-
 List *
 table_sequence_blocks(Oid relid, bool settled)
 {
@@ -415,19 +395,12 @@ table_sequence_blocks(Oid relid, bool settled)
 						 node_self());
 	else
 		appendStringInfoString(&sql,
-							   ", LATERAL (SELECT coalesce(pg_sequence_last_value(q.seq) + s.seqincrement,"
-							   " s.seqstart) AS first) f,"
+							   ", LATERAL (SELECT substring(query_to_xml(format('SELECT last_value +"
+							   " CASE WHEN is_called THEN %s ELSE 0 END AS n FROM %s', s.seqincrement, " TABLE_NAME "),"
+							   " false, false, '')::text FROM '<n>(-?[0-9]+)</n>')::bigint AS first) f,"
 							   " LATERAL (SELECT f.first, least(1099511627776, (s.seqmax - f.first) / 64) AS size) b");
 	appendStringInfoString(&sql, " ORDER BY 1");
-	return run_query(sql.data, OIDOID, ObjectIdGetDatum(relid));
-}
-
-List *
-table_sequence_restores(Oid relid)
-{
-	return run_query("SELECT format('ALTER SEQUENCE %s NO MINVALUE NO MAXVALUE START WITH 1', " TABLE_NAME ")"
-					 BLOCK_SEQUENCES
-					 " WHERE q.deptype IN ('a', 'i') ORDER BY 1", OIDOID, ObjectIdGetDatum(relid));
+	return definition_query(sql.data, OIDOID, ObjectIdGetDatum(relid));
 }
 
 List *
@@ -447,7 +420,7 @@ view_definitions(List *relids)
 		appendStringInfo(&sql, "%s%u", foreach_current_index(lc) > 0 ? "," : "", ((TableInfo *) lfirst(lc))->relid);
 	appendStringInfoString(&sql, "}'");
 	appendStringInfoString(&sql, view_query_end);
-	return run_query(sql.data, OIDARRAYOID,
+	return definition_query(sql.data, OIDARRAYOID,
 					 PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
 }
 

@@ -41,9 +41,6 @@ extern List *view_definitions(List *relids);
  */
 extern List *table_sequence_blocks(Oid relid, bool settled);
 
-/* Statements that give the sequences back their whole range, after the table's rows have come home. */
-extern List *table_sequence_restores(Oid relid);
-
 /* "schema"."name" */
 extern char *relation_qualified_name(Oid relid);
 

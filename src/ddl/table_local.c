@@ -26,6 +26,7 @@
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
+#include "catalog/table_past.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_local.h"
@@ -116,6 +117,18 @@ table_register(const char *relation, TableKind kind, int nkeys, const AttrNumber
 		id_columns = bms_add_member(id_columns, ids[i]);
 	catalog_write_table(relid, kind, nkeys, keys, strategy, id_columns);
 	CommandCounterIncrement();
+}
+
+void
+table_remember(const char *relation, const char *past)
+{
+	Oid			relid = relation_by_qualified_name(relation);
+	SavedRole	saved = role_become_owner(relid);
+
+	role_restore(saved);
+	if (table_info(relid) == NULL)
+		refuse_registration(relid, "It is no table of the cluster.");
+	table_past_write(relid, past);
 }
 
 void

@@ -16,6 +16,9 @@ extern Oid	relation_by_qualified_name(const char *relation);
 extern void table_register(const char *relation, TableKind kind, int nkeys, const AttrNumber *keys,
 						   const char *strategy, int nids, const AttrNumber *ids);
 
+/* What the table was before: table_restore.h. */
+extern void table_remember(const char *relation, const char *past);
+
 /* Statements on the shell (or copy), and statements in the shards of this node. */
 extern void table_apply(const char *relation, List *on_shell, List *on_shards);
 

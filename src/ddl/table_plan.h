@@ -29,6 +29,7 @@ typedef struct TablePlan
 	Bitmapset  *id_columns;
 	Bitmapset  *becomes_id;		/* serial or identity columns that get DEFAULT shardext.next_id() */
 	RouteSpec	spec;
+	char	   *past;			/* what unshard_table will want to know; see table_restore.h */
 } TablePlan;
 
 /* Nothing decided yet; takes ACCESS EXCLUSIVE on the table and checks what kind of relation it is. */

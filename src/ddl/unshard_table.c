@@ -32,6 +32,7 @@
 #include "ddl/shard_table.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
+#include "ddl/table_restore.h"
 #include "dxact/dxact.h"
 
 /* A foreign key between a table that becomes ordinary and one that does not. */
@@ -65,51 +66,14 @@ check_foreign_keys(List *relids)
 	table_close(constraints, AccessShareLock);
 }
 
-/* The column's sequence, if it has one, goes on after the highest value in use. */
-static void
-advance_sequence(const char *table, const char *column)
-{
-	const char *quoted = quote_identifier(column);
-
-	/* setval does nothing if one of its arguments is NULL */
-	if (SPI_execute(psprintf("SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(%s, %s),"
-							 " (SELECT pg_catalog.max(%s) FROM ONLY %s HAVING pg_catalog.max(%s) > 0))",
-							 quote_literal_cstr(table), quote_literal_cstr(column), quoted, table, quoted),
-					false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not set the sequence of column \"%s\"", column);
-}
-
-/* Sequences have their whole range again and go on after the highest value in use. */
-static void
-restore_sequences(Oid relid)
-{
-	List	   *restores = table_sequence_restores(relid);
-	char	   *name = relation_qualified_name(relid);
-	Relation	rel;
-
-	if (restores == NIL)
-		return;
-	ddl_run_list(restores);
-	rel = table_open(relid, NoLock);
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
-
-		if (!att->attisdropped && (att->atttypid == INT2OID || att->atttypid == INT4OID || att->atttypid == INT8OID))
-			advance_sequence(name, NameStr(att->attname));
-	}
-	SPI_finish();
-	table_close(rel, NoLock);
-}
-
 static void
 unshard_one(Oid relid)
 {
 	TableKind	kind = table_info(relid)->kind;
 	char	   *name = relation_qualified_name(relid);
 	RemoteCall	forget = {"SELECT shardext.internal_forget($1)"};
+	List	   *restores;
+	List	   *positions;
 	SavedRole	saved;
 
 	if (kind == TABLE_SHARDED)
@@ -121,13 +85,16 @@ unshard_one(Oid relid)
 	}
 	remote_call_text(&forget, name);
 	remote_call_everywhere(&forget);
+	restores = table_restore_statements(relid);
+	positions = table_restore_sequences(relid);
 	catalog_delete_table(relid);
 	CommandCounterIncrement();
 
 	saved = role_become_owner(relid);
 	if (kind == TABLE_REFERENCE)
 		ddl_run_sql(psprintf("DROP TRIGGER IF EXISTS shardext_guard ON %s", name));
-	restore_sequences(relid);
+	ddl_run_list(restores);
+	ddl_run_selects(positions);
 	role_restore(saved);
 }
 
