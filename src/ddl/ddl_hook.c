@@ -13,9 +13,12 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "parser/parse_type.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
@@ -186,6 +189,14 @@ handle_reassign_owned(UtilityCall *call)
 	return false;
 }
 
+pg_noreturn static void
+refuse_inheritance(void)
+{
+	reason_raise(reason_make("Use CREATE TABLE ... (LIKE ...).",
+							 "Sharded and reference tables take no part in inheritance."),
+				 "inheriting from a table of the cluster is not supported");
+}
+
 static bool
 handle_create_table(UtilityCall *call)
 {
@@ -204,13 +215,59 @@ handle_create_table(UtilityCall *call)
 		Oid			parent = RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true);
 
 		if (OidIsValid(parent) && table_info(parent) != NULL)
-			reason_raise(reason_make("Use CREATE TABLE ... (LIKE ...).",
-									 "Sharded and reference tables take no part in inheritance."),
-						 "inheriting from a table of the cluster is not supported");
+			refuse_inheritance();
 	}
 	/* a table of the new one's name is another matter: PostgreSQL's */
 	referenced.relation = NULL;
 	refuse_foreign_keys((Node *) &referenced);
+	return false;
+}
+
+/* INHERIT and ATTACH PARTITION of an ordinary table that name one of ours. */
+static void
+refuse_new_parents(const Node *statement)
+{
+	ListCell   *lc;
+
+	foreach(lc, castNode(AlterTableStmt, unconstify(Node *, statement))->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		RangeVar   *other = cmd->subtype == AT_AddInherit ? castNode(RangeVar, cmd->def) :
+			cmd->subtype == AT_AttachPartition ? castNode(PartitionCmd, cmd->def)->name : NULL;
+		Oid			relid = other ? RangeVarGetRelid(other, NoLock, true) : InvalidOid;
+
+		if (OidIsValid(relid) && table_info(relid) != NULL)
+			refuse_inheritance();
+	}
+}
+
+/* The hash of an enum value is that of its label: rows would not be found any more. */
+static bool
+handle_alter_enum(UtilityCall *call)
+{
+	AlterEnumStmt *stmt = castNode(AlterEnumStmt, call->pstmt->utilityStmt);
+	Oid			type = stmt->oldVal ? typenameTypeId(NULL, makeTypeNameFromNameList(stmt->typeName)) : InvalidOid;
+	ListCell   *lc;
+
+	if (!OidIsValid(type))
+		return false;
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+
+		for (int i = 0; i < table->nkeys; i++)
+		{
+			Oid			key = getBaseType(get_atttype(table->relid, table->keys[i]));
+			Oid			element = get_element_type(key);
+
+			if (key == type || (OidIsValid(element) && getBaseType(element) == type))
+				reason_raise(reason_make("Call shardext.unshard_table, rename the value on all nodes, "
+										 "and shard the table again.",
+										 "The values of type %s decide where the rows of \"%s\" lie.",
+										 format_type_be(type), get_rel_name(table->relid)),
+							 "renaming a value of the type of a shard key is not supported");
+		}
+	}
 	return false;
 }
 
@@ -219,6 +276,7 @@ handle_alter_table(UtilityCall *call)
 {
 	if (handle_carried(call))
 		return true;
+	refuse_new_parents(call->pstmt->utilityStmt);
 	refuse_foreign_keys(call->pstmt->utilityStmt);
 	return false;
 }
@@ -246,6 +304,7 @@ static const struct
 	{T_CreateStmt, handle_create_table},
 	{T_CreateSchemaStmt, handle_create_schema},
 	{T_AlterTableStmt, handle_alter_table},
+	{T_AlterEnumStmt, handle_alter_enum},
 	{T_AlterObjectSchemaStmt, handle_set_schema},
 	{T_RenameStmt, handle_rename},
 	{T_DropStmt, special_drop},

@@ -358,7 +358,8 @@ table_definition(Oid relid, DefinitionPart part)
 	for (int i = 0; i < lengthof(part_queries); i++)
 	{
 		if (part_queries[i].part == part)
-			statements = list_concat(statements, definition_query(part_queries[i].sql, OIDOID, ObjectIdGetDatum(relid)));
+			statements = list_concat(statements,
+									 definition_query(part_queries[i].sql, OIDOID, ObjectIdGetDatum(relid)));
 	}
 	return statements;
 }

@@ -76,10 +76,12 @@ static List *
 query_past(const char *query, Oid relid)
 {
 	char	   *past = table_past_read(relid);
+	char	   *sql;
 
 	if (past == NULL)
 		return NIL;
-	return definition_query(psprintf("WITH past(b) AS (SELECT %s::jsonb) %s", quote_literal_cstr(past), query), OIDOID, ObjectIdGetDatum(relid));
+	sql = psprintf("WITH past(b) AS (SELECT %s::jsonb) %s", quote_literal_cstr(past), query);
+	return definition_query(sql, OIDOID, ObjectIdGetDatum(relid));
 }
 
 List *
