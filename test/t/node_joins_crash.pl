@@ -87,6 +87,8 @@ foreach my $point (qw(add_node_before_catalog add_node_before_commit dxact_befor
 	$session->query_until(qr/started/, "\\echo started\nSET shardext.fault = '$point:wait:1';\n$add;\n\\echo finished\n");
 	ok($cluster->wait_for('london', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Extension'"
 				. " AND query LIKE '%add_node%' AND pid <> pg_backend_pid()", '1'), "$point: the coordinator waits");
+	# it waits in the same way for answers of the other node on its way to the point
+	usleep(1_500_000);
 	$cluster->kill_node('oslo');
 	my $file = $london->data_dir . "/shardext_fault.$point";
 	append_to_file($file, '');
