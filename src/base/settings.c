@@ -46,7 +46,7 @@ static const Setting settings[] = {
 		.context = PGC_USERSET,
 		.flags = GUC_UNIT_MS,
 		.int_variable = &setting_connect_timeout,
-		.boot = 5000,.min = 100,.max = 600000,
+		.boot = 5000, .min = 100, .max = 600000,
 	},
 	{
 		.name = "shardext.log_remote",
@@ -60,21 +60,21 @@ static const Setting settings[] = {
 		.context = PGC_USERSET,
 		.flags = GUC_UNIT_MS,
 		.int_variable = &setting_remote_lock_timeout,
-		.boot = 10000,.min = 0,.max = PG_INT32_MAX,
+		.boot = 10000, .min = 0, .max = PG_INT32_MAX,
 	},
 	{
 		.name = "shardext.plan_cache_shards",
 		.description = "Number of shards for which a statement keeps a plan of its own on a node.",
 		.context = PGC_USERSET,
 		.int_variable = &setting_plan_cache_shards,
-		.boot = 64,.min = 1,.max = 8192,
+		.boot = 64, .min = 1, .max = 8192,
 	},
 	{
 		.name = "shardext.busy_wait",
 		.description = "Microseconds for which a session waits for a node without sleeping (0 turns it off).",
 		.context = PGC_USERSET,
 		.int_variable = &setting_busy_wait,
-		.boot = 0,.min = 0,.max = 1000000,
+		.boot = 0, .min = 0, .max = 1000000,
 	},
 	{
 		.name = "shardext.forwarded",

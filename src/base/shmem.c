@@ -93,7 +93,7 @@ shmem_register(const char *name, Size size, void **pointer, void (*init) (void *
 	}
 	pieces[npieces++] = (Piece)
 	{
-		.name = name,.size = size,.pointer = pointer,.init = init
+		.name = name, .size = size, .pointer = pointer, .init = init
 	};
 }
 

@@ -73,7 +73,7 @@ parse_shards(const char *cursor, const char *text)
 StatementNote
 statement_note_parse(const char *text)
 {
-	StatementNote note = {.kind = NOTE_NONE,.shards = NULL};
+	StatementNote note = {.kind = NOTE_NONE, .shards = NULL};
 	const char *body;
 
 	if (text == NULL || !session_is_forwarded() || strncmp(text, NOTE_START, strlen(NOTE_START)) != 0)

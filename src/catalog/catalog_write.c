@@ -285,7 +285,7 @@ catalog_write_shards(int n, const ShardRow *rows)
 void
 catalog_write_shard(int shard, int owner, int64 version)
 {
-	ShardRow	row = {.shard = shard,.owner = owner,.version = version};
+	ShardRow	row = {.shard = shard, .owner = owner, .version = version};
 
 	catalog_write_shards(1, &row);
 }

@@ -65,6 +65,6 @@ extern IdContext id_context;
 extern Datum shardext_id_shard(PG_FUNCTION_ARGS);
 
 extern void id_maker_preload(void);
-extern void id_maker_own_preload(void);	/* called by id_maker_preload */
+extern void id_maker_own_preload(void); /* called by id_maker_preload */
 
 #endif

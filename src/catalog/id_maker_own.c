@@ -26,7 +26,7 @@
 /* next_id() alone goes round this many of the node's shards in one transaction. */
 #define MAX_TURN_SHARDS 16
 
-IdContext	id_context = {.shard = ROUTE_NO_SHARD,.defer = false};
+IdContext	id_context = {.shard = ROUTE_NO_SHARD, .defer = false};
 IdRemoteNext id_remote_next = NULL;
 
 /* Of the current transaction */

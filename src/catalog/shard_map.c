@@ -213,7 +213,7 @@ catalog_read_shards(int *n)
 	for (int i = 0; i < rows.count; i++)
 		shards[i] = (ShardRow)
 	{
-		.shard = i,.owner = WORD_OWNER(rows.words[i]),.version = WORD_VERSION(rows.words[i])
+		.shard = i, .owner = WORD_OWNER(rows.words[i]), .version = WORD_VERSION(rows.words[i])
 	};
 	*n = rows.count;
 	pfree(rows.words);

@@ -243,7 +243,7 @@ build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_syn
 
 static void
 validate_no_rows(Relation rel, Relation index, struct IndexInfo *info, Snapshot snapshot,
-			   struct ValidateIndexState *state)
+				 struct ValidateIndexState *state)
 {
 	if (!reads_empty)
 		raise_not_routed(rel);

@@ -129,7 +129,7 @@ table_from_tuple(HeapTuple tuple, TupleDesc desc, int shard_count, MemoryContext
 static HTAB *
 make_hash(MemoryContext cache_cxt)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(TableEntry),.hcxt = cache_cxt};
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TableEntry), .hcxt = cache_cxt};
 
 	return hash_create("shardext tables", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }

@@ -47,7 +47,7 @@ extern Oid	table_shard_constraint(Oid shell_constraint, int shard);
 extern Oid	table_shell_of(Oid relid, int *shard);
 
 /* "shard_0042" */
-extern const char *shard_schema_name(int shard, char *buffer /* NAMEDATALEN */ );
+extern const char *shard_schema_name(int shard, char *buffer /* NAMEDATALEN */);
 
 /* Owner of any relation, InvalidOid if it is gone. */
 extern Oid	table_owner(Oid relid);

@@ -88,7 +88,7 @@ table_shards_invalidate(Oid relid, bool catalog_changed)
 static HTAB *
 make_hash(const char *name, Size keysize, Size entrysize)
 {
-	HASHCTL		ctl = {.keysize = keysize,.entrysize = entrysize,.hcxt = CacheMemoryContext};
+	HASHCTL		ctl = {.keysize = keysize, .entrysize = entrysize, .hcxt = CacheMemoryContext};
 
 	return hash_create(name, 256, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
@@ -189,7 +189,7 @@ find_by_name(Oid object, int shard)
 static Oid
 relation_in_shard(Oid object, int shard)
 {
-	ShardKeyOid key = {.object = object,.shard = shard};
+	ShardKeyOid key = {.object = object, .shard = shard};
 	ShardEntry *entry;
 	RelationEntry *relation;
 	uint64		before;
@@ -234,7 +234,7 @@ table_shard_index(Oid shell_index, int shard)
 Oid
 table_shard_constraint(Oid shell_constraint, int shard)
 {
-	ShardKeyOid key = {.object = shell_constraint,.shard = shard};
+	ShardKeyOid key = {.object = shell_constraint, .shard = shard};
 	ShardEntry *entry;
 	HeapTuple	tuple;
 	uint64		before;

@@ -77,7 +77,7 @@ catalog_image_send(NodeConn *conn, const CatalogImage *image, int this_node)
 	int			lengths[IMAGE_FIELDS + 1] = {0};
 	const char *values[IMAGE_FIELDS + 1];
 	ConnParams	params = {
-		.n = IMAGE_FIELDS + 1,.types = types,.values = values,.lengths = lengths,.formats = formats
+		.n = IMAGE_FIELDS + 1, .types = types, .values = values, .lengths = lengths, .formats = formats
 	};
 
 	snprintf(self, sizeof(self), "%d", this_node);
@@ -131,8 +131,8 @@ nodes_from_image(const CatalogImage *image, CatalogState *state)
 	for (int i = 0; i < n; i++)
 		state->nodes[i] = (NodeInfo)
 	{
-		.node_id = pg_strtoint32(ids[i]),.name = names[i],.host = hosts[i],.port = pg_strtoint32(ports[i]),
-			.dbname = dbnames[i],.region = regions[i],.weight = pg_strtoint32(weights[i])
+		.node_id = pg_strtoint32(ids[i]), .name = names[i], .host = hosts[i], .port = pg_strtoint32(ports[i]),
+			.dbname = dbnames[i], .region = regions[i], .weight = pg_strtoint32(weights[i])
 	};
 }
 
@@ -157,7 +157,7 @@ catalog_state_from_image(const CatalogImage *image)
 	for (int i = 0; i < state->nshards; i++)
 		state->shards[i] = (ShardRow)
 	{
-		.shard = i,.owner = pg_strtoint32(owners[i]),.version = pg_strtoint64(versions[i])
+		.shard = i, .owner = pg_strtoint32(owners[i]), .version = pg_strtoint64(versions[i])
 	};
 	return state;
 }

@@ -111,7 +111,7 @@ cluster_create(const NodeInfo *node, int shard_count, TimestampTz epoch)
 {
 	NodeInfo	first = *node;
 	ClusterInfo cluster = {
-		.this_node = 1,.authority = 1,.shard_count = shard_count,.last_node = 1,.catalog_version = 1
+		.this_node = 1, .authority = 1, .shard_count = shard_count, .last_node = 1, .catalog_version = 1
 	};
 	ShardRow   *shards;
 
@@ -137,7 +137,7 @@ cluster_create(const NodeInfo *node, int shard_count, TimestampTz epoch)
 	for (int i = 0; i < shard_count; i++)
 		shards[i] = (ShardRow)
 	{
-		.shard = i,.owner = 1,.version = 1
+		.shard = i, .owner = 1, .version = 1
 	};
 	catalog_write_cluster(&cluster);
 	catalog_write_node(&first);

@@ -76,7 +76,7 @@ plan_even_spread(const ShardRow *present, int nshards, int *nchanged)
 
 		ring[n++] = (RingNode)
 		{
-			.node_id = node->node_id,.weight = node->weight
+			.node_id = node->node_id, .weight = node->weight
 		};
 	}
 	route_ring_assign(nshards, n, ring, owners);
@@ -86,7 +86,7 @@ plan_even_spread(const ShardRow *present, int nshards, int *nchanged)
 		if (owners[i] != present[i].owner)
 			changed[(*nchanged)++] = (ShardRow)
 		{
-			.shard = i,.owner = owners[i],.version = present[i].version + 1
+			.shard = i, .owner = owners[i], .version = present[i].version + 1
 		};
 	return changed;
 }

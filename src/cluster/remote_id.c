@@ -23,7 +23,7 @@ next_id_at_owner(int shard, int owner)
 	char		number[12];
 	const Oid	types[] = {INT4OID};
 	const char *values[] = {number};
-	const ConnParams params = {.n = 1,.types = types,.values = values};
+	const ConnParams params = {.n = 1, .types = types, .values = values};
 	PGresult   *result;
 	int64		id;
 

@@ -57,7 +57,7 @@ take_from(int node_id, const int *sources, ShardMarks *marks)
 	const Oid	types[] = {INT4ARRAYOID};
 	const char *values[] = {shards};
 	const int	zeros[] = {0};
-	ConnParams	params = {.n = 1,.types = types,.values = values,.lengths = zeros,.formats = zeros};
+	ConnParams	params = {.n = 1, .types = types, .values = values, .lengths = zeros, .formats = zeros};
 	PGresult   *result;
 	int			row = 0;
 
@@ -113,7 +113,7 @@ give_to(int node_id, const ShardMarks *marks)
 	const Oid	types[] = {INT4ARRAYOID, INT8ARRAYOID};
 	const char *values[] = {shards, numbers};
 	const int	zeros[] = {0, 0};
-	ConnParams	params = {.n = 2,.types = types,.values = values,.lengths = zeros,.formats = zeros};
+	ConnParams	params = {.n = 2, .types = types, .values = values, .lengths = zeros, .formats = zeros};
 
 	if (shards != NULL)
 		(void) conn_execute(dxact_connection(node_id, GetUserId(), DXACT_WRITE),

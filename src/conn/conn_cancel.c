@@ -42,7 +42,7 @@ send_cancel(PGconn *pg)
 				break;
 			if (WaitLatchOrSocket(NULL,
 								  (status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE) |
-								  WL_TIMEOUT | WL_POSTMASTER_DEATH,
+									  WL_TIMEOUT | WL_POSTMASTER_DEATH,
 								  PQcancelSocket(cancel), left, PG_WAIT_EXTENSION) & WL_POSTMASTER_DEATH)
 				break;
 			status = PQcancelPoll(cancel);

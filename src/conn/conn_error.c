@@ -87,7 +87,7 @@ conn_rethrow(NodeConn *conn, PGresult *result)
 		message = pchomp(PQresultErrorMessage(result));
 	PQclear(result);
 	if (sqlstate == ERRCODE_QUERY_CANCELED)
-		CHECK_FOR_INTERRUPTS();	/* if it was we who cancelled, we know why */
+		CHECK_FOR_INTERRUPTS(); /* if it was we who cancelled, we know why */
 	schema = client_schema(schema, table);
 	ereport(ERROR,
 			(errcode(sqlstate),

@@ -177,7 +177,6 @@ struct NodeConn
 	struct PrivateHolder *holder;
 };
 
-
 extern dlist_head conn_all;		/* of NodeConn, pool and private ones */
 
 /* conn.c */

@@ -347,7 +347,7 @@ send_values(NodeConn *conn, List *params)
 	int			n = list_length(params);
 	Oid		   *types = palloc(n * sizeof(Oid));
 	const char **values = palloc(n * sizeof(char *));
-	ConnParams	sent = {.n = n,.types = types,.values = values};
+	ConnParams	sent = {.n = n, .types = types, .values = values};
 
 	initStringInfo(&sql);
 	for (int i = 0; i < n; i++)

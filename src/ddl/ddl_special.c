@@ -87,7 +87,7 @@ typedef struct TableGroups
 static TableGroups
 group_tables(const List *objects)
 {
-	TableGroups	groups = {NIL, NIL, NIL};
+	TableGroups groups = {NIL, NIL, NIL};
 	ListCell   *lc;
 
 	foreach(lc, objects)
@@ -135,7 +135,7 @@ carry_by_name(const char *verb, const List *relids, const char *end)
 static bool
 drop_groups(UtilityCall *call, DropStmt *stmt)
 {
-	TableGroups	groups = group_tables(stmt->objects);
+	TableGroups groups = group_tables(stmt->objects);
 	const char *end = stmt->behavior == DROP_CASCADE ? " CASCADE" : "";
 	DropStmt   *ordinary;
 
@@ -162,7 +162,7 @@ special_lock(UtilityCall *call)
 		"SHARE ROW EXCLUSIVE", "EXCLUSIVE", "ACCESS EXCLUSIVE"
 	};
 	LockStmt   *stmt = castNode(LockStmt, call->pstmt->utilityStmt);
-	TableGroups	groups = group_tables(stmt->relations);
+	TableGroups groups = group_tables(stmt->relations);
 	Oid			shard_table = statement_shard_table((Node *) stmt);
 	const char *end;
 

@@ -23,5 +23,4 @@ extern Node *retarget_to_shard(const Node *marked, int shard);
 /* OIDs of all existing relations a utility statement names, in order; kinds unknown to retarget_mark name none. */
 extern List *statement_relations(const Node *statement);
 
-
 #endif

@@ -422,7 +422,7 @@ view_definitions(List *relids)
 	appendStringInfoString(&sql, "}'");
 	appendStringInfoString(&sql, view_query_end);
 	return definition_query(sql.data, OIDARRAYOID,
-					 PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+							PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
 }
 
 char *

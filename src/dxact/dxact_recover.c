@@ -70,7 +70,7 @@ collect(DutyKind kind, MemoryContext mcxt)
 		{
 			char	   *text = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 			DxactGid	gid;
-			DutyItem	   *item;
+			DutyItem   *item;
 			int			ours;
 			MemoryContext old;
 
@@ -130,7 +130,7 @@ ask_outcome(NodeConn *conn, const char *gid)
 {
 	Oid			types[] = {TEXT_OID};
 	const char *values[] = {gid};
-	ConnParams	params = {.n = 1,.types = types,.values = values};
+	ConnParams	params = {.n = 1, .types = types, .values = values};
 	PGresult   *result = conn_query(conn, "SELECT shardext.internal_transaction_outcome($1)", &params);
 	const char *answer = PQgetvalue(result, 0, 0);
 	DxactOutcome outcome = OUTCOME_RUNNING;
@@ -153,7 +153,7 @@ ask_prepared(NodeConn *conn, const char *gid)
 {
 	Oid			types[] = {TEXT_OID};
 	const char *values[] = {gid};
-	ConnParams	params = {.n = 1,.types = types,.values = values};
+	ConnParams	params = {.n = 1, .types = types, .values = values};
 	PGresult   *result = conn_query(conn,
 									"SELECT prepared < pg_catalog.clock_timestamp() - interval '3 seconds'"
 									" FROM pg_catalog.pg_prepared_xacts WHERE gid = $1", &params);
@@ -194,7 +194,7 @@ ask_peer(int peer, List *items, DutyKind kind, MemoryContext mcxt)
 
 			foreach(lc, items)
 			{
-				DutyItem	   *item = lfirst(lc);
+				DutyItem   *item = lfirst(lc);
 				int			answer;
 
 				if (item->peer != peer)
@@ -275,7 +275,7 @@ handle_peer(List *items, DutyKind kind, MemoryContext mcxt)
 		StartTransactionCommand();
 	foreach(lc, items)
 	{
-		DutyItem	   *item = lfirst(lc);
+		DutyItem   *item = lfirst(lc);
 
 		if (item->peer != peer)
 		{

@@ -125,7 +125,7 @@ object_changed(Datum arg, int cacheid, uint32 hashvalue)
 static void
 make_known_tables(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid),.entrysize = sizeof(KnownTable),.hcxt = TopMemoryContext};
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(KnownTable), .hcxt = TopMemoryContext};
 
 	known_tables = hash_create("shardext guards", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);

@@ -209,7 +209,7 @@ shape_for(InsertSender *sender, const Bitmapset *made_by_owner, int nrows)
 	shape = palloc0(sizeof(Shape));
 	shape->made_by_owner = bms_copy(made_by_owner);
 	shape->nrows = nrows;
-	shape->made = insert_shards_maker() (sender->form, made_by_owner, nrows);
+	shape->made = insert_shards_maker()(sender->form, made_by_owner, nrows);
 	bind_params(sender, shape);
 	sender->shapes = lappend(sender->shapes, shape);
 	MemoryContextSwitchTo(old);

@@ -234,7 +234,7 @@ Query *
 local_query_swap(const Query *query, int shard, bool missing_ok)
 {
 	Query	   *result = (Query *) copyObjectImpl(query);
-	SwapContext context = {.shard = shard,.missing_ok = missing_ok};
+	SwapContext context = {.shard = shard, .missing_ok = missing_ok};
 
 	swap_query(result, &context);
 	if (context.missing)

@@ -16,7 +16,7 @@ shard_scope_enter(int shard)
 {
 	id_context = (IdContext)
 	{
-		.shard = shard,.defer = false
+		.shard = shard, .defer = false
 	};
 }
 

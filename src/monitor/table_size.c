@@ -56,7 +56,7 @@ size_there(int node_id, const char *relation)
 {
 	const Oid	types[] = {TEXTOID};
 	const int	zeros[] = {0};
-	ConnParams	params = {.n = 1,.types = types,.values = &relation,.lengths = zeros,.formats = zeros};
+	ConnParams	params = {.n = 1, .types = types, .values = &relation, .lengths = zeros, .formats = zeros};
 	PGresult   *result = conn_query(dxact_connection(node_id, GetUserId(), DXACT_READ), SIZE_THERE, &params);
 	int64		bytes = pg_strtoint64(PQgetvalue(result, 0, 0));
 

@@ -97,7 +97,7 @@ make_ring(int nnodes, const RingNode *nodes, const int64 *weights, int *npoints)
 		for (int64 j = 0; j < Min(weights[i] * RING_POINTS, RING_MAX_POINTS); j++)
 			ring[n++] = (RingPoint)
 		{
-			.place = place_of(((uint64) nodes[i].node_id << 32) | (uint64) j, RING_POINT_SEED),.index = i
+			.place = place_of(((uint64) nodes[i].node_id << 32) | (uint64) j, RING_POINT_SEED), .index = i
 		};
 	qsort(ring, n, sizeof(RingPoint), compare_points);
 	return ring;

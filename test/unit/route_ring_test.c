@@ -32,7 +32,7 @@ even_shares(void)
 		for (int i = 0; i < nnodes; i++)
 			nodes[i] = (RingNode)
 		{
-			.node_id = 3 * i + 1,.weight = 5
+			.node_id = 3 * i + 1, .weight = 5
 		};
 		for (int nshards = 1; nshards <= SHARDS; nshards *= 2)
 		{
