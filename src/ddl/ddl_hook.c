@@ -30,6 +30,7 @@
 #include "ddl/ddl_gate.h"
 #include "ddl/ddl_hook.h"
 #include "ddl/ddl_special.h"
+#include "ddl/default_rights.h"
 #include "ddl/object_guard.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
@@ -322,6 +323,7 @@ static const struct
 	{T_GrantStmt, special_grant},
 	{T_CommentStmt, handle_carried},
 	{T_ReassignOwnedStmt, handle_reassign_owned},
+	{T_DropOwnedStmt, special_drop_owned},
 };
 
 bool
@@ -369,6 +371,7 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 
 	if (begins_block(pstmt->utilityStmt))
 		ddl_gate_pass();
+	default_rights_take_back();
 	if (!ddl_is_applying() && context != PROCESS_UTILITY_SUBCOMMAND && IsTransactionState() &&
 		!is_noted_ddl(pstmt->utilityStmt, query_string) && handle(&call))
 		return;

@@ -24,6 +24,7 @@
 #include "base/settings.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "ddl/default_rights.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
@@ -58,7 +59,17 @@ shell_create(List *statements, bool heap)
 	/* what is there already need not be told */
 	if (client_min_messages < WARNING)
 		setting_save("client_min_messages", "warning");
-	ddl_run_list(statements);
+	default_rights_watch(true);
+	PG_TRY();
+	{
+		ddl_run_list(statements);
+		default_rights_take_back();
+	}
+	PG_FINALLY();
+	{
+		default_rights_watch(false);
+	}
+	PG_END_TRY();
 	AtEOXact_GUC(true, nestlevel);
 }
 
