@@ -325,7 +325,8 @@ special_drop_owned(UtilityCall *call)
 
 		if (OidIsValid(relid))
 			reason_raise(reason_make("Drop that table, or REVOKE the role's rights on it and drop its policies, first.",
-									 "Role \"%s\" owns table \"%s\" or has rights on it, on all nodes, which the statement does not reach.",
+									 "Role \"%s\" owns table \"%s\" or has rights on it, "
+									 "on all nodes, which the statement does not reach.",
 									 GetUserNameFromId(role, false), get_rel_name(relid)),
 						 "DROP OWNED of a role with rights on tables of the cluster is not supported");
 	}

@@ -153,10 +153,14 @@ static const struct
 	AttrNumber	relid_attno;
 	const char *sentence;
 }			parts[] = {
-	{TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, Anum_pg_trigger_tgrelid, "One of its triggers depends on what the statement drops."},
-	{PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, Anum_pg_policy_polrelid, "One of its policies depends on what the statement drops."},
-	{ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, Anum_pg_constraint_conrelid, "One of its constraints depends on what the statement drops."},
-	{AttrDefaultRelationId, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, Anum_pg_attrdef_adrelid, "One of its defaults depends on what the statement drops."},
+	{TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, Anum_pg_trigger_tgrelid,
+	"One of its triggers depends on what the statement drops."},
+	{PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, Anum_pg_policy_polrelid,
+	"One of its policies depends on what the statement drops."},
+	{ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, Anum_pg_constraint_conrelid,
+	"One of its constraints depends on what the statement drops."},
+	{AttrDefaultRelationId, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, Anum_pg_attrdef_adrelid,
+	"One of its defaults depends on what the statement drops."},
 };
 
 /* A part of a table of the cluster goes by CASCADE, on this node only. */
