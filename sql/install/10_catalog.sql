@@ -43,7 +43,9 @@ CREATE TABLE shardext.catalog_table (
 -- Decision records of distributed transactions coordinated here: a record means commit.
 CREATE TABLE shardext.catalog_decision (
     gid  text PRIMARY KEY,
-    made timestamptz NOT NULL DEFAULT now()
+    made timestamptz NOT NULL DEFAULT now(),
+    token text NOT NULL,    -- of the participant, about what it has prepared (src/dxact/dxact_part.c)
+    trouble text            -- 'lost': neither prepared nor committed there; 'unknown': cannot be told any more
 );
 
 -- What unshard_table has to know of the table as it was: see src/ddl/table_restore.c.

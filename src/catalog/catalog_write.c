@@ -38,6 +38,8 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#define DECISION_COLUMNS 4
+#define DECISION_TROUBLE 4		/* column number of catalog_decision */
 #define CLUSTER_COLUMNS 9
 #define CLUSTER_CATALOG_VERSION 8	/* column numbers of catalog_cluster */
 #define CLUSTER_LOCAL_CHANGES 9
@@ -344,12 +346,14 @@ catalog_delete_cluster(void)
 }
 
 void
-catalog_write_decision(const char *gid)
+catalog_write_decision(const char *gid, const char *token)
 {
 	const CatalogOids *oids = catalog_oids_require();
 	Relation	rel = relation_open(oids->decision, RowExclusiveLock);
-	Datum		values[2] = {CStringGetTextDatum(gid), TimestampTzGetDatum(GetCurrentTimestamp())};
-	bool		nulls[2] = {0};
+	Datum		values[DECISION_COLUMNS] = {
+		CStringGetTextDatum(gid), TimestampTzGetDatum(GetCurrentTimestamp()), CStringGetTextDatum(token), 0
+	};
+	bool		nulls[DECISION_COLUMNS] = {[DECISION_TROUBLE - 1] = true};
 
 	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
 	relation_close(rel, NoLock);
@@ -379,6 +383,47 @@ catalog_delete_decision(const char *gid)
 
 	if (HeapTupleIsValid(tuple))
 		CatalogTupleDelete(rel, &tuple->t_self);
+	systable_endscan(scan);
+	relation_close(rel, NoLock);
+	CommandCounterIncrement();
+}
+
+char *
+catalog_decision_trouble(const char *gid)
+{
+	const CatalogOids *oids = catalog_oids_require();
+	Relation	rel = relation_open(oids->decision, AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	tuple = find_row(rel, oids->decision_pkey, F_TEXTEQ, CStringGetTextDatum(gid), &scan);
+	char	   *trouble = NULL;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		value = heap_getattr(tuple, DECISION_TROUBLE, RelationGetDescr(rel), &isnull);
+
+		if (!isnull)
+			trouble = TextDatumGetCString(value);
+	}
+	systable_endscan(scan);
+	relation_close(rel, AccessShareLock);
+	return trouble;
+}
+
+void
+catalog_write_decision_trouble(const char *gid, const char *trouble)
+{
+	const CatalogOids *oids = catalog_oids_require();
+	Relation	rel = relation_open(oids->decision, RowExclusiveLock);
+	SysScanDesc scan;
+	HeapTuple	tuple = find_row(rel, oids->decision_pkey, F_TEXTEQ, CStringGetTextDatum(gid), &scan);
+	Datum		values[DECISION_COLUMNS] = {[DECISION_TROUBLE - 1] = CStringGetTextDatum(trouble)};
+	bool		nulls[DECISION_COLUMNS] = {0};
+	bool		replaces[DECISION_COLUMNS] = {[DECISION_TROUBLE - 1] = true};
+
+	if (HeapTupleIsValid(tuple))
+		CatalogTupleUpdate(rel, &tuple->t_self,
+						   heap_modify_tuple(tuple, RelationGetDescr(rel), values, nulls, replaces));
 	systable_endscan(scan);
 	relation_close(rel, NoLock);
 	CommandCounterIncrement();

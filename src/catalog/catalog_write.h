@@ -39,8 +39,12 @@ extern void catalog_delete_table(Oid relid);
 extern void catalog_delete_cluster(void);	/* everything: back to "no cluster" */
 
 /* Decision records of distributed transactions (design D6). */
-extern void catalog_write_decision(const char *gid);
+extern void catalog_write_decision(const char *gid, const char *token);
 extern bool catalog_read_decision(const char *gid);
 extern void catalog_delete_decision(const char *gid);
+
+/* What is wrong with the part that a decision record is about: NULL if nothing is known to be, or no record. */
+extern char *catalog_decision_trouble(const char *gid);
+extern void catalog_write_decision_trouble(const char *gid, const char *trouble);
 
 #endif

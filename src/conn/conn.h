@@ -93,6 +93,33 @@ extern const char *conn_node_name(const NodeConn *conn);
 extern NodeConn *conn_open_private(const NodeInfo *node, const char *role_name);
 extern void conn_close_private(NodeConn *conn);
 
+/*
+ * For workers: a connection being made, which is waited for as little as its
+ * owner likes (number: how often it has been tried; other hosts of the node
+ * come first then). NULL: no file descriptor left. Neither these nor conn_ask
+ * raise errors for what other nodes do. Take or drop what was started.
+ */
+typedef struct ConnAttempt ConnAttempt;
+
+typedef enum ConnProgress
+{
+	CONN_PROGRESS_PENDING,
+	CONN_PROGRESS_DONE,
+	CONN_PROGRESS_FAILED
+} ConnProgress;
+
+extern ConnAttempt *conn_attempt_start(const NodeInfo *node, const char *role_name, int number);
+extern ConnProgress conn_attempt_poll(ConnAttempt *attempt, long timeout_ms);
+extern bool conn_attempt_is_heard(const ConnAttempt *attempt);	/* has the host answered at all? */
+extern char *conn_attempt_reason(const ConnAttempt *attempt);
+extern void conn_attempt_drop(ConnAttempt *attempt);
+extern NodeConn *conn_attempt_take(ConnAttempt *attempt);
+extern bool conn_taken_is_usable(NodeConn *conn);
+extern void conn_taken_drop(NodeConn *conn);
+
+/* One question, answered within the time, or NULL and why not (palloc'd). */
+extern PGresult *conn_ask(NodeConn *conn, const char *sql, const ConnParams *params, long timeout_ms, char **reason);
+
 /* The libpq reason if the node cannot be reached, else NULL; never raises. */
 extern char *conn_probe(const char *host, int port, const char *dbname, const char *role_name, PGconn **conn);
 

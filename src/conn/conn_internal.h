@@ -27,6 +27,7 @@
 #define CONN_PREPARED_BUCKETS 512
 #define CONN_SHORTCUTS		64
 #define CONN_COMMAND_LENGTH 160
+#define CONN_TOKEN_LENGTH	64
 
 typedef enum ConnState
 {
@@ -171,6 +172,7 @@ struct NodeConn
 
 	/* dxact's */
 	void	   *participant;
+	char		token[CONN_TOKEN_LENGTH];	/* what the node has said about its last PREPARE */
 
 	MemoryContext cxt;			/* this struct and all it points to */
 	dlist_node	link;			/* in the list of all connections */
@@ -184,6 +186,8 @@ extern ReadOutcome conn_read(NodeConn *conn, long timeout_ms, bool interruptible
 
 /* conn_open.c */
 extern PGconn *conn_establish(const char *host, int port, const char *dbname, const char *role_name, char **reason);
+extern PGconn *conn_begin_connecting(const char *host, int port, const char *dbname, const char *role_name);
+extern NodeConn *conn_adopt(const NodeInfo *node, Oid role, bool private, PGconn *pg);
 extern NodeConn *conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private);
 extern void conn_destroy(NodeConn *conn);
 extern bool conn_looks_alive(NodeConn *conn);

@@ -56,8 +56,8 @@ trimmed_message(PGconn *pg)
 	return message;
 }
 
-static PGconn *
-begin_connecting(const char *host, int port, const char *dbname, const char *role_name)
+PGconn *
+conn_begin_connecting(const char *host, int port, const char *dbname, const char *role_name)
 {
 	const char *keywords[24];
 	const char *values[24];
@@ -135,7 +135,7 @@ conn_establish(const char *host, int port, const char *dbname, const char *role_
 	*reason = NULL;
 	for (;; left--)
 	{
-		PGconn	   *volatile pg = begin_connecting(host, port, dbname, role_name);
+		PGconn	   *volatile pg = conn_begin_connecting(host, port, dbname, role_name);
 
 		PG_TRY();
 		{
@@ -200,11 +200,25 @@ allocate(const NodeInfo *node, Oid role, bool private)
 	return conn;
 }
 
+/* pg, which is connected, as a NodeConn in the list of all. The caller has reserved the file descriptor. */
+NodeConn *
+conn_adopt(const NodeInfo *node, Oid role, bool private, PGconn *pg)
+{
+	NodeConn   *conn = allocate(node, role, private);
+
+	conn->pg = pg;
+	dlist_push_tail(&conn_all, &conn->link);
+	PQsetNoticeReceiver(pg, conn_notice_receive, conn);
+	if (!PQenterPipelineMode(pg))
+		elog(ERROR, "could not enter pipeline mode");
+	conn_wait_prepare(conn);
+	return conn;
+}
+
 /* A connected NodeConn in the list of all. ERROR SX002 if the node cannot be reached. */
 NodeConn *
 conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private)
 {
-	NodeConn   *conn;
 	char	   *reason;
 	PGconn	   *pg;
 
@@ -227,14 +241,7 @@ conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private)
 	}
 	PG_END_TRY();
 
-	conn = allocate(node, role, private);
-	conn->pg = pg;
-	dlist_push_tail(&conn_all, &conn->link);
-	PQsetNoticeReceiver(pg, conn_notice_receive, conn);
-	if (!PQenterPipelineMode(pg))
-		elog(ERROR, "could not enter pipeline mode");
-	conn_wait_prepare(conn);
-	return conn;
+	return conn_adopt(node, role, private, pg);
 }
 
 void

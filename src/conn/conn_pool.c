@@ -147,6 +147,13 @@ conn_lost_reason(const NodeConn *conn)
 }
 
 void
+conn_take_token(NodeConn *conn, char *token, size_t size)
+{
+	strlcpy(token, conn->token, size);
+	conn->token[0] = '\0';
+}
+
+void
 conn_set_autocommit_write(NodeConn *conn, bool autocommit_write)
 {
 	conn->autocommit_write = autocommit_write;

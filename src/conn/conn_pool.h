@@ -43,6 +43,8 @@ extern RemoteState conn_remote_state(const NodeConn *conn);
 extern bool conn_is_broken(const NodeConn *conn);
 extern bool conn_is_idle(const NodeConn *conn);
 extern const char *conn_lost_reason(const NodeConn *conn);
+/* What the node has said about the last PREPARE TRANSACTION ("" if nothing): its token. Can be taken once. */
+extern void conn_take_token(NodeConn *conn, char *token, size_t size);
 extern void conn_set_autocommit_write(NodeConn *conn, bool autocommit_write);
 
 /* Make the stream under way, if any, take its rows away; wait for all answers. Interruptible. */

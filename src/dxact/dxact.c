@@ -175,6 +175,8 @@ refuse_prepare(void)
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_PRE_PREPARE || event == XACT_EVENT_PREPARE)
+		dxact_part_event(event);
 	if (!engaged)
 		return;
 	switch (event)
@@ -244,6 +246,7 @@ at_subtransaction_event(SubXactEvent event, SubTransactionId my_id, SubTransacti
 void
 dxact_preload(void)
 {
+	dxact_part_preload();
 	RegisterXactCallback(at_transaction_event, NULL);
 	RegisterSubXactCallback(at_subtransaction_event, NULL);
 }

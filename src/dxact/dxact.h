@@ -62,6 +62,17 @@ extern bool dxact_agree_everywhere(const char *sql, const ConnParams *params, bo
  */
 extern void dxact_recover_duty(void);
 
+/*
+ * The worker's own connections to other nodes, kept between its duties. want
+ * (in a transaction) begins to make one; await gives all of them some time;
+ * dxact_peer is the connection if it is ready, else NULL: try again in the next
+ * round. Nothing here waits long or raises errors for what other nodes do.
+ */
+extern void dxact_peer_want(int node_id);
+extern void dxact_peers_await(void);
+extern NodeConn *dxact_peer(int node_id);
+extern void dxact_peer_failed(int node_id, const char *reason);
+
 extern void dxact_preload(void);
 
 /*

@@ -2,13 +2,14 @@
  * dxact_commit.c
  *	  The end of a distributed transaction that goes well.
  *
- *	1. Participants that only read COMMIT.
- *	2. No writer: nothing more. One writer and nothing written here: COMMIT
+ *	1. Participants that only read COMMIT. Under SERIALIZABLE that may fail, so
+ *	   their answers are awaited first; else it travels together with step 2 or 3.
+ *	2. No writer: nothing more. One writer and nothing to commit here: COMMIT
  *	   there; its answer decides.
  *	3. Otherwise: mark the transaction as running (a lock), PREPARE TRANSACTION
  *	   on all writers at once, write one decision record per participant in the
- *	   local transaction and have its commit flushed whatever
- *	   synchronous_commit says.
+ *	   local transaction and have its commit durable whatever
+ *	   synchronous_commit says (dxact_durable.c).
  *	4. The local commit decides.
  *	5. COMMIT PREPARED on all writers at once, within bounds and without
  *	   errors. What could not be reached is left to the recovery duty there.
@@ -24,8 +25,10 @@
 #include "base/fault.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
+#include "commands/async.h"
 #include "dxact/dxact_internal.h"
 #include "miscadmin.h"
+#include "storage/predicate.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -70,6 +73,18 @@ send_commit(Participant *participant)
 	return true;
 }
 
+/* A reader's COMMIT has no reason to fail (under SERIALIZABLE it has); the writer may have committed already. */
+static void
+raise_commit_failed(Participant *participant)
+{
+	if (participant->write_level > 0 || XactIsoLevel == XACT_SERIALIZABLE)
+		conn_command_raise(participant->conn);
+	ereport(WARNING,
+			(errcode(conn_command_sqlstate(participant->conn)),
+			 errmsg("node \"%s\" could not commit what was read there", conn_node_name(participant->conn)),
+			 errdetail_internal("%s", conn_command_message(participant->conn))));
+}
+
 static void
 finish_commit(Participant *participant)
 {
@@ -81,7 +96,7 @@ finish_commit(Participant *participant)
 			break;
 		case COMMAND_FAILED:
 			participant->state = PARTICIPANT_DONE;
-			conn_command_raise(participant->conn);
+			raise_commit_failed(participant);
 			break;
 		case COMMAND_LOST:
 			/* a reader's COMMIT decides nothing, but its reads may have been invalid */
@@ -94,9 +109,9 @@ finish_commit(Participant *participant)
 	}
 }
 
-/* Commit all participants that have written (or all that have not), at once. */
+/* COMMIT goes out to all participants that have written, or to all that have not, at once. */
 static void
-commit_all(bool writers)
+send_commits(bool writers)
 {
 	dlist_iter	iter;
 
@@ -107,6 +122,13 @@ commit_all(bool writers)
 		if ((participant->write_level > 0) == writers)
 			(void) send_commit(participant);
 	}
+}
+
+static void
+finish_commits(bool writers)
+{
+	dlist_iter	iter;
+
 	dlist_foreach(iter, &dxact_participants)
 	{
 		Participant *participant = dlist_container(Participant, link, iter.cur);
@@ -139,6 +161,7 @@ finish_prepare(Participant *participant)
 	{
 		case COMMAND_DONE:
 			participant->state = PARTICIPANT_PREPARED;
+			conn_take_token(participant->conn, participant->token, sizeof(participant->token));
 			conn_settings_committed(participant->conn);
 			FAULT_POINT("dxact_after_one_prepare");
 			break;
@@ -153,9 +176,35 @@ finish_prepare(Participant *participant)
 	}
 }
 
+/* The nodes that have a part, as a gid lists them. */
+static void
+list_parts(char *text, size_t size)
+{
+	dlist_iter	iter;
+	size_t		length = 0;
+
+	text[0] = '\0';
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		length = snprintf(text, size, "%d", node_self());
+	dlist_foreach(iter, &dxact_participants)
+	{
+		const Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->state != PARTICIPANT_OPEN || participant->write_level == 0)
+			continue;
+		if (length + 14 > size)
+		{
+			strlcpy(text + length, "+", size - length);
+			return;
+		}
+		length += snprintf(text + length, size - length, "%s%d", length > 0 ? "," : "", participant->node_id);
+	}
+}
+
 static void
 name_transaction(void)
 {
+	char		parts[DXACT_PARTS_LENGTH];
 	const ClusterInfo *cluster = cluster_last_known();	/* drop_cluster is committed, too */
 	DxactGid	gid = {0};
 	dlist_iter	iter;
@@ -164,6 +213,7 @@ name_transaction(void)
 		elog(ERROR, "distributed transaction without a cluster");
 	strlcpy(gid.cluster_id, cluster->cluster_id, sizeof(gid.cluster_id));
 	gid.coordinator = cluster->this_node;
+	list_parts(parts, sizeof(parts));
 	gid.number = U64FromFullTransactionId(GetTopFullTransactionId());
 	gid.moment = (uint64) GetCurrentTimestamp();
 	dxact_mark_running(gid.number);
@@ -173,7 +223,7 @@ name_transaction(void)
 
 		gid.participant = participant->node_id;
 		gid.moment++;			/* the same node may take part with two roles */
-		dxact_gid_format(&gid, participant->gid);
+		dxact_gid_format(&gid, parts, participant->gid);
 	}
 }
 
@@ -188,10 +238,10 @@ write_decisions(void)
 		Participant *participant = dlist_container(Participant, link, iter.cur);
 
 		if (participant->state == PARTICIPANT_PREPARED)
-			catalog_write_decision(participant->gid);
+			catalog_write_decision(participant->gid, participant->token);
 	}
 	PopActiveSnapshot();
-	ForceSyncCommit();
+	dxact_force_durable();
 }
 
 static void
@@ -205,7 +255,7 @@ prepare_all(void)
 	{
 		Participant *participant = dlist_container(Participant, link, iter.cur);
 
-		if (participant->state == PARTICIPANT_OPEN)
+		if (participant->state == PARTICIPANT_OPEN && participant->write_level > 0)
 			send_prepare(participant);
 	}
 	dlist_foreach(iter, &dxact_participants)
@@ -215,9 +265,42 @@ prepare_all(void)
 		if (participant->state == PARTICIPANT_PREPARING)
 			finish_prepare(participant);
 	}
+	finish_commits(false);
 	FAULT_POINT("dxact_after_all_prepares");
 	write_decisions();
 	FAULT_POINT("dxact_after_decision");
+}
+
+/* Has NOTIFY been said here? It is sent by a commit that has a transaction id, and may yet fail. */
+static bool
+has_notified(void)
+{
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool notified = false;
+
+	PG_TRY();
+	{
+		AtPrepare_Notify();		/* complains if so, and does nothing else */
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		FlushErrorState();
+		notified = true;
+	}
+	PG_END_TRY();
+	return notified;
+}
+
+/* One participant has written: may its COMMIT decide? What is left to do here must not be able to fail. */
+static bool
+one_phase_is_enough(void)
+{
+	if (TransactionIdIsValid(GetTopTransactionIdIfAny()) || has_notified())
+		return false;
+	if (XactIsoLevel == XACT_SERIALIZABLE)
+		PreCommit_CheckForSerializationFailure();
+	return true;
 }
 
 void
@@ -234,11 +317,17 @@ dxact_pre_commit(void)
 		if (participant->write_level > 0 && conn_remote_state(participant->conn) != REMOTE_NONE)
 			writers++;
 	}
-	commit_all(false);
+	send_commits(false);
+	if (writers == 0 || XactIsoLevel == XACT_SERIALIZABLE)
+		finish_commits(false);
 	if (writers == 0)
 		return;
-	if (writers == 1 && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		commit_all(true);
+	if (writers == 1 && one_phase_is_enough())
+	{
+		send_commits(true);
+		finish_commits(true);
+		finish_commits(false);
+	}
 	else
 		prepare_all();
 }

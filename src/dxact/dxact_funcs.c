@@ -8,6 +8,7 @@
 #include "access/xact.h"
 #include "base/errors.h"
 #include "base/module.h"
+#include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "dxact/dxact_internal.h"
 #include "fmgr.h"
@@ -15,6 +16,7 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(shardext_transaction_outcome);
+PG_FUNCTION_INFO_V1(shardext_part_outcome);
 PG_FUNCTION_INFO_V1(shardext_resolve_transaction);
 
 Datum
@@ -29,7 +31,23 @@ shardext_transaction_outcome(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(words[dxact_outcome(text_to_cstring(PG_GETARG_TEXT_PP(0)))]));
 }
 
-/* The operator's decision about one prepared transaction of this node. */
+Datum
+shardext_part_outcome(PG_FUNCTION_ARGS)
+{
+	static const char *const words[] = {
+		[PART_RUNNING] = "running",
+		[PART_COMMITTED] = "committed",
+		[PART_LOST] = "lost",
+		[PART_UNKNOWN] = "unknown",
+	};
+
+	PG_RETURN_TEXT_P(cstring_to_text(words[dxact_part_outcome(text_to_cstring(PG_GETARG_TEXT_PP(0)))]));
+}
+
+/*
+ * The operator's decision about one prepared transaction of this node; or the
+ * entry about a part that is lost elsewhere has been dealt with.
+ */
 Datum
 shardext_resolve_transaction(PG_FUNCTION_ARGS)
 {
@@ -48,9 +66,18 @@ shardext_resolve_transaction(PG_FUNCTION_ARGS)
 				 errdetail("Such names begin with \"shardext:\" and the number of the cluster."),
 				 errhint("shardext.transactions lists those that are in doubt.")));
 	PreventInTransactionBlock(true, "shardext.resolve_transaction()");
+	if (catalog_decision_trouble(gid) != NULL)
+	{
+		ereport(LOG,
+				(errmsg("the entry about the lost part \"%s\" is removed by role \"%s\"", gid,
+						GetUserNameFromId(GetUserId(), false))));
+		catalog_delete_decision(gid);
+		PG_RETURN_VOID();
+	}
 	ereport(LOG,
 			(errmsg("distributed transaction \"%s\" is %s by role \"%s\"", gid,
 					commit ? "committed" : "rolled back", GetUserNameFromId(GetUserId(), false))));
+	dxact_force_durable();
 	FinishPreparedTransaction(gid, commit);
 	PG_RETURN_VOID();
 }

@@ -16,11 +16,14 @@
 #define SHARDEXT_DXACT_INTERNAL_H
 
 #include "postgres.h"
+#include "access/xact.h"
 #include "conn/conn_pool.h"
 #include "dxact/dxact.h"
 #include "lib/ilist.h"
 
 #define DXACT_GID_LENGTH	200 /* as the server's limit */
+#define DXACT_TOKEN_LENGTH	64
+#define DXACT_PARTS_LENGTH	80	/* of the list of nodes in a gid */
 
 /* How long the ends of transactions wait for nodes where they cannot be interrupted. */
 #define DXACT_PATIENCE_MS	5000
@@ -42,6 +45,7 @@ typedef struct Participant
 	int			level;			/* remote nesting: 1 = BEGIN, n = savepoint sn, sent or queued */
 	int			write_level;	/* lowest level that has written, 0 = none */
 	char		gid[DXACT_GID_LENGTH];
+	char		token[DXACT_TOKEN_LENGTH];	/* the node's own words about what it has prepared */
 } Participant;
 
 extern dlist_head dxact_participants;
@@ -64,7 +68,7 @@ typedef struct DxactGid
 	int			participant;
 } DxactGid;
 
-extern void dxact_gid_format(const DxactGid *gid, char *text);
+extern void dxact_gid_format(const DxactGid *gid, const char *parts, char *text);
 extern bool dxact_gid_parse(const char *text, DxactGid *gid);
 extern void dxact_mark_running(uint64 number);
 extern bool dxact_is_running(uint64 number);
@@ -78,6 +82,29 @@ typedef enum DxactOutcome
 
 /* What became of a transaction coordinated here. */
 extern DxactOutcome dxact_outcome(const char *gid);
+
+/* dxact_part.c */
+
+/* This transaction's commit is to be as durable as one with synchronous_commit = on at least. */
+extern void dxact_force_durable(void);
+
+/* What this node does at the transaction events of a part that another node coordinates. */
+extern void dxact_part_event(XactEvent event);
+extern void dxact_part_preload(void);
+
+typedef enum PartOutcome
+{
+	PART_RUNNING,
+	PART_COMMITTED,
+	PART_LOST,					/* rolled back, or never reached this server */
+	PART_UNKNOWN				/* cannot be told any more */
+} PartOutcome;
+
+/* What became of a part that was prepared here and is prepared no more. */
+extern PartOutcome dxact_part_outcome(const char *token);
+
+/* dxact_peers.c */
+extern void dxact_peers_tidy(void);
 
 /* dxact_recover.c */
 extern void dxact_finish_prepared(const char *gid, bool commit);

@@ -2,8 +2,10 @@
  * dxact_log.c
  *	  Names of distributed transactions, and what became of one.
  *
- *	shardext:<cluster id>:<coordinator>:<transaction id>.<moment>:<participant>
+ *	shardext:<cluster id>:<coordinator>:<transaction id>.<moment>:<participant>:<all parts>
  *
+ * The last field lists the nodes that have a part, the coordinator too if it has
+ * written, for people to read; it ends with + if there is no room for all.
  * A name belongs to one participant; its decision record carries the same
  * name, so a record can go as soon as that one participant has finished. The
  * full transaction id makes names unique while the coordinator lives; the
@@ -27,10 +29,10 @@
 #define RUNNING_LOCK_CLASS 0x5344
 
 void
-dxact_gid_format(const DxactGid *gid, char *text)
+dxact_gid_format(const DxactGid *gid, const char *parts, char *text)
 {
-	snprintf(text, DXACT_GID_LENGTH, "shardext:%s:%d:%llu.%llx:%d", gid->cluster_id, gid->coordinator,
-			 (unsigned long long) gid->number, (unsigned long long) gid->moment, gid->participant);
+	snprintf(text, DXACT_GID_LENGTH, "shardext:%s:%d:%llu.%llx:%d:%s", gid->cluster_id, gid->coordinator,
+			 (unsigned long long) gid->number, (unsigned long long) gid->moment, gid->participant, parts);
 }
 
 bool
@@ -42,7 +44,8 @@ dxact_gid_parse(const char *text, DxactGid *gid)
 
 	if (strlen(text) >= DXACT_GID_LENGTH ||
 		sscanf(text, "shardext:%36[0-9a-f-]:%d:%llu.%llx:%d%n", gid->cluster_id, &gid->coordinator,
-			   &number, &moment, &gid->participant, &end) != 5 || text[end] != '\0')
+			   &number, &moment, &gid->participant, &end) != 5 || text[end] != ':' ||
+		text[end + 1 + strspn(text + end + 1, "0123456789,+")] != '\0')
 		return false;
 	gid->number = number;
 	gid->moment = moment;

@@ -7,13 +7,15 @@
  * coordinator: running = wait, commit or abort = do so. A coordinator that
  * cannot be reached = wait. Names of others are never touched.
  *
- * As coordinator: a decision record whose participant no longer has the
- * transaction prepared has done its work and goes. (The record is visible only
- * after the local commit, so it was prepared there before we look.)
+ * As coordinator: a decision record whose participant has committed has done its
+ * work and goes. (The record is visible only after the local commit, so it was
+ * prepared there before we look.) A part that is neither prepared nor committed
+ * there is lost: that is reported, and the record stays for the operator.
  *
  * Both run in the worker of the database, outside of any transaction, each in
- * short transactions of its own. No connection is opened while there is
- * nothing to do.
+ * short transactions of its own. Each round asks all nodes concerned, each of
+ * them BATCH questions at a time; one that does not answer delays no other. No
+ * connection is opened while there is nothing to do.
  */
 #include "postgres.h"
 
@@ -22,71 +24,116 @@
 #include "base/fault.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
+#include "catalog/pg_type.h"
 #include "dxact/dxact_internal.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#define TEXT_OID 25
-
-/* One thing to look after: a prepared transaction here, or a decision record. */
-typedef struct DutyItem
-{
-	char		gid[DXACT_GID_LENGTH];
-	int			peer;			/* coordinator, or participant */
-	bool		outlived;		/* decision that a node which has left asks for no more */
-} DutyItem;
+#define BATCH 500
+#define ANSWER_MS 3000
 
 typedef enum DutyKind
 {
-	ITEM_PREPARED,
-	ITEM_DECISION
+	ITEM_PREPARED,				/* a prepared transaction here; the peer is its coordinator */
+	ITEM_DECISION				/* a decision record; the peer is its participant */
 } DutyKind;
 
-/* In a transaction of its own: what is to be done; the list lives in mcxt. */
+typedef struct DutyItem
+{
+	char		gid[DXACT_GID_LENGTH];
+	char		token[DXACT_TOKEN_LENGTH];
+	int			peer;
+	bool		outlived;		/* decision that a node which has left asks for no more */
+	bool		removed;		/* the peer is no member any more */
+} DutyItem;
+
+static const char *const collect_sql[] = {
+	[ITEM_PREPARED] = "SELECT gid, '', false FROM pg_catalog.pg_prepared_xacts"
+	" WHERE database = pg_catalog.current_database()"
+	" AND gid LIKE 'shardext:%' AND prepared < pg_catalog.clock_timestamp() - interval '1 second'",
+	[ITEM_DECISION] = "SELECT gid, token, made < pg_catalog.clock_timestamp() - interval '1 day'"
+	" FROM shardext.catalog_decision WHERE trouble IS NULL"
+	" AND made < pg_catalog.clock_timestamp() - interval '1 second' LIMIT 10000",
+};
+
+/* One answer per gid, in their order. */
+static const char *const ask_sql[] = {
+	[ITEM_PREPARED] = "SELECT shardext.internal_transaction_outcome(u.gid)"
+	" FROM unnest($1::text[]) WITH ORDINALITY AS u (gid, i) ORDER BY u.i",
+	/* the list of what is prepared is taken before any token is looked at: nothing falls in between */
+	[ITEM_DECISION] = "SELECT CASE WHEN p.gid IS NULL THEN shardext.internal_part_outcome(u.token)"
+	" WHEN p.prepared < pg_catalog.clock_timestamp() - interval '3 seconds' THEN 'stale' ELSE 'prepared' END"
+	" FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u (gid, token, i)"
+	" LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.gid = u.gid AND p.database = pg_catalog.current_database()"
+	" ORDER BY u.i",
+};
+
+static int
+compare_peers(const ListCell *a, const ListCell *b)
+{
+	return ((const DutyItem *) lfirst(a))->peer - ((const DutyItem *) lfirst(b))->peer;
+}
+
+/* A row found as an item, NULL if it is no business of ours. */
+static DutyItem *
+make_item(const ClusterInfo *cluster, DutyKind kind, HeapTuple row, TupleDesc desc)
+{
+	char	   *text = SPI_getvalue(row, desc, 1);
+	DxactGid	gid;
+	DutyItem   *item;
+
+	if (!dxact_gid_parse(text, &gid) || strcmp(gid.cluster_id, cluster->cluster_id) != 0)
+		return NULL;
+	if ((kind == ITEM_PREPARED ? gid.participant : gid.coordinator) != cluster->this_node)
+		return NULL;
+	if (kind == ITEM_DECISION && dxact_is_running(gid.number))
+		return NULL;
+	item = palloc(sizeof(DutyItem));
+	strlcpy(item->gid, text, sizeof(item->gid));
+	strlcpy(item->token, SPI_getvalue(row, desc, 2), sizeof(item->token));
+	item->peer = kind == ITEM_PREPARED ? gid.coordinator : gid.participant;
+	item->outlived = strcmp(SPI_getvalue(row, desc, 3), "t") == 0;
+	item->removed = node_by_id(item->peer) == NULL;
+	return item;
+}
+
+/* In a transaction of its own: what is to be done, by peer; the list lives in mcxt. Connections begin to be made. */
 static List *
 collect(DutyKind kind, MemoryContext mcxt)
 {
-	static const char *const queries[] = {
-		[ITEM_PREPARED] = "SELECT gid, false FROM pg_catalog.pg_prepared_xacts"
-		" WHERE database = pg_catalog.current_database()"
-		" AND gid LIKE 'shardext:%' AND prepared < pg_catalog.clock_timestamp() - interval '1 second'",
-		[ITEM_DECISION] = "SELECT gid, made < pg_catalog.clock_timestamp() - interval '1 day'"
-		" FROM shardext.catalog_decision"
-		" WHERE made < pg_catalog.clock_timestamp() - interval '1 second' LIMIT 10000",
-	};
 	const ClusterInfo *cluster;
 	List	   *items = NIL;
+	int			peer = 0;
+	ListCell   *lc;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	cluster = cluster_info();
-	if (cluster != NULL && SPI_execute(queries[kind], true, 0) == SPI_OK_SELECT)
+	if (cluster != NULL && SPI_execute(collect_sql[kind], true, 0) == SPI_OK_SELECT)
 	{
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
-			char	   *text = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-			DxactGid	gid;
-			DutyItem   *item;
-			int			ours;
-			MemoryContext old;
+			MemoryContext old = MemoryContextSwitchTo(mcxt);
+			DutyItem   *item = make_item(cluster, kind, SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 
-			if (!dxact_gid_parse(text, &gid) || strcmp(gid.cluster_id, cluster->cluster_id) != 0)
-				continue;
-			ours = kind == ITEM_PREPARED ? gid.participant : gid.coordinator;
-			if (ours != cluster->this_node || (kind == ITEM_DECISION && dxact_is_running(gid.number)))
-				continue;
-			old = MemoryContextSwitchTo(mcxt);
-			item = palloc(sizeof(DutyItem));
-			strlcpy(item->gid, text, sizeof(item->gid));
-			item->peer = kind == ITEM_PREPARED ? gid.coordinator : gid.participant;
-			item->outlived = strcmp(SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2), "t") == 0;
-			items = lappend(items, item);
+			if (item != NULL)
+				items = lappend(items, item);
 			MemoryContextSwitchTo(old);
 		}
+	}
+	list_sort(items, compare_peers);
+	foreach(lc, items)
+	{
+		const DutyItem *item = lfirst(lc);
+
+		if (item->peer != peer && !item->removed)
+			dxact_peer_want(item->peer);
+		peer = item->peer;
 	}
 	SPI_finish();
 	PopActiveSnapshot();
@@ -103,6 +150,7 @@ dxact_finish_prepared(const char *gid, bool commit)
 	PG_TRY();
 	{
 		StartTransactionCommand();
+		dxact_force_durable();
 		FinishPreparedTransaction(gid, commit);
 		CommitTransactionCommand();
 	}
@@ -124,187 +172,165 @@ dxact_finish_prepared(const char *gid, bool commit)
 	MemoryContextSwitchTo(old);
 }
 
-/* Ask the coordinator what became of it; the connection is the caller's. */
-static DxactOutcome
-ask_outcome(NodeConn *conn, const char *gid)
+/* Our part of what the coordinator has answered. */
+static void
+follow_coordinator(const DutyItem *item, const char *answer)
 {
-	Oid			types[] = {TEXT_OID};
-	const char *values[] = {gid};
-	ConnParams	params = {.n = 1, .types = types, .values = values};
-	PGresult   *result = conn_query(conn, "SELECT shardext.internal_transaction_outcome($1)", &params);
-	const char *answer = PQgetvalue(result, 0, 0);
-	DxactOutcome outcome = OUTCOME_RUNNING;
+	bool		commit = strcmp(answer, "commit") == 0;
 
-	if (strcmp(answer, "commit") == 0)
-		outcome = OUTCOME_COMMIT;
-	else if (strcmp(answer, "abort") == 0)
-		outcome = OUTCOME_ABORT;
-	conn_result_free(result);
-	return outcome;
+	if (!commit && strcmp(answer, "abort") != 0)
+		return;
+	ereport(LOG,
+			(errmsg("recovery: %s prepared transaction \"%s\"", commit ? "committing" : "rolling back", item->gid)));
+	FAULT_POINT("dxact_recover_finish");
+	dxact_finish_prepared(item->gid, commit);
 }
 
 /*
- * Is it prepared on the participant? One that stays so is committed from here:
- * a database that becomes a node by this very transaction has no worker yet,
- * which would ask us. Whether that worked the next round sees.
+ * Prepared for too long: committed from here. A database that becomes a node by
+ * this very transaction has no worker yet, which would ask us. Whether that
+ * worked the next round sees.
  */
-static bool
-ask_prepared(NodeConn *conn, const char *gid)
+static void
+commit_there(NodeConn *conn, const DutyItem *item)
 {
-	Oid			types[] = {TEXT_OID};
-	const char *values[] = {gid};
-	ConnParams	params = {.n = 1, .types = types, .values = values};
-	PGresult   *result = conn_query(conn,
-									"SELECT prepared < pg_catalog.clock_timestamp() - interval '3 seconds'"
-									" FROM pg_catalog.pg_prepared_xacts WHERE gid = $1", &params);
-	bool		prepared = PQntuples(result) > 0;
+	char		command[DXACT_GID_LENGTH + 32];
 
-	if (prepared && strcmp(PQgetvalue(result, 0, 0), "t") == 0)
-	{
-		char		command[DXACT_GID_LENGTH + 32];
-
-		snprintf(command, sizeof(command), "COMMIT PREPARED '%s'", gid);
-		if (conn_command_send(conn, false, command))
-			(void) conn_command_finish(conn, GetCurrentTimestamp() + DXACT_PATIENCE_MS * INT64CONST(1000), true);
-	}
-	conn_result_free(result);
-	return prepared;
-}
-
-/*
- * Ask one peer about all items that concern it, in a transaction that is
- * here only for the catalog and for cleaning up after errors. The answers
- * come back as a list (of int) parallel to the items asked.
- */
-static List *
-ask_peer(int peer, List *items, DutyKind kind, MemoryContext mcxt)
-{
-	List	   *answers = NIL;
-	MemoryContext old = CurrentMemoryContext;
-
-	StartTransactionCommand();
-	PG_TRY();
-	{
-		const NodeInfo *node = node_by_id(peer);
-		ListCell   *lc;
-
-		if (node)
-		{
-			NodeConn   *conn = conn_open_private(node, GetUserNameFromId(extension_owner(), false));
-
-			foreach(lc, items)
-			{
-				DutyItem   *item = lfirst(lc);
-				int			answer;
-
-				if (item->peer != peer)
-					continue;
-				answer = kind == ITEM_PREPARED ? (int) ask_outcome(conn, item->gid)
-					: (int) ask_prepared(conn, item->gid);
-				MemoryContextSwitchTo(mcxt);
-				answers = lappend_int(answers, answer);
-				MemoryContextSwitchTo(CurTransactionContext);
-			}
-			conn_close_private(conn);
-		}
-		else if (kind == ITEM_DECISION)
-		{
-			/* the peer was removed, and may still ask what became of its removal */
-			MemoryContextSwitchTo(mcxt);
-			foreach(lc, items)
-			{
-				const DutyItem *item = lfirst(lc);
-
-				if (item->peer == peer)
-					answers = lappend_int(answers, !item->outlived);
-			}
-		}
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		/* wait: the next round asks again */
-		MemoryContextSwitchTo(old);
-		if (!ProcDiePending)
-		{
-			EmitErrorReport();
-			FlushErrorState();
-		}
-		AbortCurrentTransaction();
-		if (ProcDiePending)
-			PG_RE_THROW();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-	return answers;
+	snprintf(command, sizeof(command), "COMMIT PREPARED '%s'", item->gid);
+	if (conn_command_send(conn, false, command))
+		(void) conn_command_finish(conn, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ANSWER_MS), true);
 }
 
 static void
-act(const DutyItem *item, DutyKind kind, int answer)
+note_trouble(NodeConn *conn, const DutyItem *item, const char *trouble)
 {
-	switch (kind)
-	{
-		case ITEM_PREPARED:
-			if (answer == OUTCOME_RUNNING)
-				return;
-			ereport(LOG,
-					(errmsg("recovery: %s prepared transaction \"%s\"",
-							answer == OUTCOME_COMMIT ? "committing" : "rolling back", item->gid)));
-			FAULT_POINT("dxact_recover_finish");
-			dxact_finish_prepared(item->gid, answer == OUTCOME_COMMIT);
-			break;
-		case ITEM_DECISION:
-			if (answer)
-				return;
-			catalog_delete_decision(item->gid);
-			break;
-	}
+	bool		is_lost = strcmp(trouble, "lost") == 0;
+
+	catalog_write_decision_trouble(item->gid, trouble);
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 is_lost ?
+			 errmsg("the part of committed transaction \"%s\" on node \"%s\" is lost", item->gid, conn_node_name(conn)) :
+			 errmsg("what became of the part of committed transaction \"%s\" on node \"%s\" cannot be told",
+					item->gid, conn_node_name(conn)),
+			 is_lost ?
+			 errdetail("It was prepared there, and is now neither prepared nor committed: somebody has rolled it back, "
+					   "or the server was set back or replaced by one that had not received it.") :
+			 errdetail("It is not prepared there any more, and its transaction id is too old to be looked up."),
+			 errhint("Repair the data, then call shardext.resolve_transaction() on this node to remove the entry "
+					 "of shardext.transactions.")));
 }
 
-/* Look after the items of one peer, taken out of the list. */
-static List *
-handle_peer(List *items, DutyKind kind, MemoryContext mcxt)
+/* In a transaction. */
+static void
+follow_participant(NodeConn *conn, const DutyItem *item, const char *answer)
 {
-	int			peer = ((DutyItem *) linitial(items))->peer;
-	List	   *answers = ask_peer(peer, items, kind, mcxt);
-	List	   *others = NIL;
-	ListCell   *lc;
-	int			i = 0;
+	if (strcmp(answer, "committed") == 0)
+		catalog_delete_decision(item->gid);
+	else if (strcmp(answer, "stale") == 0)
+		commit_there(conn, item);
+	else if (strcmp(answer, "lost") == 0 || strcmp(answer, "unknown") == 0)
+		note_trouble(conn, item, answer);
+}
 
-	if (kind == ITEM_DECISION && answers != NIL)
-		StartTransactionCommand();
-	foreach(lc, items)
+static char *
+array_text(const List *items, int from, int n, bool of_tokens)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = from; i < from + n; i++)
 	{
-		DutyItem   *item = lfirst(lc);
+		const DutyItem *item = list_nth(items, i);
 
-		if (item->peer != peer)
-		{
-			MemoryContext old = MemoryContextSwitchTo(mcxt);
-
-			others = lappend(others, item);
-			MemoryContextSwitchTo(old);
-		}
-		else if (i < list_length(answers))
-			act(item, kind, list_nth_int(answers, i++));
+		appendStringInfo(&text, "%c\"%s\"", i == from ? '{' : ',', of_tokens ? item->token : item->gid);
 	}
-	if (kind == ITEM_DECISION && answers != NIL)
+	appendStringInfoChar(&text, '}');
+	return text.data;
+}
+
+/* Ask about n items of one peer and act on the answers, if there are any. */
+static void
+handle_batch(const List *items, int from, int n, DutyKind kind)
+{
+	int			peer = ((DutyItem *) list_nth(items, from))->peer;
+	NodeConn   *conn = dxact_peer(peer);
+	Oid			types[] = {TEXTARRAYOID, TEXTARRAYOID};
+	const char *values[] = {array_text(items, from, n, false), array_text(items, from, n, true)};
+	ConnParams	params = {.n = kind == ITEM_PREPARED ? 1 : 2, .types = types, .values = values};
+	char	   *reason = NULL;
+	PGresult   *result = conn ? conn_ask(conn, ask_sql[kind], &params, ANSWER_MS, &reason) : NULL;
+
+	if (result == NULL || PQntuples(result) != n)
+	{
+		conn_result_free(result);
+		if (conn)
+			dxact_peer_failed(peer, reason ? reason : "unexpected answer");
+		return;
+	}
+	if (kind == ITEM_DECISION)
+		StartTransactionCommand();
+	for (int i = 0; i < n; i++)
+	{
+		const DutyItem *item = list_nth(items, from + i);
+
+		if (kind == ITEM_PREPARED)
+			follow_coordinator(item, PQgetvalue(result, i, 0));
+		else
+			follow_participant(conn, item, PQgetvalue(result, i, 0));
+	}
+	if (kind == ITEM_DECISION)
 		CommitTransactionCommand();
-	return others;
+	conn_result_free(result);
+}
+
+/* The peer was removed: it may ask for a while what became of its removal. */
+static void
+forget_outlived(const DutyItem *item)
+{
+	StartTransactionCommand();
+	catalog_delete_decision(item->gid);
+	CommitTransactionCommand();
+}
+
+static void
+handle_items(const List *items, DutyKind kind)
+{
+	int			n;
+
+	for (int i = 0; i < list_length(items); i += n)
+	{
+		const DutyItem *first = list_nth(items, i);
+
+		for (n = 1; n < BATCH && i + n < list_length(items); n++)
+			if (((DutyItem *) list_nth(items, i + n))->peer != first->peer)
+				break;
+		if (!first->removed)
+			handle_batch(items, i, n, kind);
+		else if (kind == ITEM_DECISION)
+		{
+			for (int j = i; j < i + n; j++)
+				if (((DutyItem *) list_nth(items, j))->outlived)
+					forget_outlived(list_nth(items, j));
+		}
+	}
 }
 
 void
 dxact_recover_duty(void)
 {
-	MemoryContext mcxt = AllocSetContextCreate(TopMemoryContext, "shardext recovery", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = CurrentMemoryContext;
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "shardext recovery", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(mcxt);
+	List	   *prepared = collect(ITEM_PREPARED, mcxt);
+	List	   *decisions = collect(ITEM_DECISION, mcxt);
 
-	for (DutyKind kind = ITEM_PREPARED; kind <= ITEM_DECISION; kind++)
-	{
-		List	   *items = collect(kind, mcxt);
-
-		while (items != NIL)
-			items = handle_peer(items, kind, mcxt);
-	}
+	MemoryContextSwitchTo(mcxt);
+	if (prepared != NIL || decisions != NIL)
+		dxact_peers_await();
+	handle_items(prepared, ITEM_PREPARED);
+	MemoryContextSwitchTo(mcxt);
+	handle_items(decisions, ITEM_DECISION);
+	dxact_peers_tidy();
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(mcxt);
 }

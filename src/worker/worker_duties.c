@@ -27,51 +27,23 @@ static void refresh_map(void);
 
 const Duty	worker_duties[] = {
 	{.name = "refresh the catalog from the authority", .interval_ms = 1000, .run = refresh_map},
-	{.name = "finish distributed transactions", .interval_ms = 1000, .run = dxact_recover_duty},
+	{.name = "finish distributed transactions", .interval_ms = 500, .run = dxact_recover_duty},
 	{.name = "drop indexes that were not finished", .interval_ms = 2000, .run = index_leftovers_duty},
 };
 const int	worker_duty_count = lengthof(worker_duties);
 
-/* The connection to the authority, kept between calls in a memory context of its own. */
-static MemoryContext authority_cxt = NULL;
-static NodeConn *authority_conn = NULL;
-static int	authority_node = 0;
-static uint64 authority_generation = 0;
+#define ANSWER_MS 2000
 
-static void
-close_authority(void)
-{
-	MemoryContext cxt = authority_cxt;
-
-	/* The end of the context closes the connection. */
-	authority_conn = NULL;
-	authority_cxt = NULL;
-	if (cxt != NULL)
-		MemoryContextDelete(cxt);
-}
-
-static void
-open_authority(const NodeInfo *node)
-{
-	MemoryContext old;
-
-	if (authority_conn != NULL && authority_node == node->node_id && authority_generation == catalog_generation())
-		return;
-	close_authority();
-	authority_cxt = AllocSetContextCreate(TopMemoryContext, "shardext authority", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(authority_cxt);
-	authority_conn = conn_open_private(node, GetUserNameFromId(extension_owner(), false));
-	MemoryContextSwitchTo(old);
-	authority_node = node->node_id;
-	authority_generation = catalog_generation();
-}
-
+/* The authority's version of the catalog; 0 if it does not answer. */
 static int64
-authority_version(void)
+authority_version(NodeConn *conn, int node_id)
 {
-	PGresult   *result = conn_query(authority_conn, READ_VERSION, NULL);
-	int64		version = PQntuples(result) == 1 ? pg_strtoint64(PQgetvalue(result, 0, 0)) : 0;
+	char	   *reason = NULL;
+	PGresult   *result = conn_ask(conn, READ_VERSION, NULL, ANSWER_MS, &reason);
+	int64		version = result && PQntuples(result) == 1 ? pg_strtoint64(PQgetvalue(result, 0, 0)) : 0;
 
+	if (result == NULL)
+		dxact_peer_failed(node_id, reason);
 	conn_result_free(result);
 	return version;
 }
@@ -84,10 +56,15 @@ authority_version(void)
 static void
 refresh_from(const NodeInfo *authority)
 {
-	open_authority(authority);
-	if (authority_version() <= cluster_require()->catalog_version || !catalog_write_lock_conditional())
+	NodeConn   *conn;
+
+	dxact_peer_want(authority->node_id);
+	dxact_peers_await();
+	conn = dxact_peer(authority->node_id);
+	if (conn == NULL || authority_version(conn, authority->node_id) <= cluster_require()->catalog_version ||
+		!catalog_write_lock_conditional())
 		return;
-	if (catalog_image_pull(authority_conn))
+	if (catalog_image_pull(conn))
 		ereport(LOG,
 				(errmsg("catalog refreshed from node \"%s\"", authority->name)));
 }
@@ -97,27 +74,16 @@ refresh_map(void)
 {
 	const ClusterInfo *cluster;
 
-	PG_TRY();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	cluster = cluster_info();
+	if (cluster != NULL && cluster->authority != cluster->this_node)
 	{
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		cluster = cluster_info();
-		if (cluster != NULL && cluster->authority != cluster->this_node)
-		{
-			const NodeInfo *authority = node_by_id(cluster->authority);
+		const NodeInfo *authority = node_by_id(cluster->authority);
 
-			if (authority != NULL)
-				refresh_from(authority);
-		}
-		else
-			close_authority();
-		PopActiveSnapshot();
-		CommitTransactionCommand();
+		if (authority != NULL)
+			refresh_from(authority);
 	}
-	PG_CATCH();
-	{
-		close_authority();
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
 }
