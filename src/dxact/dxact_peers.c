@@ -23,7 +23,7 @@
 #define AWAIT_MS	150
 #define SLICE_MS	5
 #define ATTEMPT_MS	1500
-#define KEEP_IDLE_MS 10000
+#define KEEP_IDLE_MS 5000
 
 typedef struct Peer
 {
@@ -84,7 +84,8 @@ report(Peer *peer, const char *reason)
 static void
 give_up_in_time(Peer *peer)
 {
-	int			patience = conn_attempt_is_heard(peer->attempt) ? Max(setting_connect_timeout, ATTEMPT_MS) : ATTEMPT_MS;
+	int			patience = conn_attempt_is_heard(peer->attempt) ?
+		Max(setting_connect_timeout, ATTEMPT_MS) : ATTEMPT_MS;
 
 	if (!TimestampDifferenceExceeds(peer->begun, GetCurrentTimestamp(), patience))
 		return;
@@ -191,7 +192,7 @@ dxact_peer_failed(int node_id, const char *reason)
 	let_go(peer);
 }
 
-/* Connections that nobody has wanted for a while are closed. */
+/* Connections that nobody has wanted for a while, or whose node may have left, are closed. */
 void
 dxact_peers_tidy(void)
 {
@@ -201,7 +202,8 @@ dxact_peers_tidy(void)
 	{
 		Peer	   *peer = lfirst(lc);
 
-		if (!TimestampDifferenceExceeds(peer->wanted, GetCurrentTimestamp(), KEEP_IDLE_MS))
+		if (peer->generation == catalog_generation() &&
+			!TimestampDifferenceExceeds(peer->wanted, GetCurrentTimestamp(), KEEP_IDLE_MS))
 			continue;
 		let_go(peer);
 		peers = foreach_delete_current(peers, lc);

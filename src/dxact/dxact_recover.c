@@ -210,7 +210,8 @@ note_trouble(NodeConn *conn, const DutyItem *item, const char *trouble)
 	ereport(WARNING,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 is_lost ?
-			 errmsg("the part of committed transaction \"%s\" on node \"%s\" is lost", item->gid, conn_node_name(conn)) :
+			 errmsg("the part of committed transaction \"%s\" on node \"%s\" is lost",
+					item->gid, conn_node_name(conn)) :
 			 errmsg("what became of the part of committed transaction \"%s\" on node \"%s\" cannot be told",
 					item->gid, conn_node_name(conn)),
 			 is_lost ?
