@@ -13,8 +13,10 @@ import random
 import re
 import sys
 import time
+from pathlib import Path
 
 from generate import PEOPLE, TABLES, photo_id, user_id
+sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 from pq import Connection
 from writes import Writer
 

@@ -18,7 +18,7 @@ import os
 import re
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "diff"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from pq import Connection
 
 CRASH = re.compile(r"was terminated by (signal|exception)|TRAP: |stack smashing|AddressSanitizer|runtime error:")
