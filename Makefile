@@ -82,6 +82,12 @@ test:
 demo:
 	DATA="$(DEMO_DATA)" KEEP="$(KEEP)" demo/run
 
+# Hundreds of faults: make torture SEED=7 FAULTS=200, or SECONDS=3600 for as many as that takes; TORTURE for other options.
+SEED ?= 1
+FAULTS ?= $(if $(SECONDS),0,200)
+torture:
+	test/txn/run --seed $(SEED) --faults $(FAULTS) $(if $(SECONDS),--seconds $(SECONDS)) --amcheck $(TORTURE)
+
 lint:
 	test/lint/run
 
@@ -91,4 +97,4 @@ bench:
 test-pg17 test-pg18:
 	test/chroot_test $(@:test-pg%=%)
 
-.PHONY: unit-programs unit test demo lint bench test-pg17 test-pg18 FORCE
+.PHONY: unit-programs unit test torture demo lint bench test-pg17 test-pg18 FORCE

@@ -15,6 +15,7 @@ from workloads import Transferrer
 
 FAULT_POINTS = Path(__file__).parent.parent.parent / "src" / "base" / "fault_points.h"
 RECOVERY = "dxact_recover"
+SEVERAL = re.compile("_one_|between_")      # passed once per participant
 
 
 def commit_points():
@@ -35,15 +36,16 @@ class Nemesis:
 
     def cards_of(self, kind):
         """One card per fault to be seen in each round: kinds that depend on a point have one per point."""
-        if kind == "crash_at_point":
-            return [(kind, point) for point in self.points]
-        if kind == "participant_dies_at_point":
-            return [(kind, point) for point in self.points]
         if kind == "error_at_point":
-            return [(kind, point) for point in self.points]
-        if kind == "recovery_dies_at_point":
-            return [(kind, point) for point in self.recovery_points]
-        return [(kind,)] * 3
+            # nothing can raise an error once it is decided
+            points = self.points[:self.points.index("dxact_after_decision") + 1]
+        elif kind == "recovery_dies_at_point":
+            points = self.recovery_points
+        elif kind in ("crash_at_point", "participant_dies_at_point"):
+            points = self.points
+        else:
+            return [(kind,)] * 3
+        return [(kind, point) for point in points]
 
     def next_fault(self):
         """Runs one fault, heals, and waits until all is well again; returns its description."""
@@ -160,11 +162,8 @@ class Nemesis:
         self.alive(server)
 
     def kill_committing_backend(self, server):
-        """One that prepares, or ends what is prepared, for another node."""
-        for _ in range(200):
-            pid = self.backend(server, "query ~ '^(PREPARE TRANSACTION|COMMIT PREPARED)' AND state = 'active'")
-            if pid:
-                break
+        """One that prepares, or ends what is prepared, for another node, or has just done so."""
+        pid = self.backend(server, "query ~ '^(PREPARE TRANSACTION|COMMIT PREPARED)' AND state_change > now() - interval '1 s'")
         server.signal([pid], signal.SIGKILL)
         time.sleep(0.5)
         self.alive(server)
@@ -205,15 +204,13 @@ class Nemesis:
         return client.transfer(lambda session: session.run(arm), spread=True)
 
     def crash_at_point(self, server, point):
-        passes = self.rng.choice(("", ":1", ":2"))
+        passes = self.rng.choice((":1", ":2")) if SEVERAL.search(point) else ":1"
         kind = self.sabotage(server, point, "crash" + passes)
         time.sleep(0.3)
         self.alive(server)
         return "%s (%s)" % (passes, kind)
 
     def error_at_point(self, server, point):
-        if "after_local_commit" in point or "commit_prepared" in point:
-            return "(left out: nothing can raise an error there)"
         return "(%s)" % self.sabotage(server, point, "error")
 
     def participant_dies_at_point(self, server, point):
