@@ -19,7 +19,13 @@
 	"dxact_after_decision", \
 	"dxact_after_local_commit", \
 	"dxact_between_commit_prepared", \
+	"dxact_after_commit_prepared", \
+	"dxact_part_before_prepare", \
+	"dxact_part_prepared", \
+	"dxact_part_before_commit_prepared", \
+	"dxact_part_committed", \
 	"dxact_recover_finish", \
+	"dxact_recover_forget", \
 	/* ddl */ \
 	"index_built_in_shard", \
 	/* worker */ \

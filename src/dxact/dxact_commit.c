@@ -366,4 +366,5 @@ dxact_post_commit(void)
 					 errdetail("The worker of that node will finish it.")));
 		participant->state = PARTICIPANT_DONE;
 	}
+	FAULT_POINT("dxact_after_commit_prepared");
 }

@@ -26,6 +26,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "base/errors.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "dxact/dxact_internal.h"
 #include "nodes/parsenodes.h"
@@ -67,20 +68,33 @@ dxact_part_event(XactEvent event)
 	if (!session_is_forwarded())
 		return;
 	if (event == XACT_EVENT_PRE_PREPARE)
+	{
+		FAULT_POINT("dxact_part_before_prepare");
 		dxact_force_durable();
+	}
 	else if (event == XACT_EVENT_PREPARE)
+	{
+		FAULT_POINT("dxact_part_prepared");
 		tell_token();
+	}
 }
 
 static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
 {
-	if (IsA(pstmt->utilityStmt, TransactionStmt) && session_is_forwarded() &&
-		castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED)
+	bool		is_part = IsA(pstmt->utilityStmt, TransactionStmt) && session_is_forwarded() &&
+		castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED;
+
+	if (is_part)
+	{
+		FAULT_POINT("dxact_part_before_commit_prepared");
 		dxact_force_durable();
+	}
 	(previous_utility ? previous_utility : standard_ProcessUtility)
 		(pstmt, query_string, read_only_tree, context, params, query_env, dest, qc);
+	if (is_part)
+		FAULT_POINT("dxact_part_committed");
 }
 
 void

@@ -227,7 +227,10 @@ static void
 follow_participant(NodeConn *conn, const DutyItem *item, const char *answer)
 {
 	if (strcmp(answer, "committed") == 0)
+	{
+		FAULT_POINT("dxact_recover_forget");
 		catalog_delete_decision(item->gid);
+	}
 	else if (strcmp(answer, "stale") == 0)
 		commit_there(conn, item);
 	else if (strcmp(answer, "lost") == 0 || strcmp(answer, "unknown") == 0)

@@ -115,12 +115,12 @@ class Session:
 
     def __init__(self, dsn, connect_seconds=5):
         self.conn = pq.PQconnectStart(dsn.encode())
+        pq.PQsetNoticeProcessor(self.conn, ctypes.cast(quiet, POINTER), None)
         try:
             self._connect(time.monotonic() + connect_seconds)
         except Lost:
             self.close()
             raise
-        pq.PQsetNoticeProcessor(self.conn, ctypes.cast(quiet, POINTER), None)
         self.pid, self.tag = pq.PQbackendPID(self.conn), ""
 
     def close(self):

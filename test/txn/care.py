@@ -7,9 +7,10 @@ import time
 from pq import Lost, Refused, Session
 
 BAD_LINE = re.compile(r"PANIC|TRAP:|WARNING: .*(leak|AbortTransaction)|XX000|signal (4|6|7|8|11)\b|could not open relation"
-                      r"|invalid page|unexpected EOF within|missing chunk")
+                      r"|part of committed transaction|invalid page|unexpected EOF within|missing chunk")
 LEFT = {
     "prepared transactions": "SELECT gid FROM pg_prepared_xacts",
+    "lost parts": "SELECT gid, node, state FROM shardext.transactions WHERE state <> 'prepared'",
     "decision records": "SELECT * FROM shardext.catalog_decision",
     "locks": "SELECT c.relname, l.mode, l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
              " WHERE c.relname IN ('account', 'ledger', 'counter', 'list', 'element', 'fork', 'probe', 'note')",

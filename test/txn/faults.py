@@ -14,22 +14,22 @@ from pq import Lost, Refused, Session
 from workloads import Transferrer
 
 FAULT_POINTS = Path(__file__).parent.parent.parent / "src" / "base" / "fault_points.h"
-RECOVERY = "dxact_recover"
 SEVERAL = re.compile("_one_|between_")      # passed once per participant
 
 
 def commit_points():
-    """Names of the fault points of the two-phase commit: of the coordinator, and of recovery."""
+    """Names of the fault points of the two-phase commit: of the coordinator, of participants, and of recovery."""
     points = re.findall(r'"(dxact_\w+)"', FAULT_POINTS.read_text())
-    return ([point for point in points if not point.startswith(RECOVERY)],
-            [point for point in points if point.startswith(RECOVERY)])
+    return ([point for point in points if not point.startswith(("dxact_part_", "dxact_recover_"))],
+            [point for point in points if point.startswith("dxact_part_")],
+            [point for point in points if point.startswith("dxact_recover_")])
 
 
 class Nemesis:
     def __init__(self, world, kinds):
         self.world, self.rng = world, random.Random(world.seed)
         self.saboteur = Transferrer(world, 90)
-        self.points, self.recovery_points = commit_points()
+        self.points, self.part_points, self.recovery_points = commit_points()
         self.deck = []
         self.cards = [card for kind in kinds for card in self.cards_of(kind)]
         self.done = []
@@ -41,6 +41,8 @@ class Nemesis:
             points = self.points[:self.points.index("dxact_after_decision") + 1]
         elif kind == "recovery_dies_at_point":
             points = self.recovery_points
+        elif kind in ("part_crashes_at_point", "coordinator_dies_at_part_point"):
+            points = self.part_points
         elif kind in ("crash_at_point", "participant_dies_at_point"):
             points = self.points
         else:
@@ -200,7 +202,7 @@ class Nemesis:
             client.session = Session(server.dsn)
         except Lost:
             return "unreachable"
-        arm = "SET shardext.fault = '%s:%s'" % (point, action)
+        arm = "SET shardext.fault = '%s:%s'" % (point, action) if action else "SELECT"
         return client.transfer(lambda session: session.run(arm), spread=True)
 
     def crash_at_point(self, server, point):
@@ -231,15 +233,38 @@ class Nemesis:
         release.unlink(missing_ok=True)
         return "killed: " + other.name
 
-    def recovery_dies_at_point(self, server, point):
-        """The coordinator dies when it has decided; a participant's worker dies when it is about to follow."""
+    def part_crashes_at_point(self, server, point):
+        """A participant dies at its own step."""
         other = self.other(server)
         self.set_system(other, "ALTER SYSTEM SET shardext.fault = '%s:crash:1'" % point)
+        kind = self.sabotage(server, point, "")
+        self.set_system(other, "ALTER SYSTEM RESET shardext.fault")
+        return "of %s (%s)" % (other.name, kind)
+
+    def coordinator_dies_at_part_point(self, server, point):
+        """The coordinator dies while a participant is at its step, and the participant goes on before it is back."""
+        other = self.other(server)
+        self.set_system(other, "ALTER SYSTEM SET shardext.fault = '%s:wait'" % point)
+        thread = threading.Thread(target=self.sabotage, args=(server, point, ""), daemon=True)
+        thread.start()
+        time.sleep(0.6)
+        server.kill()
+        time.sleep(self.rng.choice((0.1, 1)))
+        self.set_system(other, "ALTER SYSTEM RESET shardext.fault")
+        server.start()
+        thread.join(60)
+        return "participant: " + other.name
+
+    def recovery_dies_at_point(self, server, point):
+        """The coordinator dies when it has decided; whoever recovers dies, too."""
+        other = self.other(server)
+        dying = other if point == "dxact_recover_finish" else server
+        self.set_system(dying, "ALTER SYSTEM SET shardext.fault = '%s:crash:1'" % point)
         kind = self.sabotage(server, "dxact_after_local_commit", "crash")
         time.sleep(3)
-        self.set_system(other, "ALTER SYSTEM RESET shardext.fault")
+        self.set_system(dying, "ALTER SYSTEM RESET shardext.fault")
         self.alive(server)
-        return "of %s (%s)" % (other.name, kind)
+        return "of %s (%s)" % (dying.name, kind)
 
     def set_system(self, server, sql):
         def problem():
