@@ -60,7 +60,7 @@ FORCE:
 # Each prints "ok"/"not ok" lines or just ends with status 0.
 UNIT_TESTS = $(patsubst test/unit/%.c,build/unit/%,$(sort $(wildcard test/unit/*_test.c)))
 UNIT_SUPPORT = $(filter-out %_test.c,$(wildcard test/unit/*.c))
-PURE_OBJS = $(filter-out %_funcs.o,$(filter src/id/% src/route/%,$(OBJS)))
+PURE_OBJS = $(filter-out %_funcs.o,$(filter src/id/% src/route/%,$(OBJS))) src/dxact/wait_graph.o
 
 build/unit/libpure.a: $(PURE_OBJS)
 	mkdir -p $(@D)

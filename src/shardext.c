@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 
 #include "base/module.h"
+#include "base/session_slots.h"
 #include "base/settings.h"
 #include "catalog/id_maker.h"
 #include "catalog/shard_map.h"
@@ -37,6 +38,7 @@ void		_PG_init(void);
 /* In layer order: a module may use those above it only. */
 static const Module modules[] = {
 	{"settings", settings_preload},
+	{"session_slots", session_slots_preload},
 	{"shard_map", shard_map_preload},
 	{"shell access method", shell_am_preload},
 	{"write_guard", write_guard_preload},

@@ -359,4 +359,12 @@ sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
 #define SxCheckPermsEntry RangeTblEntry
 #endif
 
+/* The virtual transaction of whoever holds or awaits a lock (needs storage/lock.h). */
+#if PG_VERSION_NUM >= 170000
+#define sx_lock_instance_vxid(instance) ((instance)->vxid)
+#else
+#define sx_lock_instance_vxid(instance) \
+	((VirtualTransactionId) {.backendId = (instance)->backend, .localTransactionId = (instance)->lxid})
+#endif
+
 #endif

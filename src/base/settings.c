@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/session_slots.h"
 #include "base/settings.h"
 #ifdef SHARDEXT_FAULTS
 #include "base/fault.h"
@@ -16,7 +17,7 @@
 
 int			setting_connect_timeout = 5000;
 bool		setting_log_remote = false;
-int			setting_remote_lock_timeout = 10000;
+int			setting_remote_lock_timeout = 0;
 int			setting_plan_cache_shards = 64;
 int			setting_busy_wait = 0;
 char	   *setting_forwarded = NULL;
@@ -60,7 +61,7 @@ static const Setting settings[] = {
 		.context = PGC_USERSET,
 		.flags = GUC_UNIT_MS,
 		.int_variable = &setting_remote_lock_timeout,
-		.boot = 10000, .min = 0, .max = PG_INT32_MAX,
+		.boot = 0, .min = 0, .max = PG_INT32_MAX,
 	},
 	{
 		.name = "shardext.plan_cache_shards",
@@ -82,6 +83,7 @@ static const Setting settings[] = {
 		.context = PGC_BACKEND,
 		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
 		.string_variable = &setting_forwarded,
+		.assign_string = session_slot_announce,
 	},
 #ifdef SHARDEXT_FAULTS
 	{

@@ -9,8 +9,8 @@
 
 extern int	setting_connect_timeout;	/* ms; shardext.connect_timeout */
 extern bool setting_log_remote; /* shardext.log_remote: log each statement sent to a node */
-extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout, default 10 s: lock_timeout
-											 * on other nodes while the session's own is 0 */
+extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout: lock_timeout on other nodes
+											 * while the session's own is 0 */
 extern int	setting_busy_wait;	/* microseconds; shardext.busy_wait, see conn_poll.c */
 extern int	setting_plan_cache_shards;	/* plans kept per statement and node */
 

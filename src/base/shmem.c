@@ -21,6 +21,7 @@ typedef struct Piece
 {
 	const char *name;
 	Size		size;
+	bool		per_backend;	/* size is that of one backend's part */
 	void	  **pointer;
 	void		(*init) (void *memory);
 } Piece;
@@ -38,6 +39,13 @@ static Registry *registry = NULL;
 static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
 
+/* Known only when the libraries have been loaded. */
+static Size
+size_of(const Piece *piece)
+{
+	return piece->per_backend ? mul_size(piece->size, MaxBackends) : piece->size;
+}
+
 static void
 request(void)
 {
@@ -45,7 +53,7 @@ request(void)
 		previous_request_hook();
 	RequestAddinShmemSpace(MAXALIGN(sizeof(Registry)));
 	for (int i = 0; i < npieces; i++)
-		RequestAddinShmemSpace(add_size(pieces[i].size, PG_CACHE_LINE_SIZE));
+		RequestAddinShmemSpace(add_size(size_of(&pieces[i]), PG_CACHE_LINE_SIZE));
 }
 
 static void
@@ -64,23 +72,23 @@ startup(void)
 
 	for (int i = 0; i < npieces; i++)
 	{
-		void	   *memory = ShmemInitStruct(pieces[i].name, pieces[i].size, &found);
+		void	   *memory = ShmemInitStruct(pieces[i].name, size_of(&pieces[i]), &found);
 
 		*pieces[i].pointer = memory;
 		if (found)
 			continue;
-		memset(memory, 0, pieces[i].size);
+		memset(memory, 0, size_of(&pieces[i]));
 		if (pieces[i].init)
 			pieces[i].init(memory);
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
 
-void
-shmem_register(const char *name, Size size, void **pointer, void (*init) (void *memory))
+static void
+add_piece(Piece piece)
 {
 	if (!process_shared_preload_libraries_in_progress)
-		elog(ERROR, "shared memory \"%s\" requested after preload", name);
+		elog(ERROR, "shared memory \"%s\" requested after preload", piece.name);
 	if (npieces == MAX_PIECES)
 		elog(ERROR, "too many pieces of shared memory");
 
@@ -91,10 +99,23 @@ shmem_register(const char *name, Size size, void **pointer, void (*init) (void *
 		previous_startup_hook = shmem_startup_hook;
 		shmem_startup_hook = startup;
 	}
-	pieces[npieces++] = (Piece)
-	{
-		.name = name, .size = size, .pointer = pointer, .init = init
-	};
+	pieces[npieces++] = piece;
+}
+
+void
+shmem_register(const char *name, Size size, void **pointer, void (*init) (void *memory))
+{
+	Piece		piece = {.name = name, .size = size, .pointer = pointer, .init = init};
+
+	add_piece(piece);
+}
+
+void
+shmem_register_per_backend(const char *name, Size size, void **pointer)
+{
+	Piece		piece = {.name = name, .size = size, .per_backend = true, .pointer = pointer};
+
+	add_piece(piece);
 }
 
 int

@@ -13,6 +13,9 @@
  */
 extern void shmem_register(const char *name, Size size, void **pointer, void (*init) (void *memory));
 
+/* The same for an array with size bytes for each of MaxBackends. */
+extern void shmem_register_per_backend(const char *name, Size size, void **pointer);
+
 /* The extension's own LWLock tranche id, for LWLockInitialize on locks inside registered memory. */
 extern int	shmem_lwlock_tranche(void);
 

@@ -16,6 +16,7 @@
 #include "postgres.h"
 #include "libpq-fe.h"
 #include "catalog/node_map.h"
+#include "datatype/timestamp.h"
 
 typedef struct NodeConn NodeConn;
 
@@ -65,6 +66,9 @@ extern bool conn_stream_ready(ConnStream *stream);
 
 /* Wait until at least one of the active streams is ready; index of one that is. */
 extern int	conn_wait_any(ConnStream **streams, int n);
+
+/* The same, or -1 when the time has come. */
+extern int	conn_wait_any_until(ConnStream **streams, int n, TimestampTz deadline);
 
 /* Give the rest up (cursor closed, LIMIT reached): cancel or drain, connection usable afterwards. */
 extern void conn_stream_close(ConnStream *stream);

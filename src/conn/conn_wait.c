@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "base/pg_compat.h"
+#include "base/session_slots.h"
 #include "base/settings.h"
 #include "conn/conn_internal.h"
 #include "miscadmin.h"
@@ -103,6 +104,8 @@ conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible
 		n = WaitEventSetWait(conn->events, slice, &event, 1, PG_WAIT_EXTENSION);
 		if (n == 0)
 		{
+			/* the deadlock detector looks after waits that take long */
+			session_slot_away(GetCurrentTimestamp() - slice * INT64CONST(1000));
 			if (interruptible)
 			{
 				(void) conn_client_is_gone();
@@ -131,6 +134,7 @@ conn_wait_io(NodeConn *conn, bool for_write, long timeout_ms, bool interruptible
 				return false;
 		}
 	}
+	session_slot_back();
 	if (learn)
 		conn_poll_note_sleep(conn, start);
 	return (event.events & WL_SOCKET_READABLE) == 0 || read_arrived(conn);
@@ -207,22 +211,39 @@ any_set_build(ConnStream **streams, int n)
 int
 conn_wait_any(ConnStream **streams, int n)
 {
+	return conn_wait_any_until(streams, n, DT_NOEND);
+}
+
+int
+conn_wait_any_until(ConnStream **streams, int n, TimestampTz deadline)
+{
 	for (;;)
 	{
 		WaitEvent	event;
+		long		slice = CLIENT_CHECK_MS;
 
 		for (int i = 0; i < n; i++)
 			if (conn_stream_ready(streams[i]))
+			{
+				session_slot_back();
 				return i;
-		if (n == 1)
+			}
+		if (deadline != DT_NOEND)
+		{
+			slice = Min(slice, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline));
+			if (slice <= 0)
+				return -1;
+		}
+		else if (n == 1)
 		{
 			(void) conn_wait_io(streams[0]->conn, false, -1, true);
 			continue;
 		}
 		if (!any_set_fits(streams, n))
 			any_set_build(streams, n);
-		if (WaitEventSetWait(any_set, CLIENT_CHECK_MS, &event, 1, PG_WAIT_EXTENSION) == 0)
+		if (WaitEventSetWait(any_set, slice, &event, 1, PG_WAIT_EXTENSION) == 0)
 		{
+			session_slot_away(GetCurrentTimestamp() - slice * INT64CONST(1000));
 			(void) conn_client_is_gone();
 			CHECK_FOR_INTERRUPTS();
 		}

@@ -21,9 +21,11 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "base/errors.h"
+#include "base/session_slots.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "dxact/dxact_internal.h"
+#include "dxact/lock_waits.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -192,6 +194,7 @@ at_transaction_event(XactEvent event, void *arg)
 			forget_transaction(true);
 			break;
 		case XACT_EVENT_ABORT:
+			session_slot_back();
 			dxact_abort();
 			forget_transaction(false);
 			break;
@@ -235,6 +238,7 @@ at_subtransaction_event(SubXactEvent event, SubTransactionId my_id, SubTransacti
 			commit_level(GetCurrentTransactionNestLevel());
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
+			session_slot_back();
 			dxact_abort_level(GetCurrentTransactionNestLevel());
 			break;
 		case SUBXACT_EVENT_START_SUB:
@@ -249,4 +253,5 @@ dxact_preload(void)
 	dxact_part_preload();
 	RegisterXactCallback(at_transaction_event, NULL);
 	RegisterSubXactCallback(at_subtransaction_event, NULL);
+	lock_waits_preload();
 }

@@ -73,6 +73,9 @@ extern void dxact_peers_await(void);
 extern NodeConn *dxact_peer(int node_id);
 extern void dxact_peer_failed(int node_id, const char *reason);
 
+/* Duty of the database's worker: end deadlocks over several nodes. */
+extern void dxact_deadlock_duty(void);
+
 extern void dxact_preload(void);
 
 /*

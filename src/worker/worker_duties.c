@@ -28,6 +28,7 @@ static void refresh_map(void);
 const Duty	worker_duties[] = {
 	{.name = "refresh the catalog from the authority", .interval_ms = 1000, .run = refresh_map},
 	{.name = "finish distributed transactions", .interval_ms = 500, .run = dxact_recover_duty},
+	{.name = "look for deadlocks over several nodes", .interval_ms = 250, .run = dxact_deadlock_duty},
 	{.name = "drop indexes that were not finished", .interval_ms = 2000, .run = index_leftovers_duty},
 };
 const int	worker_duty_count = lengthof(worker_duties);
