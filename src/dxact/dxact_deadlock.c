@@ -14,12 +14,11 @@
  *	   reaches the client the usual way.
  *
  * Each node looks for victims among its own clients' sessions only. Nothing is
- * kept between calls but the connections, for a while.
+ * kept between calls.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
@@ -31,116 +30,61 @@
 #include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* How long nodes may take to accept a connection, and to answer. */
+/* How long nodes may take to answer. */
 #define ANSWER_MS			1000
-/* A node that has not is left out for so long. */
-#define FORGIVE_MS			5000
-/* Connections are kept after the last use for. */
-#define KEEP_MS				30000
 /* Of a statement, in the DETAIL. */
 #define STATEMENT_LENGTH	300
 
-static MemoryContext peers_cxt = NULL;
-static WaitPeer *peers = NULL;
-static TimestampTz *peers_not_before = NULL;
-static int	npeers = 0;
-static uint64 peers_generation = 0;
-static TimestampTz last_used = 0;
-
-/* Close all connections; the end of their context does that. */
-static void
-forget_peers(void)
+/* Connections to the other nodes, as far as there are any at the moment; their number. */
+static int
+connect_peers(WaitPeer *peers)
 {
-	MemoryContext cxt = peers_cxt;
-
-	peers_cxt = NULL;
-	peers = NULL;
-	npeers = 0;
-	if (cxt != NULL)
-		MemoryContextDelete(cxt);
-}
-
-/* An entry for each other node, as the catalog has them now. */
-static void
-know_peers(void)
-{
-	MemoryContext old;
+	int			n = 0;
 	ListCell   *lc;
 
-	if (peers_cxt != NULL && peers_generation == catalog_generation())
-		return;
-	forget_peers();
-	peers_cxt = AllocSetContextCreate(TopMemoryContext, "shardext deadlock detector", ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(peers_cxt);
-	peers = palloc0(sizeof(WaitPeer) * Max(list_length(node_list()), 1));
-	peers_not_before = palloc0(sizeof(TimestampTz) * Max(list_length(node_list()), 1));
+	foreach(lc, node_list())
+		if (((NodeInfo *) lfirst(lc))->node_id != node_self())
+			dxact_peer_want(((NodeInfo *) lfirst(lc))->node_id);
+	dxact_peers_await();
 	foreach(lc, node_list())
 	{
-		const NodeInfo *node = lfirst(lc);
+		int			node_id = ((NodeInfo *) lfirst(lc))->node_id;
+		NodeConn   *conn = node_id == node_self() ? NULL : dxact_peer(node_id);
 
-		if (node->node_id != node_self())
-			peers[npeers++].node_id = node->node_id;
+		if (conn == NULL)
+			continue;
+		peers[n].node_id = node_id;
+		peers[n++].conn = conn;
 	}
-	peers_generation = catalog_generation();
-	MemoryContextSwitchTo(old);
-}
-
-static void
-connect_peers(void)
-{
-	MemoryContext old = MemoryContextSwitchTo(peers_cxt);
-	int			usual_timeout = setting_connect_timeout;
-	const char *role = GetUserNameFromId(extension_owner(), false);
-
-	/* libpq's waits are bounded by this variable */
-	setting_connect_timeout = Min(usual_timeout, ANSWER_MS);
-	PG_TRY();
-	{
-		for (int i = 0; i < npeers; i++)
-		{
-			if (peers[i].conn != NULL || peers_not_before[i] > GetCurrentTimestamp())
-				continue;
-			peers[i].conn = wait_peer_connect(peers[i].node_id, role);
-			if (peers[i].conn == NULL)
-				peers_not_before[i] = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FORGIVE_MS);
-		}
-	}
-	PG_FINALLY();
-	{
-		setting_connect_timeout = usual_timeout;
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
+	return n;
 }
 
 /* The waits of this node and of all that answer in time. */
 static WaitGraph *
 ask_all(void)
 {
-	WaitPeer   *asked = palloc0(sizeof(WaitPeer) * Max(npeers, 1));
-	int			n = 0;
-	WaitGraph  *graph;
+	WaitPeer   *peers = palloc0(sizeof(WaitPeer) * Max(list_length(node_list()), 1));
+	int			n = connect_peers(peers);
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ANSWER_MS);
+	List	   *rows = NIL;
 
-	connect_peers();
-	for (int i = 0; i < npeers; i++)
-		if (peers[i].conn != NULL)
-			asked[n++] = peers[i];
-	graph = wait_rows_graph(wait_rows_collect(asked, n, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ANSWER_MS)));
-	for (int a = 0, i = 0; a < n; i++)
+	PG_TRY();
 	{
-		if (peers[i].node_id != asked[a].node_id)
-			continue;
-		if (asked[a++].failed)
-		{
-			conn_close_private(peers[i].conn);
-			peers[i].conn = NULL;
-			peers_not_before[i] = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FORGIVE_MS);
-		}
+		rows = wait_rows_collect(peers, n, deadline);
 	}
-	return graph;
+	PG_CATCH();
+	{
+		for (int i = 0; i < n; i++)
+			dxact_peer_failed(peers[i].node_id, "it was asked for its waits in vain");
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	for (int i = 0; i < n; i++)
+		if (peers[i].failed)
+			dxact_peer_failed(peers[i].node_id, "it has not told its waits in time");
+	return wait_rows_graph(rows);
 }
 
 static SessionName
@@ -249,20 +193,17 @@ end_wait_there(const WaitEdge *edge, const char *detail)
 	char		since[32];
 	const char *values[] = {process, since, detail};
 	ConnParams	params = {.n = 3, .types = types, .values = values};
-	bool		ended = false;
+	NodeConn   *conn = dxact_peer(edge->place);
+	PGresult   *result;
+	bool		ended;
 
+	if (conn == NULL)
+		return false;
 	snprintf(process, sizeof(process), "%d", edge->waiter_process);
 	snprintf(since, sizeof(since), INT64_FORMAT, edge->wait_start);
-	for (int i = 0; i < npeers; i++)
-	{
-		PGresult   *result;
-
-		if (peers[i].node_id != edge->place || peers[i].conn == NULL)
-			continue;
-		result = conn_query(peers[i].conn, "SELECT shardext.internal_end_lock_wait($1, $2, $3)", &params);
-		ended = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-		conn_result_free(result);
-	}
+	result = conn_query(conn, "SELECT shardext.internal_end_lock_wait($1, $2, $3)", &params);
+	ended = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+	conn_result_free(result);
 	return ended;
 }
 
@@ -310,30 +251,12 @@ look_for_victims(void)
 void
 dxact_deadlock_duty(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz since = TimestampTzPlusMilliseconds(now, -DeadlockTimeout);
+	TimestampTz since = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), -DeadlockTimeout);
 
 	if (!lock_waits_exist(since))
-	{
-		if (peers_cxt != NULL && TimestampDifferenceExceeds(last_used, now, KEEP_MS))
-			forget_peers();
 		return;
-	}
-	PG_TRY();
-	{
-		StartTransactionCommand();
-		if (cluster_info() != NULL && concerns_others(since))
-		{
-			last_used = now;
-			know_peers();
-			look_for_victims();
-		}
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		forget_peers();
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	StartTransactionCommand();
+	if (cluster_info() != NULL && concerns_others(since))
+		look_for_victims();
+	CommitTransactionCommand();
 }
