@@ -27,9 +27,14 @@
 
 dlist_head	conn_all = DLIST_STATIC_INIT(conn_all);
 
-/* Settings of every connection that never change. */
+/*
+ * Settings of every connection that never change. The keep-alives are the
+ * node's: it shall not hold locks for a coordinator that has gone without a
+ * word.
+ */
 #define FIXED_OPTIONS \
 	"-c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0" \
+	" -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3" \
 	" -c client_connection_check_interval=2000 -c standard_conforming_strings=on" \
 	" -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off" \
 	" -c default_transaction_deferrable=off"

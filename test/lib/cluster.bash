@@ -22,13 +22,16 @@ export PGUSER=postgres
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES DATA
 unset PGHOST PGPORT PGDATABASE PGSERVICE PGOPTIONS PGDATA
 
+# What servers run within: a command and its arguments (test/txn/run: in a network of their own).
+cluster_within=()
+
 # Runs a command as the user the servers run as.
 cluster_as_server_user()
 {
 	if [ "$(id -u)" = 0 ]; then
-		(cd / && runuser -u postgres -- "$@")
+		(cd / && "${cluster_within[@]}" runuser -u postgres -- "$@")
 	else
-		(cd / && "$@")
+		(cd / && "${cluster_within[@]}" "$@")
 	fi
 }
 

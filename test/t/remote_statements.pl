@@ -251,6 +251,10 @@ is($london->safe_psql('postgres',
 		"SELECT length(remote(2, 'SELECT repeat(''x'', 1000) FROM generate_series(1, 20000)'))"),
 	20000 * 1001 - 1, 'a long result arrives whole');
 
+# A node notices a coordinator whose machine is gone without a word, and whose locks it would hold for hours.
+is($london->safe_psql('postgres', "SELECT remote(2, 'SELECT current_setting(''tcp_keepalives_idle'')')"),
+	'10', 'nodes have their ends of connections checked');
+
 # Nothing left behind.
 is($paris->safe_psql('postgres', "SELECT count(*) FROM pg_prepared_xacts WHERE gid LIKE 'shardext:%'"),
 	'0', 'nothing is left prepared');

@@ -10,10 +10,12 @@ import threading
 import time
 from pathlib import Path
 
+import router
 from pq import Lost, Refused, Session
 from workloads import Transferrer
 
 FAULT_POINTS = Path(__file__).parent.parent.parent / "src" / "base" / "fault_points.h"
+NETWORK = ("cut_connection", "cut_off", "cut_one_way", "power_off", "die_cut_off")
 SEVERAL = re.compile("_one_|between_")      # passed once per participant
 
 
@@ -45,6 +47,8 @@ class Nemesis:
             points = self.part_points
         elif kind in ("crash_at_point", "participant_dies_at_point"):
             points = self.points
+        elif kind in NETWORK and not router.available(self.world.servers):
+            return []
         else:
             return [(kind,)] * 3
         return [(kind, point) for point in points]
@@ -275,3 +279,43 @@ class Nemesis:
 
         if self.until(time.monotonic() + 30, problem):
             self.world.complain("%s cannot be told %s" % (server.name, sql))
+
+    # The network
+
+    def while_cut(self, pairs, act=lambda: None):
+        how = self.rng.choice(("blackhole", "blackhole", "prohibit"))
+        seconds = self.rng.choice((0.5, 2, 5, 12))
+        cut = router.Cut(pairs, how)
+        cut.cut()
+        try:
+            time.sleep(seconds / 2)
+            act()
+            time.sleep(seconds / 2)
+        finally:
+            cut.heal()
+        return "for %s s (%s)" % (seconds, how)
+
+    def cut_connection(self, server):
+        other = self.other(server)
+        return "from %s %s" % (other.name, self.while_cut(router.both_ways(server, [other])))
+
+    def cut_off(self, server):
+        """From all other servers; clients still reach it."""
+        return self.while_cut(router.both_ways(server, [other for other in self.world.servers if other is not server]))
+
+    def cut_one_way(self, server):
+        other = self.other(server)
+        return "to %s %s" % (other.name, self.while_cut([(server, other)]))
+
+    def die_cut_off(self, server):
+        """kill -9 while nobody can be told."""
+        what = self.while_cut(router.both_ways(server, [other for other in self.world.servers if other is not server]),
+                              server.kill)
+        server.start()
+        return what
+
+    def power_off(self, server):
+        router.power_off(server)
+        time.sleep(self.rng.choice((0.1, 1, 5)))
+        router.power_on(server)
+        time.sleep(self.world.settle)       # its connections are found dead by keep-alives

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One run: clients work on servers that test/txn/run has made, while faults happen; then everything is checked.
 
-    main.py --directory DIR --binaries BIN --server NAME=PORT [--server ...] [--plain] [--seed N] [--seconds N]
+    main.py --directory DIR --binaries BIN --server NAME=HOST:PORT [--server ...] [--plain] [--seed N] [--seconds N]
             [--faults N] [--kinds K,K] [--pace SECONDS] [--settle SECONDS]
     main.py --check HISTORY
 
@@ -9,6 +9,7 @@ Prints "ok - ..." or "not ok - ..." for each thing checked; the history is DIR/h
 """
 import argparse
 import collections
+import re
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from workloads import make_clients, make_tables, record_final
 
 KINDS = ("kill_server kill_two_servers restart_server freeze_server kill_backend kill_committing_backend end_backends"
          " freeze_backend kill_worker crash_at_point error_at_point participant_dies_at_point part_crashes_at_point"
-         " coordinator_dies_at_part_point recovery_dies_at_point")
+         " coordinator_dies_at_part_point recovery_dies_at_point cut_connection cut_off cut_one_way die_cut_off power_off")
 SHOWN = 10      # findings of one kind
 
 
@@ -115,8 +116,8 @@ def check_history(path, report):
 def run(options, report):
     servers = []
     for text in options.server:
-        name, port = text.split("=")
-        servers.append(Server(name, options.directory, options.binaries, int(port)))
+        name, host, port = re.match("(.+)=(.+):(.+)", text).groups()
+        servers.append(Server(name, options.directory, options.binaries, host, int(port)))
     world = World(options, servers)
     done = work(world, options)
     kinds = collections.Counter(what.split(" ")[0] for what in done)

@@ -7,12 +7,16 @@ from pathlib import Path
 
 
 class Server:
-    def __init__(self, name, directory, binaries, port, host="127.0.0.1", prefix=()):
+    def __init__(self, name, directory, binaries, host, port):
         self.name, self.host, self.port = name, host, port
         self.data = Path(directory) / name
         self.log = Path(directory) / (name + ".log")
-        self.binaries, self.prefix = Path(binaries), list(prefix)
-        self.dsn = "host=%s port=%d dbname=postgres user=postgres" % (host, port)
+        self.binaries, self.prefix = Path(binaries), []
+        namespace = Path(directory) / (name + ".namespace")
+        if namespace.exists():
+            self.prefix = [str(Path(__file__).parent / "within"), str(namespace)]
+        self.dsn = "host=%s port=%d dbname=postgres user=postgres keepalives_idle=3 keepalives_interval=1 keepalives_count=3"\
+            " tcp_user_timeout=6000" % (host, port)
 
     def pg_ctl(self, *arguments):
         command = [str(self.binaries / "pg_ctl"), "-D", str(self.data), "-l", str(self.log), "-w", "-t", "60", *arguments]
