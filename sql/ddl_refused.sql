@@ -49,6 +49,13 @@ CREATE FUNCTION private_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RET
 CREATE TRIGGER private_trigger BEFORE INSERT ON private FOR EACH ROW EXECUTE FUNCTION private_trigger();
 DROP FUNCTION private_trigger() CASCADE;
 DROP OWNED BY refused_reader;
+REASSIGN OWNED BY current_user TO refused_reader;
+-- without the role's rights one does not hear of its tables
+SET ROLE refused_reader;
+DROP OWNED BY refused_reader;
+DROP OWNED BY postgres;
+REASSIGN OWNED BY postgres TO refused_reader;
+RESET ROLE;
 REVOKE INSERT ON private FROM refused_reader;
 DROP TRIGGER private_trigger ON private;
 DROP FUNCTION private_trigger() CASCADE;

@@ -17,7 +17,6 @@
 #include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -33,6 +32,7 @@
 #include "ddl/default_rights.h"
 #include "ddl/object_guard.h"
 #include "ddl/retarget.h"
+#include "ddl/role_objects.h"
 #include "ddl/shard_apply.h"
 
 static ProcessUtility_hook_type previous_utility = NULL;
@@ -164,30 +164,6 @@ handle_rename(UtilityCall *call)
 	if (stmt->renameType == OBJECT_SCHEMA)
 		refuse_schema_rename(stmt);
 	return handle_carried(call);
-}
-
-/* Shell and shard tables must go to a new owner together, on all nodes: by name. */
-static bool
-handle_reassign_owned(UtilityCall *call)
-{
-	List	   *roles = castNode(ReassignOwnedStmt, call->pstmt->utilityStmt)->roles;
-	ListCell   *lc;
-
-	foreach(lc, table_list())
-	{
-		const TableInfo *table = lfirst(lc);
-		ListCell   *role;
-
-		foreach(role, roles)
-		{
-			if (table_owner(table->relid) == get_rolespec_oid(lfirst_node(RoleSpec, role), false))
-				reason_raise(reason_make("Use ALTER TABLE ... OWNER TO for the tables of the cluster first.",
-										 "Table \"%s\" has parts on other nodes, which the statement does not reach.",
-										 get_rel_name(table->relid)),
-							 "REASSIGN OWNED of tables of the cluster is not supported");
-		}
-	}
-	return false;
 }
 
 pg_noreturn static void
@@ -322,8 +298,8 @@ static const struct
 	{T_AlterPolicyStmt, handle_carried},
 	{T_GrantStmt, special_grant},
 	{T_CommentStmt, handle_carried},
-	{T_ReassignOwnedStmt, handle_reassign_owned},
-	{T_DropOwnedStmt, special_drop_owned},
+	{T_ReassignOwnedStmt, role_objects_reassign},
+	{T_DropOwnedStmt, role_objects_drop},
 };
 
 bool

@@ -33,6 +33,5 @@ extern bool special_lock(UtilityCall *call);
 extern bool special_index(UtilityCall *call);
 extern bool special_vacuum(UtilityCall *call);
 extern bool special_grant(UtilityCall *call);
-extern bool special_drop_owned(UtilityCall *call);
 
 #endif
