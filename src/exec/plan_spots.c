@@ -174,8 +174,8 @@ is_unique(Oid index)
 }
 
 /*
- * A unique index that this shard has and the shell does not (yet: CREATE INDEX CONCURRENTLY goes from shard to shard) may
- * have told the planner that rows are unique, without being in the plan.
+ * A unique index that this shard has and the shell does not (yet: CREATE INDEX CONCURRENTLY goes from shard to
+ * shard) may have told the planner that rows are unique, without being in the plan.
  */
 static bool
 has_other_unique_index(Oid relid, int shard)
