@@ -103,11 +103,9 @@ enable_action_triggers(Oid constraint, Oid referenced, char enabled)
 void
 shell_silence_foreign_keys(Oid relid, bool silent)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *fks = copyObject(RelationGetFKeyList(rel));
+	List	   *fks = table_foreign_keys(relid);
 	ListCell   *lc;
 
-	table_close(rel, NoLock);
 	foreach(lc, fks)
 	{
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);

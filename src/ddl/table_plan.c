@@ -381,13 +381,11 @@ table_plan_colocated(const TablePlan *from, const TablePlan *to, const ForeignKe
 static bool
 find_ids_by_reference(TablePlan *plan, List *plans)
 {
-	Relation	rel = table_open(plan->relid, NoLock);
-	List	   *fks = copyObject(RelationGetFKeyList(rel));
+	List	   *fks = table_foreign_keys(plan->relid);
 	bool		id_wanted = plan->strategy_name == NULL || strcmp(plan->strategy_name, "id") == 0;
 	bool		changed = false;
 	ListCell   *lc;
 
-	table_close(rel, NoLock);
 	foreach(lc, fks)
 	{
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);

@@ -29,6 +29,7 @@
 #include "exec/reference_order.h"
 #include "exec/remote_run.h"
 #include "exec/result_columns.h"
+#include "exec/scan_rows.h"
 #include "route/route.h"
 
 /* Items of custom_private. */
@@ -266,16 +267,10 @@ access_next(ScanState *node)
 	return ExecStoreVirtualTuple(slot);
 }
 
-static bool
-recheck(ScanState *node, TupleTableSlot *slot)
-{
-	return true;
-}
-
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return ExecScan(&node->ss, access_next, recheck);
+	return scan_rows(node, access_next);
 }
 
 static void

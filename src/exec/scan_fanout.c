@@ -35,6 +35,7 @@
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/scan_fanout.h"
+#include "exec/scan_rows.h"
 #include "exec/shard_set.h"
 
 /* Items of custom_private. */
@@ -373,16 +374,10 @@ access_next(ScanState *node)
 	return slot;
 }
 
-static bool
-recheck(ScanState *node, TupleTableSlot *slot)
-{
-	return true;
-}
-
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return ExecScan(&node->ss, access_next, recheck);
+	return scan_rows(node, access_next);
 }
 
 static void

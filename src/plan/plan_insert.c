@@ -77,17 +77,6 @@ named_by_user(const Query *text_query, AttrNumber attno)
 	return false;
 }
 
-static bool
-is_routing_column(const TableInfo *table, AttrNumber attno)
-{
-	for (int i = 0; i < table->nkeys; i++)
-	{
-		if (table->keys[i] == attno)
-			return true;
-	}
-	return bms_is_member(attno, table->id_columns);
-}
-
 /*
  * A default that the owner fills in as well as we would: next_id(), or one that
  * nothing around changes; also any that may be computed but not sent.
@@ -99,7 +88,7 @@ left_to_owner(const TableInfo *table, const Query *text_query, TargetEntry *tle)
 		return false;
 	if (is_next_id((Node *) tle->expr))
 		return table->kind == TABLE_SHARDED;
-	if (is_routing_column(table, tle->resno) || contain_var_clause((Node *) tle->expr))
+	if (table_routes_by(table, tle->resno) || contain_var_clause((Node *) tle->expr))
 		return false;
 	return !contain_mutable_functions((Node *) tle->expr) ||
 		(table->kind == TABLE_SHARDED && !shippable_may_insert_column(table->relid, tle->resno));

@@ -27,10 +27,8 @@ foreach my $name (qw(london paris tokyo))
 		'200|20000', "all rows are seen from $name");
 }
 
-my $here = $london->safe_psql('postgres',
-	"SELECT min(id) FROM accounts WHERE shardext.node_of('accounts', id) = 'london'");
-my $there = $london->safe_psql('postgres',
-	"SELECT min(id) FROM accounts WHERE shardext.node_of('accounts', id) = 'tokyo'");
+my $here = $cluster->key_on('accounts', 'london');
+my $there = $cluster->key_on('accounts', 'tokyo');
 
 $cluster->kill_node('tokyo');
 

@@ -70,10 +70,8 @@ CREATE TABLE town (id bigint PRIMARY KEY, name text);
 SELECT shardext.shard_table('town', 'id', 'hash');
 INSERT INTO town SELECT g, 'x' FROM generate_series(1, 50) g;
 END
-my $there = $london->safe_psql('postgres',
-	"SELECT g FROM generate_series(1, 50) g WHERE shardext.node_of('town', g::bigint) = 'oslo' LIMIT 1");
-my $here = $london->safe_psql('postgres',
-	"SELECT g FROM generate_series(1, 50) g WHERE shardext.node_of('town', g::bigint) = 'london' LIMIT 1");
+my $there = $cluster->key_on('town', 'oslo');
+my $here = $cluster->key_on('town', 'london');
 is($watcher->query_safe("SELECT name FROM town WHERE id = $there"), 'x', 'a row of the new node');
 
 # A new address, given on one node, is used by all, in sessions that have a connection to the old one too.
