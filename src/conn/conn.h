@@ -93,6 +93,9 @@ extern const char *conn_node_name(const NodeConn *conn);
 extern NodeConn *conn_open_private(const NodeInfo *node, const char *role_name);
 extern void conn_close_private(NodeConn *conn);
 
+/* Can the node be connected to? What comes out is for conn_failures.h to know. */
+extern void conn_try(const NodeInfo *node, const char *role_name, long timeout_ms);
+
 /* The libpq reason if the node cannot be reached, else NULL; never raises. */
 extern char *conn_probe(const char *host, int port, const char *dbname, const char *role_name, PGconn **conn);
 

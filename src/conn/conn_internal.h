@@ -183,7 +183,8 @@ extern dlist_head conn_all;		/* of NodeConn, pool and private ones */
 extern ReadOutcome conn_read(NodeConn *conn, long timeout_ms, bool interruptible, PGresult **result);
 
 /* conn_open.c */
-extern PGconn *conn_establish(const char *host, int port, const char *dbname, const char *role_name, char **reason);
+extern PGconn *conn_establish(const char *host, int port, const char *dbname, const char *role_name, long timeout_ms,
+							  char **reason);
 extern NodeConn *conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private);
 extern void conn_destroy(NodeConn *conn);
 extern bool conn_looks_alive(NodeConn *conn);

@@ -19,6 +19,7 @@
 
 #include "access/twophase.h"
 #include "access/xact.h"
+#include "base/errors.h"
 #include "base/fault.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
@@ -44,6 +45,9 @@ typedef enum DutyKind
 	ITEM_PREPARED,
 	ITEM_DECISION
 } DutyKind;
+
+/* Peers that did not answer when they were last asked. */
+static Bitmapset *silent_peers = NULL;
 
 /* In a transaction of its own: what is to be done; the list lives in mcxt. */
 static List *
@@ -171,6 +175,29 @@ ask_prepared(NodeConn *conn, const char *gid)
 	return prepared;
 }
 
+/* The error at hand; that a peer is unavailable only once, until it answers: it is asked each second. */
+static void
+report_failure(int peer)
+{
+	bool		silent;
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(CurTransactionContext);
+	error = CopyErrorData();
+	FlushErrorState();
+	silent = error->sqlerrcode == ERRCODE_SX_NODE_UNAVAILABLE;
+	if (!silent || !bms_is_member(peer, silent_peers))
+		ereport(LOG,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not finish distributed transactions: %s", error->message),
+				 error->detail ? errdetail_internal("%s", error->detail) : 0));
+	if (silent)
+	{
+		MemoryContextSwitchTo(TopMemoryContext);
+		silent_peers = bms_add_member(silent_peers, peer);
+	}
+}
+
 /*
  * Ask one peer about all items that concern it, in a transaction that is
  * here only for the catalog and for cleaning up after errors. The answers
@@ -220,16 +247,14 @@ ask_peer(int peer, List *items, DutyKind kind, MemoryContext mcxt)
 			}
 		}
 		CommitTransactionCommand();
+		silent_peers = bms_del_member(silent_peers, peer);
 	}
 	PG_CATCH();
 	{
 		/* wait: the next round asks again */
 		MemoryContextSwitchTo(old);
 		if (!ProcDiePending)
-		{
-			EmitErrorReport();
-			FlushErrorState();
-		}
+			report_failure(peer);
 		AbortCurrentTransaction();
 		if (ProcDiePending)
 			PG_RE_THROW();
@@ -295,7 +320,7 @@ handle_peer(List *items, DutyKind kind, MemoryContext mcxt)
 void
 dxact_recover_duty(void)
 {
-	MemoryContext mcxt = AllocSetContextCreate(TopMemoryContext, "shardext recovery", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext mcxt = AllocSetContextCreate(CurrentMemoryContext, "shardext recovery", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = CurrentMemoryContext;
 
 	for (DutyKind kind = ITEM_PREPARED; kind <= ITEM_DECISION; kind++)
