@@ -19,6 +19,13 @@
 extern bool shell_am_set_reads_empty(bool on);
 extern bool shell_am_reads_empty(void);
 
+/*
+ * While on, a shell may get a new file: for VACUUM FULL and CLUSTER of all tables,
+ * which take the shells along, each in a transaction of its own. Nothing turns
+ * it off but the caller, by the value returned.
+ */
+extern bool shell_am_set_rewritable(bool on);
+
 extern void shell_am_preload(void);
 
 #endif

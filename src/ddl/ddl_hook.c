@@ -288,7 +288,7 @@ static const struct
 	{T_TruncateStmt, handle_carried},
 	{T_IndexStmt, special_index},
 	{T_ReindexStmt, handle_carried},
-	{T_ClusterStmt, handle_carried},
+	{T_ClusterStmt, special_cluster},
 	{T_LockStmt, special_lock},
 	{T_VacuumStmt, special_vacuum},
 	{T_CreateTrigStmt, handle_carried},
