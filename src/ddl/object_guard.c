@@ -150,8 +150,8 @@ object_access(ObjectAccessType access, Oid classid, Oid object, int subid, void 
 
 	if (previous_object_access)
 		previous_object_access(access, classid, object, subid, arg);
-	if (access == OAT_POST_CREATE && classid == RelationRelationId && subid == 0)
-		default_rights_note(object);
+	if (access == OAT_POST_CREATE && subid == 0)
+		default_rights_note(classid, object);
 	if ((access != OAT_DROP && access != OAT_POST_CREATE) || ddl_is_applying() || object < FirstNormalObjectId ||
 		creating_extension || !IsTransactionState() || cluster_info() == NULL)
 		return;

@@ -14,14 +14,12 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "parser/parser.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -37,6 +35,7 @@
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
+#include "ddl/default_rights.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
 
@@ -270,6 +269,12 @@ ddl_run_in_shards(List *marked, Oid owner)
 	role_restore(saved);
 }
 
+static void
+run_in_shards(void *marked)
+{
+	ddl_run_in_shards(marked, GetUserId());
+}
+
 void
 shard_tables_apply(Oid shell, List *statements)
 {
@@ -280,7 +285,7 @@ shard_tables_apply(Oid shell, List *statements)
 
 	foreach(lc, ddl_parse(statements))
 		marked = lappend(marked, retarget_mark(lfirst(lc)));
-	ddl_run_in_shards(marked, GetUserId());
+	default_rights_run_without(run_in_shards, marked);
 	role_restore(saved);
 	AtEOXact_GUC(true, nestlevel);
 }
@@ -300,6 +305,17 @@ shard_schema_is_ours(Oid schema, int shard)
 	return comment != NULL && strcmp(comment, schema_comment(shard)) == 0;
 }
 
+static void
+make_shard_schema(void *arg)
+{
+	int			shard = *(int *) arg;
+	char		name[NAMEDATALEN];
+
+	shard_schema_name(shard, name);
+	ddl_run_elevated(psprintf("CREATE SCHEMA %s", name));
+	ddl_run_elevated(psprintf("COMMENT ON SCHEMA %s IS %s", name, quote_literal_cstr(schema_comment(shard))));
+}
+
 /* The schema of a shard exists, is ours, and the owner of the table may use it. */
 static void
 ensure_shard_schema(int shard, Oid owner)
@@ -311,8 +327,7 @@ ensure_shard_schema(int shard, Oid owner)
 	schema = get_namespace_oid(name, true);
 	if (!OidIsValid(schema))
 	{
-		ddl_run_elevated(psprintf("CREATE SCHEMA %s", name));
-		ddl_run_elevated(psprintf("COMMENT ON SCHEMA %s IS %s", name, quote_literal_cstr(schema_comment(shard))));
+		default_rights_run_without(make_shard_schema, &shard);
 		schema = get_namespace_oid(name, false);
 	}
 	else

@@ -50,6 +50,12 @@ shell_unmake(Oid relid)
 	set_access_method(relid, "heap");
 }
 
+static void
+run_definition(void *statements)
+{
+	ddl_run_list(statements);
+}
+
 void
 shell_create(List *statements, bool heap)
 {
@@ -59,17 +65,7 @@ shell_create(List *statements, bool heap)
 	/* what is there already need not be told */
 	if (client_min_messages < WARNING)
 		setting_save("client_min_messages", "warning");
-	default_rights_watch(true);
-	PG_TRY();
-	{
-		ddl_run_list(statements);
-		default_rights_take_back();
-	}
-	PG_FINALLY();
-	{
-		default_rights_watch(false);
-	}
-	PG_END_TRY();
+	default_rights_run_without(run_definition, statements);
 	AtEOXact_GUC(true, nestlevel);
 }
 
