@@ -10,6 +10,8 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/planner.h"
 #include "parser/parsetree.h"
 
 #include "base/errors.h"
@@ -133,6 +135,31 @@ static const struct
 	{plan_pull, applies_to_pull, false},
 };
 
+static bool
+has_parameters(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXTERN;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, has_parameters, context, 0);
+	return expression_tree_walker(node, has_parameters, context);
+}
+
+/*
+ * What another node has sent is asked for a generic plan, though only the values tell that it stays in one shard. A plan
+ * so dear that the plan cache goes on making custom ones; to run it would be an error of the shell's access method.
+ */
+static PlannedStmt *
+plan_never_to_run(const PlanInput *input)
+{
+	PlannedStmt *plan = standard_planner(input->run_query, input->query_string, input->cursor_options, NULL);
+
+	plan->planTree->total_cost = disable_cost;
+	return plan;
+}
+
 PlannedStmt *
 plan_cascade(const PlanInput *input, const StatementWrites *writes)
 {
@@ -162,6 +189,8 @@ plan_cascade(const PlanInput *input, const StatementWrites *writes)
 	}
 	if (reason == NULL)
 		reason = reason_make(NULL, "No way of planning takes it.");
+	if (session_is_forwarded() && input->params == NULL && has_parameters((Node *) input->run_query, NULL))
+		return plan_never_to_run(input);
 	if (session_is_forwarded())
 		reason_raise(reason, "a statement sent by another node must stay inside one shard of this node");
 	if (list_length(input->shards->keys) == 1)
