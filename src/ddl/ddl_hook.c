@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "commands/extension.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
@@ -339,6 +340,25 @@ begins_block(const Node *statement)
 		!IsTransactionBlock() && !session_is_forwarded();
 }
 
+/* A statement of a user's function (a default that is computed, an event trigger) inside of DDL that we run. */
+static bool
+is_users_inside_of_ddl(ProcessUtilityContext context)
+{
+	return ddl_is_applying() && !creating_extension &&
+		(context == PROCESS_UTILITY_QUERY || context == PROCESS_UTILITY_QUERY_NONATOMIC);
+}
+
+static void
+run_utility(void *arg, Node *statement)
+{
+	UtilityCall *call = arg;
+
+	if (!ddl_is_applying() && call->context != PROCESS_UTILITY_SUBCOMMAND && IsTransactionState() &&
+		!is_noted_ddl(statement, call->query_string) && handle(call))
+		return;
+	run_next(call, statement);
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
@@ -348,10 +368,10 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 	if (begins_block(pstmt->utilityStmt))
 		ddl_gate_pass();
 	default_rights_take_back();
-	if (!ddl_is_applying() && context != PROCESS_UTILITY_SUBCOMMAND && IsTransactionState() &&
-		!is_noted_ddl(pstmt->utilityStmt, query_string) && handle(&call))
-		return;
-	run_next(&call, pstmt->utilityStmt);
+	if (is_users_inside_of_ddl(context))
+		ddl_step_back(run_utility, &call, pstmt->utilityStmt);
+	else
+		run_utility(&call, pstmt->utilityStmt);
 }
 
 void

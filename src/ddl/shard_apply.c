@@ -135,6 +135,27 @@ ddl_stand_aside(DdlStandAside run, void *arg, Node *statement)
 	PG_END_TRY();
 }
 
+void
+ddl_step_back(DdlStandAside run, void *arg, Node *statement)
+{
+	bool		was_empty = shell_am_set_reads_empty(false);
+	bool		was_open = write_guard_set_open(false);
+	int			was_applying = applying;
+
+	applying = 0;
+	PG_TRY();
+	{
+		run(arg, statement);
+	}
+	PG_FINALLY();
+	{
+		applying = was_applying;
+		(void) shell_am_set_reads_empty(was_empty);
+		(void) write_guard_set_open(was_open);
+	}
+	PG_END_TRY();
+}
+
 static void
 run_utility(void *sql, Node *statement)
 {
