@@ -217,8 +217,10 @@ raise_by_hand(Relation rel)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_SX_NOT_SUPPORTED),
-			 errmsg("table \"%s\" cannot be created with access method %s", RelationGetRelationName(rel), SHELL_AM_NAME),
-			 errdetail("That is the access method of sharded tables, which shardext.shard_table() makes of ordinary ones."),
+			 errmsg("table \"%s\" cannot be created with access method %s",
+					RelationGetRelationName(rel), SHELL_AM_NAME),
+			 errdetail("That is the access method of sharded tables, which shardext.shard_table() "
+					   "makes of ordinary ones."),
 			 errhint("Create the table with access method heap; dump or restore with --no-table-access-method.")));
 }
 
