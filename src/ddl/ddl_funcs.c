@@ -51,12 +51,6 @@ PG_FUNCTION_INFO_V1(shardext_internal_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_stats);
 PG_FUNCTION_INFO_V1(shardext_internal_set_stats);
 
-static char *
-optional_text(FunctionCallInfo fcinfo, int argno)
-{
-	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
-}
-
 static List *
 optional_texts(FunctionCallInfo fcinfo, int argno)
 {
@@ -138,7 +132,7 @@ shard_one_table(FunctionCallInfo fcinfo, List *keys)
 
 	require_no_nulls(keys, "key");
 	require_no_nulls(id_names, "id_columns");
-	shard_tables(list_make1_oid(PG_GETARG_OID(0)), list_make1(keys), optional_text(fcinfo, 2), id_names);
+	shard_tables(list_make1_oid(PG_GETARG_OID(0)), list_make1(keys), argument_text(fcinfo, 2), id_names);
 }
 
 Datum
@@ -172,7 +166,7 @@ shardext_shard_tables(PG_FUNCTION_ARGS)
 	require_no_nulls(names, "keys");
 	foreach(lc, names)
 		keys = lappend(keys, list_make1(lfirst(lc)));
-	shard_tables(oid_array_to_list(PG_GETARG_DATUM(0)), keys, optional_text(fcinfo, 2), NIL);
+	shard_tables(oid_array_to_list(PG_GETARG_DATUM(0)), keys, argument_text(fcinfo, 2), NIL);
 	PG_RETURN_VOID();
 }
 
@@ -259,7 +253,7 @@ shardext_internal_register(PG_FUNCTION_ARGS)
 	(void) cluster_require();
 	table_register(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 				   strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "sharded") == 0 ? TABLE_SHARDED : TABLE_REFERENCE,
-				   nkeys, keys, optional_text(fcinfo, 3), nids, ids);
+				   nkeys, keys, argument_text(fcinfo, 3), nids, ids);
 	PG_RETURN_VOID();
 }
 

@@ -87,7 +87,6 @@ typedef struct InsertState
 static Node *create_state(CustomScan *scan);
 static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
-static void rescan(CustomScanState *node);
 static void end(CustomScanState *node);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
@@ -103,7 +102,7 @@ static const CustomExecMethods insert_exec_methods = {
 	.BeginCustomScan = begin,
 	.ExecCustomScan = exec,
 	.EndCustomScan = end,
-	.ReScanCustomScan = rescan,
+	.ReScanCustomScan = scan_rows_only_once,
 	.ExplainCustomScan = explain,
 };
 
@@ -459,12 +458,6 @@ static TupleTableSlot *
 exec(CustomScanState *node)
 {
 	return scan_rows(node, access_next);
-}
-
-static void
-rescan(CustomScanState *node)
-{
-	elog(ERROR, "an INSERT cannot be run again");
 }
 
 static void

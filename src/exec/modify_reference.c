@@ -73,7 +73,6 @@ typedef struct ReferenceState
 static Node *create_state(CustomScan *scan);
 static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
-static void rescan(CustomScanState *node);
 static void end(CustomScanState *node);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
@@ -87,7 +86,7 @@ static const CustomExecMethods reference_exec_methods = {
 	.BeginCustomScan = begin,
 	.ExecCustomScan = exec,
 	.EndCustomScan = end,
-	.ReScanCustomScan = rescan,
+	.ReScanCustomScan = scan_rows_only_once,
 	.ExplainCustomScan = explain,
 };
 
@@ -271,12 +270,6 @@ static TupleTableSlot *
 exec(CustomScanState *node)
 {
 	return scan_rows(node, access_next);
-}
-
-static void
-rescan(CustomScanState *node)
-{
-	elog(ERROR, "a write cannot be run again");
 }
 
 static void

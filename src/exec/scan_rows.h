@@ -22,4 +22,11 @@ scan_rows(CustomScanState *node, ExecScanAccessMtd access)
 	return ExecScan(&node->ss, access, scan_rows_recheck);
 }
 
+/* ReScanCustomScan of nodes that write: they are on top of their plans. */
+static inline void
+scan_rows_only_once(CustomScanState *node)
+{
+	elog(ERROR, "a write cannot be run again");
+}
+
 #endif
