@@ -36,6 +36,7 @@
 #include "base/errors.h"
 #include "base/module.h"
 #include "base/pg_compat.h"
+#include "catalog/node_map.h"
 #include "catalog/shell_am.h"
 
 PG_FUNCTION_INFO_V1(shardext_shell_handler);
@@ -81,6 +82,13 @@ raise_not_routed(Relation rel)
 						RelationGetRelationName(rel)),
 				 errdetail("Its rows lie in logical shards, which only the preloaded library finds."),
 				 errhint("Add shardext to shared_preload_libraries and restart the server.")));
+	if (cluster_info() == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" cannot be accessed because this database is not a node",
+						RelationGetRelationName(rel)),
+				 errdetail("Its rows lie in logical shards of the cluster that this database has left."),
+				 errhint("Use the table on a node of the cluster, and drop it here.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_SX_NOT_SUPPORTED),
 			 errmsg("relation \"%s\" cannot be accessed directly", RelationGetRelationName(rel)),
