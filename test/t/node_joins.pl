@@ -118,5 +118,14 @@ foreach (
 	is($london->safe_psql('postgres', "SELECT name FROM town WHERE id = $there"), 'x', "$what: the next statement works");
 }
 
+# A node without shards comes and goes; what is left there says so.
+$london->safe_psql('postgres', 'CREATE DATABASE lima');
+$london->safe_psql('lima', 'CREATE EXTENSION shardext');
+$london->safe_psql('postgres', sprintf("SELECT shardext.add_node('lima', '127.0.0.1', %d, 'lima')", $london->port));
+is($london->safe_psql('lima', 'SELECT count(*) FROM town'), '50', 'a node without shards routes');
+$paris->safe_psql('postgres', "SELECT shardext.remove_node('lima')");
+($rc, $out, $err) = $london->psql('lima', 'SELECT count(*) FROM town');
+like($err, qr/"town" cannot be accessed because this database is not a node/, 'and is none when it has been removed');
+
 $cluster->stop;
 done_testing();
