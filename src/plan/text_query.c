@@ -22,6 +22,7 @@
 
 #include "base/pg_compat.h"
 #include "plan/query_shape.h"
+#include "plan/text_defaults.h"
 #include "plan/text_query.h"
 
 #define CARRIER_NAME	"*shardext*"
@@ -184,7 +185,10 @@ text_query_take(Query *query)
 			/* products of user rules are other statements than the one carried */
 			if (query->querySource != QSRC_ORIGINAL)
 				return NULL;
-			return text_query != NULL ? text_query : plain_text(query);
+			if (text_query == NULL)
+				return plain_text(query);
+			text_defaults_fill(text_query, query);
+			return text_query;
 		}
 	}
 	if (query->commandType != CMD_SELECT || rewriting_shows((Node *) query, NULL))

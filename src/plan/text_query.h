@@ -14,7 +14,8 @@
 extern void text_query_attach(Query *query);
 
 /*
- * The copy that text_query_attach made, or NULL; it is taken out of query. A
+ * The copy that text_query_attach made, or NULL; it is taken out of query. It
+ * gets the defaults that only this node may compute (text_defaults.h). A
  * SELECT that rewriting cannot have changed is its own text: what is returned is
  * query itself. Not to be modified.
  */
