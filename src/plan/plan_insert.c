@@ -178,7 +178,8 @@ check_statement(const PlanInput *input)
 						   "A policy for its rows reads a table that is not a reference table.");
 	if (checkExprHasSubLink((Node *) query->returningList) || checkExprHasSubLink((Node *) query->onConflict))
 		return reason_make(HINT_SPLIT, "Its RETURNING or ON CONFLICT clause has a subquery.");
-	if (contain_volatile_functions((Node *) query->onConflict))
+	if (contain_volatile_functions((Node *) query->onConflict) &&
+		shippable_check_expr((Node *) query->onConflict) != NULL)
 		return reason_make("Compute the value in another statement.",
 						   "Its ON CONFLICT clause uses volatile functions, which only this node may evaluate.");
 	for (ListCell *lc = list_head(text->targetList); lc != NULL; lc = lnext(text->targetList, lc))
