@@ -303,7 +303,7 @@ extern bool pq_buffer_has_data(void);
 #define sx_rte_check_as_user(query, rte)	((rte)->checkAsUser)
 #endif
 
-/* The columns of a range table entry that are read, or inserted, offset by FirstLowInvalidHeapAttributeNumber (16: as above). */
+/* Columns of a range table entry: read, inserted; offset by FirstLowInvalidHeapAttributeNumber (16: as above). */
 #if PG_VERSION_NUM >= 160000
 #define sx_rte_selected_columns(query, rte) \
 	((rte)->perminfoindex == 0 ? NULL : getRTEPermissionInfo((query)->rteperminfos, (rte))->selectedCols)
