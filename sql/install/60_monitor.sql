@@ -75,7 +75,7 @@ CREATE VIEW shardext.status AS
                                     THEN 'wal_level is not logical' END,
                                CASE WHEN pg_catalog.current_setting('max_prepared_transactions')::int = 0
                                     THEN 'max_prepared_transactions is 0' END,
-                               CASE WHEN w.pid IS NULL AND shardext.internal_preloaded()
+                               CASE WHEN w.pid IS NULL AND shardext.internal_preloaded() AND NOT pg_catalog.pg_is_in_recovery()
                                     THEN 'the background worker of this database is not running' END,
                                CASE WHEN EXISTS (SELECT FROM shardext.catalog_shard WHERE owner = 0)
                                     THEN 'some shards are being handed over' END,
