@@ -69,6 +69,8 @@ SELECT n, raised(format('SELECT shardext.replicate_table(%L)', n))
   FROM unnest(('{ft,mv,vw,sq,home_pkey,parts,part,composite,typed,tmp,unlogged,ruled,parent,heir,guarded,triggered,photo,codes,
                 pg_class,shardext.catalog_node,' || :'shard' || '.photo}')::text[]) n;
 SELECT n, raised(format('SELECT shardext.unshard_table(%L)', n)) FROM unnest(('{home,ft,sq,pg_class,' || :'shard' || '.photo}')::text[]) n;
+-- one table twice
+SELECT raised($$SELECT shardext.unshard_tables('{photo, photo}')$$);
 -- relations that do not exist
 SELECT raised($$SELECT shardext.shard_table(0, 'id')$$);
 SELECT raised($$SELECT shardext.shard_tables('{0}', '{id}')$$);
@@ -160,8 +162,11 @@ SELECT s, raised('SELECT shardext.internal_' || s) FROM unnest(ARRAY[
     'sequence_block(''home_s_seq'', 1, 0)', 'sequence_block(''home'', 1, 1)',
     'shard_stats(''home_pkey'')', 'set_stats(''photo'', ''nan'', ''1'', ''1'')', 'set_stats(''photo'', ''-1'', ''1'', ''1'')',
     'set_stats(''photo'', ''1e300'', ''1'', ''1'')', 'set_stats(''photo'', ''x'', ''1'', ''1'')', 'set_stats(''home'', ''1'', ''1'', ''1'')',
-    'local_size(''nowhere'')', 'transaction_outcome(''x'')']) s;
+    'lock(''{NULL}'', ''{1}'', 1, false)', 'lock(''{photo}'', ''{}'', 1, false)', 'lock(''{photo}'', ''{NULL}'', 1, false)', 'lock(''{photo}'', ''{9}'', 1, false)',
+    'create_shell(''{NULL}'', ''x'')', 'create_shards(''photo'', ''{NULL}'')', 'local_size(''nowhere'')', 'transaction_outcome(''x'')']) s;
 SELECT raised('SELECT shardext.resolve_transaction(''x'', true)');
+SELECT raised('SELECT shardext.resolve_transaction(NULL, true)');
+SELECT raised('SELECT shardext.resolve_transaction(''x'', NULL)');
 -- and obey nobody without rights
 CREATE ROLE shardext_stranger;
 GRANT EXECUTE ON FUNCTION raised TO shardext_stranger;

@@ -83,6 +83,11 @@ ANALYZE users;
 SELECT reltuples FROM pg_class WHERE oid = 'users'::regclass;
 VACUUM (ANALYZE) users, country;
 VACUUM FULL users;
+-- all tables, the shells among them
+CLUSTER users USING users_pkey;
+CLUSTER;
+VACUUM FULL;
+ALTER TABLE users SET WITHOUT CLUSTER;
 REINDEX TABLE users;
 CLUSTER users USING users_pkey;
 SELECT reltuples FROM pg_class WHERE oid = 'users'::regclass;

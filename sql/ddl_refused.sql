@@ -31,7 +31,8 @@ CREATE VIEW private_view AS SELECT key FROM private;
 CREATE TABLE private_list (code text PRIMARY KEY);
 SELECT shardext.shard_table('private', 'key', 'hash'), shardext.replicate_table('private_list');
 \c paris
-SELECT relname, relkind, relacl FROM pg_class WHERE relname LIKE 'private%' AND relkind IN ('r', 'v', 'S') AND relnamespace = 'public'::regnamespace ORDER BY 1;
+SELECT relname, relkind, (SELECT string_agg(grantee::regrole || ' ' || privilege_type, ', ') FROM aclexplode(relacl) WHERE grantee <> relowner) AS others
+  FROM pg_class WHERE relname LIKE 'private%' AND relkind IN ('r', 'v', 'S') AND relnamespace = 'public'::regnamespace ORDER BY 1;
 ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM refused_reader;
 ALTER DEFAULT PRIVILEGES REVOKE USAGE ON SEQUENCES FROM refused_reader;
 SET ROLE refused_reader;
@@ -49,6 +50,13 @@ CREATE FUNCTION private_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RET
 CREATE TRIGGER private_trigger BEFORE INSERT ON private FOR EACH ROW EXECUTE FUNCTION private_trigger();
 DROP FUNCTION private_trigger() CASCADE;
 DROP OWNED BY refused_reader;
+REASSIGN OWNED BY current_user TO refused_reader;
+-- without the role's rights one does not hear of its tables
+SET ROLE refused_reader;
+DROP OWNED BY refused_reader;
+DROP OWNED BY postgres;
+REASSIGN OWNED BY postgres TO refused_reader;
+RESET ROLE;
 REVOKE INSERT ON private FROM refused_reader;
 DROP TRIGGER private_trigger ON private;
 DROP FUNCTION private_trigger() CASCADE;

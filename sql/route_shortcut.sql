@@ -13,7 +13,15 @@ EXECUTE q(1); EXECUTE q(2); EXECUTE q(3); EXECUTE q(4); EXECUTE q(NULL); EXECUTE
 CREATE VIEW nested AS SELECT count(*) AS runs FROM pg_backend_memory_contexts WHERE name = 'shardext local run';
 PREPARE n AS SELECT id, runs FROM letters, nested WHERE id = 2;
 EXECUTE n; EXECUTE n;
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE q(2);
+CREATE FUNCTION analyzed(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+		-- what PostgreSQL 18 shows differently
+		IF line !~ 'Index Searches' THEN RETURN NEXT replace(line, '.00 loops', ' loops'); END IF;
+	END LOOP;
+END $$;
+SELECT analyzed('EXECUTE q(2)');
 PREPARE l AS SELECT id, (SELECT runs FROM nested) AS runs FROM letters WHERE id = 2 FOR UPDATE;
 EXECUTE l; EXECUTE l;
 PREPARE t AS SELECT id, tableoid::regclass FROM letters WHERE id = 7;
@@ -88,7 +96,7 @@ SELECT * FROM kept, more;
 COPY (SELECT body FROM letters WHERE id = 1) TO STDOUT;
 COPY (SELECT body FROM letters WHERE id = 2) TO STDOUT;
 EXPLAIN (COSTS OFF) EXECUTE body(2);
-EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE body(2);
-DROP FUNCTION trail, loop_over, shout;
+SELECT analyzed('EXECUTE body(2)');
+DROP FUNCTION trail, loop_over, shout, analyzed;
 DROP VIEW nested;
 DROP TABLE letters;

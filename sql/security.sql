@@ -29,6 +29,16 @@ SELECT count(*) FROM diary;
 SELECT count(*) FROM shard_0004.diary;
 COPY shard_0004.diary TO STDOUT;
 RESET ROLE;
+-- nor do statistics tell
+ANALYZE diary;
+SELECT count(*) FROM pg_stats WHERE tablename = 'diary';
+SET ROLE shardext_reader;
+SELECT count(*) FROM pg_stats WHERE tablename = 'diary';
+RESET ROLE;
+ALTER TABLE diary DISABLE ROW LEVEL SECURITY;
+SELECT count(*) FROM pg_class WHERE relname = 'diary' AND relrowsecurity;
+ALTER TABLE diary ENABLE ROW LEVEL SECURITY;
+SELECT count(*) > 1 FROM pg_class WHERE relname = 'diary' AND relrowsecurity;
 SET ROLE shardext_alice;
 SELECT count(*) FROM shard_0004.diary;
 RESET ROLE;

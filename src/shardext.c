@@ -17,6 +17,7 @@
 #include "catalog/shell_am.h"
 #include "catalog/write_guard.h"
 #include "cluster/remote_id.h"
+#include "conn/conn_failures.h"
 #include "copy/copy_hook.h"
 #include "ddl/ddl_hook.h"
 #include "dxact/dxact.h"
@@ -44,6 +45,7 @@ static const Module modules[] = {
 	{"write_guard", write_guard_preload},
 	{"shard_rights", shard_rights_preload},
 	{"id_maker", id_maker_preload},
+	{"conn_failures", conn_failures_preload},
 	{"dxact", dxact_preload},
 	{"remote_id", remote_id_preload},
 	{"scan_route", scan_route_preload},

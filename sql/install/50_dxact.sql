@@ -13,7 +13,7 @@ COMMENT ON FUNCTION shardext.internal_part_outcome(text) IS
 REVOKE ALL ON FUNCTION shardext.internal_part_outcome(text) FROM PUBLIC;
 
 CREATE FUNCTION shardext.resolve_transaction(gid text, commit boolean) RETURNS void
-    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_resolve_transaction';
+    LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_resolve_transaction';
 COMMENT ON FUNCTION shardext.resolve_transaction(text, boolean) IS
     'superuser: commit or roll back this node''s part of a distributed transaction whose coordinator is lost for good, '
     'or remove the entry about a part that is lost elsewhere';

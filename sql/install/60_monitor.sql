@@ -50,6 +50,11 @@ CREATE FUNCTION shardext.internal_worker() RETURNS int
     AS 'MODULE_PATHNAME', 'shardext_internal_worker' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION shardext.internal_worker() IS 'for status: process id of the background worker of this database, or null';
 
+CREATE FUNCTION shardext.internal_failures(OUT node_id int, OUT since timestamptz, OUT reason text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'shardext_internal_failures' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION shardext.internal_failures() IS
+    'for status: nodes that this one could not connect to at the latest attempt';
+
 CREATE VIEW shardext.status AS
     SELECT s.node, s.health, s.warnings, s.cluster_id, s.shardext_version, s.postgres_version, s.catalog_version,
            s.authority, s.nodes, s.shards, s.own_shards, s.tables, s.worker, s.ids_end
@@ -70,7 +75,7 @@ CREATE VIEW shardext.status AS
                                     THEN 'wal_level is not logical' END,
                                CASE WHEN pg_catalog.current_setting('max_prepared_transactions')::int = 0
                                     THEN 'max_prepared_transactions is 0' END,
-                               CASE WHEN w.pid IS NULL AND shardext.internal_preloaded()
+                               CASE WHEN w.pid IS NULL AND shardext.internal_preloaded() AND NOT pg_catalog.pg_is_in_recovery()
                                     THEN 'the background worker of this database is not running' END,
                                CASE WHEN EXISTS (SELECT FROM shardext.catalog_shard WHERE owner = 0)
                                     THEN 'some shards are being handed over' END,
@@ -78,7 +83,11 @@ CREATE VIEW shardext.status AS
                                     THEN 'distributed transactions are in doubt for more than a minute' END,
                                CASE WHEN c.epoch + interval '1 second' * 1099511627.776 < now() + interval '1 year'
                                     THEN 'ids run out within a year' END
-                           ], NULL) AS warnings
+                           ], NULL) || ARRAY(
+                               SELECT pg_catalog.format('node "%s" could not be reached since %s: %s', n.node,
+                                                        pg_catalog.date_trunc('second', f.since), f.reason)
+                                 FROM shardext.internal_failures() f JOIN shardext.catalog_node n USING (node_id)
+                                ORDER BY n.node_id) AS warnings
                       FROM shardext.catalog_cluster c CROSS JOIN pg_catalog.pg_extension e
                      CROSS JOIN shardext.internal_worker() AS w(pid)
                      WHERE e.extname = 'shardext') b) s;

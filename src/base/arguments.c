@@ -6,7 +6,15 @@
 
 #include "utils/syscache.h"
 
+#include "utils/builtins.h"
+
 #include "base/arguments.h"
+
+char *
+argument_text(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
 
 void
 argument_require(FunctionCallInfo fcinfo, int argno, const char *name)

@@ -9,6 +9,9 @@
 
 #include "fmgr.h"
 
+/* A text argument; NULL if it is null. */
+extern char *argument_text(FunctionCallInfo fcinfo, int argno);
+
 /* ERROR 22004 if the argument, of this name in SQL, is null. */
 extern void argument_require(FunctionCallInfo fcinfo, int argno, const char *name);
 

@@ -303,12 +303,16 @@ extern bool pq_buffer_has_data(void);
 #define sx_rte_check_as_user(query, rte)	((rte)->checkAsUser)
 #endif
 
-/* The columns of a range table entry that are read, offset by FirstLowInvalidHeapAttributeNumber (16: as above). */
+/* Columns of a range table entry: read, inserted; offset by FirstLowInvalidHeapAttributeNumber (16: as above). */
 #if PG_VERSION_NUM >= 160000
 #define sx_rte_selected_columns(query, rte) \
 	((rte)->perminfoindex == 0 ? NULL : getRTEPermissionInfo((query)->rteperminfos, (rte))->selectedCols)
+#define sx_rte_inserted_columns(query, rte) \
+	((rte)->perminfoindex == 0 ? NULL : \
+	 getRTEPermissionInfo((query)->rteperminfos, unconstify(RangeTblEntry *, rte))->insertedCols)
 #else
 #define sx_rte_selected_columns(query, rte)	((rte)->selectedCols)
+#define sx_rte_inserted_columns(query, rte)	((rte)->insertedCols)
 #endif
 
 /* The sequence of an identity column by the OID of the table; 17 wants the open relation. */

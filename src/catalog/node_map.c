@@ -245,14 +245,17 @@ node_by_id(int node_id)
 }
 
 const NodeInfo *
-node_by_name(const char *name)
+node_require(const char *name)
 {
-	if (cluster_info() == NULL)
-		return NULL;
+	(void) cluster_require();
 	for (int i = 0; i < map.nnodes; i++)
 		if (strcmp(map.nodes[i]->name, name) == 0)
 			return map.nodes[i];
-	return NULL;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("node \"%s\" does not exist", name),
+			 errdetail("No node of the cluster has this name."),
+			 errhint("The view shardext.nodes lists them.")));
 }
 
 const char *

@@ -52,7 +52,7 @@ extern const ClusterInfo *cluster_require(void);
 extern int	cluster_require_shard(int shard);
 
 extern const NodeInfo *node_by_id(int node_id); /* NULL if unknown */
-extern const NodeInfo *node_by_name(const char *name);	/* NULL if unknown */
+extern const NodeInfo *node_require(const char *name);	/* by name; ERROR 42704 if unknown */
 extern const char *node_name(int node_id);	/* for messages: never NULL */
 extern List *node_list(void);	/* of NodeInfo *, by node_id */
 extern int	node_self(void);	/* 0 without a cluster */

@@ -36,11 +36,13 @@
 #include "base/errors.h"
 #include "base/module.h"
 #include "base/pg_compat.h"
+#include "catalog/node_map.h"
 #include "catalog/shell_am.h"
 
 PG_FUNCTION_INFO_V1(shardext_shell_handler);
 
 static bool reads_empty = false;
+static bool rewritable = false;
 
 /* Pages and rows the planner assumes for a shell that was never analyzed. */
 #define UNKNOWN_PAGES	10
@@ -61,6 +63,15 @@ shell_am_reads_empty(void)
 	return reads_empty;
 }
 
+bool
+shell_am_set_rewritable(bool on)
+{
+	bool		before = rewritable;
+
+	rewritable = on;
+	return before;
+}
+
 static void
 raise_not_routed(Relation rel)
 {
@@ -71,6 +82,13 @@ raise_not_routed(Relation rel)
 						RelationGetRelationName(rel)),
 				 errdetail("Its rows lie in logical shards, which only the preloaded library finds."),
 				 errhint("Add shardext to shared_preload_libraries and restart the server.")));
+	if (cluster_info() == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" cannot be accessed because this database is not a node",
+						RelationGetRelationName(rel)),
+				 errdetail("Its rows lie in logical shards of the cluster that this database has left."),
+				 errhint("Use the table on a node of the cluster, and drop it here.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_SX_NOT_SUPPORTED),
 			 errmsg("relation \"%s\" cannot be accessed directly", RelationGetRelationName(rel)),
@@ -201,6 +219,19 @@ lock_tuple(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slo
  * ------------------------------------------------------------------------
  */
 
+/* CREATE TABLE .. USING, as in a dump that names access methods. */
+static void
+raise_by_hand(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_SX_NOT_SUPPORTED),
+			 errmsg("table \"%s\" cannot be created with access method %s",
+					RelationGetRelationName(rel), SHELL_AM_NAME),
+			 errdetail("That is the access method of sharded tables, which shardext.shard_table() "
+					   "makes of ordinary ones."),
+			 errhint("Create the table with access method heap; dump or restore with --no-table-access-method.")));
+}
+
 /*
  * A new file, empty: TRUNCATE, and anything that rewrites the table. The file of
  * a shell is empty anyhow, but who asks for this means the rows.
@@ -209,8 +240,12 @@ static void
 set_new_filelocator(Relation rel, const RelFileLocator *newrlocator, char persistence, TransactionId *freeze_xid,
 					MultiXactId *minmulti)
 {
-	if (!reads_empty && !IsBinaryUpgrade)
+	if (!reads_empty && !rewritable && !IsBinaryUpgrade)
+	{
+		if (library_is_preloaded() && rel->rd_createSubid != InvalidSubTransactionId)
+			raise_by_hand(rel);
 		raise_not_routed(rel);
+	}
 	GetHeapamTableAmRoutine()->relation_set_new_filelocator(rel, newrlocator, persistence, freeze_xid, minmulti);
 }
 

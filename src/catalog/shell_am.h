@@ -14,10 +14,18 @@
  * thrown away: for DDL that scans or rewrites (ALTER TABLE, CREATE INDEX, the
  * check of a new foreign key) and for nothing else. Returns what it was, so
  * that the caller puts that back; the end of a transaction and the abort of a
- * subtransaction turn it off. The planner leaves statements alone while it is on.
+ * subtransaction turn it off. Users' functions
+ * that DDL calls meanwhile find the rows: the planner sees to that.
  */
 extern bool shell_am_set_reads_empty(bool on);
 extern bool shell_am_reads_empty(void);
+
+/*
+ * While on, a shell may get a new file: for VACUUM FULL and CLUSTER of all tables,
+ * which take the shells along, each in a transaction of its own. Nothing turns
+ * it off but the caller, by the value returned.
+ */
+extern bool shell_am_set_rewritable(bool on);
 
 extern void shell_am_preload(void);
 

@@ -250,3 +250,24 @@ route_spec_id(void)
 		(void) cluster_require();
 	return &map->id_spec;
 }
+
+bool
+table_routes_by(const TableInfo *table, AttrNumber attno)
+{
+	for (int i = 0; i < table->nkeys; i++)
+	{
+		if (table->keys[i] == attno)
+			return true;
+	}
+	return bms_is_member(attno, table->id_columns);
+}
+
+List *
+table_foreign_keys(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	List	   *result = copyObject(RelationGetFKeyList(rel));
+
+	relation_close(rel, NoLock);
+	return result;
+}

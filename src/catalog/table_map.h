@@ -49,7 +49,13 @@ extern Oid	table_shell_of(Oid relid, int *shard);
 /* "shard_0042" */
 extern const char *shard_schema_name(int shard, char *buffer /* NAMEDATALEN */);
 
+/* Does the value of this column say in which shard a row lies: is it (part of) the key, or an id column? */
+extern bool table_routes_by(const TableInfo *table, AttrNumber attno);
+
 /* Owner of any relation, InvalidOid if it is gone. */
 extern Oid	table_owner(Oid relid);
+
+/* Foreign keys of any table, a copy: ForeignKeyCacheInfo *. Leaves it locked for reading. */
+extern List *table_foreign_keys(Oid relid);
 
 #endif

@@ -263,13 +263,7 @@ cluster_move_authority(const char *name)
 	ClusterInfo cluster;
 
 	cluster_admin_lock();
-	node = node_by_name(name);
-	if (node == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("node \"%s\" does not exist", name),
-				 errdetail("No node of the cluster has this name."),
-				 errhint("The view shardext.nodes lists them.")));
+	node = node_require(name);
 	cluster = *cluster_require();
 	if (cluster.authority == node->node_id)
 		return;

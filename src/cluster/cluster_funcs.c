@@ -37,12 +37,6 @@ PG_FUNCTION_INFO_V1(shardext_internal_accept_shards);
 PG_FUNCTION_INFO_V1(shardext_internal_write_shard);
 PG_FUNCTION_INFO_V1(shardext_internal_lock_shard);
 
-static char *
-text_or_null(FunctionCallInfo fcinfo, int arg)
-{
-	return PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
-}
-
 static int
 int_or(FunctionCallInfo fcinfo, int arg, int value_for_null)
 {
@@ -57,10 +51,10 @@ shardext_create_cluster(PG_FUNCTION_ARGS)
 
 	argument_require(fcinfo, 0, "node_name");
 	argument_require(fcinfo, 1, "host");
-	node.name = text_or_null(fcinfo, 0);
-	node.host = text_or_null(fcinfo, 1);
+	node.name = argument_text(fcinfo, 0);
+	node.host = argument_text(fcinfo, 1);
 	node.port = int_or(fcinfo, 2, PostPortNumber);
-	node.region = text_or_null(fcinfo, 4);
+	node.region = argument_text(fcinfo, 4);
 	node.weight = int_or(fcinfo, 5, 1);
 	scope = cluster_admin_begin("create_cluster");
 	cluster_create(&node, int_or(fcinfo, 3, 256),
@@ -86,7 +80,7 @@ shardext_move_authority(PG_FUNCTION_ARGS)
 
 	argument_require(fcinfo, 0, "node_name");
 	scope = cluster_admin_begin("move_authority");
-	cluster_move_authority(text_or_null(fcinfo, 0));
+	cluster_move_authority(argument_text(fcinfo, 0));
 	cluster_admin_end(scope);
 	PG_RETURN_VOID();
 }
@@ -99,11 +93,11 @@ shardext_add_node(PG_FUNCTION_ARGS)
 
 	argument_require(fcinfo, 0, "node_name");
 	argument_require(fcinfo, 1, "host");
-	node.name = text_or_null(fcinfo, 0);
-	node.host = text_or_null(fcinfo, 1);
+	node.name = argument_text(fcinfo, 0);
+	node.host = argument_text(fcinfo, 1);
 	node.port = int_or(fcinfo, 2, DEF_PGPORT);
-	node.dbname = text_or_null(fcinfo, 3);
-	node.region = text_or_null(fcinfo, 4);
+	node.dbname = argument_text(fcinfo, 3);
+	node.region = argument_text(fcinfo, 4);
 	node.weight = int_or(fcinfo, 5, 1);
 	scope = cluster_admin_begin("add_node");
 	cluster_add_node(&node, !PG_ARGISNULL(6) && PG_GETARG_BOOL(6));
@@ -118,8 +112,8 @@ shardext_alter_node(PG_FUNCTION_ARGS)
 
 	argument_require(fcinfo, 0, "node_name");
 	scope = cluster_admin_begin("alter_node");
-	cluster_alter_node(text_or_null(fcinfo, 0), text_or_null(fcinfo, 1), int_or(fcinfo, 2, NODE_UNCHANGED),
-					   text_or_null(fcinfo, 3), text_or_null(fcinfo, 4), int_or(fcinfo, 5, NODE_UNCHANGED));
+	cluster_alter_node(argument_text(fcinfo, 0), argument_text(fcinfo, 1), int_or(fcinfo, 2, NODE_UNCHANGED),
+					   argument_text(fcinfo, 3), argument_text(fcinfo, 4), int_or(fcinfo, 5, NODE_UNCHANGED));
 	cluster_admin_end(scope);
 	PG_RETURN_VOID();
 }
@@ -131,7 +125,7 @@ shardext_remove_node(PG_FUNCTION_ARGS)
 
 	argument_require(fcinfo, 0, "node_name");
 	scope = cluster_admin_begin("remove_node");
-	cluster_remove_node(text_or_null(fcinfo, 0));
+	cluster_remove_node(argument_text(fcinfo, 0));
 	cluster_admin_end(scope);
 	PG_RETURN_VOID();
 }

@@ -34,20 +34,6 @@
 #include "miscadmin.h"
 #include "route/route_ring.h"
 
-static const NodeInfo *
-require_node(const char *name)
-{
-	const NodeInfo *node = node_by_name(name);
-
-	if (node == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("node \"%s\" does not exist", name),
-				 errdetail("No node of the cluster has this name."),
-				 errhint("The view shardext.nodes lists them.")));
-	return node;
-}
-
 static bool
 any_table_sharded(void)
 {
@@ -168,7 +154,7 @@ cluster_alter_node(const char *node_name, const char *host, int port, const char
 		cluster_check_weight(weight);
 
 	cluster_admin_lock();
-	node = *require_node(node_name);
+	node = *node_require(node_name);
 	moved = host || port != NODE_UNCHANGED || dbname;
 	node.host = host ? pstrdup(host) : node.host;
 	node.port = port != NODE_UNCHANGED ? port : node.port;
@@ -241,7 +227,7 @@ cluster_remove_node(const char *node_name)
 	const NodeInfo *node;
 
 	cluster_admin_lock();
-	node = require_node(node_name);
+	node = node_require(node_name);
 	check_removable(node);
 	tell_to_leave(node);
 	catalog_delete_node(node->node_id);

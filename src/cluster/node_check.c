@@ -333,9 +333,9 @@ roll_back_left_over(PGconn *conn, Problems *problems)
 	PQclear(result);
 }
 
-/* Everything that needs a connection. */
+/* Everything about a candidate that needs a connection. */
 static void
-examine(PGconn *conn, Problems *problems)
+examine(PGconn *conn, const NodeInfo *candidate, Problems *problems)
 {
 	int64		before;
 	int64		after;
@@ -362,42 +362,40 @@ examine(PGconn *conn, Problems *problems)
 	PQclear(facts);
 }
 
-/* The connection, or NULL and a problem. */
-static PGconn *
-reach(const NodeInfo *node, Problems *problems)
+/* Connect to the database of the node and run the check in it. */
+static void
+look_at(const NodeInfo *node, void (*check) (PGconn *conn, const NodeInfo *node, Problems *problems),
+		Problems *problems)
 {
 	PGconn	   *conn = NULL;
 	char	   *reason = conn_probe(node->host, node->port, node->dbname, GetUserNameFromId(GetUserId(), false), &conn);
 
-	if (reason == NULL)
-		return conn;
-	add_problem(problems, ERRCODE_SX_NODE_UNAVAILABLE,
-				"It cannot be reached at host %s, port %d, database \"%s\": %s",
-				node->host, node->port, node->dbname, pchomp(reason));
-	return NULL;
+	if (reason != NULL)
+	{
+		add_problem(problems, ERRCODE_SX_NODE_UNAVAILABLE,
+					"It cannot be reached at host %s, port %d, database \"%s\": %s",
+					node->host, node->port, node->dbname, pchomp(reason));
+		return;
+	}
+	PG_TRY();
+	{
+		check(conn, node, problems);
+	}
+	PG_FINALLY();
+	{
+		PQfinish(conn);
+	}
+	PG_END_TRY();
 }
 
 void
 node_check_candidate(const NodeInfo *candidate)
 {
 	Problems	problems = {.sqlstate = 0};
-	PGconn	   *conn;
 
 	initStringInfo(&problems.text);
 	check_name_and_address(candidate, &problems);
-	conn = reach(candidate, &problems);
-	if (conn != NULL)
-	{
-		PG_TRY();
-		{
-			examine(conn, &problems);
-		}
-		PG_FINALLY();
-		{
-			PQfinish(conn);
-		}
-		PG_END_TRY();
-	}
+	look_at(candidate, examine, &problems);
 	if (problems.sqlstate != 0)
 		ereport(ERROR,
 				(errcode(problems.sqlstate),
@@ -435,22 +433,9 @@ void
 node_check_address(const NodeInfo *node)
 {
 	Problems	problems = {.sqlstate = 0};
-	PGconn	   *conn;
 
 	initStringInfo(&problems.text);
-	conn = reach(node, &problems);
-	if (conn != NULL)
-	{
-		PG_TRY();
-		{
-			check_identity(conn, node, &problems);
-		}
-		PG_FINALLY();
-		{
-			PQfinish(conn);
-		}
-		PG_END_TRY();
-	}
+	look_at(node, check_identity, &problems);
 	if (problems.sqlstate != 0)
 		ereport(ERROR,
 				(errcode(problems.sqlstate),

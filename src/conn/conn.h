@@ -40,6 +40,14 @@ typedef struct ConnParams
 	const int  *formats;
 } ConnParams;
 
+/* How the rows of a statement come. */
+typedef enum ConnResults
+{
+	CONN_RESULTS_TEXT,			/* as the session's settings say */
+	CONN_RESULTS_EXACT,			/* text that any session reads back unchanged */
+	CONN_RESULTS_BINARY
+} ConnResults;
+
 /*
  * Queue and flush one statement (with the BEGIN or SAVEPOINT that dxact has
  * put in front, in the same network write). sql is prepared once per
@@ -47,7 +55,7 @@ typedef struct ConnParams
  * and only executed after that. Rows then come by conn_stream_next.
  */
 extern void conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
-							  bool prepare, bool binary_results);
+							  bool prepare, ConnResults results);
 
 /*
  * Next result of the stream: a PGresult with status PGRES_SINGLE_TUPLE (one
@@ -123,6 +131,9 @@ extern void conn_taken_drop(NodeConn *conn);
 
 /* One question, answered within the time, or NULL and why not (palloc'd). */
 extern PGresult *conn_ask(NodeConn *conn, const char *sql, const ConnParams *params, long timeout_ms, char **reason);
+
+/* Can the node be connected to? What comes out is for conn_failures.h to know. */
+extern void conn_try(const NodeInfo *node, const char *role_name, long timeout_ms);
 
 /* The libpq reason if the node cannot be reached, else NULL; never raises. */
 extern char *conn_probe(const char *host, int port, const char *dbname, const char *role_name, PGconn **conn);

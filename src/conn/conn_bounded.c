@@ -166,7 +166,7 @@ send_question(NodeConn *conn, const char *sql, const ConnParams *params, long ti
 {
 	conn->single_row = false;
 	conn->state = CONN_BUSY;
-	if (conn_settings_send(conn) &&
+	if (conn_settings_send(conn, false) &&
 		conn_send_one(conn, sql, params, false, false, PENDING_STREAM) &&
 		conn_send_sync(conn) &&
 		conn_flush(conn, timeout_ms, true))

@@ -151,6 +151,7 @@ struct NodeConn
 
 	/* settings */
 	uint64		settings_version;	/* 0: unknown */
+	bool		settings_exact; /* those for exact text were sent in place of the session's */
 	bool		settings_at_risk;	/* sent inside a transaction: its rollback undoes them */
 	struct SentSetting *settings;
 	int			settings_count;
@@ -185,7 +186,8 @@ extern dlist_head conn_all;		/* of NodeConn, pool and private ones */
 extern ReadOutcome conn_read(NodeConn *conn, long timeout_ms, bool interruptible, PGresult **result);
 
 /* conn_open.c */
-extern PGconn *conn_establish(const char *host, int port, const char *dbname, const char *role_name, char **reason);
+extern PGconn *conn_establish(const char *host, int port, const char *dbname, const char *role_name, long timeout_ms,
+							  char **reason);
 extern PGconn *conn_begin_connecting(const char *host, int port, const char *dbname, const char *role_name);
 extern NodeConn *conn_adopt(const NodeInfo *node, Oid role, bool private, PGconn *pg);
 extern NodeConn *conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private);
@@ -226,7 +228,7 @@ extern void conn_prepared_learn(NodeConn *conn, const PGresult *error);
 extern void conn_prepared_forget(NodeConn *conn, PreparedStatement *statement);
 
 /* conn_settings.c */
-extern bool conn_settings_send(NodeConn *conn);
+extern bool conn_settings_send(NodeConn *conn, bool exact_text);
 extern void conn_settings_unknown(NodeConn *conn);
 
 /* conn_result.c */

@@ -17,6 +17,7 @@
 
 #include "base/errors.h"
 #include "base/settings.h"
+#include "conn/conn_failures.h"
 #include "conn/conn_internal.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -132,10 +133,10 @@ finish_connecting(PGconn *pg, long timeout_ms)
  * errors for interrupts only. The caller has reserved the file descriptor.
  */
 PGconn *
-conn_establish(const char *host, int port, const char *dbname, const char *role_name, char **reason)
+conn_establish(const char *host, int port, const char *dbname, const char *role_name, long timeout_ms, char **reason)
 {
 	int			left = count_hosts(host);
-	long		timeout = setting_connect_timeout / left;
+	long		timeout = timeout_ms / left;
 
 	*reason = NULL;
 	for (;; left--)
@@ -235,9 +236,12 @@ conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private)
 				 errhint("Raise the server's max_files_per_process and/or \"ulimit -n\" limits.")));
 	PG_TRY();
 	{
-		pg = conn_establish(node->host, node->port, node->dbname, role_name, &reason);
+		pg = conn_establish(node->host, node->port, node->dbname, role_name, setting_connect_timeout, &reason);
 		if (pg == NULL)
+		{
+			conn_failure_note(node->node_id, reason);
 			raise_unavailable(node, role_name, reason);
+		}
 	}
 	PG_CATCH();
 	{
@@ -246,6 +250,7 @@ conn_make(const NodeInfo *node, const char *role_name, Oid role, bool private)
 	}
 	PG_END_TRY();
 
+	conn_failure_clear(node->node_id);
 	return conn_adopt(node, role, private, pg);
 }
 
@@ -322,7 +327,7 @@ char *
 conn_probe(const char *host, int port, const char *dbname, const char *role_name, PGconn **conn)
 {
 	char	   *reason;
-	PGconn	   *pg = conn_establish(host, port, dbname, role_name, &reason);
+	PGconn	   *pg = conn_establish(host, port, dbname, role_name, setting_connect_timeout, &reason);
 
 	if (pg)
 		(void) PQsetnonblocking(pg, 0);
@@ -331,4 +336,30 @@ conn_probe(const char *host, int port, const char *dbname, const char *role_name
 	else if (pg)
 		PQfinish(pg);
 	return reason;
+}
+
+void
+conn_try(const NodeInfo *node, const char *role_name, long timeout_ms)
+{
+	char	   *reason;
+	PGconn	   *pg;
+
+	if (!AcquireExternalFD())
+		return;
+	PG_TRY();
+	{
+		pg = conn_establish(node->host, node->port, node->dbname, role_name, timeout_ms, &reason);
+	}
+	PG_FINALLY();
+	{
+		ReleaseExternalFD();
+	}
+	PG_END_TRY();
+	if (pg == NULL)
+		conn_failure_note(node->node_id, reason);
+	else
+	{
+		PQfinish(pg);
+		conn_failure_clear(node->node_id);
+	}
 }

@@ -21,7 +21,9 @@
 #include "base/settings.h"
 #include "conn/conn_internal.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "storage/proc.h"
+#include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
@@ -309,8 +311,28 @@ is_tracked(const char *name)
 	return false;
 }
 
+/* Is the text of dates and floats, as the session wants it, such that something is lost or ambiguous? */
+static bool
+text_is_inexact(void)
+{
+	return extra_float_digits < 1 || DateStyle != USE_ISO_DATES;
+}
+
+/* The value that the node is to have. */
+static const char *
+value_to_send(const char *name, bool exact_text)
+{
+	const char *value = GetConfigOption(name, true, false);
+
+	if (exact_text && strcmp(name, "extra_float_digits") == 0)
+		return "3";
+	if (exact_text && strcmp(name, "DateStyle") == 0)
+		return DateOrder == DATEORDER_YMD ? "ISO, YMD" : DateOrder == DATEORDER_DMY ? "ISO, DMY" : "ISO, MDY";
+	return value ? value : "";
+}
+
 static void
-collect(NodeConn *conn, List **params)
+collect(NodeConn *conn, bool exact_text, List **params)
 {
 	char		lock_timeout[16];
 
@@ -318,12 +340,10 @@ collect(NodeConn *conn, List **params)
 	{
 		Tracked    *t = &tracked[i];
 		struct config_generic *gen = guc_handle_get(t->handle);
-		const char *value;
 
 		if (t->unless_default && gen->source == PGC_S_DEFAULT && find_sent(conn, t->name) == NULL)
 			continue;
-		value = GetConfigOption(t->name, true, false);
-		add_setting(conn, t->name, value ? value : "", params);
+		add_setting(conn, t->name, value_to_send(t->name, exact_text), params);
 	}
 	/* custom ones that have been reset since they were sent, or are gone */
 	for (int i = 0; i < conn->settings_count; i++)
@@ -364,19 +384,24 @@ send_values(NodeConn *conn, List *params)
  * Put what has changed in front of what is sent next. Outside of a remote
  * transaction it becomes a transaction of its own if a BEGIN follows, so that
  * no rollback undoes it, and BEGIN may still choose the isolation level.
+ *
+ * exact_text: dates and floats of the rows come in a form that loses nothing,
+ * and needs no time zone's abbreviation, whatever the session has.
  */
 bool
-conn_settings_send(NodeConn *conn)
+conn_settings_send(NodeConn *conn, bool exact_text)
 {
 	uint64		now = current_version();
 	bool		outside = PQtransactionStatus(conn->pg) == PQTRANS_IDLE;	/* before anything is sent */
 	List	   *params = NIL;
 	bool		ok;
 
-	if (conn->settings_version == now)
+	exact_text = exact_text && text_is_inexact();
+	if (conn->settings_version == now && conn->settings_exact == exact_text)
 		return true;
-	collect(conn, &params);
+	collect(conn, exact_text, &params);
 	conn->settings_version = now;
+	conn->settings_exact = exact_text;
 	if (params == NIL)
 		return true;
 	ok = send_values(conn, params);

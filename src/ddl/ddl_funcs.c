@@ -51,12 +51,6 @@ PG_FUNCTION_INFO_V1(shardext_internal_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_stats);
 PG_FUNCTION_INFO_V1(shardext_internal_set_stats);
 
-static char *
-optional_text(FunctionCallInfo fcinfo, int argno)
-{
-	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
-}
-
 static List *
 optional_texts(FunctionCallInfo fcinfo, int argno)
 {
@@ -77,6 +71,21 @@ require_no_nulls(List *values, const char *name)
 					 errdetail("A NULL was given."),
 					 errhint("Name columns.")));
 	}
+}
+
+/* Statements or names sent by another node; anybody may call the functions that get them. */
+static List *
+texts_argument(FunctionCallInfo fcinfo, int argno)
+{
+	List	   *texts = text_array_to_list(PG_GETARG_DATUM(argno));
+
+	if (list_member_ptr(texts, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array must not contain nulls"),
+				 errdetail("It lists statements, or names of tables."),
+				 errhint("This function is for calls between nodes.")));
+	return texts;
 }
 
 static List *
@@ -112,7 +121,7 @@ int2_array(Datum array, int *n)
 	deconstruct_array(DatumGetArrayTypeP(array), INT2OID, sizeof(int16), true, TYPALIGN_SHORT, &values, &nulls, n);
 	numbers = palloc(sizeof(AttrNumber) * Max(*n, 1));
 	for (int i = 0; i < *n; i++)
-		numbers[i] = DatumGetInt16(values[i]);
+		numbers[i] = nulls[i] ? 0 : DatumGetInt16(values[i]);
 	return numbers;
 }
 
@@ -123,7 +132,7 @@ shard_one_table(FunctionCallInfo fcinfo, List *keys)
 
 	require_no_nulls(keys, "key");
 	require_no_nulls(id_names, "id_columns");
-	shard_tables(list_make1_oid(PG_GETARG_OID(0)), list_make1(keys), optional_text(fcinfo, 2), id_names);
+	shard_tables(list_make1_oid(PG_GETARG_OID(0)), list_make1(keys), argument_text(fcinfo, 2), id_names);
 }
 
 Datum
@@ -157,7 +166,7 @@ shardext_shard_tables(PG_FUNCTION_ARGS)
 	require_no_nulls(names, "keys");
 	foreach(lc, names)
 		keys = lappend(keys, list_make1(lfirst(lc)));
-	shard_tables(oid_array_to_list(PG_GETARG_DATUM(0)), keys, optional_text(fcinfo, 2), NIL);
+	shard_tables(oid_array_to_list(PG_GETARG_DATUM(0)), keys, argument_text(fcinfo, 2), NIL);
 	PG_RETURN_VOID();
 }
 
@@ -220,7 +229,7 @@ Datum
 shardext_internal_create_shell(PG_FUNCTION_ARGS)
 {
 	library_require_preloaded();
-	shell_create(text_array_to_list(PG_GETARG_DATUM(0)), strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "heap") == 0);
+	shell_create(texts_argument(fcinfo, 0), strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "heap") == 0);
 	PG_RETURN_VOID();
 }
 
@@ -244,7 +253,7 @@ shardext_internal_register(PG_FUNCTION_ARGS)
 	(void) cluster_require();
 	table_register(text_to_cstring(PG_GETARG_TEXT_PP(0)),
 				   strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "sharded") == 0 ? TABLE_SHARDED : TABLE_REFERENCE,
-				   nkeys, keys, optional_text(fcinfo, 3), nids, ids);
+				   nkeys, keys, argument_text(fcinfo, 3), nids, ids);
 	PG_RETURN_VOID();
 }
 
@@ -253,7 +262,7 @@ shardext_internal_create_shards(PG_FUNCTION_ARGS)
 {
 	library_require_preloaded();
 	shard_tables_create(relation_by_qualified_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
-						text_array_to_list(PG_GETARG_DATUM(1)));
+						texts_argument(fcinfo, 1));
 	PG_RETURN_VOID();
 }
 
@@ -261,8 +270,7 @@ Datum
 shardext_internal_apply(PG_FUNCTION_ARGS)
 {
 	library_require_preloaded();
-	table_apply(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_array_to_list(PG_GETARG_DATUM(1)),
-				text_array_to_list(PG_GETARG_DATUM(2)));
+	table_apply(text_to_cstring(PG_GETARG_TEXT_PP(0)), texts_argument(fcinfo, 1), texts_argument(fcinfo, 2));
 	PG_RETURN_VOID();
 }
 
@@ -275,10 +283,20 @@ shardext_internal_remember(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+static void
+raise_bad_modes(const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("each table needs the number of a lock mode"),
+			 errdetail_internal("%s", why),
+			 errhint("This function is for calls between nodes; use LOCK TABLE.")));
+}
+
 Datum
 shardext_internal_lock(PG_FUNCTION_ARGS)
 {
-	List	   *names = text_array_to_list(PG_GETARG_DATUM(0));
+	List	   *names = texts_argument(fcinfo, 0);
 	List	   *wishes = NIL;
 	int			nmodes;
 	AttrNumber *modes = int2_array(PG_GETARG_DATUM(1), &nmodes);
@@ -288,7 +306,7 @@ shardext_internal_lock(PG_FUNCTION_ARGS)
 	library_require_preloaded();
 	(void) cluster_require();
 	if (nmodes != list_length(names))
-		elog(ERROR, "%d modes for %d tables", nmodes, list_length(names));
+		raise_bad_modes(psprintf("%d modes were given for %d tables.", nmodes, list_length(names)));
 	foreach(lc, names)
 	{
 		Oid			relid = relation_by_qualified_name(lfirst(lc));
@@ -297,7 +315,7 @@ shardext_internal_lock(PG_FUNCTION_ARGS)
 
 		role_restore(saved);
 		if (abs(mode) < AccessShareLock || abs(mode) > AccessExclusiveLock)
-			elog(ERROR, "unknown lock mode %d", mode);
+			raise_bad_modes(psprintf("There is no mode %d.", mode));
 		wishes = lock_wish_add(wishes, relid, abs(mode), mode > 0);
 		is_ours |= table_info(relid) != NULL;
 	}
@@ -344,7 +362,7 @@ shardext_internal_ddl(PG_FUNCTION_ARGS)
 {
 	library_require_preloaded();
 	(void) cluster_require();
-	ddl_carry_receive(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_array_to_list(PG_GETARG_DATUM(1)));
+	ddl_carry_receive(text_to_cstring(PG_GETARG_TEXT_PP(0)), texts_argument(fcinfo, 1));
 	PG_RETURN_VOID();
 }
 

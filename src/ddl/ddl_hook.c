@@ -13,11 +13,11 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "commands/extension.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "parser/parse_type.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -33,6 +33,7 @@
 #include "ddl/default_rights.h"
 #include "ddl/object_guard.h"
 #include "ddl/retarget.h"
+#include "ddl/role_objects.h"
 #include "ddl/shard_apply.h"
 
 static ProcessUtility_hook_type previous_utility = NULL;
@@ -166,30 +167,6 @@ handle_rename(UtilityCall *call)
 	return handle_carried(call);
 }
 
-/* Shell and shard tables must go to a new owner together, on all nodes: by name. */
-static bool
-handle_reassign_owned(UtilityCall *call)
-{
-	List	   *roles = castNode(ReassignOwnedStmt, call->pstmt->utilityStmt)->roles;
-	ListCell   *lc;
-
-	foreach(lc, table_list())
-	{
-		const TableInfo *table = lfirst(lc);
-		ListCell   *role;
-
-		foreach(role, roles)
-		{
-			if (table_owner(table->relid) == get_rolespec_oid(lfirst_node(RoleSpec, role), false))
-				reason_raise(reason_make("Use ALTER TABLE ... OWNER TO for the tables of the cluster first.",
-										 "Table \"%s\" has parts on other nodes, which the statement does not reach.",
-										 get_rel_name(table->relid)),
-							 "REASSIGN OWNED of tables of the cluster is not supported");
-		}
-	}
-	return false;
-}
-
 pg_noreturn static void
 refuse_inheritance(void)
 {
@@ -312,7 +289,7 @@ static const struct
 	{T_TruncateStmt, handle_carried},
 	{T_IndexStmt, special_index},
 	{T_ReindexStmt, handle_carried},
-	{T_ClusterStmt, handle_carried},
+	{T_ClusterStmt, special_cluster},
 	{T_LockStmt, special_lock},
 	{T_VacuumStmt, special_vacuum},
 	{T_CreateTrigStmt, handle_carried},
@@ -322,8 +299,8 @@ static const struct
 	{T_AlterPolicyStmt, handle_carried},
 	{T_GrantStmt, special_grant},
 	{T_CommentStmt, handle_carried},
-	{T_ReassignOwnedStmt, handle_reassign_owned},
-	{T_DropOwnedStmt, special_drop_owned},
+	{T_ReassignOwnedStmt, role_objects_reassign},
+	{T_DropOwnedStmt, role_objects_drop},
 };
 
 bool
@@ -363,6 +340,25 @@ begins_block(const Node *statement)
 		!IsTransactionBlock() && !session_is_forwarded();
 }
 
+/* A statement of a user's function (a default that is computed, an event trigger) inside of DDL that we run. */
+static bool
+is_users_inside_of_ddl(ProcessUtilityContext context)
+{
+	return ddl_is_applying() && !creating_extension &&
+		(context == PROCESS_UTILITY_QUERY || context == PROCESS_UTILITY_QUERY_NONATOMIC);
+}
+
+static void
+run_utility(void *arg, Node *statement)
+{
+	UtilityCall *call = arg;
+
+	if (!ddl_is_applying() && call->context != PROCESS_UTILITY_SUBCOMMAND && IsTransactionState() &&
+		!is_noted_ddl(statement, call->query_string) && handle(call))
+		return;
+	run_next(call, statement);
+}
+
 static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
@@ -372,10 +368,10 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 	if (begins_block(pstmt->utilityStmt))
 		ddl_gate_pass();
 	default_rights_take_back();
-	if (!ddl_is_applying() && context != PROCESS_UTILITY_SUBCOMMAND && IsTransactionState() &&
-		!is_noted_ddl(pstmt->utilityStmt, query_string) && handle(&call))
-		return;
-	run_next(&call, pstmt->utilityStmt);
+	if (is_users_inside_of_ddl(context))
+		ddl_step_back(run_utility, &call, pstmt->utilityStmt);
+	else
+		run_utility(&call, pstmt->utilityStmt);
 }
 
 void

@@ -8,34 +8,21 @@
  * DROP TABLE of several kinds of tables: the ordinary ones first, as it is; then
  * the sharded, then the reference tables, whom sharded ones may reference.
  * LOCK TABLE of several kinds likewise.
- * DROP OWNED: refused for a role with rights on tables of the cluster.
  * GRANT .. ON ALL TABLES IN SCHEMA: runs as it is; then the tables of the cluster
  * in those schemas are granted by name, everywhere.
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/objectaddress.h"
-#include "catalog/pg_authid.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_policy.h"
-#include "catalog/pg_shdepend.h"
 #include "commands/extension.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-#include "base/errors.h"
 #include "catalog/node_map.h"
-#include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_special.h"
@@ -268,67 +255,4 @@ special_grant(UtilityCall *call)
 	CommandCounterIncrement();
 	grant_by_name(call, stmt);
 	return true;
-}
-
-static Oid
-policy_relation(Oid policy)
-{
-	Relation	catalog = table_open(PolicyRelationId, AccessShareLock);
-	HeapTuple	tuple = get_catalog_object_by_oid(catalog, Anum_pg_policy_oid, policy);
-	Oid			result = HeapTupleIsValid(tuple) ? ((Form_pg_policy) GETSTRUCT(tuple))->polrelid : InvalidOid;
-
-	table_close(catalog, AccessShareLock);
-	return result;
-}
-
-/* The table of the cluster whose rights or policies name the role; InvalidOid if none. */
-static Oid
-table_that_names(Oid role)
-{
-	Relation	catalog = table_open(SharedDependRelationId, AccessShareLock);
-	ScanKeyData keys[2];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	Oid			result = InvalidOid;
-
-	ScanKeyInit(&keys[0], Anum_pg_shdepend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(AuthIdRelationId));
-	ScanKeyInit(&keys[1], Anum_pg_shdepend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
-	scan = systable_beginscan(catalog, SharedDependReferenceIndexId, true, NULL, 2, keys);
-	while (!OidIsValid(result) && HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_shdepend depend = (Form_pg_shdepend) GETSTRUCT(tuple);
-		Oid			relid = InvalidOid;
-
-		if (depend->dbid == MyDatabaseId && depend->classid == PolicyRelationId)
-			relid = policy_relation(depend->objid);
-		else if (depend->dbid == MyDatabaseId && depend->classid == RelationRelationId)
-			relid = depend->objid;
-		if (OidIsValid(relid) && table_info(relid) != NULL)
-			result = relid;
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
-	return result;
-}
-
-bool
-special_drop_owned(UtilityCall *call)
-{
-	List	   *roles = castNode(DropOwnedStmt, call->pstmt->utilityStmt)->roles;
-	ListCell   *lc;
-
-	foreach(lc, roles)
-	{
-		Oid			role = get_rolespec_oid(lfirst_node(RoleSpec, lc), false);
-		Oid			relid = table_that_names(role);
-
-		if (OidIsValid(relid))
-			reason_raise(reason_make("Drop that table, or REVOKE the role's rights on it and drop its policies, first.",
-									 "Role \"%s\" owns table \"%s\" or has rights on it, "
-									 "on all nodes, which the statement does not reach.",
-									 GetUserNameFromId(role, false), get_rel_name(relid)),
-						 "DROP OWNED of a role with rights on tables of the cluster is not supported");
-	}
-	return false;
 }

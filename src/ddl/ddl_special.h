@@ -1,7 +1,8 @@
 /*
  * ddl_special.h
  *	  Utility statements that need more than being carried: DROP EXTENSION
- *	  and DROP or LOCK TABLE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM and ANALYZE, GRANT ON ALL TABLES.
+ *	  and DROP or LOCK TABLE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM, ANALYZE and CLUSTER,
+ *	  GRANT ON ALL TABLES.
  */
 #ifndef SHARDEXT_DDL_SPECIAL_H
 #define SHARDEXT_DDL_SPECIAL_H
@@ -32,7 +33,7 @@ extern bool special_drop(UtilityCall *call);
 extern bool special_lock(UtilityCall *call);
 extern bool special_index(UtilityCall *call);
 extern bool special_vacuum(UtilityCall *call);
+extern bool special_cluster(UtilityCall *call);
 extern bool special_grant(UtilityCall *call);
-extern bool special_drop_owned(UtilityCall *call);
 
 #endif

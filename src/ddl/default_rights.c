@@ -1,16 +1,18 @@
 /*
  * default_rights.c
- *	  What is made here for another node gets no rights from this node's default
+ *	  What is made here for the cluster gets no rights from this node's default
  *	  privileges.
  *
- * ALTER DEFAULT PRIVILEGES is a node's own. A table, sequence or view whose
+ * ALTER DEFAULT PRIVILEGES is a node's own. A schema, table, sequence or view whose
  * definition came from the coordinator must have exactly the rights it has
  * there, or a role could read through this node what it may not read through
  * another. PostgreSQL applies the defaults when it makes a relation, whoever
  * asks; so they are taken back before the first GRANT of the definition runs.
+ * Shard tables and their schemas have no rights but those that we give.
  *
- * The object access hook (object_guard.c) notes each relation; the utility hook
- * takes back before it runs the next statement, and shell_create at the end.
+ * The object access hook (object_guard.c) notes each relation and schema; the
+ * utility hook takes back before it runs the next statement, and the function
+ * that ran them at the end.
  */
 #include "postgres.h"
 
@@ -19,7 +21,9 @@
 #include "access/xact.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
 #include "utils/memutils.h"
@@ -29,71 +33,92 @@
 #include "ddl/default_rights.h"
 
 static bool watching = false;
-static List *noted = NIL;		/* in TopTransactionContext */
+static List *noted = NIL;		/* of ObjectAddress *, in TopTransactionContext */
 
 void
-default_rights_watch(bool on)
-{
-	watching = on;
-	noted = NIL;
-}
-
-void
-default_rights_note(Oid relid)
+default_rights_note(Oid classid, Oid object)
 {
 	MemoryContext caller_cxt;
+	ObjectAddress *address;
 
-	if (!watching)
+	if (!watching || (classid != RelationRelationId && classid != NamespaceRelationId))
 		return;
 	caller_cxt = MemoryContextSwitchTo(TopTransactionContext);
-	noted = lappend_oid(noted, relid);
+	address = palloc(sizeof(ObjectAddress));
+	ObjectAddressSet(*address, classid, object);
+	noted = lappend(noted, address);
 	MemoryContextSwitchTo(caller_cxt);
 }
 
-/* The rights become those of a relation that nobody has granted anything on. */
+/* The rights become those of an object that nobody has granted anything on. */
 static void
-forget_rights(Relation catalog, HeapTuple tuple)
+forget_rights(Relation catalog, HeapTuple tuple, const ObjectAddress *address)
 {
-	Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-	Datum		values[Natts_pg_class] = {0};
-	bool		nulls[Natts_pg_class] = {0};
-	bool		replaces[Natts_pg_class] = {0};
+	AttrNumber	acl_attno = get_object_attnum_acl(address->classId);
+	AttrNumber	owner_attno = get_object_attnum_owner(address->classId);
+	int			natts = RelationGetNumberOfAttributes(catalog);
+	Datum	   *values = palloc0(sizeof(Datum) * natts);
+	bool	   *nulls = palloc0(sizeof(bool) * natts);
+	bool	   *replaces = palloc0(sizeof(bool) * natts);
 	bool		isnull;
-	Datum		acl = heap_getattr(tuple, Anum_pg_class_relacl, RelationGetDescr(catalog), &isnull);
+	Datum		acl = heap_getattr(tuple, acl_attno, RelationGetDescr(catalog), &isnull);
+	Oid			owner;
 	Oid		   *members;
 	int			nmembers;
 	HeapTuple	changed;
 
 	if (isnull)
 		return;
-	nulls[Anum_pg_class_relacl - 1] = true;
-	replaces[Anum_pg_class_relacl - 1] = true;
+	owner = DatumGetObjectId(heap_getattr(tuple, owner_attno, RelationGetDescr(catalog), &isnull));
+	nulls[acl_attno - 1] = true;
+	replaces[acl_attno - 1] = true;
 	changed = heap_modify_tuple(tuple, RelationGetDescr(catalog), values, nulls, replaces);
 	CatalogTupleUpdate(catalog, &changed->t_self, changed);
 	nmembers = aclmembers(DatumGetAclPCopy(acl), &members);
-	updateAclDependencies(RelationRelationId, form->oid, 0, form->relowner, nmembers, members, 0, NULL);
+	updateAclDependencies(address->classId, address->objectId, 0, owner, nmembers, members, 0, NULL);
 	heap_freetuple(changed);
 }
 
 void
 default_rights_take_back(void)
 {
-	Relation	catalog;
 	ListCell   *lc;
 
 	if (noted == NIL)
 		return;
-	catalog = table_open(RelationRelationId, RowExclusiveLock);
 	foreach(lc, noted)
 	{
-		HeapTuple	tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+		const ObjectAddress *address = lfirst(lc);
+		Relation	catalog = table_open(address->classId, RowExclusiveLock);
+		HeapTuple	tuple = SearchSysCacheCopy1(get_object_catcache_oid(address->classId),
+												ObjectIdGetDatum(address->objectId));
 
-		/* not yet: the command that makes it still runs */
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		forget_rights(catalog, tuple);
-		noted = foreach_delete_current(noted, lc);
+		/* else not yet: the command that makes it still runs */
+		if (HeapTupleIsValid(tuple))
+		{
+			forget_rights(catalog, tuple, address);
+			noted = foreach_delete_current(noted, lc);
+		}
+		table_close(catalog, RowExclusiveLock);
 	}
-	table_close(catalog, RowExclusiveLock);
 	CommandCounterIncrement();
+}
+
+void
+default_rights_run_without(DefaultRightsRun run, void *arg)
+{
+	bool		was_watching = watching;
+
+	watching = true;
+	PG_TRY();
+	{
+		run(arg);
+		default_rights_take_back();
+	}
+	PG_FINALLY();
+	{
+		watching = was_watching;
+		noted = NIL;
+	}
+	PG_END_TRY();
 }

@@ -1,6 +1,6 @@
 /*
  * default_rights.h
- *	  What is made here for another node gets no rights from this node's default
+ *	  What is made here for the cluster gets no rights from this node's default
  *	  privileges.
  */
 #ifndef SHARDEXT_DEFAULT_RIGHTS_H
@@ -8,13 +8,15 @@
 
 #include "postgres.h"
 
-/* From now on relations that are made are noted; false: no longer, and what was noted is forgotten. */
-extern void default_rights_watch(bool on);
+typedef void (*DefaultRightsRun) (void *arg);
 
-/* A relation has just been made. */
-extern void default_rights_note(Oid relid);
+/* run(arg); the relations and schemas that it makes get nothing from default privileges. */
+extern void default_rights_run_without(DefaultRightsRun run, void *arg);
 
-/* The relations noted that can be seen by now lose what default privileges gave them. */
+/* For the hooks: an object has just been made. */
+extern void default_rights_note(Oid classid, Oid object);
+
+/* For the hooks: the objects noted that can be seen by now lose what default privileges gave them. */
 extern void default_rights_take_back(void);
 
 #endif

@@ -18,11 +18,8 @@
 #include "catalog/index.h"
 #include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
-#include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_policy.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "nodes/parsenodes.h"
@@ -36,6 +33,7 @@
 #include "catalog/table_map.h"
 #include "ddl/default_rights.h"
 #include "ddl/object_guard.h"
+#include "ddl/part_guard.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
 
@@ -144,59 +142,6 @@ check_new_object(Oid classid, Oid object, const ObjectAccessPostCreate *how)
 		shard_schema_refuse(schema);
 }
 
-/* Parts of tables that a CASCADE may take. */
-static const struct
-{
-	Oid			classid;
-	Oid			index;
-	AttrNumber	oid_attno;
-	AttrNumber	relid_attno;
-	const char *sentence;
-}			parts[] = {
-	{TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid, Anum_pg_trigger_tgrelid,
-	"One of its triggers depends on what the statement drops."},
-	{PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid, Anum_pg_policy_polrelid,
-	"One of its policies depends on what the statement drops."},
-	{ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid, Anum_pg_constraint_conrelid,
-	"One of its constraints depends on what the statement drops."},
-	{AttrDefaultRelationId, AttrDefaultOidIndexId, Anum_pg_attrdef_oid, Anum_pg_attrdef_adrelid,
-	"One of its defaults depends on what the statement drops."},
-};
-
-/* A part of a table of the cluster goes by CASCADE, on this node only. */
-static void
-check_dropped_part(Oid classid, Oid object)
-{
-	for (int i = 0; i < lengthof(parts); i++)
-	{
-		Relation	catalog;
-		ScanKeyData key;
-		SysScanDesc scan;
-		HeapTuple	tuple;
-		Oid			relid = InvalidOid;
-		bool		isnull;
-
-		if (parts[i].classid != classid)
-			continue;
-		catalog = table_open(classid, AccessShareLock);
-		ScanKeyInit(&key, parts[i].oid_attno, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
-		scan = systable_beginscan(catalog, parts[i].index, true, NULL, 1, &key);
-		tuple = systable_getnext(scan);
-		/* those of foreign keys also stand on the table referenced */
-		if (HeapTupleIsValid(tuple) &&
-			!(classid == TriggerRelationId && ((Form_pg_trigger) GETSTRUCT(tuple))->tgisinternal))
-			relid = DatumGetObjectId(heap_getattr(tuple, parts[i].relid_attno, RelationGetDescr(catalog), &isnull));
-		systable_endscan(scan);
-		table_close(catalog, AccessShareLock);
-		if (OidIsValid(relid) && table_info(relid) != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_SX_NOT_SUPPORTED),
-					 errmsg("table \"%s\" of the cluster cannot be changed by this statement", get_rel_name(relid)),
-					 errdetail("%s The statement does not reach the table's parts on other nodes.", parts[i].sentence),
-					 errhint("Drop it by DROP TRIGGER, DROP POLICY or ALTER TABLE first.")));
-	}
-}
-
 /* Something is about to be dropped, or has been made, that is not by a statement of ours. */
 static void
 object_access(ObjectAccessType access, Oid classid, Oid object, int subid, void *arg)
@@ -205,15 +150,15 @@ object_access(ObjectAccessType access, Oid classid, Oid object, int subid, void 
 
 	if (previous_object_access)
 		previous_object_access(access, classid, object, subid, arg);
-	if (access == OAT_POST_CREATE && classid == RelationRelationId && subid == 0)
-		default_rights_note(object);
+	if (access == OAT_POST_CREATE && subid == 0)
+		default_rights_note(classid, object);
 	if ((access != OAT_DROP && access != OAT_POST_CREATE) || ddl_is_applying() || object < FirstNormalObjectId ||
 		creating_extension || !IsTransactionState() || cluster_info() == NULL)
 		return;
 	if (access == OAT_POST_CREATE && subid == 0)
 		check_new_object(classid, object, arg);
 	if (access == OAT_DROP)
-		check_dropped_part(classid, object);
+		part_guard_check_drop(classid, object);
 	if (access == OAT_POST_CREATE || classid != RelationRelationId)
 		return;
 	if (get_rel_relkind(object) != RELKIND_RELATION)

@@ -14,20 +14,16 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "commands/comment.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "parser/parser.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
@@ -37,6 +33,7 @@
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
+#include "ddl/default_rights.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
 
@@ -136,6 +133,27 @@ ddl_stand_aside(DdlStandAside run, void *arg, Node *statement)
 	PG_END_TRY();
 }
 
+void
+ddl_step_back(DdlStandAside run, void *arg, Node *statement)
+{
+	bool		was_empty = shell_am_set_reads_empty(false);
+	bool		was_open = write_guard_set_open(false);
+	int			was_applying = applying;
+
+	applying = 0;
+	PG_TRY();
+	{
+		run(arg, statement);
+	}
+	PG_FINALLY();
+	{
+		applying = was_applying;
+		(void) shell_am_set_reads_empty(was_empty);
+		(void) write_guard_set_open(was_open);
+	}
+	PG_END_TRY();
+}
+
 static void
 run_utility(void *sql, Node *statement)
 {
@@ -215,13 +233,10 @@ role_become(Oid role)
 SavedRole
 role_become_owner(Oid relid)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
+	Oid			owner = table_owner(relid);
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(owner))
 		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	if (!has_privs_of_role(GetUserId(), owner))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 	return role_become(owner);
@@ -270,6 +285,12 @@ ddl_run_in_shards(List *marked, Oid owner)
 	role_restore(saved);
 }
 
+static void
+run_in_shards(void *marked)
+{
+	ddl_run_in_shards(marked, GetUserId());
+}
+
 void
 shard_tables_apply(Oid shell, List *statements)
 {
@@ -280,7 +301,7 @@ shard_tables_apply(Oid shell, List *statements)
 
 	foreach(lc, ddl_parse(statements))
 		marked = lappend(marked, retarget_mark(lfirst(lc)));
-	ddl_run_in_shards(marked, GetUserId());
+	default_rights_run_without(run_in_shards, marked);
 	role_restore(saved);
 	AtEOXact_GUC(true, nestlevel);
 }
@@ -300,6 +321,17 @@ shard_schema_is_ours(Oid schema, int shard)
 	return comment != NULL && strcmp(comment, schema_comment(shard)) == 0;
 }
 
+static void
+make_shard_schema(void *arg)
+{
+	int			shard = *(int *) arg;
+	char		name[NAMEDATALEN];
+
+	shard_schema_name(shard, name);
+	ddl_run_elevated(psprintf("CREATE SCHEMA %s", name));
+	ddl_run_elevated(psprintf("COMMENT ON SCHEMA %s IS %s", name, quote_literal_cstr(schema_comment(shard))));
+}
+
 /* The schema of a shard exists, is ours, and the owner of the table may use it. */
 static void
 ensure_shard_schema(int shard, Oid owner)
@@ -311,8 +343,7 @@ ensure_shard_schema(int shard, Oid owner)
 	schema = get_namespace_oid(name, true);
 	if (!OidIsValid(schema))
 	{
-		ddl_run_elevated(psprintf("CREATE SCHEMA %s", name));
-		ddl_run_elevated(psprintf("COMMENT ON SCHEMA %s IS %s", name, quote_literal_cstr(schema_comment(shard))));
+		default_rights_run_without(make_shard_schema, &shard);
 		schema = get_namespace_oid(name, false);
 	}
 	else

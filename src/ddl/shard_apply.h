@@ -17,6 +17,9 @@ extern bool ddl_is_applying(void);
 typedef void (*DdlStandAside) (void *arg, Node *statement);
 extern void ddl_stand_aside(DdlStandAside run, void *arg, Node *statement);
 
+/* The contrary, inside of that: for statements of users' functions that DDL calls. */
+extern void ddl_step_back(DdlStandAside run, void *arg, Node *statement);
+
 /* The owner of tables may use the schemas of this node's shards (which exist). */
 extern void shard_schemas_open_to(Oid owner);
 

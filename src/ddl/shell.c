@@ -50,6 +50,12 @@ shell_unmake(Oid relid)
 	set_access_method(relid, "heap");
 }
 
+static void
+run_definition(void *statements)
+{
+	ddl_run_list(statements);
+}
+
 void
 shell_create(List *statements, bool heap)
 {
@@ -59,17 +65,7 @@ shell_create(List *statements, bool heap)
 	/* what is there already need not be told */
 	if (client_min_messages < WARNING)
 		setting_save("client_min_messages", "warning");
-	default_rights_watch(true);
-	PG_TRY();
-	{
-		ddl_run_list(statements);
-		default_rights_take_back();
-	}
-	PG_FINALLY();
-	{
-		default_rights_watch(false);
-	}
-	PG_END_TRY();
+	default_rights_run_without(run_definition, statements);
 	AtEOXact_GUC(true, nestlevel);
 }
 
@@ -103,11 +99,9 @@ enable_action_triggers(Oid constraint, Oid referenced, char enabled)
 void
 shell_silence_foreign_keys(Oid relid, bool silent)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
-	List	   *fks = copyObject(RelationGetFKeyList(rel));
+	List	   *fks = table_foreign_keys(relid);
 	ListCell   *lc;
 
-	table_close(rel, NoLock);
 	foreach(lc, fks)
 	{
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);

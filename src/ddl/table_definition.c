@@ -240,6 +240,9 @@ static const PartQuery part_queries[] = {
 		" WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END, tgname)"
 		FROM_TABLE " JOIN pg_trigger g ON g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'O'"
 		" AND g.tgname <> 'shardext_guard'" THIS_TABLE "ORDER BY tgname"},
+	{DEFINE_TRIGGERS,
+		"SELECT format('ALTER TABLE ONLY %s ENABLE ROW LEVEL SECURITY', " TABLE_NAME ")"
+		FROM_TABLE THIS_TABLE "AND c.relrowsecurity"},
 	{DEFINE_RIGHTS,
 		"SELECT format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', p.polname, " TABLE_NAME ","
 		" CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,"
@@ -251,10 +254,8 @@ static const PartQuery part_queries[] = {
 		" || ')')"
 		FROM_TABLE " JOIN pg_policy p ON p.polrelid = c.oid" THIS_TABLE "ORDER BY polname"},
 	{DEFINE_RIGHTS,
-		"SELECT format('ALTER TABLE ONLY %s %s ROW LEVEL SECURITY', " TABLE_NAME ", w)"
-		FROM_TABLE ", LATERAL (SELECT 'ENABLE' AS w WHERE c.relrowsecurity UNION ALL SELECT 'FORCE'"
-		" WHERE c.relforcerowsecurity) x"
-		THIS_TABLE},
+		"SELECT format('ALTER TABLE ONLY %s FORCE ROW LEVEL SECURITY', " TABLE_NAME ")"
+		FROM_TABLE THIS_TABLE "AND c.relforcerowsecurity"},
 	{DEFINE_RIGHTS,
 		"SELECT format('REVOKE ALL ON %s %s FROM PUBLIC, %I', CASE c.relkind WHEN 'S' THEN 'SEQUENCE'"
 		" ELSE 'TABLE' END, "

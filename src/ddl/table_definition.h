@@ -18,8 +18,8 @@ typedef enum DefinitionPart
 	DEFINE_OWNER,
 	DEFINE_INDEXES,				/* primary key, unique and exclusion constraints, indexes, statistics objects */
 	DEFINE_FOREIGN_KEYS,
-	DEFINE_TRIGGERS,
-	DEFINE_RIGHTS				/* row security, policies, privileges, comments */
+	DEFINE_TRIGGERS,			/* and that row security is on: see ddl_rules.c */
+	DEFINE_RIGHTS				/* policies, privileges, comments */
 } DefinitionPart;
 
 /*

@@ -144,29 +144,21 @@ column_number(Oid relid, const char *name)
 	return attnum;
 }
 
-TablePlan *
-table_plan_make(Oid relid, List *key_names, const char *strategy_name, List *id_names)
+static void
+read_keys(TablePlan *plan)
 {
-	TablePlan  *plan = palloc0(sizeof(TablePlan));
+	int			nnames = list_length(plan->key_names);
 	ListCell   *lc;
 
-	table_check_kind(relid, "shard");
-	plan->relid = relid;
-	plan->name = relation_qualified_name(relid);
-	plan->has_rows = has_rows(relid);
-	plan->key_names = key_names;
-	plan->strategy_name = strategy_name;
-	plan->id_names = id_names;
-
-	if (list_length(key_names) < 1 || list_length(key_names) > ROUTE_MAX_KEYS)
+	if (nnames < 1 || nnames > ROUTE_MAX_KEYS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a shard key has 1 to %d columns", ROUTE_MAX_KEYS),
-				 errdetail("%d were given.", list_length(key_names)),
+				 errdetail("%d were given.", nnames),
 				 errhint("Name the columns whose values decide where a row lies.")));
-	foreach(lc, key_names)
+	foreach(lc, plan->key_names)
 	{
-		AttrNumber	attnum = column_number(relid, lfirst(lc));
+		AttrNumber	attnum = column_number(plan->relid, lfirst(lc));
 
 		for (int i = 0; i < plan->nkeys; i++)
 		{
@@ -179,25 +171,49 @@ table_plan_make(Oid relid, List *key_names, const char *strategy_name, List *id_
 		}
 		plan->keys[plan->nkeys++] = attnum;
 	}
+}
+
+static void
+read_id_columns(TablePlan *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->id_names)
+	{
+		AttrNumber	attnum = column_number(plan->relid, lfirst(lc));
+
+		if (getBaseType(get_atttype(plan->relid, attnum)) != INT8OID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" cannot be an id column", (char *) lfirst(lc)),
+					 errdetail("Id columns are of type bigint; it is of type %s.",
+							   format_type_be(get_atttype(plan->relid, attnum))),
+					 errhint("Leave it out of id_columns.")));
+		plan->id_columns = bms_add_member(plan->id_columns, attnum);
+	}
+}
+
+TablePlan *
+table_plan_make(Oid relid, List *key_names, const char *strategy_name, List *id_names)
+{
+	TablePlan  *plan = palloc0(sizeof(TablePlan));
+
+	table_check_kind(relid, "shard");
+	plan->relid = relid;
+	plan->name = relation_qualified_name(relid);
+	plan->has_rows = has_rows(relid);
+	plan->key_names = key_names;
+	plan->strategy_name = strategy_name;
+	plan->id_names = id_names;
+
+	read_keys(plan);
 	if (strategy_name != NULL && strategy_lookup(strategy_name) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("strategy \"%s\" does not exist", strategy_name),
 				 errdetail("A strategy decides from the shard key in which logical shard a row lies."),
 				 errhint("Strategies are: %s.", strategy_names())));
-	foreach(lc, id_names)
-	{
-		AttrNumber	attnum = column_number(relid, lfirst(lc));
-
-		if (getBaseType(get_atttype(relid, attnum)) != INT8OID)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("column \"%s\" cannot be an id column", (char *) lfirst(lc)),
-					 errdetail("Id columns are of type bigint; it is of type %s.",
-							   format_type_be(get_atttype(relid, attnum))),
-					 errhint("Leave it out of id_columns.")));
-		plan->id_columns = bms_add_member(plan->id_columns, attnum);
-	}
+	read_id_columns(plan);
 	return plan;
 }
 
@@ -381,13 +397,11 @@ table_plan_colocated(const TablePlan *from, const TablePlan *to, const ForeignKe
 static bool
 find_ids_by_reference(TablePlan *plan, List *plans)
 {
-	Relation	rel = table_open(plan->relid, NoLock);
-	List	   *fks = copyObject(RelationGetFKeyList(rel));
+	List	   *fks = table_foreign_keys(plan->relid);
 	bool		id_wanted = plan->strategy_name == NULL || strcmp(plan->strategy_name, "id") == 0;
 	bool		changed = false;
 	ListCell   *lc;
 
-	table_close(rel, NoLock);
 	foreach(lc, fks)
 	{
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);

@@ -88,11 +88,9 @@ check_unique_indexes(const TablePlan *plan)
 static void
 check_foreign_keys(const TablePlan *plan, List *plans)
 {
-	Relation	rel = table_open(plan->relid, NoLock);
-	List	   *fks = copyObject(RelationGetFKeyList(rel));
+	List	   *fks = table_foreign_keys(plan->relid);
 	ListCell   *lc;
 
-	table_close(rel, NoLock);
 	foreach(lc, fks)
 	{
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);
@@ -264,11 +262,9 @@ table_plans_check(List *plans)
 void
 reference_check(Oid relid)
 {
-	Relation	rel = table_open(relid, NoLock);
-	List	   *fks = copyObject(RelationGetFKeyList(rel));
+	List	   *fks = table_foreign_keys(relid);
 	ListCell   *lc;
 
-	table_close(rel, NoLock);
 	foreach(lc, fks)
 	{
 		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);

@@ -102,6 +102,7 @@ void
 unshard_tables(List *relids)
 {
 	List	   *wishes = NIL;
+	List	   *seen = NIL;
 	ListCell   *lc;
 
 	coordinator_require("unsharding a table");
@@ -118,6 +119,13 @@ unshard_tables(List *relids)
 					 errmsg("table \"%s\" is neither sharded nor a reference table", get_rel_name(relid)),
 					 errdetail("Its rows lie on this node."),
 					 errhint("The view shardext.tables lists the tables of the cluster.")));
+		if (list_member_oid(seen, relid))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("table \"%s\" is named twice", get_rel_name(relid)),
+					 errdetail("Each table is unsharded once."),
+					 errhint("Name each table once.")));
+		seen = lappend_oid(seen, relid);
 		saved = role_become_owner(relid);
 		role_restore(saved);
 		wishes = lock_wish_add(wishes, relid, AccessExclusiveLock, table->kind == TABLE_SHARDED);

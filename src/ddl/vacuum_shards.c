@@ -1,6 +1,6 @@
 /*
  * vacuum_shards.c
- *	  VACUUM and ANALYZE of sharded tables.
+ *	  VACUUM and ANALYZE of sharded tables, and CLUSTER of all tables.
  *
  * This node's shard tables take the shell's place in the statement, which
  * PostgreSQL then runs as usual. Other nodes get ANALYZE inside the distributed
@@ -9,7 +9,8 @@
  * all shards (shell_stats.c).
  *
  * A statement without tables is PostgreSQL's own business; it also visits the
- * shard tables of this node. The figures of the shells are put right afterwards.
+ * shard tables of this node, and may rewrite the shells, which are empty. The
+ * figures of the shells are put right afterwards.
  */
 #include "postgres.h"
 
@@ -28,6 +29,7 @@
 #include "base/settings.h"
 #include "base/statement_note.h"
 #include "catalog/shard_map.h"
+#include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "ddl/ddl_special.h"
 #include "ddl/other_nodes.h"
@@ -261,6 +263,32 @@ all_sharded(void)
 	return targets;
 }
 
+/* PostgreSQL goes through all tables, in many transactions. */
+static void
+run_over_all_tables(UtilityCall *call, Node *statement)
+{
+	bool		before = shell_am_set_rewritable(true);
+
+	PG_TRY();
+	{
+		utility_run_as_is(call, statement);
+	}
+	PG_FINALLY();
+	{
+		(void) shell_am_set_rewritable(before);
+	}
+	PG_END_TRY();
+}
+
+bool
+special_cluster(UtilityCall *call)
+{
+	if (castNode(ClusterStmt, call->pstmt->utilityStmt)->relation != NULL)
+		return utility_carry(call);
+	run_over_all_tables(call, call->pstmt->utilityStmt);
+	return true;
+}
+
 bool
 special_vacuum(UtilityCall *call)
 {
@@ -280,7 +308,9 @@ special_vacuum(UtilityCall *call)
 		foreach(lc, targets)
 			local->rels = list_concat(local->rels, local_relations(lfirst(lc)));
 	}
-	if (stmt->rels == NIL || local->rels != NIL)
+	if (stmt->rels == NIL)
+		run_over_all_tables(call, (Node *) local);
+	else if (local->rels != NIL)
 		utility_run_as_is(call, (Node *) local);
 
 	foreach(lc, stmt->rels != NIL ? targets : NIL)

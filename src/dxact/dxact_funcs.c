@@ -6,6 +6,7 @@
 
 #include "access/twophase.h"
 #include "access/xact.h"
+#include "base/arguments.h"
 #include "base/errors.h"
 #include "base/module.h"
 #include "catalog/catalog_write.h"
@@ -51,10 +52,14 @@ shardext_part_outcome(PG_FUNCTION_ARGS)
 Datum
 shardext_resolve_transaction(PG_FUNCTION_ARGS)
 {
-	char	   *gid = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bool		commit = PG_GETARG_BOOL(1);
+	char	   *gid;
+	bool		commit;
 	DxactGid	parsed;
 
+	argument_require(fcinfo, 0, "gid");
+	argument_require(fcinfo, 1, "commit");
+	gid = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	commit = PG_GETARG_BOOL(1);
 	if (!superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

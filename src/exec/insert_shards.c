@@ -16,8 +16,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type.h"
 #include "common/pg_prng.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -25,7 +23,6 @@
 #include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/tuplesort.h"
 #include "utils/tuplestore.h"
 
 #include "base/errors.h"
@@ -38,6 +35,8 @@
 #include "exec/insert_shards.h"
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
+#include "exec/returned_rows.h"
+#include "exec/scan_rows.h"
 #include "exec/shard_set.h"
 #include "id/id_layout.h"
 
@@ -82,17 +81,12 @@ typedef struct InsertState
 	Bitmapset  *free_shards;	/* to choose from for rows without key */
 	int			last_free;
 
-	/* RETURNING: rows with their ordinal as last column */
-	Tuplesortstate *sort;
-	TupleTableSlot *sort_slot;	/* virtual, to put */
-	TupleTableSlot *sorted_slot;	/* minimal, to get */
-	TupleTableSlot *returned_slot;
+	ReturnedRows *returned;		/* NULL without RETURNING */
 } InsertState;
 
 static Node *create_state(CustomScan *scan);
 static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
-static void rescan(CustomScanState *node);
 static void end(CustomScanState *node);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
@@ -108,7 +102,7 @@ static const CustomExecMethods insert_exec_methods = {
 	.BeginCustomScan = begin,
 	.ExecCustomScan = exec,
 	.EndCustomScan = end,
-	.ReScanCustomScan = rescan,
+	.ReScanCustomScan = scan_rows_only_once,
 	.ExplainCustomScan = explain,
 };
 
@@ -224,57 +218,19 @@ begin(CustomScanState *node, EState *estate, int eflags)
 /* ---------- RETURNING ---------- */
 
 static void
-begin_returning(InsertState *state)
-{
-	EState	   *estate = state->css.ss.ps.state;
-	TupleDesc	result = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
-	TupleDesc	desc = CreateTemplateTupleDesc(result->natts + 1);
-	AttrNumber	last = result->natts + 1;
-	Oid			less = Int8LessOperator;
-	Oid			collation = InvalidOid;
-	bool		nulls_first = false;
-
-	for (int i = 1; i <= result->natts; i++)
-		TupleDescCopyEntry(desc, i, result, i);
-	TupleDescInitEntry(desc, last, "ordinal", INT8OID, -1, 0);
-	state->sort = tuplesort_begin_heap(desc, 1, &last, &less, &collation, &nulls_first,
-									   work_mem, NULL, TUPLESORT_NONE);
-	state->sort_slot = ExecInitExtraTupleSlot(estate, desc, &TTSOpsVirtual);
-	state->sorted_slot = ExecInitExtraTupleSlot(estate, desc, &TTSOpsMinimalTuple);
-	state->returned_slot = ExecInitExtraTupleSlot(estate, result, &TTSOpsVirtual);
-}
-
-static void
 keep_returned(void *arg, TupleTableSlot *slot, int64 ordinal)
 {
-	InsertState *state = (InsertState *) arg;
-	TupleTableSlot *out = state->sort_slot;
-	int			n = slot->tts_tupleDescriptor->natts;
-
-	slot_getallattrs(slot);
-	ExecClearTuple(out);
-	memcpy(out->tts_values, slot->tts_values, n * sizeof(Datum));
-	memcpy(out->tts_isnull, slot->tts_isnull, n * sizeof(bool));
-	out->tts_values[n] = Int64GetDatum(ordinal);
-	out->tts_isnull[n] = false;
-	ExecStoreVirtualTuple(out);
-	tuplesort_puttupleslot(state->sort, out);
-	ExecClearTuple(out);
+	returned_rows_put(((InsertState *) arg)->returned, slot, ordinal);
 }
 
 static TupleTableSlot *
 next_returned(InsertState *state)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
-	int			n = slot->tts_tupleDescriptor->natts;
 
 	ExecClearTuple(slot);
-	if (state->sort == NULL ||
-		!tuplesort_gettupleslot(state->sort, true, false, state->sorted_slot, NULL))
+	if (state->returned == NULL || returned_rows_next(state->returned, slot) < 0)
 		return slot;
-	slot_getallattrs(state->sorted_slot);
-	memcpy(slot->tts_values, state->sorted_slot->tts_values, n * sizeof(Datum));
-	memcpy(slot->tts_isnull, state->sorted_slot->tts_isnull, n * sizeof(bool));
 	return ExecStoreVirtualTuple(slot);
 }
 
@@ -463,20 +419,25 @@ run_insert(InsertState *state)
 {
 	EState	   *estate = state->css.ss.ps.state;
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-	bool		returning = list_length(state->css.ss.ps.plan->targetlist) > 0;
+	TupleTableSlot *returned_slot = NULL;
 
-	if (returning)
-		begin_returning(state);
+	if (state->css.ss.ps.plan->targetlist != NIL)
+	{
+		TupleDesc	columns = state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor;
+
+		state->returned = returned_rows_make(estate, columns, columns->natts);
+		returned_slot = ExecInitExtraTupleSlot(estate, columns, &TTSOpsVirtual);
+	}
 	state->sender = insert_sender_make(&state->form, state->types, state->query_string, state->one_statement,
 									   estate, state->css.ss.ps.ps_ExprContext,
-									   returning ? state->returned_slot : NULL, keep_returned, state);
+									   returned_slot, keep_returned, state);
 	if (state->spool)
 		insert_spooled(state);
 	else
 		insert_from_child(state);
 	estate->es_processed += insert_sender_finish(state->sender);
-	if (state->sort)
-		tuplesort_performsort(state->sort);
+	if (state->returned != NULL)
+		returned_rows_sort(state->returned);
 	MemoryContextSwitchTo(old);
 }
 
@@ -493,22 +454,10 @@ access_next(ScanState *node)
 	return next_returned(state);
 }
 
-static bool
-recheck(ScanState *node, TupleTableSlot *slot)
-{
-	return true;
-}
-
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return ExecScan(&node->ss, access_next, recheck);
-}
-
-static void
-rescan(CustomScanState *node)
-{
-	elog(ERROR, "an INSERT cannot be run again");
+	return scan_rows(node, access_next);
 }
 
 static void
@@ -518,8 +467,8 @@ end(CustomScanState *node)
 
 	if (state->sender)
 		insert_sender_end(state->sender);
-	if (state->sort)
-		tuplesort_end(state->sort);
+	if (state->returned != NULL)
+		returned_rows_end(state->returned);
 	ExecEndNode((PlanState *) linitial(node->custom_ps));
 }
 

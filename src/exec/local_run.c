@@ -82,11 +82,10 @@ local_plan_make(const Query *query, const char *query_string, int cursor_options
 }
 
 /* Ids made while rows are written here are ids of this shard. */
-static inline void
-enter_shard(const LocalRun *run)
+static inline bool
+makes_ids(const LocalRun *run)
 {
-	if (run->plan->modifies && run->shard >= 0)
-		shard_scope_enter(run->shard);
+	return run->plan->modifies && run->shard >= 0;
 }
 
 /* --- one shard --- */
@@ -96,28 +95,19 @@ start_shard(LocalRun *run)
 {
 	LocalTemplate *template = run->user.template;
 	int			eflags = run->eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK);
-	MemoryContext context = CurrentMemoryContext;
-	IdContext	saved_ids = id_context;
 
 	run->finished = false;
 	run->query_desc = CreateQueryDesc(template->stmt, run->plan->query_string,
 									  run->parent->es_snapshot, run->parent->es_crosscheck_snapshot,
 									  None_Receiver, run->params, run->parent->es_queryEnv,
 									  run->parent->es_instrument);
-	enter_shard(run);
-	PG_TRY();
+	SHARD_SCOPE(run->shard, makes_ids(run));
 	{
 		standard_ExecutorStart(run->query_desc, eflags);
 		if (run->plan->modifies)
 			guard_check_attach_all(run->query_desc->estate);
 	}
-	PG_CATCH();
-	{
-		id_context = saved_ids;
-		shard_scope_rethrow(run->shard, context);
-	}
-	PG_END_TRY();
-	id_context = saved_ids;
+	SHARD_SCOPE_END();
 }
 
 static TupleTableSlot *
@@ -125,11 +115,9 @@ next_row(LocalRun *run)
 {
 	EState	   *estate = run->query_desc->estate;
 	MemoryContext context = MemoryContextSwitchTo(estate->es_query_cxt);
-	IdContext	saved_ids = id_context;
 	TupleTableSlot *volatile slot = NULL;
 
-	enter_shard(run);
-	PG_TRY();
+	SHARD_SCOPE(run->shard, makes_ids(run));
 	{
 		ResetPerTupleExprContext(estate);
 		slot = ExecProcNode(run->query_desc->planstate);
@@ -138,13 +126,7 @@ next_row(LocalRun *run)
 		else if (estate->es_junkFilter != NULL)
 			slot = ExecFilterJunk(estate->es_junkFilter, slot);
 	}
-	PG_CATCH();
-	{
-		id_context = saved_ids;
-		shard_scope_rethrow(run->shard, context);
-	}
-	PG_END_TRY();
-	id_context = saved_ids;
+	SHARD_SCOPE_END();
 	MemoryContextSwitchTo(context);
 	return slot;
 }
@@ -153,24 +135,14 @@ next_row(LocalRun *run)
 static void
 finish_shard(LocalRun *run)
 {
-	MemoryContext context = CurrentMemoryContext;
-	IdContext	saved_ids = id_context;
-
 	if (run->finished)
 		return;
 	run->finished = true;
-	enter_shard(run);
-	PG_TRY();
+	SHARD_SCOPE(run->shard, makes_ids(run));
 	{
 		standard_ExecutorFinish(run->query_desc);
 	}
-	PG_CATCH();
-	{
-		id_context = saved_ids;
-		shard_scope_rethrow(run->shard, context);
-	}
-	PG_END_TRY();
-	id_context = saved_ids;
+	SHARD_SCOPE_END();
 }
 
 static void

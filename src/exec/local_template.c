@@ -29,8 +29,11 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/transam.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/planner.h"
@@ -41,6 +44,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "base/pg_compat.h"
@@ -273,6 +277,26 @@ make_kept(LocalPlan *plan, int shard)
 
 /* --- turning --- */
 
+/*
+ * May our snapshots be read through the index? While rows have versions that are older than the index and not in it, a
+ * planner that looked at this very index would have passed it over.
+ */
+static bool
+index_is_readable(Oid index)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	Form_pg_index form;
+	bool		readable = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	readable = form->indisvalid &&
+		(!form->indcheckxmin || TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), TransactionXmin));
+	ReleaseSysCache(tuple);
+	return readable;
+}
+
 static bool
 resolve_objects(const LocalTemplate *template, int shard, Oid *oids)
 {
@@ -281,13 +305,13 @@ resolve_objects(const LocalTemplate *template, int shard, Oid *oids)
 		const ShellObject *object = &template->objects[i];
 
 		oids[i] = object->is_index ? table_shard_index(object->oid, shard) : table_shard_relid(object->oid, shard);
-		if (!OidIsValid(oids[i]))
+		if (!OidIsValid(oids[i]) || (object->is_index && !index_is_readable(oids[i])))
 			return false;
 	}
 	return true;
 }
 
-/* OIDs of the template's objects in shard, NULL if one is missing there. */
+/* OIDs of the template's objects in shard, NULL if one is missing there or cannot be used yet. */
 static const Oid *
 resolved_oids(LocalTemplate *template, int shard)
 {

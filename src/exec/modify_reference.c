@@ -29,6 +29,7 @@
 #include "exec/reference_order.h"
 #include "exec/remote_run.h"
 #include "exec/result_columns.h"
+#include "exec/scan_rows.h"
 #include "route/route.h"
 
 /* Items of custom_private. */
@@ -72,7 +73,6 @@ typedef struct ReferenceState
 static Node *create_state(CustomScan *scan);
 static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
-static void rescan(CustomScanState *node);
 static void end(CustomScanState *node);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
@@ -86,7 +86,7 @@ static const CustomExecMethods reference_exec_methods = {
 	.BeginCustomScan = begin,
 	.ExecCustomScan = exec,
 	.EndCustomScan = end,
-	.ReScanCustomScan = rescan,
+	.ReScanCustomScan = scan_rows_only_once,
 	.ExplainCustomScan = explain,
 };
 
@@ -266,22 +266,10 @@ access_next(ScanState *node)
 	return ExecStoreVirtualTuple(slot);
 }
 
-static bool
-recheck(ScanState *node, TupleTableSlot *slot)
-{
-	return true;
-}
-
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return ExecScan(&node->ss, access_next, recheck);
-}
-
-static void
-rescan(CustomScanState *node)
-{
-	elog(ERROR, "a write cannot be run again");
+	return scan_rows(node, access_next);
 }
 
 static void

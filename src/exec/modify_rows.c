@@ -19,7 +19,6 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/pg_operator_d.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -29,7 +28,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplesort.h"
 #include "utils/tuplestore.h"
 
 #include "base/pg_compat.h"
@@ -37,6 +35,8 @@
 #include "exec/insert_batch.h"
 #include "exec/modify_rows.h"
 #include "exec/plan_reason.h"
+#include "exec/returned_rows.h"
+#include "exec/scan_rows.h"
 
 /* Items of custom_private. */
 enum
@@ -66,16 +66,12 @@ typedef struct ModifyState
 	TupleTableSlot *row;		/* one of them */
 	int64		next_row;		/* ordinal of the one after row */
 
-	/* what the statements gave back, with the ordinals of the rows */
-	Tuplesortstate *sort;
-	TupleTableSlot *returned_slot;	/* virtual, to put */
-	TupleTableSlot *sorted_slot;	/* minimal, to get */
+	ReturnedRows *returned;		/* what the statements gave back; NULL without RETURNING */
 } ModifyState;
 
 static Node *create_state(CustomScan *scan);
 static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
-static void rescan(CustomScanState *node);
 static void end(CustomScanState *node);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
@@ -89,7 +85,7 @@ static const CustomExecMethods modify_exec_methods = {
 	.BeginCustomScan = begin,
 	.ExecCustomScan = exec,
 	.EndCustomScan = end,
-	.ReScanCustomScan = rescan,
+	.ReScanCustomScan = scan_rows_only_once,
 	.ExplainCustomScan = explain,
 };
 
@@ -165,30 +161,11 @@ begin(CustomScanState *node, EState *estate, int eflags)
 
 /* ---------- RETURNING ---------- */
 
-static void
-begin_returning(ModifyState *state)
-{
-	EState	   *estate = state->css.ss.ps.state;
-	int			nreturned = list_length(state->form.returned);
-	AttrNumber	last = nreturned + 1;
-	TupleDesc	desc = CreateTemplateTupleDesc(last);
-	Oid			less = Int8LessOperator;
-	Oid			collation = InvalidOid;
-	bool		nulls_first = false;
-
-	for (int i = 1; i <= nreturned; i++)
-		TupleDescCopyEntry(desc, i, state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor, i);
-	TupleDescInitEntry(desc, last, "ordinal", INT8OID, -1, 0);
-	state->sort = tuplesort_begin_heap(desc, 1, &last, &less, &collation, &nulls_first, work_mem, NULL,
-									   TUPLESORT_NONE);
-	state->returned_slot = ExecInitExtraTupleSlot(estate, desc, &TTSOpsVirtual);
-	state->sorted_slot = ExecInitExtraTupleSlot(estate, desc, &TTSOpsMinimalTuple);
-}
-
+/* The ordinal is one of the columns that the statements give back. */
 static void
 keep_returned(void *arg, TupleTableSlot *slot, int64 ordinal)
 {
-	tuplesort_puttupleslot(((ModifyState *) arg)->sort, slot);
+	returned_rows_put_slot(((ModifyState *) arg)->returned);
 }
 
 /* Make state->row the row of the child with this ordinal; ordinals only grow. */
@@ -208,19 +185,16 @@ static TupleTableSlot *
 next_returned(ModifyState *state)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
-	TupleTableSlot *sorted = state->sorted_slot;
 	int			nreturned = list_length(state->form.returned);
 	int			ncarried = slot->tts_tupleDescriptor->natts - nreturned;
 	int			first;
+	int64		ordinal;
 
 	ExecClearTuple(slot);
-	if (state->sort == NULL || !tuplesort_gettupleslot(state->sort, true, false, sorted, NULL))
+	ordinal = state->returned != NULL ? returned_rows_next(state->returned, slot) : -1;
+	if (ordinal < 0)
 		return slot;
-	slot_getallattrs(sorted);
-	memcpy(slot->tts_values, sorted->tts_values, nreturned * sizeof(Datum));
-	memcpy(slot->tts_isnull, sorted->tts_isnull, nreturned * sizeof(bool));
-
-	go_to_row(state, DatumGetInt64(sorted->tts_values[nreturned]));
+	go_to_row(state, ordinal);
 	first = list_length(state->form.attnos) - 1 + state->table->nkeys;
 	memcpy(slot->tts_values + nreturned, state->row->tts_values + first, ncarried * sizeof(Datum));
 	memcpy(slot->tts_isnull + nreturned, state->row->tts_isnull + first, ncarried * sizeof(bool));
@@ -266,7 +240,7 @@ static void
 send_row(ModifyState *state, int64 ordinal)
 {
 	TupleTableSlot *row = state->row;
-	bool		returning = state->sort != NULL;
+	bool		returning = state->returned != NULL;
 	int			nvalues = list_length(state->form.attnos) - returning;
 	Datum	   *values = palloc(sizeof(Datum) * (nvalues + 1));
 	bool	   *nulls = palloc(sizeof(bool) * (nvalues + 1));
@@ -290,7 +264,7 @@ read_child(ModifyState *state)
 	PlanState  *child = (PlanState *) linitial(state->css.custom_ps);
 	TupleTableSlot *row;
 
-	state->rows = tuplestore_begin_heap(state->sort != NULL, false, work_mem);
+	state->rows = tuplestore_begin_heap(state->returned != NULL, false, work_mem);
 	state->row = ExecInitExtraTupleSlot(state->css.ss.ps.state, ExecGetResultType(child), &TTSOpsMinimalTuple);
 	for (row = ExecProcNode(child); !TupIsNull(row); row = ExecProcNode(child))
 	{
@@ -322,22 +296,24 @@ run_modify(ModifyState *state)
 	if (state->table == NULL || state->table->kind != TABLE_SHARDED)
 		elog(ERROR, "relation %u is no sharded table any more", state->form.table);
 	if (state->css.ss.ps.plan->targetlist != NIL)
-		begin_returning(state);
+		state->returned = returned_rows_make(estate, state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
+											 list_length(state->form.returned));
 	read_child(state);
 	see_locked_versions(estate);
 
 	state->sender = insert_sender_make(&state->form, value_types(state), state->query_string,
 									   has_statement_triggers(state), estate, state->css.ss.ps.ps_ExprContext,
-									   state->returned_slot, keep_returned, state);
+									   state->returned != NULL ? returned_rows_slot(state->returned) : NULL,
+									   keep_returned, state);
 	while (tuplestore_gettupleslot(state->rows, true, false, state->row))
 	{
 		CHECK_FOR_INTERRUPTS();
 		send_row(state, ordinal++);
 	}
 	estate->es_processed += insert_sender_finish(state->sender);
-	if (state->sort != NULL)
+	if (state->returned != NULL)
 	{
-		tuplesort_performsort(state->sort);
+		returned_rows_sort(state->returned);
 		tuplestore_rescan(state->rows);
 	}
 	MemoryContextSwitchTo(old);
@@ -356,22 +332,10 @@ access_next(ScanState *node)
 	return next_returned(state);
 }
 
-static bool
-recheck(ScanState *node, TupleTableSlot *slot)
-{
-	return true;
-}
-
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return ExecScan(&node->ss, access_next, recheck);
-}
-
-static void
-rescan(CustomScanState *node)
-{
-	elog(ERROR, "an UPDATE or DELETE cannot be run again");
+	return scan_rows(node, access_next);
 }
 
 static void
@@ -381,8 +345,8 @@ end(CustomScanState *node)
 
 	if (state->sender)
 		insert_sender_end(state->sender);
-	if (state->sort)
-		tuplesort_end(state->sort);
+	if (state->returned != NULL)
+		returned_rows_end(state->returned);
 	if (state->rows)
 		tuplestore_end(state->rows);
 	ExecEndNode((PlanState *) linitial(node->custom_ps));

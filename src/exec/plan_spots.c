@@ -13,10 +13,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
@@ -59,6 +65,16 @@ add_relation(LocalTemplate *template, Oid *relid)
 		add_spot(template, relid, shell, false);
 }
 
+/* The index of the shell that stands for one of its shard table; InvalidOid if the shell has none such. */
+static Oid
+index_of_shell(Oid shell, Oid index, int shard)
+{
+	char	   *name = get_rel_name(index);
+	Oid			found = name ? get_relname_relid(name, get_rel_namespace(shell)) : InvalidOid;
+
+	return OidIsValid(found) && table_shard_index(found, shard) == index ? found : InvalidOid;
+}
+
 /* An index of the relation at scanrelid. */
 static void
 add_index(LocalTemplate *template, Oid *indexid, Index scanrelid)
@@ -66,13 +82,11 @@ add_index(LocalTemplate *template, Oid *indexid, Index scanrelid)
 	RangeTblEntry *rte = rt_fetch(scanrelid, template->stmt->rtable);
 	Oid			shell = table_shell_of(rte->relid, NULL);
 	Oid			shell_index;
-	char	   *name;
 
 	if (!OidIsValid(shell))
 		return;
-	name = get_rel_name(*indexid);
-	shell_index = name ? get_relname_relid(name, get_rel_namespace(shell)) : InvalidOid;
-	if (!OidIsValid(shell_index) || table_shard_index(shell_index, template->shard) != *indexid)
+	shell_index = index_of_shell(shell, *indexid, template->shard);
+	if (!OidIsValid(shell_index))
 		template->retargetable = false;
 	else
 		add_spot(template, indexid, shell_index, true);
@@ -148,6 +162,44 @@ walk_plan(LocalTemplate *template, Plan *plan)
 	walk_plan(template, plan->righttree);
 }
 
+static bool
+is_unique(Oid index)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	bool		unique = HeapTupleIsValid(tuple) && ((Form_pg_index) GETSTRUCT(tuple))->indisunique;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return unique;
+}
+
+/*
+ * A unique index that this shard has and the shell does not (yet: CREATE INDEX CONCURRENTLY goes from shard to
+ * shard) may have told the planner that rows are unique, without being in the plan.
+ */
+static bool
+has_other_unique_index(Oid relid, int shard)
+{
+	Oid			shell = table_shell_of(relid, NULL);
+	Relation	rel;
+	List	   *indexes;
+	ListCell   *lc;
+	bool		found = false;
+
+	if (!OidIsValid(shell))
+		return false;
+	rel = relation_open(relid, NoLock);
+	indexes = RelationGetIndexList(rel);
+	relation_close(rel, NoLock);
+	foreach(lc, indexes)
+	{
+		if (is_unique(lfirst_oid(lc)) && !OidIsValid(index_of_shell(shell, lfirst_oid(lc), shard)))
+			found = true;
+	}
+	list_free(indexes);
+	return found;
+}
+
 static void
 collect_range_table(LocalTemplate *template)
 {
@@ -161,6 +213,8 @@ collect_range_table(LocalTemplate *template)
 
 		if (rte->rtekind != RTE_RELATION)
 			continue;
+		if (rte->relkind == RELKIND_RELATION && template->retargetable)
+			template->retargetable = !has_other_unique_index(rte->relid, template->shard);
 		add_relation(template, &rte->relid);
 		if (rte->relkind != RELKIND_COMPOSITE_TYPE && rte->rellockmode != NoLock)
 			template->locks[template->nlocks++] = (LockSpot) {&rte->relid, rte->rellockmode};

@@ -16,6 +16,7 @@
 
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
+#include "exec/plan_node.h"
 #include "exec/route_node.h"
 
 #define ROUTE_NODE_NAME "ShardextRoute"
@@ -67,37 +68,10 @@ copy_route_node(ExtensibleNode *newnode, const ExtensibleNode *oldnode)
 	node->cache = NULL;
 }
 
-static bool
-equal_route_node(const ExtensibleNode *a, const ExtensibleNode *b)
-{
-	return a == b;
-}
-
-static void
-out_route_node(struct StringInfoData *str, const ExtensibleNode *node)
-{
-	/* Seen by debug_print_plan only. */
-}
-
-static void
-read_route_node(ExtensibleNode *node)
-{
-	elog(ERROR, "a Shard Route node cannot be read from text");
-}
-
-static const ExtensibleNodeMethods route_node_methods = {
-	.extnodename = ROUTE_NODE_NAME,
-	.node_size = sizeof(RouteNode),
-	.nodeCopy = copy_route_node,
-	.nodeEqual = equal_route_node,
-	.nodeOut = out_route_node,
-	.nodeRead = read_route_node,
-};
-
 void
 route_node_preload(void)
 {
-	RegisterExtensibleNodeMethods(&route_node_methods);
+	plan_node_register(ROUTE_NODE_NAME, sizeof(RouteNode), copy_route_node);
 }
 
 /* Expressions as the executor wants them: function OIDs filled in, defaults expanded. */

@@ -236,26 +236,17 @@ static void
 run_executor(SX_EXECUTOR_RUN_ARGS)
 {
 	Shortcut   *shortcut = dlist_is_empty(&writing) ? NULL : find_writing(query_desc);
-	MemoryContext context = CurrentMemoryContext;
-	IdContext	saved_ids = id_context;
 
 	if (shortcut == NULL)
 	{
 		run_as_planned(SX_EXECUTOR_RUN_PASS);
 		return;
 	}
-	shard_scope_enter(shortcut->shard);
-	PG_TRY();
+	SHARD_SCOPE(shortcut->shard, true);
 	{
 		run_as_planned(SX_EXECUTOR_RUN_PASS);
 	}
-	PG_CATCH();
-	{
-		id_context = saved_ids;
-		shard_scope_rethrow(shortcut->shard, context);
-	}
-	PG_END_TRY();
-	id_context = saved_ids;
+	SHARD_SCOPE_END();
 }
 
 static void
@@ -272,26 +263,17 @@ static void
 finish_executor(QueryDesc *query_desc)
 {
 	Shortcut   *shortcut = dlist_is_empty(&writing) ? NULL : find_writing(query_desc);
-	MemoryContext context = CurrentMemoryContext;
-	IdContext	saved_ids = id_context;
 
 	if (shortcut == NULL)
 	{
 		finish_as_planned(query_desc);
 		return;
 	}
-	shard_scope_enter(shortcut->shard);
-	PG_TRY();
+	SHARD_SCOPE(shortcut->shard, true);
 	{
 		finish_as_planned(query_desc);
 	}
-	PG_CATCH();
-	{
-		id_context = saved_ids;
-		shard_scope_rethrow(shortcut->shard, context);
-	}
-	PG_END_TRY();
-	id_context = saved_ids;
+	SHARD_SCOPE_END();
 }
 
 void

@@ -35,7 +35,9 @@
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/scan_fanout.h"
+#include "exec/scan_rows.h"
 #include "exec/shard_set.h"
+#include "exec/whole_statement.h"
 
 /* Items of custom_private. */
 enum
@@ -78,8 +80,9 @@ typedef struct FanoutState
 	LocalPlan  *local_plan;
 	Bitmapset  *shards;
 	bool		shards_known;
-	Fragment   *fragment;		/* NULL before the first row and after the last */
+	Fragment   *fragment;		/* NULL before the first row (but for a cursor) and after the last */
 	MemoryContext fragment_cxt;
+	bool		was_read;		/* a row was asked for */
 	bool		finished;
 	List	   *node_stats;		/* of FragmentNode *, for EXPLAIN */
 
@@ -94,6 +97,7 @@ static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
 static void rescan(CustomScanState *node);
 static void end(CustomScanState *node);
+static void start(FanoutState *state);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
 static const CustomScanMethods fanout_scan_methods = {
@@ -233,6 +237,17 @@ create_state(CustomScan *scan)
 	return (Node *) state;
 }
 
+/* Values that other nodes of the plan compute first. */
+static bool
+needs_running_plan(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		return true;
+	return expression_tree_walker(node, needs_running_plan, context);
+}
+
 static void
 begin(CustomScanState *node, EState *estate, int eflags)
 {
@@ -250,6 +265,11 @@ begin(CustomScanState *node, EState *estate, int eflags)
 		state->spec.role = GetUserId();
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
 	state->keep = (eflags & EXEC_FLAG_REWIND) != 0 && state->css.ss.ss_currentRelation != NULL;
+
+	/* A cursor sees the rows of the moment it was opened. */
+	if (state->command == CMD_SELECT && !state->spec.writes && statement_is_opening_cursor(estate) &&
+		!needs_running_plan((Node *) scan->custom_exprs, NULL))
+		start(state);
 }
 
 /* ---------- rows ---------- */
@@ -336,6 +356,7 @@ next_row(FanoutState *state)
 		return false;
 	if (state->fragment == NULL)
 		start(state);
+	state->was_read = true;
 	if (!fragment_next(state->fragment, slot))
 	{
 		finish(state);
@@ -373,16 +394,10 @@ access_next(ScanState *node)
 	return slot;
 }
 
-static bool
-recheck(ScanState *node, TupleTableSlot *slot)
-{
-	return true;
-}
-
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return ExecScan(&node->ss, access_next, recheck);
+	return scan_rows(node, access_next);
 }
 
 static void
@@ -391,7 +406,7 @@ rescan(CustomScanState *node)
 	FanoutState *state = (FanoutState *) node;
 
 	ExecScanReScan(&node->ss);
-	if (state->fragment == NULL && !state->finished)
+	if (!state->was_read)
 		return;
 	if (state->store != NULL)
 	{

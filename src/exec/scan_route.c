@@ -312,6 +312,10 @@ begin_route(CustomScanState *css, EState *estate, int eflags)
 	/* Local rows come in slots of the nested plan's own kind. */
 	css->ss.ps.resultopsfixed = false;
 	css->ss.ps.resultopsset = true;
+
+	/* A cursor sees the rows of the moment it was opened; local rows have its snapshot anyway. */
+	if (!state->node->parts.writes && statement_is_opening_cursor(estate))
+		start_route(state);
 }
 
 static TupleTableSlot *

@@ -27,4 +27,29 @@ shard_scope_enter(int shard)
  */
 pg_noreturn extern void shard_scope_rethrow(int shard, MemoryContext context);
 
+/*
+ * SHARD_SCOPE(shard, makes_ids); { ... } SHARD_SCOPE_END(); runs the block with
+ * both: errors are thrown on as above, and if makes_ids, next_id() makes ids of
+ * the shard inside. As in PG_TRY, the block must not be left by return or goto.
+ */
+#define SHARD_SCOPE(shard_, makes_ids_) \
+	do \
+	{ \
+		const int	scope_shard_ = (shard_); \
+		const MemoryContext scope_context_ = CurrentMemoryContext; \
+		const IdContext scope_ids_ = id_context; \
+		if (makes_ids_) \
+			shard_scope_enter(scope_shard_); \
+		PG_TRY()
+
+#define SHARD_SCOPE_END() \
+		PG_CATCH(); \
+		{ \
+			id_context = scope_ids_; \
+			shard_scope_rethrow(scope_shard_, scope_context_); \
+		} \
+		PG_END_TRY(); \
+		id_context = scope_ids_; \
+	} while (0)
+
 #endif

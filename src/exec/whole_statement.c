@@ -60,6 +60,15 @@ statement_is_whole_transaction(const EState *estate)
 	return ActivePortal->cplan == NULL || sync_has_arrived();
 }
 
+bool
+statement_is_opening_cursor(const EState *estate)
+{
+	Portal		portal = ActivePortal;
+
+	return portal != NULL && portal->status == PORTAL_DEFINED && portal->strategy == PORTAL_ONE_SELECT &&
+		portal->name[0] != '\0' && linitial(portal->stmts) == estate->es_plannedstmt;
+}
+
 void
 statement_refuse_shard(const EState *estate, int shard, ShardVerdict verdict)
 {

@@ -21,6 +21,13 @@ extern bool statement_is_whole_transaction(const EState *estate);
 extern bool statement_is_clients(const EState *estate);
 
 /*
+ * The executor is being started for a cursor, or for a named portal of the
+ * client, which will fetch rows later: other nodes have to take their snapshot
+ * now, before this transaction changes anything.
+ */
+extern bool statement_is_opening_cursor(const EState *estate);
+
+/*
  * In a forwarded session, for a shard that is not ours: the word to the
  * coordinator (shard_map_refuse), which then sends its statement elsewhere.
  * Inside a function or trigger that would pass for the statement's own refusal,

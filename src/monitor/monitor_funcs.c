@@ -7,14 +7,18 @@
 #include "base/arguments.h"
 #include "base/module.h"
 #include "catalog/namespace.h"
+#include "conn/conn_failures.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "monitor/table_size.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
 PG_FUNCTION_INFO_V1(shardext_table_size);
 PG_FUNCTION_INFO_V1(shardext_internal_local_size);
 PG_FUNCTION_INFO_V1(shardext_internal_preloaded);
+PG_FUNCTION_INFO_V1(shardext_internal_failures);
 
 Datum
 shardext_table_size(PG_FUNCTION_ARGS)
@@ -34,4 +38,26 @@ Datum
 shardext_internal_preloaded(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(library_is_preloaded());
+}
+
+Datum
+shardext_internal_failures(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	int			n;
+	ConnFailure *failures = conn_failures_get(&n);
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[] = {
+			Int32GetDatum(failures[i].node_id),
+			TimestampTzGetDatum(failures[i].since),
+			CStringGetTextDatum(failures[i].reason)
+		};
+		bool		nulls[lengthof(values)] = {0};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

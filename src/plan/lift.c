@@ -362,9 +362,17 @@ lift_jointree(Node *jtnode, LiftContext *c)
 	}
 }
 
-/* Values given to columns: literals are lifted, and volatile calls if made once. */
+/* How often are values given to columns computed? */
+typedef enum Often
+{
+	ONCE,						/* also volatile calls may be made before */
+	ONCE_OR_NEVER,				/* ... those of nextval(), a value more or less is no matter */
+	MANY_TIMES
+} Often;
+
+/* Values given to columns: literals are lifted, and volatile calls that may be. */
 static void
-lift_assignments(List *tlist, bool once, LiftContext *c)
+lift_assignments(List *tlist, Often often, LiftContext *c)
 {
 	ListCell   *lc;
 
@@ -373,7 +381,8 @@ lift_assignments(List *tlist, bool once, LiftContext *c)
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 		Node	   *expr = (Node *) tle->expr;
 
-		if (once && shippable_must_lift_once(expr))
+		if ((often == ONCE && shippable_must_lift_once(expr)) ||
+			(often == ONCE_OR_NEVER && shippable_must_lift_early(expr)))
 			expr = add_param(copyObject(expr), false, c);
 		else
 		{
@@ -436,7 +445,7 @@ lift_merge_actions(Query *query, LiftContext *c)
 		MergeAction *action = lfirst_node(MergeAction, lc);
 
 		action->qual = lift_node(action->qual, c);
-		lift_assignments(action->targetList, false, c);
+		lift_assignments(action->targetList, MANY_TIMES, c);
 	}
 }
 
@@ -465,11 +474,11 @@ lift_level(Query *query, LiftContext *c)
 		bool		keep_literals = c->keep_literals;
 
 		c->keep_literals = true;
-		lift_assignments(query->targetList, true, c);
+		lift_assignments(query->targetList, ONCE, c);
 		c->keep_literals = keep_literals;
 	}
 	else
-		lift_assignments(query->targetList, once, c);
+		lift_assignments(query->targetList, once ? ONCE : MANY_TIMES, c);
 	lift_range_table(query, c);
 
 	c->in_quals = true;
@@ -479,7 +488,7 @@ lift_level(Query *query, LiftContext *c)
 	lift_merge_actions(query, c);
 	if (query->onConflict != NULL)
 	{
-		lift_assignments(query->onConflict->onConflictSet, false, c);
+		lift_assignments(query->onConflict->onConflictSet, once ? ONCE_OR_NEVER : MANY_TIMES, c);
 		query->onConflict->onConflictWhere = lift_node(query->onConflict->onConflictWhere, c);
 	}
 	query->returningList = (List *) lift_node((Node *) query->returningList, c);

@@ -148,10 +148,9 @@ has_parameters(Node *node, void *context)
 }
 
 /*
- * What another node has sent is asked for a generic plan, though only the
- * values tell that it stays in one shard. A plan so dear that the plan cache
- * goes on making custom ones; to run it would be an error of the shell's access
- * method.
+ * What another node has sent is asked for a generic plan, though only the values
+ * tell that it stays in one shard. A plan so dear that the plan cache goes on
+ * making custom ones; to run it would be an error of the shell's access method.
  */
 static PlannedStmt *
 plan_never_to_run(const PlanInput *input)

@@ -24,7 +24,6 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
-#include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
@@ -36,6 +35,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "exec/local_run.h"
+#include "exec/plan_node.h"
 #include "plan/plan_direct.h"
 #include "plan/planned_statement.h"
 #include "plan/query_shape.h"
@@ -70,33 +70,6 @@ copy_direct_node(ExtensibleNode *newnode, const ExtensibleNode *oldnode)
 	new->query_string = old->query_string ? pstrdup(old->query_string) : NULL;
 	new->cursor_options = old->cursor_options;
 }
-
-static bool
-equal_direct_node(const ExtensibleNode *a, const ExtensibleNode *b)
-{
-	return a == b;
-}
-
-static void
-out_direct_node(struct StringInfoData *str, const ExtensibleNode *node)
-{
-	/* Seen by debug_print_plan only. */
-}
-
-static void
-read_direct_node(ExtensibleNode *node)
-{
-	elog(ERROR, "a plan for one shard cannot be read from text");
-}
-
-static const ExtensibleNodeMethods direct_node_methods = {
-	.extnodename = DIRECT_NODE_NAME,
-	.node_size = sizeof(DirectNode),
-	.nodeCopy = copy_direct_node,
-	.nodeEqual = equal_direct_node,
-	.nodeOut = out_direct_node,
-	.nodeRead = read_direct_node,
-};
 
 /* The plan carries its statement, in an entry of the range table that nothing refers to. */
 static void
@@ -232,7 +205,7 @@ void
 plan_direct_preload(PlannedStmt *(*replan) (PlanInput *input))
 {
 	plan_again = replan;
-	RegisterExtensibleNodeMethods(&direct_node_methods);
+	plan_node_register(DIRECT_NODE_NAME, sizeof(DirectNode), copy_direct_node);
 	previous_start = ExecutorStart_hook;
 	ExecutorStart_hook = start_executor;
 }

@@ -14,12 +14,17 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
+#include "base/errors.h"
 #include "catalog/table_map.h"
 #include "exec/scan_fanout.h"
 #include "plan/plan_forwarded.h"
@@ -161,4 +166,25 @@ plan_forwarded(const PlanInput *input, const Reason **reason)
 	}
 	elog(ERROR, "unexpected note of kind %d", (int) input->note.kind);
 	return NULL;
+}
+
+void
+forwarded_refuse_outside_of_cluster(const Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind != RTE_RELATION || rte->relid < FirstNormalObjectId ||
+			get_rel_namespace(rte->relid) == get_namespace_oid("shardext", true))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+				 errmsg("database \"%s\" is not a node of a cluster", get_database_name(MyDatabaseId)),
+				 errdetail("Another node takes it for one and has sent a statement for table \"%s\".",
+						   get_rel_name(rte->relid)),
+				 errhint("Remove the node from the cluster.")));
+	}
 }

@@ -14,4 +14,10 @@
  */
 extern PlannedStmt *plan_forwarded(const PlanInput *input, const Reason **reason);
 
+/*
+ * ERROR SX004 if a statement that another node has sent to a database that is no
+ * node (any more) names a table: it is not the one meant.
+ */
+extern void forwarded_refuse_outside_of_cluster(const Query *query);
+
 #endif

@@ -77,17 +77,6 @@ named_by_user(const Query *text_query, AttrNumber attno)
 	return false;
 }
 
-static bool
-is_routing_column(const TableInfo *table, AttrNumber attno)
-{
-	for (int i = 0; i < table->nkeys; i++)
-	{
-		if (table->keys[i] == attno)
-			return true;
-	}
-	return bms_is_member(attno, table->id_columns);
-}
-
 /*
  * A default that the owner fills in as well as we would: next_id(), or one that
  * nothing around changes; also any that may be computed but not sent.
@@ -99,7 +88,7 @@ left_to_owner(const TableInfo *table, const Query *text_query, TargetEntry *tle)
 		return false;
 	if (is_next_id((Node *) tle->expr))
 		return table->kind == TABLE_SHARDED;
-	if (is_routing_column(table, tle->resno) || contain_var_clause((Node *) tle->expr))
+	if (table_routes_by(table, tle->resno) || contain_var_clause((Node *) tle->expr))
 		return false;
 	return !contain_mutable_functions((Node *) tle->expr) ||
 		(table->kind == TABLE_SHARDED && !shippable_may_insert_column(table->relid, tle->resno));
@@ -189,7 +178,8 @@ check_statement(const PlanInput *input)
 						   "A policy for its rows reads a table that is not a reference table.");
 	if (checkExprHasSubLink((Node *) query->returningList) || checkExprHasSubLink((Node *) query->onConflict))
 		return reason_make(HINT_SPLIT, "Its RETURNING or ON CONFLICT clause has a subquery.");
-	if (contain_volatile_functions((Node *) query->onConflict))
+	if (contain_volatile_functions((Node *) query->onConflict) &&
+		shippable_check_expr((Node *) query->onConflict) != NULL)
 		return reason_make("Compute the value in another statement.",
 						   "Its ON CONFLICT clause uses volatile functions, which only this node may evaluate.");
 	for (ListCell *lc = list_head(text->targetList); lc != NULL; lc = lnext(text->targetList, lc))

@@ -111,11 +111,8 @@ plan_modify_check_assignments(const Query *query, const TableInfo *table)
 	foreach(lc, query->targetList)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		bool		key = bms_is_member(tle->resno, table->id_columns);
 
-		for (int i = 0; i < table->nkeys; i++)
-			key = key || table->keys[i] == tle->resno;
-		if (key && !tle->resjunk)
+		if (!tle->resjunk && table_routes_by(table, tle->resno))
 			return reason_make("Delete the rows and insert them again with the new value.",
 							   "It assigns to column \"%s\" of \"%s\", which says in which shard a row lies.",
 							   get_attname(table->relid, tle->resno, false), get_rel_name(table->relid));

@@ -122,7 +122,9 @@ find_text(const PlanInput *input, Query **text, bool *for_this_role)
 	if (*text != NULL)
 	{
 		*for_this_role = true;
-		reason = shard_sql_check(*text);
+		reason = shard_sql_add_defaults(*text, input->run_query);
+		if (reason == NULL)
+			reason = shard_sql_check(*text);
 		return reason != NULL ? reason : shippable_check_hidden(input->run_query, false);
 	}
 	if (input->text_query == NULL)

@@ -10,17 +10,14 @@
  * A statement that concerns no table of ours costs one look-up per relation
  * and goes on to standard_planner untouched. Statements that name shard tables
  * (queries of referential integrity triggers, what local_run plans) contain no
- * shells and therefore pass through as well. So does everything while DDL has
- * declared that shells read as empty.
+ * shells and therefore pass through as well. So does what DDL itself asks while
+ * it has declared that shells read as empty.
  */
 #include "postgres.h"
 
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "commands/dbcommands.h"
-#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
@@ -33,6 +30,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "catalog/write_guard.h"
 #include "plan/forwarded_text.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_direct.h"
@@ -168,31 +166,6 @@ note_storing_of_query(PlannedStmt *pstmt, const char *query_string, bool read_on
 }
 
 /*
- * A statement that another node has sent here although this database is no node
- * (any more): a table of that name is not the one meant.
- */
-static void
-refuse_outside_of_cluster(const Query *query)
-{
-	ListCell   *lc;
-
-	foreach(lc, query->rtable)
-	{
-		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-
-		if (rte->rtekind != RTE_RELATION || rte->relid < FirstNormalObjectId ||
-			get_rel_namespace(rte->relid) == get_namespace_oid("shardext", true))
-			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
-				 errmsg("database \"%s\" is not a node of a cluster", get_database_name(MyDatabaseId)),
-				 errdetail("Another node takes it for one and has sent a statement for table \"%s\".",
-						   get_rel_name(rte->relid)),
-				 errhint("Remove the node from the cluster.")));
-	}
-}
-
-/*
  * ERROR 40001 if a table became sharded after the snapshot that the transaction keeps: its shards look empty, or half
  * full, under that snapshot. Plans made before were thrown away when the table changed, so planning is the time to ask.
  */
@@ -223,6 +196,59 @@ refuse_newer_tables(Node *node, Snapshot snapshot)
 }
 
 static PlannedStmt *
+plan_by_postgres(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	return previous_planner ?
+		previous_planner(query, query_string, cursor_options, params) :
+		standard_planner(query, query_string, cursor_options, params);
+}
+
+/* What ALTER TABLE asks about the rows of a table that is given a foreign key (RI_Initial_Check). */
+static bool
+is_foreign_key_check(const Query *query, const char *query_string)
+{
+	static const char *const aliases[] = {"fk", "pk"};
+
+	if (query_string == NULL || strncmp(query_string, "SELECT fk.", 10) != 0 || list_length(query->rtable) < 2)
+		return false;
+	for (int i = 0; i < lengthof(aliases); i++)
+	{
+		const RangeTblEntry *rte = list_nth_node(RangeTblEntry, query->rtable, i);
+
+		if (rte->rtekind != RTE_RELATION || rte->inh || rte->alias == NULL ||
+			strcmp(rte->alias->aliasname, aliases[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static PlannedStmt *plan_statement(Query *query, const char *query_string, int cursor_options, ParamListInfo params);
+
+/*
+ * A statement of a user's function while DDL reads shells as empty: a default or a check that is computed, an event
+ * trigger. It is not DDL's, and finds the rows.
+ */
+static PlannedStmt *
+plan_inside_of_ddl(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	bool		was_empty = shell_am_set_reads_empty(false);
+	bool		was_open = write_guard_set_open(false);
+	PlannedStmt *plan;
+
+	PG_TRY();
+	{
+		plan = plan_statement(query, query_string, cursor_options, params);
+	}
+	PG_FINALLY();
+	{
+		(void) shell_am_set_reads_empty(was_empty);
+		(void) write_guard_set_open(was_open);
+	}
+	PG_END_TRY();
+	return plan;
+}
+
+static PlannedStmt *
 plan_statement(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
 	PlanInput	input = {0};
@@ -231,12 +257,13 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	PlannedStmt *plan;
 
 	if (session_is_forwarded() && may_name_tables(query) && cluster_info() == NULL)
-		refuse_outside_of_cluster(query);
-	if (!may_name_tables(query) || cluster_info() == NULL || shell_am_reads_empty() ||
-		!statement_concerns_us(query, false))
-		return previous_planner ?
-			previous_planner(query, query_string, cursor_options, params) :
-			standard_planner(query, query_string, cursor_options, params);
+		forwarded_refuse_outside_of_cluster(query);
+	if (!may_name_tables(query) || cluster_info() == NULL || !statement_concerns_us(query, false))
+		return plan_by_postgres(query, query_string, cursor_options, params);
+	if (shell_am_reads_empty())
+		return is_foreign_key_check(query, query_string) ?
+			plan_by_postgres(query, query_string, cursor_options, params) :
+			plan_inside_of_ddl(query, query_string, cursor_options, params);
 
 	if (IsolationUsesXactSnapshot())
 		(void) refuse_newer_tables((Node *) query, GetTransactionSnapshot());

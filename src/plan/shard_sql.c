@@ -205,21 +205,6 @@ shard_sql_make_checked(Query *text_query, bool lift_literals, const Reason **rea
 	return sql;
 }
 
-static TargetEntry *
-find_entry(List *tlist, AttrNumber attno)
-{
-	ListCell   *lc;
-
-	foreach(lc, tlist)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		if (!tle->resjunk && tle->resno == attno)
-			return tle;
-	}
-	return NULL;
-}
-
 bool
 shard_sql_is_identity_always(Oid relid, AttrNumber attno)
 {
@@ -291,7 +276,7 @@ shard_sql_add_defaults(Query *text_query, const Query *run_query)
 
 		if (run->resjunk || owner_may_compute((Node *) run->expr))
 			continue;
-		text = find_entry(text_query->targetList, run->resno);
+		text = get_tle_by_resno(text_query->targetList, run->resno);
 		if (text_target->relid != run_target->relid)
 			return reason_make(NULL, "A default that depends on this session applies under a view.");
 		if (text != NULL && !IsA(text->expr, SetToDefault))

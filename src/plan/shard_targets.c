@@ -21,27 +21,12 @@
 #include "plan/shard_targets.h"
 #include "plan/shippable.h"
 
-static TargetEntry *
-find_assignment(List *tlist, AttrNumber attno)
-{
-	ListCell   *lc;
-
-	foreach(lc, tlist)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		if (!tle->resjunk && tle->resno == attno)
-			return tle;
-	}
-	return NULL;
-}
-
 /* State that the new row's column is the assigned expression, if that is a column or a value. */
 static bool
 state_assignment(StatementWalk *walk, QueryFrame *frame, FactScope *scope, AttrNumber attno, List *tlist)
 {
 	Query	   *query = frame->query;
-	TargetEntry *tle = find_assignment(tlist, attno);
+	TargetEntry *tle = get_tle_by_resno(tlist, attno);
 	Operand		column = operand_column(frame, query->resultRelation, attno);
 	Operand		assigned;
 
@@ -77,7 +62,7 @@ note_insert(StatementWalk *walk, WrittenTable *written, FactScope *scope)
 		(void) state_assignment(walk, frame, scope, attno, frame->query->targetList);
 	if (table->nkeys == 1 && frame->query->jointree->fromlist == NIL)
 	{
-		TargetEntry *tle = find_assignment(frame->query->targetList, table->keys[0]);
+		TargetEntry *tle = get_tle_by_resno(frame->query->targetList, table->keys[0]);
 
 		written->free = tle == NULL || shippable_is_next_id((Node *) tle->expr) ||
 			(IsA(tle->expr, Const) && ((Const *) tle->expr)->constisnull);
@@ -199,7 +184,7 @@ written_column_is_stable(const QueryFrame *frame, const Operand *column)
 	if (table == NULL || table_column_spec(table, column->attno, &relid) == NULL)
 		return false;
 	return query->commandType == CMD_INSERT ||
-		(query->commandType == CMD_UPDATE && find_assignment(query->targetList, column->attno) == NULL);
+		(query->commandType == CMD_UPDATE && get_tle_by_resno(query->targetList, column->attno) == NULL);
 }
 
 /* One assignment of a routing column: false if the value may lie in another shard. */
@@ -236,17 +221,6 @@ demand_of_assignment(StatementWalk *walk, WrittenTable *written, TargetEntry *tl
 }
 
 static bool
-is_routing_column(const TableInfo *table, AttrNumber attno)
-{
-	for (int i = 0; i < table->nkeys; i++)
-	{
-		if (table->keys[i] == attno)
-			return true;
-	}
-	return bms_is_member(attno, table->id_columns);
-}
-
-static bool
 demands_of_tlist(StatementWalk *walk, WrittenTable *written, List *tlist, bool new_row,
 				 List **demands, const Reason **reason)
 {
@@ -257,7 +231,7 @@ demands_of_tlist(StatementWalk *walk, WrittenTable *written, List *tlist, bool n
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 
-		if (tle->resjunk || !is_routing_column(table, tle->resno))
+		if (tle->resjunk || !table_routes_by(table, tle->resno))
 			continue;
 		if (new_row && (table->nkeys != 1 || table->keys[0] != tle->resno))
 			continue;			/* the owner's guard checks id columns */

@@ -185,6 +185,27 @@ shippable_must_lift_once(Node *expr)
 		contain_mutable_functions(expr);
 }
 
+static bool
+is_volatile_but_nextval(Oid function, void *context)
+{
+	return function != F_NEXTVAL && func_volatile(function) == PROVOLATILE_VOLATILE;
+}
+
+static bool
+has_other_effects(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, is_volatile_but_nextval, NULL) ||
+		expression_tree_walker(node, has_other_effects, context);
+}
+
+bool
+shippable_must_lift_early(Node *expr)
+{
+	return shippable_must_lift_once(expr) && !has_other_effects(expr, NULL);
+}
+
 bool
 shippable_is_next_id(Node *expr)
 {
@@ -250,6 +271,26 @@ check_query_parts(Query *query, ShippableContext *c)
 	return false;
 }
 
+static bool find_bound(Node *node, void *context);
+
+/* The ON CONFLICT clause of an INSERT of one row. */
+static bool
+find_bound_conflict(OnConflictExpr *conflict, void *context)
+{
+	ListCell   *lc;
+
+	if (conflict == NULL)
+		return false;
+	foreach(lc, conflict->onConflictSet)
+	{
+		Node	   *expr = (Node *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (!shippable_must_lift_early(expr) && find_bound(expr, context))
+			return true;
+	}
+	return find_bound(conflict->onConflictWhere, context);
+}
+
 static bool
 find_bound(Node *node, void *context)
 {
@@ -298,7 +339,7 @@ find_bound(Node *node, void *context)
 				find_bound(query->havingQual, context) ||
 				find_bound(query->limitOffset, context) ||
 				find_bound(query->limitCount, context) ||
-				find_bound((Node *) query->onConflict, context) ||
+				find_bound_conflict(query->onConflict, context) ||
 				find_bound((Node *) query->cteList, context) ||
 				find_bound((Node *) query->withCheckOptions, context);
 		}

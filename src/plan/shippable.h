@@ -29,6 +29,12 @@ extern bool shippable_must_lift(Node *expr);
  */
 extern bool shippable_must_lift_once(Node *expr);
 
+/*
+ * The same for places that are evaluated once or never: only if it does no harm
+ * to compute the value in vain. nextval() is such a function.
+ */
+extern bool shippable_must_lift_early(Node *expr);
+
 /* Does its evaluation on another node call anything, functions or types, that is not PostgreSQL's own? */
 extern bool shippable_runs_users_code(Node *expr);
 

@@ -22,7 +22,9 @@
 
 #include "base/pg_compat.h"
 #include "plan/query_shape.h"
+#include "plan/text_defaults.h"
 #include "plan/text_query.h"
+#include "plan/text_write.h"
 
 #define CARRIER_NAME	"*shardext*"
 
@@ -88,8 +90,9 @@ rewriting_shows(Node *node, void *context)
 
 typedef struct ViewSearch
 {
+	const Query *statement;
 	bool		found;			/* a view's expansion */
-	bool		other_rights;	/* ... that may see what the reader may not; or the statement writes */
+	bool		other_rights;	/* ... that may see what the reader may not; or a WITH clause that writes */
 } ViewSearch;
 
 static bool
@@ -104,7 +107,7 @@ search_views(Node *node, void *context)
 		Query	   *query = (Query *) node;
 		ListCell   *lc;
 
-		if (query->commandType != CMD_SELECT)
+		if (query->commandType != CMD_SELECT && query != search->statement)
 			search->other_rights = true;
 		foreach(lc, query->rtable)
 		{
@@ -139,18 +142,35 @@ drop_policies(Node *node, void *context)
 	return expression_tree_walker(node, drop_policies, context);
 }
 
+/* The text of a rewritten Query that may name all it names. */
+static Query *
+rewritten_text(Query *run_query, bool has_views)
+{
+	Query	   *text = run_query->commandType != CMD_SELECT ? text_write_make(run_query, has_views) :
+		copyObject(run_query);
+
+	if (text != NULL)
+		(void) drop_policies((Node *) text, NULL);
+	return text;
+}
+
+/* The text of a write that has not passed parse analysis (a function body in standard form). */
+static Query *
+text_of_stored(Query *query)
+{
+	ViewSearch	search = {.statement = query};
+
+	(void) search_views((Node *) query, &search);
+	return search.found || search.other_rights ? NULL : rewritten_text(query, false);
+}
+
 Query *
 text_query_without_views(Query *run_query)
 {
-	ViewSearch	search = {0};
-	Query	   *text_query;
+	ViewSearch	search = {.statement = run_query};
 
 	(void) search_views((Node *) run_query, &search);
-	if (!search.found || search.other_rights)
-		return NULL;
-	text_query = copyObject(run_query);
-	(void) drop_policies((Node *) text_query, NULL);
-	return text_query;
+	return search.found && !search.other_rights ? rewritten_text(run_query, true) : NULL;
 }
 
 /* The text of a Query that stays_as_it_is. */
@@ -184,10 +204,13 @@ text_query_take(Query *query)
 			/* products of user rules are other statements than the one carried */
 			if (query->querySource != QSRC_ORIGINAL)
 				return NULL;
-			return text_query != NULL ? text_query : plain_text(query);
+			if (text_query == NULL)
+				return plain_text(query);
+			text_defaults_fill(text_query, query);
+			return text_query;
 		}
 	}
-	if (query->commandType != CMD_SELECT || rewriting_shows((Node *) query, NULL))
-		return NULL;
-	return query;
+	if (query->commandType != CMD_SELECT)
+		return text_of_stored(query);
+	return rewriting_shows((Node *) query, NULL) ? NULL : query;
 }

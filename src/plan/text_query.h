@@ -14,17 +14,18 @@
 extern void text_query_attach(Query *query);
 
 /*
- * The copy that text_query_attach made, or NULL; it is taken out of query. A
+ * The copy that text_query_attach made, or NULL; it is taken out of query. It
+ * gets the defaults that only this node may compute (text_defaults.h). A
  * SELECT that rewriting cannot have changed is its own text: what is returned is
  * query itself. Not to be modified.
  */
 extern Query *text_query_take(Query *query);
 
 /*
- * A text that names no views, for nodes that may not have them: a copy of a
- * rewritten SELECT. NULL if it reads no view, or one that gives its reader
- * other rights than the current user has; such a text is good for the current
- * user only.
+ * A text that names no views, for nodes that may not have them, made from the
+ * rewritten Query. NULL if it names no view, or one that gives its user other
+ * rights than the current user has, or one whose text cannot be told
+ * (text_write.h); such a text is good for the current user only.
  */
 extern Query *text_query_without_views(Query *run_query);
 

@@ -12,7 +12,9 @@
 #include "access/xact.h"
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
+#include "base/settings.h"
 #include "cluster/catalog_image.h"
+#include "conn/conn_failures.h"
 #include "ddl/index_leftovers.h"
 #include "dxact/dxact.h"
 #include "miscadmin.h"
@@ -23,13 +25,18 @@
 
 #define READ_VERSION "SELECT catalog_version FROM shardext.catalog_cluster"
 
+/* A node that hangs must not keep the other duties for long. */
+#define TRY_TIMEOUT_MS 2000
+
 static void refresh_map(void);
+static void try_nodes(void);
 
 const Duty	worker_duties[] = {
 	{.name = "refresh the catalog from the authority", .interval_ms = 1000, .run = refresh_map},
 	{.name = "finish distributed transactions", .interval_ms = 500, .run = dxact_recover_duty},
 	{.name = "look for deadlocks over several nodes", .interval_ms = 250, .run = dxact_deadlock_duty},
 	{.name = "drop indexes that were not finished", .interval_ms = 2000, .run = index_leftovers_duty},
+	{.name = "try nodes", .interval_ms = 10000, .run = try_nodes},
 };
 const int	worker_duty_count = lengthof(worker_duties);
 
@@ -87,4 +94,58 @@ refresh_map(void)
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+}
+
+/* Numbers of the nodes to be tried: the authority tries all, another node those that have failed. */
+static List *
+nodes_to_try(MemoryContext cxt)
+{
+	const ClusterInfo *cluster = cluster_info();
+	int			nfailures;
+	ConnFailure *failures = conn_failures_get(&nfailures);
+	List	   *nodes = NIL;
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (cluster == NULL)
+		return NIL;
+	old = MemoryContextSwitchTo(cxt);
+	foreach(lc, node_list())
+	{
+		const NodeInfo *node = lfirst(lc);
+		bool		wanted = cluster->authority == cluster->this_node;
+
+		for (int i = 0; i < nfailures && !wanted; i++)
+			wanted = failures[i].node_id == node->node_id;
+		if (wanted && node->node_id != cluster->this_node)
+			nodes = lappend_int(nodes, node->node_id);
+	}
+	MemoryContextSwitchTo(old);
+	return nodes;
+}
+
+/*
+ * shardext.status shall say which nodes do not answer though nobody needs them
+ * now, and stop saying it when they do.
+ */
+static void
+try_nodes(void)
+{
+	MemoryContext duty_cxt = CurrentMemoryContext;
+	List	   *nodes;
+	ListCell   *lc;
+
+	StartTransactionCommand();
+	nodes = nodes_to_try(duty_cxt);
+	CommitTransactionCommand();
+	foreach(lc, nodes)
+	{
+		const NodeInfo *node;
+
+		StartTransactionCommand();
+		node = node_by_id(lfirst_int(lc));
+		if (node != NULL)
+			conn_try(node, GetUserNameFromId(extension_owner(), false), Min(setting_connect_timeout, TRY_TIMEOUT_MS));
+		CommitTransactionCommand();
+	}
 }

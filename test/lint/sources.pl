@@ -6,7 +6,7 @@
 #	names			no two files of one basename; x.h beside x.c
 #	formatting		tabs, no trailing blanks, lines of at most 120 columns, braces on their own lines
 #	versions		PG_VERSION_NUM only in base/pg_compat.h
-#	READMEs			one in each src folder, at most 120 lines
+#	READMEs			one in each src folder, at most 120 lines; src/README.md names functions that are there
 use strict;
 use warnings;
 
@@ -65,8 +65,31 @@ foreach my $folder (grep { -d } glob("src/*"))
 	complain($readme, scalar(@lines) . " lines, at most 120") if @lines > 120;
 }
 
+check_signposts('src/README.md');
+
 print "$wrong findings\n" if $wrong;
 exit($wrong ? 1 : 0);
+
+# "folder/file.c `function()`" in the second column of a table: the function is defined in that file.
+sub check_signposts
+{
+	my ($readme) = @_;
+	my $found = 0;
+
+	open(my $in, '<', $readme) or die "$readme: $!";
+	while (my $line = <$in>)
+	{
+		my (undef, undef, $place) = split /\|/, $line;
+		next unless ($place // '') =~ m{^\s*(\w+/\w+\.c) `(\w+)(\(\))?`};
+		my ($file, $name, $is_function) = ("src/$1", $2, $3);
+		my $definition = $is_function ? qr/^$name\(/ : qr/\b$name\b/;
+
+		$found++;
+		complain("$readme:$.", "$name is not in $file") unless grep { /$definition/ } @{ $lines_of{$file} // [] };
+	}
+	complain($readme, 'names nothing') unless $found;
+	return;
+}
 
 sub check_layers
 {

@@ -113,6 +113,15 @@ sub restart_node
 	die "node $name does not start";
 }
 
+# The lowest bigint key of the table whose row lies, or would lie, on that node.
+sub key_on
+{
+	my ($self, $table, $name) = @_;
+
+	return $self->london->safe_psql('postgres',
+		"SELECT min(g) FROM generate_series(1::bigint, 1000) g WHERE shardext.node_of('$table', g) = '$name'");
+}
+
 # True as soon as the query (on the node named) gives the value; false after $seconds (default 30).
 sub wait_for
 {

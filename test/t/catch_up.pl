@@ -52,7 +52,7 @@ CREATE TABLE t (id bigint PRIMARY KEY, v int);
 SELECT shardext.shard_table('t', 'id', 'hash');
 INSERT INTO t SELECT i, i FROM generate_series(1, 100) i;
 END
-my $id = $london->safe_psql('postgres', "SELECT min(id) FROM t WHERE shardext.node_of('t', id) = 'paris'");
+my $id = $cluster->key_on('t', 'paris');
 $cluster->kill_node('london');
 is($tokyo->safe_psql('postgres', "SELECT v FROM t WHERE id = $id"), $id, 'statements between other nodes go on');
 ($rc, $out, $err) = $paris->psql('postgres', "\\set VERBOSITY verbose\nSELECT shardext.alter_node('tokyo', region => 'x')");

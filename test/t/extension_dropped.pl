@@ -14,8 +14,7 @@ CREATE TABLE photo (id bigint PRIMARY KEY, note text);
 SELECT shardext.shard_table('photo', 'id', 'hash');
 INSERT INTO photo SELECT g, 'x' FROM generate_series(1, 100) g;
 END
-my $id = $london->safe_psql('postgres',
-	"SELECT g FROM generate_series(1, 100) g WHERE shardext.node_of('photo', g::bigint) = 'paris' LIMIT 1");
+my $id = $cluster->key_on('photo', 'paris');
 my $paris = $cluster->paris;
 my $shards = "SELECT sum(s.reltuples), count(*) FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace"
 	. " WHERE n.nspname ~ '^shard_' AND s.relname = 'photo'";

@@ -27,10 +27,8 @@ foreach my $name (qw(london paris tokyo))
 		'200|20000', "all rows are seen from $name");
 }
 
-my $here = $london->safe_psql('postgres',
-	"SELECT min(id) FROM accounts WHERE shardext.node_of('accounts', id) = 'london'");
-my $there = $london->safe_psql('postgres',
-	"SELECT min(id) FROM accounts WHERE shardext.node_of('accounts', id) = 'tokyo'");
+my $here = $cluster->key_on('accounts', 'london');
+my $there = $cluster->key_on('accounts', 'tokyo');
 
 $cluster->kill_node('tokyo');
 
@@ -55,12 +53,23 @@ isnt($rc, 0, 'an update over all shards fails');
 is($london->safe_psql('postgres', "SELECT balance FROM accounts WHERE id = $here"),
 	'100', 'and has changed nothing here');
 
+like($london->safe_psql('postgres', 'SELECT warnings FROM shardext.status'), qr/node \\"tokyo\\" could not be reached since/,
+	'status names the node that is away');
+
 $cluster->restart_node('tokyo');
 is($london->safe_psql('postgres', "SELECT balance FROM accounts WHERE id = $there"),
 	'100', 'the node is back');
 $london->safe_psql('postgres', 'UPDATE accounts SET balance = balance + 1');
 is($cluster->tokyo->safe_psql('postgres', 'SELECT count(*), sum(balance) FROM accounts'),
 	'200|20200', 'and takes part again');
+is($london->safe_psql('postgres', 'SELECT health FROM shardext.status'), 'ok', 'which status knows');
+
+# Nobody needs it: the authority finds out by itself, both that it has gone and that it is back.
+$cluster->kill_node('paris');
+my $warned = "SELECT EXISTS (SELECT FROM shardext.status, unnest(warnings) w WHERE w LIKE 'node \"paris\" could not be reached%')";
+ok($cluster->wait_for('london', $warned, 't'), 'the authority notices that a node has gone');
+$cluster->restart_node('paris');
+ok($cluster->wait_for('london', 'SELECT health FROM shardext.status', 'ok'), 'and that it is back');
 
 $cluster->stop;
 done_testing();

@@ -70,10 +70,8 @@ CREATE TABLE town (id bigint PRIMARY KEY, name text);
 SELECT shardext.shard_table('town', 'id', 'hash');
 INSERT INTO town SELECT g, 'x' FROM generate_series(1, 50) g;
 END
-my $there = $london->safe_psql('postgres',
-	"SELECT g FROM generate_series(1, 50) g WHERE shardext.node_of('town', g::bigint) = 'oslo' LIMIT 1");
-my $here = $london->safe_psql('postgres',
-	"SELECT g FROM generate_series(1, 50) g WHERE shardext.node_of('town', g::bigint) = 'london' LIMIT 1");
+my $there = $cluster->key_on('town', 'oslo');
+my $here = $cluster->key_on('town', 'london');
 is($watcher->query_safe("SELECT name FROM town WHERE id = $there"), 'x', 'a row of the new node');
 
 # A new address, given on one node, is used by all, in sessions that have a connection to the old one too.
@@ -119,6 +117,15 @@ foreach (
 	like($err, $what =~ /DDL/ ? qr/node "(oslo|paris)"/ : qr/node "oslo"/, "$what that is missing: with the node");
 	is($london->safe_psql('postgres', "SELECT name FROM town WHERE id = $there"), 'x', "$what: the next statement works");
 }
+
+# A node without shards comes and goes; what is left there says so.
+$london->safe_psql('postgres', 'CREATE DATABASE lima');
+$london->safe_psql('lima', 'CREATE EXTENSION shardext');
+$london->safe_psql('postgres', sprintf("SELECT shardext.add_node('lima', '127.0.0.1', %d, 'lima')", $london->port));
+is($london->safe_psql('lima', 'SELECT count(*) FROM town'), '50', 'a node without shards routes');
+$paris->safe_psql('postgres', "SELECT shardext.remove_node('lima')");
+($rc, $out, $err) = $london->psql('lima', 'SELECT count(*) FROM town');
+like($err, qr/"town" cannot be accessed because this database is not a node/, 'and is none when it has been removed');
 
 $cluster->stop;
 done_testing();

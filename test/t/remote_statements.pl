@@ -226,8 +226,7 @@ CREATE TABLE thing (id int PRIMARY KEY, v text);
 SELECT shardext.shard_table('thing', 'id', 'hash');
 INSERT INTO thing SELECT i, i FROM generate_series(1, 100) i;
 END
-my $there = $london->safe_psql('postgres',
-	"SELECT min(i) FROM generate_series(1, 100) i WHERE shardext.node_of('thing', i) = 'paris'");
+my $there = $cluster->key_on('thing', 'paris');
 ($out, $err) = session(<<"END");
 SELECT v FROM thing WHERE id = $there;
 ALTER TABLE thing ALTER COLUMN v TYPE int USING v::int;

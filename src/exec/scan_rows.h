@@ -1,0 +1,32 @@
+/*
+ * scan_rows.h
+ *	  ExecCustomScan of nodes whose rows never have to be looked at again.
+ */
+#ifndef SHARDEXT_SCAN_ROWS_H
+#define SHARDEXT_SCAN_ROWS_H
+
+#include "postgres.h"
+#include "executor/executor.h"
+
+/* Conditions on a row are asked again where it was locked, not here. */
+static inline bool
+scan_rows_recheck(ScanState *node, TupleTableSlot *slot)
+{
+	return true;
+}
+
+/* The node's next row: one that access gives, filtered and projected. */
+static inline TupleTableSlot *
+scan_rows(CustomScanState *node, ExecScanAccessMtd access)
+{
+	return ExecScan(&node->ss, access, scan_rows_recheck);
+}
+
+/* ReScanCustomScan of nodes that write: they are on top of their plans. */
+static inline void
+scan_rows_only_once(CustomScanState *node)
+{
+	elog(ERROR, "a write cannot be run again");
+}
+
+#endif
