@@ -43,7 +43,7 @@ CREATE VIEW shardext.transactions AS
                        pg_catalog.split_part(d.gid, ':', 6), '+'), ','))) AS participants,
            (SELECT pg_catalog.array_agg(DISTINCT l.relation::regclass::text ORDER BY l.relation::regclass::text)
               FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind IN ('r', 'p')
-             WHERE l.virtualtransaction = '-1/' || d.xid::text AND l.locktype = 'relation'
+             WHERE l.virtualtransaction = o.virtualtransaction AND l.pid IS NULL AND l.locktype = 'relation'
                AND l.database = (SELECT b.oid FROM pg_catalog.pg_database b
                                   WHERE b.datname = pg_catalog.current_database())) AS locked_tables,
            (SELECT pg_catalog.array_agg(DISTINCT w.pid)
@@ -52,8 +52,9 @@ CREATE VIEW shardext.transactions AS
                AND (w.database, w.relation, w.page, w.tuple, w.virtualxid, w.transactionid, w.classid, w.objid, w.objsubid)
                    IS NOT DISTINCT FROM
                    (h.database, h.relation, h.page, h.tuple, h.virtualxid, h.transactionid, h.classid, h.objid, h.objsubid)
-             WHERE h.granted AND h.virtualtransaction = '-1/' || d.xid::text) AS blocked_pids
-      FROM doubtful d;
+             WHERE h.granted AND h.virtualtransaction = o.virtualtransaction AND h.pid IS NULL) AS blocked_pids
+      FROM doubtful d
+      LEFT JOIN pg_catalog.pg_locks o ON o.locktype = 'transactionid' AND o.transactionid = d.xid AND o.granted AND o.pid IS NULL;
 COMMENT ON VIEW shardext.transactions IS
     'distributed transactions in doubt here: prepared on this node, or coordinated by it and not followed by a participant';
 GRANT SELECT ON shardext.transactions TO PUBLIC;
