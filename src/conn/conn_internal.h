@@ -26,7 +26,7 @@
 #define CONN_MAX_PREPARED	256
 #define CONN_PREPARED_BUCKETS 512
 #define CONN_SHORTCUTS		64
-#define CONN_COMMAND_LENGTH 160
+#define CONN_COMMAND_LENGTH 320 /* SET CONSTRAINTS with two long quoted names */
 #define CONN_TOKEN_LENGTH	64
 
 typedef enum ConnState

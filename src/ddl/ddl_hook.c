@@ -301,6 +301,7 @@ static const struct
 	{T_CommentStmt, handle_carried},
 	{T_ReassignOwnedStmt, role_objects_reassign},
 	{T_DropOwnedStmt, role_objects_drop},
+	{T_ConstraintsSetStmt, special_set_constraints},
 };
 
 bool

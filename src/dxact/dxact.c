@@ -32,8 +32,17 @@
 
 dlist_head	dxact_participants = DLIST_STATIC_INIT(dxact_participants);
 
-/* Has this transaction been given any connection? */
+/* Has this transaction been given any connection, or said anything that connections will have to know? */
 static bool engaged = false;
+
+/* SET CONSTRAINTS statements of this transaction, in TopTransactionContext. */
+typedef struct Constraints
+{
+	int			level;			/* of the local transaction */
+	const char *sql;
+} Constraints;
+
+static List *constraints = NIL;
 
 static void
 refuse_where_hidden(void)
@@ -64,15 +73,33 @@ begin_command(void)
 	return command;
 }
 
+/* What has been said about constraints at one level. */
+static void
+queue_constraints(NodeConn *conn, int level)
+{
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+	{
+		const Constraints *item = lfirst(lc);
+
+		if (item->level == level)
+			conn_queue(conn, false, "%s", item->sql);
+	}
+}
+
 static Participant *
-enlist(NodeConn *conn, int node_id)
+enlist(NodeConn *conn, int node_id, Oid role)
 {
 	Participant *participant = MemoryContextAllocZero(TopTransactionContext, sizeof(Participant));
 
 	participant->conn = conn;
 	participant->node_id = node_id;
+	participant->role = role;
 	conn_queue(conn, true, "%s", begin_command());
 	participant->level = 1;
+	if (constraints != NIL)
+		queue_constraints(conn, 1);
 	dlist_push_tail(&dxact_participants, &participant->link);
 	conn_set_participant(conn, participant);
 	return participant;
@@ -85,6 +112,62 @@ raise_level(Participant *participant, int level)
 	{
 		conn_queue(participant->conn, true, "SAVEPOINT s%d", participant->level + 1);
 		participant->level++;
+		if (constraints != NIL)
+			queue_constraints(participant->conn, participant->level);
+	}
+}
+
+void
+dxact_set_constraints(const char *sql, bool now)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	Constraints *item = palloc(sizeof(Constraints));
+	int			level = GetCurrentTransactionNestLevel();
+	dlist_iter	iter;
+
+	item->level = level;
+	item->sql = pstrdup(sql);
+	MemoryContextSwitchTo(old);
+	/* participants get here first, by statements that come before this one */
+	dlist_foreach(iter, &dxact_participants)
+		raise_level(dlist_container(Participant, link, iter.cur), level);
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	constraints = lappend(constraints, item);
+	MemoryContextSwitchTo(old);
+	engaged = true;
+	dlist_foreach(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (now && participant->write_level > 0)
+			(void) conn_execute(participant->conn, sql, NULL);
+		else
+			conn_queue(participant->conn, false, "%s", sql);
+	}
+}
+
+/*
+ * Roles have connections of their own, and so each its own remote transaction:
+ * one could not see what the other has written, and would wait for its locks.
+ */
+static void
+refuse_second_role(int node_id, Oid role)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		const Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->node_id == node_id && participant->role != role && participant->write_level > 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_SX_NOT_SUPPORTED),
+					 errmsg("this transaction has already written on node \"%s\" as role \"%s\"",
+							conn_node_name(participant->conn), GetUserNameFromId(participant->role, false)),
+					 errdetail("What it has written there could not be seen by role \"%s\", which has a connection of "
+							   "its own.", GetUserNameFromId(role, false)),
+					 errhint("Commit before another role reads or writes there: by SET ROLE, a SECURITY DEFINER "
+							 "function, or a view of another owner.")));
 	}
 }
 
@@ -97,6 +180,7 @@ dxact_connection(int node_id, Oid role, DxactAccess access)
 
 	refuse_where_hidden();
 	engaged = true;
+	refuse_second_role(node_id, role);
 	conn = conn_pool_get(node_id, role);
 	participant = conn_participant(conn);
 	if (participant == NULL)
@@ -104,7 +188,7 @@ dxact_connection(int node_id, Oid role, DxactAccess access)
 		/* an autocommit read may still be under way on it */
 		if (!conn_is_idle(conn))
 			conn_settle(conn);
-		participant = enlist(conn, node_id);
+		participant = enlist(conn, node_id, role);
 	}
 	else if (conn_is_idle(conn) && conn_queue_length(conn) == 0 && conn_remote_state(conn) == REMOTE_NONE)
 		ereport(ERROR,
@@ -127,6 +211,7 @@ autocommit_connection(int node_id, Oid role)
 	if (IsTransactionBlock() || GetCurrentTransactionNestLevel() > 1 || XactIsoLevel != XACT_READ_COMMITTED)
 		return NULL;
 	engaged = true;
+	refuse_second_role(node_id, role);
 	conn = conn_pool_get(node_id, role);
 	return conn_participant(conn) == NULL ? conn : NULL;
 }
@@ -159,6 +244,7 @@ static void
 forget_transaction(bool is_commit)
 {
 	dlist_init(&dxact_participants);
+	constraints = NIL;
 	engaged = false;
 	conn_pool_end_transaction(is_commit);
 }
@@ -208,6 +294,25 @@ at_transaction_event(XactEvent event, void *arg)
 	}
 }
 
+/* What was said at a level that ends: now at the one above, or not at all. */
+static void
+end_constraints_level(int level, bool is_commit)
+{
+	ListCell   *lc;
+
+	foreach(lc, constraints)
+	{
+		Constraints *item = lfirst(lc);
+
+		if (item->level < level)
+			continue;
+		if (is_commit)
+			item->level = level - 1;
+		else
+			constraints = foreach_delete_current(constraints, lc);
+	}
+}
+
 /* A level has ended well: its savepoint is released with the next write. */
 static void
 commit_level(int level)
@@ -235,10 +340,12 @@ at_subtransaction_event(SubXactEvent event, SubTransactionId my_id, SubTransacti
 	switch (event)
 	{
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:
+			end_constraints_level(GetCurrentTransactionNestLevel(), true);
 			commit_level(GetCurrentTransactionNestLevel());
 			break;
 		case SUBXACT_EVENT_ABORT_SUB:
 			session_slot_back();
+			end_constraints_level(GetCurrentTransactionNestLevel(), false);
 			dxact_abort_level(GetCurrentTransactionNestLevel());
 			break;
 		case SUBXACT_EVENT_START_SUB:

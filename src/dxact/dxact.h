@@ -44,6 +44,13 @@ extern NodeConn *dxact_connection_autocommit_read(int node_id, Oid role);
  */
 extern NodeConn *dxact_connection_autocommit_write(int node_id, Oid role);
 
+/*
+ * A SET CONSTRAINTS statement for the nodes that take part in the transaction:
+ * those that do already, and those that will. now: at once, since it may have
+ * something to check. It ends with the present subtransaction, if that fails.
+ */
+extern void dxact_set_constraints(const char *sql, bool now);
+
 /* Serialise changes of the cluster's catalog: lock held on the authority to the end of the transaction. */
 extern void dxact_lock_catalog(void);
 

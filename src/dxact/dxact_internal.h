@@ -41,6 +41,7 @@ typedef struct Participant
 	dlist_node	link;
 	NodeConn   *conn;
 	int			node_id;
+	Oid			role;
 	ParticipantState state;
 	int			level;			/* remote nesting: 1 = BEGIN, n = savepoint sn, sent or queued */
 	int			write_level;	/* lowest level that has written, 0 = none */
