@@ -271,6 +271,7 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 	if (setting_log_remote)
 		ereport(LOG, (errmsg("to node \"%s\": %s", conn->node_name, sql), errhidestmt(true)));
 
+	conn_forget_error(conn);
 	conn_prepared_check();
 	conn->single_row = single_row;
 	conn->rows_seen = false;
@@ -326,6 +327,19 @@ read_decisive(NodeConn *conn, PGresult **result)
 	return outcome;
 }
 
+/*
+ * Lost without a word about the statement, on a connection that nobody had
+ * looked at: it may have been dead already. True: the stream has begun again.
+ */
+static bool
+begun_again(NodeConn *conn, ConnStream *stream)
+{
+	if (!conn->unchecked || conn->rows_seen || conn->autocommit_write || stream->repeat == NULL)
+		return false;
+	finish_stream(conn);
+	return stream->repeat(stream);
+}
+
 PGresult *
 conn_stream_next(ConnStream *stream)
 {
@@ -346,6 +360,8 @@ conn_stream_next(ConnStream *stream)
 			break;
 		case READ_BLOCKED:
 		case READ_LOST:
+			if (begun_again(conn, stream))
+				return conn_stream_next(stream);
 			conn_notices_pass_on(conn, false);
 			conn_raise_lost(conn);
 			break;

@@ -25,6 +25,12 @@ typedef struct ConnStream
 {
 	NodeConn   *conn;			/* NULL when not active */
 	void		(*absorb) (struct ConnStream *stream);
+
+	/*
+	 * The connection turns out to have been dead before it was used: begin again
+	 * on another one, or say no. May be NULL.
+	 */
+	bool		(*repeat) (struct ConnStream *stream);
 	bool		refused;		/* the node answered with an SX001 refusal: rows so far are none */
 	int			refused_shard;
 	bool		refused_too_new;	/* refusal that only a newer snapshot cures: raise 40001 */

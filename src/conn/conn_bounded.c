@@ -164,6 +164,7 @@ conn_taken_drop(NodeConn *conn)
 static bool
 send_question(NodeConn *conn, const char *sql, const ConnParams *params, long timeout_ms)
 {
+	conn_forget_error(conn);
 	conn->single_row = false;
 	conn->state = CONN_BUSY;
 	if (conn_settings_send(conn, false) &&
@@ -198,8 +199,7 @@ conn_ask(NodeConn *conn, const char *sql, const ConnParams *params, long timeout
 					return result;
 				case READ_ERROR:
 					*reason = pstrdup(conn_command_message(conn));
-					PQclear(conn->error);
-					conn->error = NULL;
+					conn_forget_error(conn);
 					return NULL;
 				case READ_BLOCKED:
 					conn_lost(conn, NULL);

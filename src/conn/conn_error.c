@@ -174,6 +174,14 @@ take_refusal(NodeConn *conn, const char *detail)
 		shard_map_hint(shard, owner, version);
 }
 
+void
+conn_forget_error(NodeConn *conn)
+{
+	if (conn->error)
+		PQclear(conn->error);
+	conn->error = NULL;
+}
+
 static int
 notice_level(const PGresult *result)
 {

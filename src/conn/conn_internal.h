@@ -125,6 +125,7 @@ struct NodeConn
 	PollHabit	poll;
 	ConnState	state;
 	bool		autocommit_write;	/* the statement under way commits by itself */
+	bool		unchecked;		/* given out without asking whether it is still alive */
 	int64		copy_unsent;	/* bytes given to libpq since it was last seen empty */
 	bool		dying;			/* the node has said that it is going to close the connection */
 	char	   *lost_reason;	/* libpq's words once BROKEN */
@@ -236,6 +237,7 @@ extern void conn_result_keep(PGresult *result);
 extern void conn_results_free_all(void);
 
 /* conn_error.c */
+extern void conn_forget_error(NodeConn *conn);	/* of a command that nobody wants to hear of any more */
 extern void conn_notice_receive(void *arg, const PGresult *result);
 extern void conn_notices_pass_on(NodeConn *conn, bool discard);
 extern void conn_lost(NodeConn *conn, PGresult *result);

@@ -194,9 +194,7 @@ conn_command_finish(NodeConn *conn, TimestampTz deadline, bool interruptible)
 	PGresult   *result;
 	long		timeout = -1;
 
-	if (conn->error)
-		PQclear(conn->error);
-	conn->error = NULL;
+	conn_forget_error(conn);
 	for (;;)
 	{
 		if (deadline != 0)

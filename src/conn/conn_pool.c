@@ -52,7 +52,8 @@ is_alive(NodeConn *conn)
 	TimestampTz idle = now - conn->last_used;
 
 	conn->last_used = now;
-	return (idle >= 0 && idle < IDLE_UNCHECKED_US) || conn_looks_alive(conn);
+	conn->unchecked = idle >= 0 && idle < IDLE_UNCHECKED_US;
+	return conn->unchecked || conn_looks_alive(conn);
 }
 
 NodeConn *

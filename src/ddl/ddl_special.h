@@ -35,6 +35,6 @@ extern bool special_index(UtilityCall *call);
 extern bool special_vacuum(UtilityCall *call);
 extern bool special_cluster(UtilityCall *call);
 extern bool special_grant(UtilityCall *call);
-extern bool special_set_constraints(UtilityCall *call);	/* set_constraints.c */
+extern bool special_set_constraints(UtilityCall *call); /* set_constraints.c */
 
 #endif

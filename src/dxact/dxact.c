@@ -96,6 +96,7 @@ enlist(NodeConn *conn, int node_id, Oid role)
 	participant->conn = conn;
 	participant->node_id = node_id;
 	participant->role = role;
+	participant->first_level = GetCurrentTransactionNestLevel();
 	conn_queue(conn, true, "%s", begin_command());
 	participant->level = 1;
 	if (constraints != NIL)
@@ -110,8 +111,8 @@ raise_level(Participant *participant, int level)
 {
 	while (participant->level < level)
 	{
-		conn_queue(participant->conn, true, "SAVEPOINT s%d", participant->level + 1);
 		participant->level++;
+		conn_queue(participant->conn, participant->level <= DXACT_PREPARED_LEVELS, "SAVEPOINT s%d", participant->level);
 		if (constraints != NIL)
 			queue_constraints(participant->conn, participant->level);
 	}
@@ -194,11 +195,24 @@ dxact_connection(int node_id, Oid role, DxactAccess access)
 		ereport(ERROR,
 				(errcode(ERRCODE_IN_FAILED_SQL_TRANSACTION),
 				 errmsg("the transaction on node \"%s\" was lost", conn_node_name(conn))));
+	participant->uses++;
 	if (participant->level < level)
 		raise_level(participant, level);
 	if (access == DXACT_WRITE && (participant->write_level == 0 || participant->write_level > level))
 		participant->write_level = level;
 	return conn;
+}
+
+bool
+dxact_forget_lost(NodeConn *conn)
+{
+	Participant *participant = conn_participant(conn);
+
+	if (participant != NULL && participant->uses > 1)
+		return false;
+	if (participant != NULL)
+		dxact_forget_participant(participant);
+	return true;
 }
 
 /* A statement that is its own transaction on the node, if nothing of ours is open there. NULL: it cannot be. */
@@ -313,6 +327,26 @@ end_constraints_level(int level, bool is_commit)
 	}
 }
 
+/*
+ * Queue the release of the level's savepoint. It releases those above, too, so
+ * theirs need not travel; and none that has not been sent itself has to.
+ */
+static void
+queue_release(NodeConn *conn, int level)
+{
+	char		command[64];
+	int			last = conn_queue_length(conn) - 1;
+
+	snprintf(command, sizeof(command), "RELEASE SAVEPOINT s%d", level + 1);
+	if (last >= 0 && conn_queue_find(conn, command) == last)
+		conn_queue_truncate(conn, last--);
+	snprintf(command, sizeof(command), "SAVEPOINT s%d", level);
+	if (last >= 0 && conn_queue_find(conn, command) == last)
+		conn_queue_truncate(conn, last);
+	else
+		conn_queue(conn, level <= DXACT_PREPARED_LEVELS, "RELEASE SAVEPOINT s%d", level);
+}
+
 /* A level has ended well: its savepoint is released with the next write. */
 static void
 commit_level(int level)
@@ -325,7 +359,8 @@ commit_level(int level)
 
 		if (participant->level < level)
 			continue;
-		conn_queue(participant->conn, true, "RELEASE SAVEPOINT s%d", level);
+		queue_release(participant->conn, level);
+		participant->first_level = Min(participant->first_level, level - 1);
 		participant->level = level - 1;
 		if (participant->write_level >= level)
 			participant->write_level = level - 1;

@@ -45,6 +45,13 @@ extern NodeConn *dxact_connection_autocommit_read(int node_id, Oid role);
 extern NodeConn *dxact_connection_autocommit_write(int node_id, Oid role);
 
 /*
+ * The connection was lost while the first statement of this transaction was on
+ * its way to the node, if it was the first: true, and nothing of it has come to
+ * stay there; dxact_connection then makes a new one.
+ */
+extern bool dxact_forget_lost(NodeConn *conn);
+
+/*
  * A SET CONSTRAINTS statement for the nodes that take part in the transaction:
  * those that do already, and those that will. now: at once, since it may have
  * something to check. It ends with the present subtransaction, if that fails.

@@ -92,7 +92,17 @@ dxact_abort(void)
 	}
 }
 
-/* One participant's part of a failed level. */
+void
+dxact_forget_participant(Participant *participant)
+{
+	dlist_delete(&participant->link);
+	conn_set_participant(participant->conn, NULL);
+}
+
+/*
+ * One participant's part of a failed level. A node that only this level has
+ * used may have been lost: the transaction can do without what was there.
+ */
 static void
 abort_participant_level(Participant *participant, int level, TimestampTz deadline)
 {
@@ -112,9 +122,11 @@ abort_participant_level(Participant *participant, int level, TimestampTz deadlin
 		conn_queue_truncate(conn, 0);
 		if (conn_remote_state(conn) != REMOTE_NONE)
 		{
-			conn_queue(conn, true, "ROLLBACK TO SAVEPOINT s%d", level);
+			bool		prepare = level <= DXACT_PREPARED_LEVELS;
+
+			conn_queue(conn, prepare, "ROLLBACK TO SAVEPOINT s%d", level);
 			snprintf(command, sizeof(command), "RELEASE SAVEPOINT s%d", level);
-			if (!conn_command_send(conn, true, command) ||
+			if (!conn_command_send(conn, prepare, command) ||
 				conn_command_finish(conn, deadline, false) != COMMAND_DONE)
 				conn_break(conn);
 		}
@@ -123,15 +135,17 @@ abort_participant_level(Participant *participant, int level, TimestampTz deadlin
 	participant->level = level - 1;
 	if (participant->write_level >= level)
 		participant->write_level = 0;
+	if (conn_is_broken(conn) && participant->first_level >= level)
+		dxact_forget_participant(participant);
 }
 
 void
 dxact_abort_level(int level)
 {
 	TimestampTz deadline = patience();
-	dlist_iter	iter;
+	dlist_mutable_iter iter;
 
-	dlist_foreach(iter, &dxact_participants)
+	dlist_foreach_modify(iter, &dxact_participants)
 	{
 		Participant *participant = dlist_container(Participant, link, iter.cur);
 

@@ -25,6 +25,9 @@
 #define DXACT_TOKEN_LENGTH	64
 #define DXACT_PARTS_LENGTH	80	/* of the list of nodes in a gid */
 
+/* Savepoints of deeper levels are not worth prepared statements on the nodes. */
+#define DXACT_PREPARED_LEVELS 16
+
 /* How long the ends of transactions wait for nodes where they cannot be interrupted. */
 #define DXACT_PATIENCE_MS	5000
 
@@ -45,6 +48,8 @@ typedef struct Participant
 	ParticipantState state;
 	int			level;			/* remote nesting: 1 = BEGIN, n = savepoint sn, sent or queued */
 	int			write_level;	/* lowest level that has written, 0 = none */
+	int			first_level;	/* lowest local level that has used it */
+	int			uses;			/* how often it has been asked for */
 	char		gid[DXACT_GID_LENGTH];
 	char		token[DXACT_TOKEN_LENGTH];	/* the node's own words about what it has prepared */
 } Participant;
@@ -56,6 +61,9 @@ extern void dxact_pre_commit(void);
 extern void dxact_post_commit(void);
 
 /* dxact_abort.c */
+
+/* Nothing of the transaction is on the node any more: if it is used again, it begins anew. */
+extern void dxact_forget_participant(Participant *participant);
 extern void dxact_abort(void);
 extern void dxact_abort_level(int level);
 

@@ -148,6 +148,7 @@ start_remote(Fragment *fragment, NodePart *part)
 	part->stats = add_stats(fragment, part->node_id, part->shards);
 	part->run = remote_run_make(spec->remote_sql, spec->returns_rows ? spec->slot_desc : NULL,
 								spec->ncols, spec->attnos, spec->nparams, spec->param_types, spec->writes);
+	remote_run_set_repeatable(part->run);
 	remote_run_start(part->run, part->node_id, spec->role, statement_note_shards(part->shards),
 					 fragment->values, fragment->nulls, false);
 }

@@ -34,6 +34,16 @@ typedef struct RunStream
 	RemoteRun  *run;
 	Tuplestorestate *stored;	/* rows absorbed; NULL if none were */
 	bool		done;			/* nothing more comes from the connection */
+
+	/* what was started, to be started again; values only if the run is repeatable */
+	int			node_id;
+	Oid			role;
+	NodeConn   *used;
+	const char *sql;
+	bool		autocommit_read;
+	bool		repeated;
+	const Datum *values;
+	const bool *nulls;
 } RunStream;
 
 struct RemoteRun
@@ -46,6 +56,7 @@ struct RemoteRun
 	bool		writes;
 	bool		prepare;
 	bool		autocommit_write;
+	bool		repeatable;
 
 	/* where */
 	int			nstreams;
@@ -114,6 +125,12 @@ void
 remote_run_set_autocommit_write(RemoteRun *run)
 {
 	run->autocommit_write = true;
+}
+
+void
+remote_run_set_repeatable(RemoteRun *run)
+{
+	run->repeatable = true;
 }
 
 static NodeConn *
@@ -268,20 +285,51 @@ add_stream(RemoteRun *run)
 	return stream;
 }
 
-void
-remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
-				 const Datum *values, const bool *nulls, bool autocommit_read)
+static void
+send_statement(RunStream *stream, bool prepare, const Datum *values, const bool *nulls)
 {
-	RunStream  *stream = add_stream(run);
-	const char *sql = sql_prefix ? psprintf("%s%s", sql_prefix, run->sql) : run->sql;
+	RemoteRun  *run = stream->run;
 	NodeConn   *conn;
 	ConnParams	params;
 
 	/* First the parameters: output functions may run statements of their own. */
 	param_codec_encode(run->params, values, nulls, &params);
-	conn = get_connection(run, node_id, role, autocommit_read);
-	conn_stream_start(conn, &stream->stream, sql, &params, run->prepare && sql_prefix == NULL,
+	conn = get_connection(run, stream->node_id, stream->role, stream->autocommit_read);
+	stream->used = conn;
+	conn_stream_start(conn, &stream->stream, stream->sql, &params, prepare,
 					  run->rows ? row_codec_results(run->rows) : CONN_RESULTS_TEXT);
+}
+
+/* The connection has died unnoticed, nothing of the statement has been heard: once more, on a new one. */
+static bool
+repeat(ConnStream *conn_stream)
+{
+	RunStream  *stream = (RunStream *) conn_stream;
+
+	if (stream->repeated || !dxact_forget_lost(stream->used))
+		return false;
+	stream->repeated = true;
+	send_statement(stream, false, stream->values, stream->nulls);
+	return true;
+}
+
+void
+remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
+				 const Datum *values, const bool *nulls, bool autocommit_read)
+{
+	RunStream  *stream = add_stream(run);
+
+	stream->node_id = node_id;
+	stream->role = role;
+	stream->sql = sql_prefix ? psprintf("%s%s", sql_prefix, run->sql) : run->sql;
+	stream->autocommit_read = autocommit_read;
+	if (run->repeatable)
+	{
+		stream->stream.repeat = repeat;
+		stream->values = values;
+		stream->nulls = nulls;
+	}
+	send_statement(stream, run->prepare && sql_prefix == NULL, values, nulls);
 }
 
 /* A stream to read from next: one whose rows are here if there is any. NULL when all are done. */

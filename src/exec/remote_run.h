@@ -32,6 +32,13 @@ extern RemoteRun *remote_run_make_cached(const char *sql, TupleDesc slot_desc, c
 /* Is the text worth a prepared statement on the node? Default: yes without sql_prefix. */
 extern void remote_run_set_prepare(RemoteRun *run, bool prepare);
 
+/*
+ * values and nulls stay good as long as the run: a statement whose connection
+ * turns out to have been dead, when nothing of the transaction was there, may be
+ * sent once more.
+ */
+extern void remote_run_set_repeatable(RemoteRun *run);
+
 /* The statement is the whole of its transaction: the node may commit it by itself, in the same round trip. */
 extern void remote_run_set_autocommit_write(RemoteRun *run);
 

@@ -215,6 +215,7 @@ start_remote(RouteState *state)
 	state->remote = remote_run_make_cached(cache->remote_sql, cache->result_desc, cache->rows, cache->params,
 										   state->node->parts.writes);
 	remote_run_set_prepare(state->remote, state->node->parts.prepare);
+	remote_run_set_repeatable(state->remote);
 	if (commits_there(state, cache))
 		remote_run_set_autocommit_write(state->remote);
 	remote_run_start(state->remote, state->owner, state->role, NULL, state->values, state->nulls,

@@ -1,0 +1,141 @@
+-- What a session can do in a transaction over several nodes is what PostgreSQL's documentation says.
+\set ON_ERROR_STOP 0
+\set VERBOSITY terse
+CREATE TABLE far (id int, v int NOT NULL, u int, CONSTRAINT far_pk PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED);
+SELECT shardext.shard_table('far', 'id');
+INSERT INTO far SELECT i, 0, i FROM generate_series(1, 60) i;
+CREATE TABLE home (k int PRIMARY KEY, v int);
+INSERT INTO home VALUES (1, 0);
+SELECT min(id) AS l FROM far WHERE shardext.node_of('far', id) = 'london' \gset
+SELECT min(id) AS p FROM far WHERE shardext.node_of('far', id) = 'paris' \gset
+SELECT min(id) AS t FROM far WHERE shardext.node_of('far', id) = 'tokyo' \gset
+-- deferred constraints are checked before anything is prepared, on every node and here
+BEGIN;
+UPDATE far SET v = 1 WHERE id IN (:l, :t);
+INSERT INTO far VALUES (:p, 1);
+COMMIT;
+BEGIN;
+UPDATE far SET v = 1 WHERE id IN (:p, :t);
+INSERT INTO far VALUES (:l, 1);
+COMMIT;
+SELECT count(*) FROM far WHERE v = 1;
+-- and may be violated in between
+BEGIN;
+INSERT INTO far VALUES (:p, 1), (:l, 1), (:t, 1);
+DELETE FROM far WHERE v = 1;
+COMMIT;
+-- SET CONSTRAINTS holds on the nodes that take part, and those that will
+BEGIN; SET CONSTRAINTS ALL IMMEDIATE; INSERT INTO far VALUES (:p, 1); ROLLBACK;
+BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; INSERT INTO far VALUES (:p, 1); ROLLBACK;
+BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; INSERT INTO far VALUES (:l, 1); ROLLBACK;
+BEGIN; UPDATE far SET v = 1 WHERE id = :p; SET CONSTRAINTS public.far_pk IMMEDIATE; INSERT INTO far VALUES (:p, 1); ROLLBACK;
+-- what has been deferred is checked by it
+BEGIN; INSERT INTO far VALUES (:p, 1); SET CONSTRAINTS far_pk IMMEDIATE; ROLLBACK;
+BEGIN; INSERT INTO far VALUES (:l, 1); SET CONSTRAINTS far_pk IMMEDIATE; ROLLBACK;
+BEGIN; INSERT INTO far VALUES (:t, 1); SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK;
+-- and it ends with its savepoint
+BEGIN;
+SAVEPOINT a; SET CONSTRAINTS far_pk IMMEDIATE; ROLLBACK TO a;
+INSERT INTO far VALUES (:p, 1), (:l, 1), (:t, 1);
+SAVEPOINT b; SET CONSTRAINTS far_pk IMMEDIATE; ROLLBACK TO b;
+DELETE FROM far WHERE v = 1;
+SAVEPOINT c; SET CONSTRAINTS far_pk IMMEDIATE; RELEASE c;
+SAVEPOINT d; INSERT INTO far VALUES (:p, 1); ROLLBACK TO d;
+SET CONSTRAINTS far_pk DEFERRED;
+INSERT INTO far VALUES (:p, 1);
+DELETE FROM far WHERE v = 1;
+COMMIT;
+SET CONSTRAINTS far_pk IMMEDIATE;
+BEGIN; SET CONSTRAINTS nothing IMMEDIATE; ROLLBACK;
+-- a role without rights on the schemas of shards can only set all
+CREATE ROLE txn_user LOGIN;
+GRANT ALL ON far TO txn_user;
+SET ROLE txn_user;
+BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; ROLLBACK;
+BEGIN; INSERT INTO far VALUES (:p, 1); SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK;
+RESET ROLE;
+-- roles have connections of their own: no role reads past what another one has written there
+CREATE FUNCTION sum_as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT sum(v) FROM far';
+SET ROLE txn_user;
+BEGIN; SELECT sum_as_owner(); SELECT sum(v) FROM far; UPDATE far SET v = 1; SELECT sum(v) FROM far; SELECT sum_as_owner(); ROLLBACK;
+RESET ROLE;
+BEGIN; UPDATE far SET v = 1 WHERE id = :p; SET LOCAL ROLE txn_user; SELECT v FROM far WHERE id = :t; SELECT v FROM far WHERE id = :p; ROLLBACK;
+-- settings of the transaction only
+BEGIN; SET LOCAL DateStyle = 'German'; SELECT '2026-02-01'::date AS d FROM far WHERE id = :p; COMMIT;
+SELECT '2026-02-01'::date AS d FROM far WHERE id = :p;
+-- READ ONLY, DEFERRABLE, and both chained
+BEGIN READ ONLY; UPDATE far SET v = 1 WHERE id = :p; ROLLBACK;
+BEGIN; SELECT sum(v) FROM far; SET TRANSACTION READ ONLY; UPDATE far SET v = 1 WHERE id = :p; ROLLBACK;
+BEGIN; UPDATE far SET v = 1 WHERE id = :p; SAVEPOINT a; SET TRANSACTION READ ONLY; UPDATE far SET v = 2 WHERE id = :t; ROLLBACK TO a; UPDATE far SET v = 0 WHERE id = :p; COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE; SELECT sum(v) FROM far; COMMIT;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+UPDATE far SET v = 3 WHERE id IN (:p, :t);
+COMMIT AND CHAIN;
+SHOW transaction_isolation;
+UPDATE far SET v = 4 WHERE id IN (:p, :t);
+ROLLBACK AND CHAIN;
+SHOW transaction_isolation;
+UPDATE far SET v = v + 1 WHERE id IN (:p, :t);
+COMMIT;
+SELECT v, count(*) FROM far GROUP BY 1 ORDER BY 1;
+-- temporary tables are the coordinator's, whose own part is never prepared
+BEGIN;
+CREATE TEMP TABLE t_drop ON COMMIT DROP AS SELECT id FROM far WHERE v = 4;
+UPDATE far SET v = 0 WHERE id IN (SELECT id FROM t_drop);
+COMMIT;
+CREATE TEMP TABLE t_rows (id int) ON COMMIT DELETE ROWS;
+BEGIN; INSERT INTO t_rows SELECT id FROM far; SELECT count(*) FROM t_rows; UPDATE far SET v = 0 WHERE id IN (:p, :t); COMMIT;
+SELECT count(*) FROM t_rows;
+-- advisory locks are the coordinator's
+BEGIN;
+SELECT pg_advisory_xact_lock(id) FROM far WHERE id IN (:p, :t);
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid IN (:p, :t) AND pid = pg_backend_pid();
+COMMIT;
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid IN (:p, :t);
+-- cursors that outlive a transaction that writes on several nodes
+BEGIN;
+DECLARE c CURSOR WITH HOLD FOR SELECT id FROM far WHERE id <= 4 ORDER BY id;
+FETCH 1 FROM c;
+UPDATE far SET v = 0 WHERE id IN (:l, :p, :t);
+COMMIT;
+FETCH ALL FROM c;
+CLOSE c;
+-- PREPARE TRANSACTION by the user: refused once other nodes take part, nothing prepared
+BEGIN; UPDATE far SET v = 9 WHERE id = :p; PREPARE TRANSACTION 'mine';
+BEGIN; SELECT v FROM far WHERE id = :p; PREPARE TRANSACTION 'mine';
+SELECT count(*) FROM pg_prepared_xacts;
+BEGIN; UPDATE home SET v = 9; UPDATE far SET v = 9 WHERE id = :l; PREPARE TRANSACTION 'mine';
+COMMIT PREPARED 'mine';
+SELECT v FROM home; SELECT id = :l AS l FROM far WHERE v = 9;
+UPDATE far SET v = 0; UPDATE home SET v = 0;
+-- a trigger that notifies on another node: PostgreSQL does not prepare that
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('txn', 'x'); RETURN NEW; END $$;
+\c paris
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('txn', 'x'); RETURN NEW; END $$;
+\c tokyo
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('txn', 'x'); RETURN NEW; END $$;
+\c london
+CREATE TRIGGER tell AFTER UPDATE ON far FOR EACH ROW EXECUTE FUNCTION tell();
+UPDATE far SET v = 1 WHERE id = :p;
+BEGIN; UPDATE far SET v = 1 WHERE id IN (:p, :t); COMMIT;
+SELECT sum(v) FROM far;
+DROP TRIGGER tell ON far;
+-- autocommit off
+\set AUTOCOMMIT off
+UPDATE far SET v = 0 WHERE id = :p;
+UPDATE far SET v = 7 WHERE id = :t;
+ROLLBACK;
+UPDATE far SET v = 8 WHERE id IN (:p, :t);
+COMMIT;
+\set AUTOCOMMIT on
+SELECT v, count(*) FROM far GROUP BY 1 ORDER BY 1;
+-- COMMIT of a failed transaction rolls back everywhere
+BEGIN; UPDATE far SET v = 9 WHERE id IN (:l, :p); SELECT 1 / 0; COMMIT;
+SELECT count(*) FROM far WHERE v = 9;
+DROP TABLE far, home;
+DROP FUNCTION tell, sum_as_owner;
+DROP OWNED BY txn_user; DROP ROLE txn_user;
+\c paris
+DROP FUNCTION tell;
+\c tokyo
+DROP FUNCTION tell;
