@@ -27,6 +27,9 @@
 #define DECISIVE_SLICE_MS	100
 #define DECISIVE_PATIENCE_US INT64CONST(5000000)
 
+/* A statement that has run for longer than this was not sent to a dead connection. */
+#define REPEAT_WITHIN_MS 1000
+
 static void
 finish_stream(NodeConn *conn)
 {
@@ -328,13 +331,15 @@ read_decisive(NodeConn *conn, PGresult **result)
 }
 
 /*
- * Lost without a word about the statement, on a connection that nobody had
- * looked at: it may have been dead already. True: the stream has begun again.
+ * Lost soon and without a word about the statement, on a connection that has
+ * been kept from earlier ones: it may have been dying already, which no look at
+ * it beforehand can exclude. True: the stream has begun again.
  */
 static bool
 begun_again(NodeConn *conn, ConnStream *stream)
 {
-	if (!conn->unchecked || conn->rows_seen || conn->autocommit_write || stream->repeat == NULL)
+	if (conn->rows_seen || conn->autocommit_write || stream->repeat == NULL ||
+		TimestampDifferenceExceeds(conn->last_used, GetCurrentTimestamp(), REPEAT_WITHIN_MS))
 		return false;
 	finish_stream(conn);
 	return stream->repeat(stream);

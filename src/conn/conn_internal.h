@@ -125,7 +125,6 @@ struct NodeConn
 	PollHabit	poll;
 	ConnState	state;
 	bool		autocommit_write;	/* the statement under way commits by itself */
-	bool		unchecked;		/* given out without asking whether it is still alive */
 	int64		copy_unsent;	/* bytes given to libpq since it was last seen empty */
 	bool		dying;			/* the node has said that it is going to close the connection */
 	char	   *lost_reason;	/* libpq's words once BROKEN */

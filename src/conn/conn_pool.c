@@ -52,8 +52,7 @@ is_alive(NodeConn *conn)
 	TimestampTz idle = now - conn->last_used;
 
 	conn->last_used = now;
-	conn->unchecked = idle >= 0 && idle < IDLE_UNCHECKED_US;
-	return conn->unchecked || conn_looks_alive(conn);
+	return (idle >= 0 && idle < IDLE_UNCHECKED_US) || conn_looks_alive(conn);
 }
 
 NodeConn *

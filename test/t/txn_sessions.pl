@@ -1,0 +1,167 @@
+# What sessions may expect when time runs out, connections die and clients send in pipelines: a transaction ends with an
+# error that tells drivers to repeat it, or nobody notices; no statement is carried out twice.
+use strict;
+use warnings;
+
+use ShardextCluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep time);
+
+my $cluster = ShardextCluster->new(conf => "idle_in_transaction_session_timeout = 800ms\nidle_session_timeout = 900ms\n");
+my ($london, $paris, $tokyo) = ($cluster->london, $cluster->paris, $cluster->tokyo);
+
+$london->safe_psql('postgres', <<'END');
+CREATE TABLE account (id bigint PRIMARY KEY, v int NOT NULL);
+SELECT shardext.shard_table('account', 'id', 'hash');
+INSERT INTO account SELECT g, 0 FROM generate_series(1, 100) g;
+END
+my %key;
+foreach my $line (split /\n/, $london->safe_psql('postgres',
+		"SELECT shardext.node_of('account', id), min(id) FROM account GROUP BY 1"))
+{
+	my ($node, $id) = split /\|/, $line;
+	$key{$node} = $id;
+}
+my ($l, $p, $t) = @key{qw(london paris tokyo)};
+
+sub run
+{
+	my ($sql) = @_;
+	my ($rc, $out, $err) = $london->psql('postgres', "\\set VERBOSITY sqlstate\n$sql", on_error_stop => 0);
+	$err =~ s/^psql:<stdin>:\d+: //mg;
+	return ($out, $err);
+}
+
+sub sum { return $london->safe_psql('postgres', 'SELECT sum(v) FROM account'); }
+
+# idle_in_transaction_session_timeout counts on the node of the client only.
+my ($out, $err) = run("SET idle_in_transaction_session_timeout = 0;
+BEGIN; UPDATE account SET v = 1 WHERE id IN ($p, $t);
+SELECT pg_sleep(2);
+COMMIT;");
+is($err, '', 'a part of a transaction is not idle when its client is busy elsewhere');
+is(sum(), '2', 'and commits');
+my $session = $london->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/started/, "BEGIN; UPDATE account SET v = 5 WHERE id IN ($p, $t);\n\\echo started\n");
+usleep(1_500_000);
+is($paris->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shardext 1/%' AND state LIKE 'idle in%'"),
+	'0', 'a client that is idle in its transaction loses it on all nodes');
+is(sum(), '2', 'which leaves nothing');
+eval { $session->quit; };
+
+# statement_timeout ends what runs on a node, and the transaction can go on after a savepoint.
+($out, $err) = run("BEGIN; UPDATE account SET v = 2 WHERE id = $p; SAVEPOINT a;
+SET LOCAL statement_timeout = '300ms';
+SELECT pg_sleep(5) FROM account WHERE id = $t;
+ROLLBACK TO a;
+UPDATE account SET v = 2 WHERE id = $t;
+COMMIT;");
+is($err, "ERROR:  57014", 'statement_timeout says so');
+is(sum(), '4', 'and a savepoint saves the rest');
+my $lock = $paris->background_psql('postgres');
+$lock->query_safe("SET idle_in_transaction_session_timeout = 0; BEGIN; UPDATE account SET v = v WHERE id = $p");
+my $begun = time;
+($out, $err) = run("SET statement_timeout = '400ms'; UPDATE account SET v = 9 WHERE id = $p;");
+is($err, "ERROR:  57014", 'a wait for a lock on a node ends with statement_timeout');
+($out, $err) = run("SET lock_timeout = '400ms'; UPDATE account SET v = 9 WHERE id = $p;");
+is($err, "ERROR:  55P03", 'and with lock_timeout');
+cmp_ok(time - $begun, '<', 6, 'in time');
+$lock->quit;
+
+# Connections that die.
+sub remote_pids
+{
+	my ($node) = @_;
+	return "(SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE application_name LIKE 'shardext 1/%')";
+}
+
+my $kill = "$ENV{TESTDATADIR}/kill_remote";
+append_to_file($kill, "#!/bin/bash\n"
+		. "# ends the backends of node \$1's port that work for a session of london\n"
+		. "psql -h 127.0.0.1 -p \$1 -U postgres -Atqc \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		. " WHERE application_name LIKE 'shardext 1/\$2'\" postgres >/dev/null\n");
+chmod 0755, $kill;
+my $ends = sub { my ($node) = @_; return "SELECT pg_backend_pid() AS pid \\gset\n\\setenv PID :pid\n\\! $kill " . $node->port . " \$PID\n"; };
+
+my $kill_paris = $ends->($paris);
+($out, $err) = run("SELECT v FROM account WHERE id = $p;
+$kill_paris
+SELECT v FROM account WHERE id = $p;
+$kill_paris
+BEGIN; UPDATE account SET v = v + 1 WHERE id = $t; UPDATE account SET v = v + 1 WHERE id = $p; COMMIT;
+$kill_paris
+UPDATE account SET v = v + 1 WHERE id = $p;
+$kill_paris
+SELECT sum(v) FROM account;");
+is($err, '', 'a connection that died between transactions is not noticed');
+is($out, "2\n2\n7", 'and nothing was done twice');
+
+($out, $err) = run("BEGIN; UPDATE account SET v = v + 1 WHERE id = $p;
+$kill_paris
+SELECT v FROM account WHERE id = $p;
+SELECT 1;
+COMMIT;
+SELECT v FROM account WHERE id = $p;");
+like($err, qr/^ERROR:  08006\nERROR:  25P02$/, 'within a transaction it is an error of class 08');
+is($out, '4', 'and the transaction is gone');
+
+($out, $err) = run("BEGIN; UPDATE account SET v = v + 1 WHERE id = $p;
+$kill_paris
+UPDATE account SET v = v + 1 WHERE id = $t;
+COMMIT;");
+like($err, qr/^ERROR:  08006$/, 'also when only the commit notices');
+is(sum(), '7', 'which commits nothing');
+
+($out, $err) = run("BEGIN; UPDATE account SET v = v + 1 WHERE id = $t;
+SAVEPOINT a;
+UPDATE account SET v = v + 1 WHERE id = $p;
+$kill_paris
+SELECT v FROM account WHERE id = $p;
+ROLLBACK TO a;
+UPDATE account SET v = v + 1 WHERE id = $p;
+COMMIT;");
+is($err, "ERROR:  08006", 'a node that is lost inside a savepoint');
+is(sum(), '9', 'can be used again after it');
+
+# In a burst nobody looks whether a connection is alive: the server closes it while the client is busy here.
+my $burst = join("\n", map {
+		"SELECT v FROM account WHERE id = $p;\nCOPY (SELECT 1) TO PROGRAM '$kill " . $paris->port . " %';\nBEGIN; UPDATE account SET v = v + 1 WHERE id = $p; COMMIT;"
+} 1 .. 5);
+($out, $err) = run("UPDATE account SET v = 10 WHERE id = $p; $burst SELECT v FROM account WHERE id = $p;");
+is($err, '', 'a connection that dies within a burst of statements is not noticed');
+like($out, qr/\n15$/, 'and nothing is done twice');
+
+# NOTIFY is part of the commit.
+($out, $err) = run("LISTEN txn;
+BEGIN; NOTIFY txn, 'one'; UPDATE account SET v = 0 WHERE id = $p; COMMIT;
+BEGIN; NOTIFY txn, 'never'; UPDATE account SET v = 1 WHERE id IN ($p, $t); ROLLBACK;
+BEGIN; NOTIFY txn, 'two'; UPDATE account SET v = 0 WHERE id IN ($p, $t); COMMIT;");
+is(join(' ', $out =~ /payload "(\w+)"/g), 'one two', 'NOTIFY is sent by the commit of what it is part of');
+
+# Pipelines: what is sent before one Sync is one transaction, whatever nodes it writes.
+sub pipeline
+{
+	my (@statements) = @_;
+	my $file = "$ENV{TESTDATADIR}/pipeline.sql";
+	unlink $file;
+	append_to_file($file, join("\n", '\startpipeline', @statements, '\endpipeline', ''));
+	my ($so, $se);
+	IPC::Run::run([ 'pgbench', '-n', '-t', '1', '-M', 'prepared', '-f', $file, '-h', '127.0.0.1', '-p', $london->port,
+			'-U', 'postgres', 'postgres' ], '>', \$so, '2>', \$se);
+	return $se;
+}
+$london->safe_psql('postgres', 'UPDATE account SET v = 0');
+pipeline("UPDATE account SET v = 1 WHERE id = $p;", "UPDATE account SET v = 1 WHERE id = $t;", "UPDATE account SET v = 1 WHERE id = $l;");
+is(sum(), '3', 'a pipeline commits on all nodes');
+like(pipeline("UPDATE account SET v = 2 WHERE id = $p;", "UPDATE account SET v = 1 / (id - id) WHERE id = $t;", "UPDATE account SET v = 2 WHERE id = $l;"),
+	qr/division by zero/, 'an error in a pipeline');
+is(sum(), '3', 'undoes what came before it on another node');
+like(pipeline("UPDATE account SET v = 2 WHERE id = $p;", "INSERT INTO account VALUES ($p, 1);"), qr/duplicate key/, 'or on the same');
+is(sum(), '3', 'likewise');
+like(pipeline('BEGIN;', "UPDATE account SET v = 2 WHERE id = $p;", 'SAVEPOINT a;', "UPDATE account SET v = 2 WHERE id = $t;",
+		'ROLLBACK TO a;', "UPDATE account SET v = 5 WHERE id = $l;", 'COMMIT;'), qr/^\s*$|failed: 0/, 'a block in a pipeline');
+is(sum(), '8', 'does what it says');
+
+$cluster->stop;
+done_testing();
