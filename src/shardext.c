@@ -20,6 +20,7 @@
 #include "conn/conn_failures.h"
 #include "copy/copy_hook.h"
 #include "ddl/ddl_hook.h"
+#include "dxact/cluster_snapshot.h"
 #include "dxact/dxact.h"
 #include "exec/insert_shards.h"
 #include "exec/modify_rows.h"
@@ -60,6 +61,8 @@ static const Module modules[] = {
 	{"copy", copy_hook_preload},
 	{"ddl", ddl_hook_preload},
 	{"worker", worker_preload},
+	/* the last, so that its hooks of the executor are the first to be called */
+	{"cluster_snapshot", cluster_snapshot_preload},
 };
 
 static bool preloaded = false;

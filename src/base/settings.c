@@ -20,6 +20,8 @@ bool		setting_log_remote = false;
 int			setting_remote_lock_timeout = 0;
 int			setting_plan_cache_shards = 64;
 int			setting_busy_wait = 0;
+int			setting_snapshot = SNAPSHOT_NODE;
+int			setting_snapshot_timeout = 2000;
 char	   *setting_forwarded = NULL;
 
 typedef struct Setting
@@ -32,13 +34,21 @@ typedef struct Setting
 	bool	   *bool_variable;
 	int		   *int_variable;
 	char	  **string_variable;
-	/* integers only; booleans use boot */
+	int		   *enum_variable;
+	const struct config_enum_entry *options;
+	/* integers; booleans and enums use boot */
 	int			boot,
 				min,
 				max;
 	/* strings only */
 	void		(*assign_string) (const char *newval, void *extra);
 } Setting;
+
+static const struct config_enum_entry snapshot_options[] = {
+	{"node", SNAPSHOT_NODE, false},
+	{"cluster", SNAPSHOT_CLUSTER, false},
+	{NULL, 0, false}
+};
 
 static const Setting settings[] = {
 	{
@@ -78,6 +88,22 @@ static const Setting settings[] = {
 		.boot = 0, .min = 0, .max = 1000000,
 	},
 	{
+		.name = "shardext.snapshot",
+		.description = "What a statement, or a transaction of REPEATABLE READ and above, sees at one moment.",
+		.context = PGC_USERSET,
+		.enum_variable = &setting_snapshot,
+		.options = snapshot_options,
+		.boot = SNAPSHOT_NODE,
+	},
+	{
+		.name = "shardext.snapshot_timeout",
+		.description = "Time within which a snapshot of the whole cluster must be had; commits wait no longer for it.",
+		.context = PGC_USERSET,
+		.flags = GUC_UNIT_MS,
+		.int_variable = &setting_snapshot_timeout,
+		.boot = 2000, .min = 10, .max = 60000,
+	},
+	{
 		.name = "shardext.forwarded",
 		.description = "Set by nodes in the connections they make to each other: coordinator and process.",
 		.context = PGC_BACKEND,
@@ -112,6 +138,9 @@ define(const Setting *s)
 	else if (s->int_variable)
 		DefineCustomIntVariable(s->name, s->description, NULL, s->int_variable, s->boot, s->min, s->max,
 								s->context, s->flags, NULL, NULL, NULL);
+	else if (s->enum_variable)
+		DefineCustomEnumVariable(s->name, s->description, NULL, s->enum_variable, s->boot, s->options,
+								 s->context, s->flags, NULL, NULL, NULL);
 	else
 		DefineCustomStringVariable(s->name, s->description, NULL, s->string_variable, "",
 								   s->context, s->flags, NULL, s->assign_string, NULL);

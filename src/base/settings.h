@@ -14,6 +14,16 @@ extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout: loc
 extern int	setting_busy_wait;	/* microseconds; shardext.busy_wait, see conn_poll.c */
 extern int	setting_plan_cache_shards;	/* plans kept per statement and node */
 
+/* shardext.snapshot: does a reader see one moment of each node, or one of all nodes? */
+typedef enum SnapshotSetting
+{
+	SNAPSHOT_NODE,
+	SNAPSHOT_CLUSTER
+} SnapshotSetting;
+
+extern int	setting_snapshot;
+extern int	setting_snapshot_timeout;	/* ms; shardext.snapshot_timeout */
+
 /*
  * shardext.forwarded: set only in the startup packet (PGC_BACKEND) of a
  * connection that one node makes to another: "<coordinator node id>/<pid>".

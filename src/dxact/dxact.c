@@ -24,6 +24,8 @@
 #include "base/session_slots.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
+#include "dxact/cluster_snapshot.h"
+#include "dxact/commit_gate.h"
 #include "dxact/dxact_internal.h"
 #include "dxact/lock_waits.h"
 #include "miscadmin.h"
@@ -91,7 +93,10 @@ queue_constraints(NodeConn *conn, int level)
 static Participant *
 enlist(NodeConn *conn, int node_id, Oid role)
 {
-	Participant *participant = MemoryContextAllocZero(TopTransactionContext, sizeof(Participant));
+	Participant *participant;
+
+	cluster_snapshot_check_new(conn_node_name(conn));
+	participant = MemoryContextAllocZero(TopTransactionContext, sizeof(Participant));
 
 	participant->conn = conn;
 	participant->node_id = node_id;
@@ -222,7 +227,8 @@ autocommit_connection(int node_id, Oid role)
 	NodeConn   *conn;
 
 	refuse_where_hidden();
-	if (IsTransactionBlock() || GetCurrentTransactionNestLevel() > 1 || XactIsoLevel != XACT_READ_COMMITTED)
+	if (IsTransactionBlock() || GetCurrentTransactionNestLevel() > 1 || XactIsoLevel != XACT_READ_COMMITTED ||
+		cluster_snapshot_is_held())
 		return NULL;
 	engaged = true;
 	refuse_second_role(node_id, role);
@@ -274,27 +280,51 @@ refuse_prepare(void)
 				 errhint("Use COMMIT.")));
 }
 
+/* The same for a transaction that has used no other node. */
+static void
+end_at_gate(XactEvent event)
+{
+	if (event == XACT_EVENT_PRE_COMMIT)
+		commit_gate_enter();
+	else if (event == XACT_EVENT_COMMIT)
+		commit_gate_leave();
+	else if (event == XACT_EVENT_ABORT)
+	{
+		commit_gate_leave();
+		cluster_snapshot_after_abort();
+	}
+}
+
 static void
 at_transaction_event(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_PRE_PREPARE || event == XACT_EVENT_PREPARE)
 		dxact_part_event(event);
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		cluster_snapshot_before_end();
 	if (!engaged)
+	{
+		end_at_gate(event);
 		return;
+	}
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 			dxact_pre_commit();
+			commit_gate_enter();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			refuse_prepare();
 			break;
 		case XACT_EVENT_COMMIT:
 			dxact_post_commit();
+			commit_gate_leave();
 			forget_transaction(true);
 			break;
 		case XACT_EVENT_ABORT:
 			session_slot_back();
+			commit_gate_leave();
+			cluster_snapshot_after_abort();
 			dxact_abort();
 			forget_transaction(false);
 			break;
@@ -371,7 +401,11 @@ static void
 at_subtransaction_event(SubXactEvent event, SubTransactionId my_id, SubTransactionId parent_id, void *arg)
 {
 	if (!engaged)
+	{
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			cluster_snapshot_after_level_abort();
 		return;
+	}
 	switch (event)
 	{
 		case SUBXACT_EVENT_PRE_COMMIT_SUB:
@@ -382,6 +416,7 @@ at_subtransaction_event(SubXactEvent event, SubTransactionId my_id, SubTransacti
 			session_slot_back();
 			end_constraints_level(GetCurrentTransactionNestLevel(), false);
 			dxact_abort_level(GetCurrentTransactionNestLevel());
+			cluster_snapshot_after_level_abort();
 			break;
 		case SUBXACT_EVENT_START_SUB:
 		case SUBXACT_EVENT_COMMIT_SUB:
@@ -396,4 +431,5 @@ dxact_preload(void)
 	RegisterXactCallback(at_transaction_event, NULL);
 	RegisterSubXactCallback(at_subtransaction_event, NULL);
 	lock_waits_preload();
+	commit_gate_preload();
 }

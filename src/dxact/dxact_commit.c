@@ -26,6 +26,7 @@
 #include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "commands/async.h"
+#include "dxact/commit_gate.h"
 #include "dxact/dxact_internal.h"
 #include "miscadmin.h"
 #include "storage/predicate.h"
@@ -350,7 +351,10 @@ dxact_post_commit(void)
 			continue;
 		snprintf(command, sizeof(command), "COMMIT PREPARED '%s'", participant->gid);
 		if (!conn_command_send(participant->conn, false, command))
+		{
 			participant->state = PARTICIPANT_DONE;
+			commit_gate_unfinished();
+		}
 		FAULT_POINT("dxact_between_commit_prepared");
 	}
 	dlist_foreach(iter, &dxact_participants)
@@ -360,10 +364,13 @@ dxact_post_commit(void)
 		if (participant->state != PARTICIPANT_PREPARED)
 			continue;
 		if (conn_command_finish(participant->conn, deadline, false) != COMMAND_DONE)
+		{
+			commit_gate_unfinished();
 			ereport(LOG,
 					(errmsg("transaction \"%s\" is committed but not yet finished on node \"%s\"",
 							participant->gid, conn_node_name(participant->conn)),
 					 errdetail("The worker of that node will finish it.")));
+		}
 		participant->state = PARTICIPANT_DONE;
 	}
 	FAULT_POINT("dxact_after_commit_prepared");

@@ -174,8 +174,10 @@ describe(const WaitGraph *graph, const int *circle, int length, const char *vict
 	{
 		const WaitEdge *edge = &graph->edges[circle[i]];
 
-		appendStringInfo(&text, "%sSession %d of node \"%s\" waits on node \"%s\" for %s on %s;",
-						 i > 0 ? "\n" : "", edge->waiter.pid, node_name(edge->waiter.node), node_name(edge->place), edge->mode, edge->lock);
+		if (i > 0)
+			appendStringInfoChar(&text, '\n');
+		appendStringInfo(&text, "Session %d of node \"%s\" waits on node \"%s\" for %s on %s;", edge->waiter.pid,
+						 node_name(edge->waiter.node), node_name(edge->place), edge->mode, edge->lock);
 		appendStringInfo(&text, " blocked by %ssession %d of node \"%s\".",
 						 edge->blocker_process == 0 ? "what was prepared for " : "",
 						 edge->blocker.pid, node_name(edge->blocker.node));

@@ -91,3 +91,20 @@ dxact_execute_everywhere(const char *sql, const ConnParams *params)
 {
 	(void) dxact_agree_everywhere(sql, params, NULL, NULL);
 }
+
+void
+dxact_run_at_once(NodeConn **conns, int n, const char *sql, void (*here) (void))
+{
+	ConnStream *streams = palloc0(sizeof(ConnStream) * Max(n, 1));
+
+	for (int i = 0; i < n; i++)
+	{
+		streams[i].absorb = cannot_absorb;
+		conn_stream_start(conns[i], &streams[i], sql, NULL, true, false);
+	}
+	here();
+	for (int i = 0; i < n; i++)
+		while (streams[i].conn != NULL)
+			conn_result_free(conn_stream_next(&streams[i]));
+	pfree(streams);
+}

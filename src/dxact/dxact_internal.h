@@ -115,6 +115,9 @@ extern PartOutcome dxact_part_outcome(const char *token);
 /* dxact_peers.c */
 extern void dxact_peers_tidy(void);
 
+/* dxact_everywhere.c: the statement on all these connections at once, its rows forgotten; meanwhile here() */
+extern void dxact_run_at_once(NodeConn **conns, int n, const char *sql, void (*here) (void));
+
 /* dxact_recover.c */
 extern void dxact_finish_prepared(const char *gid, bool commit);
 
