@@ -18,6 +18,13 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* Startup option that turns off a time-out which 17 has introduced. */
+#if PG_VERSION_NUM >= 170000
+#define SX_NO_TRANSACTION_TIMEOUT	" -c transaction_timeout=0"
+#else
+#define SX_NO_TRANSACTION_TIMEOUT	""
+#endif
+
 /* 18 has moved EXPLAIN's state and its printing out of commands/explain.h. */
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"

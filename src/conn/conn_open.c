@@ -38,7 +38,7 @@ dlist_head	conn_all = DLIST_STATIC_INIT(conn_all);
 	" -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3" \
 	" -c client_connection_check_interval=2000 -c standard_conforming_strings=on" \
 	" -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off" \
-	" -c default_transaction_deferrable=off"
+	" -c default_transaction_deferrable=off" SX_NO_TRANSACTION_TIMEOUT
 
 static int
 count_hosts(const char *host)

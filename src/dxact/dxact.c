@@ -198,7 +198,7 @@ dxact_connection(int node_id, Oid role, DxactAccess access)
 	}
 	else if (conn_is_idle(conn) && conn_queue_length(conn) == 0 && conn_remote_state(conn) == REMOTE_NONE)
 		ereport(ERROR,
-				(errcode(ERRCODE_IN_FAILED_SQL_TRANSACTION),
+				(errcode(ERRCODE_CONNECTION_FAILURE),
 				 errmsg("the transaction on node \"%s\" was lost", conn_node_name(conn))));
 	participant->uses++;
 	if (participant->level < level)
