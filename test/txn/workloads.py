@@ -87,6 +87,8 @@ class Client(threading.Thread):
             self.server = self.rng.choice(self.world.servers)
             self.session = Session(self.server.dsn)
             self.session.run("SET lock_timeout = '4s'")
+            if self.rng.random() < 0.2:
+                self.session.run("SET statement_timeout = '1s'")
 
     def disconnect(self):
         if self.session:
@@ -177,7 +179,7 @@ class Transferrer(Client):
         one, other = self.rng.sample(range(1, ACCOUNTS + 1), 2)
         amount, tid = self.rng.randint(1, 100), next(self.tids)
         ref, note = self.rng.random() < 0.15 or spread, self.rng.random() < 0.3 or spread
-        if one > other and self.rng.random() < 0.9:
+        if one > other and self.rng.random() < 0.7:
             one, other = other, one     # mostly in an order that cannot deadlock
         began = self.now()
 
