@@ -45,7 +45,7 @@ class Nemesis:
             points = self.recovery_points
         elif kind in ("part_crashes_at_point", "coordinator_dies_at_part_point"):
             points = self.part_points
-        elif kind in ("crash_at_point", "participant_dies_at_point"):
+        elif kind in ("crash_at_point", "participant_dies_at_point", "slow_at_point"):
             points = self.points
         elif kind in NETWORK and not router.available(self.world.servers):
             return []
@@ -218,6 +218,16 @@ class Nemesis:
 
     def error_at_point(self, server, point):
         return "(%s)" % self.sabotage(server, point, "error")
+
+    def slow_at_point(self, server, point):
+        """Recovery must not take a coordinator that takes its time for one that has gone."""
+        release = server.data / ("shardext_fault." + point)
+        thread = threading.Thread(target=self.sabotage, args=(server, point, "wait:1"), daemon=True)
+        thread.start()
+        time.sleep(4)
+        release.touch()
+        thread.join(60)
+        release.unlink(missing_ok=True)
 
     def participant_dies_at_point(self, server, point):
         other = self.other(server)

@@ -26,7 +26,7 @@ from servers import Server
 from workloads import make_clients, make_tables, record_final
 
 KINDS = ("kill_server kill_two_servers restart_server freeze_server kill_backend kill_committing_backend end_backends"
-         " freeze_backend kill_worker crash_at_point error_at_point participant_dies_at_point part_crashes_at_point"
+         " freeze_backend kill_worker crash_at_point slow_at_point error_at_point participant_dies_at_point part_crashes_at_point"
          " coordinator_dies_at_part_point recovery_dies_at_point cut_connection cut_off cut_one_way die_cut_off power_off")
 SHOWN = 10      # findings of one kind
 
