@@ -90,10 +90,37 @@ queue_constraints(NodeConn *conn, int level)
 	}
 }
 
+/*
+ * A second role on a node, in a transaction that reads under one snapshot: the
+ * snapshot of the first one, to be taken over by the new remote transaction.
+ * NULL: nobody has one yet.
+ */
+static const char *
+snapshot_of_other_role(int node_id)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		const Participant *participant = dlist_container(Participant, link, iter.cur);
+		PGresult   *result;
+		const char *name;
+
+		if (participant->node_id != node_id)
+			continue;
+		result = conn_query(participant->conn, "SELECT pg_catalog.pg_export_snapshot()", NULL);
+		name = pstrdup(PQgetvalue(result, 0, 0));
+		conn_result_free(result);
+		return name;
+	}
+	return NULL;
+}
+
 static Participant *
 enlist(NodeConn *conn, int node_id, Oid role)
 {
 	Participant *participant;
+	const char *snapshot = IsolationUsesXactSnapshot() ? snapshot_of_other_role(node_id) : NULL;
 
 	cluster_snapshot_check_new(conn_node_name(conn));
 	participant = MemoryContextAllocZero(TopTransactionContext, sizeof(Participant));
@@ -103,6 +130,8 @@ enlist(NodeConn *conn, int node_id, Oid role)
 	participant->role = role;
 	participant->first_level = GetCurrentTransactionNestLevel();
 	conn_queue(conn, true, "%s", begin_command());
+	if (snapshot)
+		conn_queue(conn, false, "SET TRANSACTION SNAPSHOT '%s'", snapshot);
 	participant->level = 1;
 	if (constraints != NIL)
 		queue_constraints(conn, 1);

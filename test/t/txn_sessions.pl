@@ -139,6 +139,25 @@ BEGIN; NOTIFY txn, 'never'; UPDATE account SET v = 1 WHERE id IN ($p, $t); ROLLB
 BEGIN; NOTIFY txn, 'two'; UPDATE account SET v = 0 WHERE id IN ($p, $t); COMMIT;");
 is(join(' ', $out =~ /payload "(\w+)"/g), 'one two', 'NOTIFY is sent by the commit of what it is part of');
 
+# In REPEATABLE READ all roles read under one snapshot of each node.
+foreach my $node ($cluster->nodes)
+{
+	$node->safe_psql('postgres', 'CREATE ROLE reader LOGIN');
+}
+$london->safe_psql('postgres', <<'END');
+UPDATE account SET v = 1;
+GRANT SELECT, UPDATE ON account TO reader;
+CREATE FUNCTION sum_as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT sum(v) FROM account';
+END
+$session = $london->background_psql('postgres', on_error_stop => 0);
+$session->query_until(qr/started/, "SET idle_in_transaction_session_timeout = 0; SET ROLE reader; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT sum(v) FROM account;\n\\echo started\n");
+$london->safe_psql('postgres', 'UPDATE account SET v = 2');
+is($session->query('SELECT sum_as_owner();'), '100', 'another role reads under the same snapshot');
+is($session->query('SELECT sum(v) FROM account;'), '100', 'and the first one goes on with it');
+$session->query('COMMIT;');
+is($session->query('SELECT sum_as_owner();'), '200', 'until the transaction ends');
+$session->quit;
+
 # Pipelines: what is sent before one Sync is one transaction, whatever nodes it writes.
 sub pipeline
 {
