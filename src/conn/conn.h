@@ -138,8 +138,6 @@ extern void conn_taken_drop(NodeConn *conn);
 /* One question, answered within the time, or NULL and why not (palloc'd). */
 extern PGresult *conn_ask(NodeConn *conn, const char *sql, const ConnParams *params, long timeout_ms, char **reason);
 
-/* Can the node be connected to? What comes out is for conn_failures.h to know. */
-extern void conn_try(const NodeInfo *node, const char *role_name, long timeout_ms);
 
 /* The libpq reason if the node cannot be reached, else NULL; never raises. */
 extern char *conn_probe(const char *host, int port, const char *dbname, const char *role_name, PGconn **conn);

@@ -337,29 +337,3 @@ conn_probe(const char *host, int port, const char *dbname, const char *role_name
 		PQfinish(pg);
 	return reason;
 }
-
-void
-conn_try(const NodeInfo *node, const char *role_name, long timeout_ms)
-{
-	char	   *reason;
-	PGconn	   *pg;
-
-	if (!AcquireExternalFD())
-		return;
-	PG_TRY();
-	{
-		pg = conn_establish(node->host, node->port, node->dbname, role_name, timeout_ms, &reason);
-	}
-	PG_FINALLY();
-	{
-		ReleaseExternalFD();
-	}
-	PG_END_TRY();
-	if (pg == NULL)
-		conn_failure_note(node->node_id, reason);
-	else
-	{
-		PQfinish(pg);
-		conn_failure_clear(node->node_id);
-	}
-}

@@ -141,7 +141,7 @@ collect(DutyKind kind, MemoryContext mcxt)
 	return items;
 }
 
-/* Finish a prepared transaction of this database; quiet if somebody else has. */
+/* Finish a prepared transaction of this database; quiet if somebody else has. Errors are told the log only. */
 void
 dxact_finish_prepared(const char *gid, bool commit)
 {
@@ -165,7 +165,9 @@ dxact_finish_prepared(const char *gid, bool commit)
 		MemoryContextSwitchTo(old);
 		if (error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT &&
 			error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE)
-			ReThrowError(error);
+			ereport(LOG,
+					(errcode(error->sqlerrcode),
+					 errmsg("could not finish prepared transaction \"%s\": %s", gid, error->message)));
 		FreeErrorData(error);
 	}
 	PG_END_TRY();

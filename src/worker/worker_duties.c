@@ -21,12 +21,14 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "worker/worker_duties.h"
 
 #define READ_VERSION "SELECT catalog_version FROM shardext.catalog_cluster"
 
-/* A node that hangs must not keep the other duties for long. */
-#define TRY_TIMEOUT_MS 2000
+/* How often nodes are tried, and how long an attempt may take. */
+#define TRY_EACH_MS		10000
+#define TRY_TIMEOUT_MS	2000
 
 static void refresh_map(void);
 static void try_nodes(void);
@@ -36,7 +38,7 @@ const Duty	worker_duties[] = {
 	{.name = "finish distributed transactions", .interval_ms = 500, .run = dxact_recover_duty},
 	{.name = "look for deadlocks over several nodes", .interval_ms = 250, .run = dxact_deadlock_duty},
 	{.name = "drop indexes that were not finished", .interval_ms = 2000, .run = index_leftovers_duty},
-	{.name = "try nodes", .interval_ms = 10000, .run = try_nodes},
+	{.name = "try nodes", .interval_ms = 500, .run = try_nodes},
 };
 const int	worker_duty_count = lengthof(worker_duties);
 
@@ -124,6 +126,57 @@ nodes_to_try(MemoryContext cxt)
 	return nodes;
 }
 
+/* Attempts under way; nobody waits for them, so a node that hangs keeps no other duty. In TopMemoryContext. */
+typedef struct Try
+{
+	int			node_id;
+	TimestampTz begun;
+	ConnAttempt *attempt;
+} Try;
+
+static List *tries = NIL;
+
+/* False: still under way. */
+static bool
+look_after(Try *item)
+{
+	switch (conn_attempt_poll(item->attempt, 1))
+	{
+		case CONN_PROGRESS_PENDING:
+			if (!TimestampDifferenceExceeds(item->begun, GetCurrentTimestamp(),
+											Min(setting_connect_timeout, TRY_TIMEOUT_MS)))
+				return false;
+			/* FALLTHROUGH */
+		case CONN_PROGRESS_FAILED:
+			conn_failure_note(item->node_id, conn_attempt_reason(item->attempt));
+			break;
+		case CONN_PROGRESS_DONE:
+			conn_failure_clear(item->node_id);
+			break;
+	}
+	conn_attempt_drop(item->attempt);
+	return true;
+}
+
+static void
+begin_try(int node_id)
+{
+	const NodeInfo *node = node_by_id(node_id);
+	ConnAttempt *attempt = node ? conn_attempt_start(node, GetUserNameFromId(extension_owner(), false), 0) : NULL;
+	MemoryContext old;
+	Try		   *item;
+
+	if (attempt == NULL)
+		return;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	item = palloc(sizeof(Try));
+	item->node_id = node_id;
+	item->begun = GetCurrentTimestamp();
+	item->attempt = attempt;
+	tries = lappend(tries, item);
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * shardext.status shall say which nodes do not answer though nobody needs them
  * now, and stop saying it when they do.
@@ -131,21 +184,23 @@ nodes_to_try(MemoryContext cxt)
 static void
 try_nodes(void)
 {
-	MemoryContext duty_cxt = CurrentMemoryContext;
-	List	   *nodes;
+	static TimestampTz next = 0;
 	ListCell   *lc;
 
-	StartTransactionCommand();
-	nodes = nodes_to_try(duty_cxt);
-	CommitTransactionCommand();
-	foreach(lc, nodes)
+	foreach(lc, tries)
 	{
-		const NodeInfo *node;
+		Try		   *item = lfirst(lc);
 
-		StartTransactionCommand();
-		node = node_by_id(lfirst_int(lc));
-		if (node != NULL)
-			conn_try(node, GetUserNameFromId(extension_owner(), false), Min(setting_connect_timeout, TRY_TIMEOUT_MS));
-		CommitTransactionCommand();
+		if (!look_after(item))
+			continue;
+		tries = foreach_delete_current(tries, lc);
+		pfree(item);
 	}
+	if (tries != NIL || GetCurrentTimestamp() < next)
+		return;
+	next = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TRY_EACH_MS);
+	StartTransactionCommand();
+	foreach(lc, nodes_to_try(CurrentMemoryContext))
+		begin_try(lfirst_int(lc));
+	CommitTransactionCommand();
 }
