@@ -138,7 +138,6 @@ extern void conn_taken_drop(NodeConn *conn);
 /* One question, answered within the time, or NULL and why not (palloc'd). */
 extern PGresult *conn_ask(NodeConn *conn, const char *sql, const ConnParams *params, long timeout_ms, char **reason);
 
-
 /* The libpq reason if the node cannot be reached, else NULL; never raises. */
 extern char *conn_probe(const char *host, int port, const char *dbname, const char *role_name, PGconn **conn);
 
