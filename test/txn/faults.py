@@ -15,7 +15,7 @@ from pq import Lost, Refused, Session
 from workloads import Transferrer
 
 FAULT_POINTS = Path(__file__).parent.parent.parent / "src" / "base" / "fault_points.h"
-NETWORK = ("cut_connection", "cut_off", "cut_one_way", "power_off", "die_cut_off")
+CUTS = ("cut_connection", "cut_off", "cut_one_way", "die_cut_off")
 SEVERAL = re.compile("_one_|between_")      # passed once per participant
 
 
@@ -47,7 +47,8 @@ class Nemesis:
             points = self.part_points
         elif kind in ("crash_at_point", "participant_dies_at_point", "slow_at_point"):
             points = self.points
-        elif kind in NETWORK and not router.available(self.world.servers):
+        elif kind in CUTS and not router.available(self.world.servers) or \
+                kind == "power_off" and not router.has_namespaces(self.world.servers):
             return []
         else:
             return [(kind,)] * 3
@@ -295,7 +296,7 @@ class Nemesis:
     def while_cut(self, pairs, act=lambda: None):
         how = self.rng.choice(("blackhole", "blackhole", "prohibit"))
         seconds = self.rng.choice((0.5, 2, 5, 12))
-        cut = router.Cut(pairs, how)
+        cut = router.Cut(self.world.servers, pairs, how)
         cut.cut()
         try:
             time.sleep(seconds / 2)

@@ -1,6 +1,7 @@
-"""The router between servers in network namespaces (see test/txn/network): what it drops, and a machine without power.
+"""What keeps servers from reaching each other, and a machine without power.
 
-Packets are dropped by policy routing rules of the router's namespace, in which this program runs.
+With network namespaces (see test/txn/network) packets are dropped by policy routing rules of the router's namespace, in
+which this program runs. Without, proxies (proxy.py) are told by a file what not to pass on; they cannot take a machine away.
 """
 import os
 import signal
@@ -15,28 +16,46 @@ def namespace_file(server):
     return server.data.parent / (server.name + ".namespace")
 
 
+def cuts_file(server):
+    return server.data.parent / "cuts"
+
+
+def has_namespaces(servers):
+    return all(namespace_file(server).exists() for server in servers)
+
+
 def available(servers):
-    return len(servers) > 1 and all(namespace_file(server).exists() for server in servers)
-
-
-def rule(action, source, target, how):
-    subprocess.run(["ip", "rule", action, "from", source.host, "to", target.host, how], check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """Can connections between them be cut?"""
+    return len(servers) > 1 and (has_namespaces(servers) or cuts_file(servers[0]).exists())
 
 
 class Cut:
-    """From cut() until heal() nothing goes from the first to the second server of each pair."""
+    """From cut() until heal() nothing goes from the first to the second server of each pair; how: blackhole or prohibit."""
 
-    def __init__(self, pairs, how):
-        self.pairs, self.how = pairs, how
+    def __init__(self, servers, pairs, how):
+        self.servers, self.pairs, self.how = servers, pairs, how
+
+    def rules(self, action):
+        for source, target in self.pairs:
+            subprocess.run(["ip", "rule", action, "from", source.host, "to", target.host, self.how], check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def tell_proxies(self, pairs):
+        number = {server: place + 1 for place, server in enumerate(self.servers)}
+        cuts_file(self.servers[0]).write_text("".join(
+            "%d %d %s\n" % (number[source], number[target], self.how) for source, target in pairs))
 
     def cut(self):
-        for source, target in self.pairs:
-            rule("add", source, target, self.how)
+        if has_namespaces(self.servers):
+            self.rules("add")
+        else:
+            self.tell_proxies(self.pairs)
 
     def heal(self):
-        for source, target in self.pairs:
-            rule("del", source, target, self.how)
+        if has_namespaces(self.servers):
+            self.rules("del")
+        else:
+            self.tell_proxies([])
 
 
 def both_ways(one, others):
