@@ -21,6 +21,7 @@
 #include "conn/conn_internal.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 /* For statements whose outcome must be known: how often interrupts are looked for, how long is waited after one. */
@@ -305,7 +306,9 @@ conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const Con
 /*
  * A statement that commits by itself on the node must not end without knowing
  * how. An interrupt cancels it there, but its answer is awaited for a while;
- * if it was carried out all the same, the cancel has come too late.
+ * if it was carried out all the same, the cancel has come too late: also one
+ * that has come just before the answer, and a time-out of the statement that
+ * would come before its end here.
  */
 static ReadOutcome
 read_decisive(NodeConn *conn, PGresult **result)
@@ -325,8 +328,12 @@ read_decisive(NodeConn *conn, PGresult **result)
 		else if (deadline == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
-	if (deadline != 0 && outcome != READ_ERROR)
+	if (outcome != READ_ERROR)
+	{
+		if (get_timeout_active(STATEMENT_TIMEOUT))
+			disable_timeout(STATEMENT_TIMEOUT, false);
 		QueryCancelPending = false;
+	}
 	return outcome;
 }
 

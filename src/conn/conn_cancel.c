@@ -183,6 +183,7 @@ conn_command_finish_decisive(NodeConn *conn)
 				break;
 			case READ_END:
 				PQclear(result);
+				QueryCancelPending = false; /* too late */
 				return COMMAND_DONE;
 			case READ_ERROR:
 				return COMMAND_FAILED;

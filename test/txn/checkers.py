@@ -1,8 +1,8 @@
 """Checkers: each reads a history and says what it must not contain.
 
-The field strict of a reading transaction tells that it was promised one cut through all nodes: so it is on one server (with
-several statements: for REPEATABLE READ and above), on a cluster with shardext.snapshot = 'cluster'. What contradicts a promise
-is a finding; what only shows the anomalies of a weaker setting is counted.
+The field strict of a reading transaction tells that it was promised one cut through all nodes: so it is on one server
+(with several statements: for REPEATABLE READ and above), on a cluster with shardext.snapshot = 'cluster'. What contradicts
+a promise is a finding; what only shows the anomalies of a weaker setting is counted.
 """
 import collections
 

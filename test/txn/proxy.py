@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What other servers connect to instead of a server, where network namespaces are not to be had: passes bytes on until told not to.
+"""What other servers connect to instead of a server, where there are no network namespaces: passes on until told not to.
 
     proxy.py LISTEN_PORT SERVER_PORT NUMBER FILE
 
 NUMBER is the server's as a node; a connection's source is the node that its application_name tells. FILE has a line
-"FROM TO HOW" for each direction in which nothing shall pass; HOW "prohibit" also refuses new connections. Clients of the test
-do not come this way.
+"FROM TO HOW" for each direction in which nothing shall pass; HOW "prohibit" also refuses new connections. Clients of the
+test do not come this way.
 """
 import asyncio
 import re
