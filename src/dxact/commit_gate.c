@@ -277,12 +277,13 @@ has_marks(void)
 	return false;
 }
 
-/* Is there a decision of before that moment whose part is not known to be committed? */
+/* Is there a decision of before that moment, and of this cluster, whose part is not known to be committed? */
 static bool
 has_decisions(TimestampTz before)
 {
-	Oid			types[] = {TIMESTAMPTZOID};
-	Datum		values[] = {TimestampTzGetDatum(before)};
+	char	   *ours = psprintf("shardext:%s:", cluster_require()->cluster_id);
+	Oid			types[] = {TIMESTAMPTZOID, TEXTOID};
+	Datum		values[] = {TimestampTzGetDatum(before), CStringGetTextDatum(ours)};
 	Oid			user;
 	int			context;
 	bool		found;
@@ -291,8 +292,9 @@ has_decisions(TimestampTz before)
 	SetUserIdAndSecContext(extension_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
 	PushActiveSnapshot(GetLatestSnapshot());
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT 1 FROM shardext.catalog_decision WHERE trouble IS NULL AND made <= $1", 1, types,
-							  values, NULL, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_with_args("SELECT 1 FROM shardext.catalog_decision"
+							  " WHERE trouble IS NULL AND made <= $1 AND pg_catalog.starts_with(gid, $2)",
+							  2, types, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the decision records");
 	found = SPI_processed > 0;
 	SPI_finish();

@@ -198,6 +198,10 @@ $reader->kill_kill;
 $tokyo->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()");
 
 # -- a coordinator that crashes between its commit and the COMMIT PREPAREDs: its gate counts as closed only when that is done
+# (what a former cluster of this database has left is waited for by nobody)
+$london->safe_psql('postgres', <<'END');
+INSERT INTO shardext.catalog_decision (gid, token) VALUES ('shardext:00000000-0000-0000-0000-000000000000:1:1.1:2', 'x')
+END
 ($rc, $said, $err) = $london->psql('postgres', <<"END");
 SET shardext.fault = 'dxact_after_local_commit:crash';
 BEGIN;
