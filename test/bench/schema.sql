@@ -1,5 +1,5 @@
 -- Tables of the benchmark. Ids are made by hand, (number << 23) | (shard << 10), so that a pgbench script can
--- choose the shard; :shards is the list of shards with rows (eight of this node, eight of others).
+-- choose the shard; :shards is the list of shards with rows (eight of this node, eight and more of others).
 CREATE TABLE items (id bigint PRIMARY KEY, payload text NOT NULL);
 CREATE TABLE events (id bigint PRIMARY KEY, payload text NOT NULL);
 CREATE TABLE branches (bid bigint PRIMARY KEY, balance bigint NOT NULL);
