@@ -20,6 +20,7 @@ int			setting_remote_lock_timeout = 10000;
 int			setting_plan_cache_shards = 64;
 int			setting_busy_wait = 0;
 char	   *setting_forwarded = NULL;
+bool		setting_exact_text = false;
 
 typedef struct Setting
 {
@@ -82,6 +83,13 @@ static const Setting settings[] = {
 		.context = PGC_BACKEND,
 		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
 		.string_variable = &setting_forwarded,
+	},
+	{
+		.name = "shardext.exact_text",
+		.description = "Set by nodes in the sessions they have with each other: rows that are sent lose nothing.",
+		.context = PGC_USERSET,
+		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
+		.bool_variable = &setting_exact_text,
 	},
 #ifdef SHARDEXT_FAULTS
 	{

@@ -281,7 +281,7 @@ remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 	param_codec_encode(run->params, values, nulls, &params);
 	conn = get_connection(run, node_id, role, autocommit_read);
 	conn_stream_start(conn, &stream->stream, sql, &params, run->prepare && sql_prefix == NULL,
-					  run->rows ? row_codec_results(run->rows) : CONN_RESULTS_TEXT);
+					  run->rows && row_codec_is_binary(run->rows));
 }
 
 /* A stream to read from next: one whose rows are here if there is any. NULL when all are done. */
