@@ -9,7 +9,7 @@ INSERT INTO factors SELECT i, 1 FROM generate_series(1, 6) i;
 SET extra_float_digits = -10;
 SET datestyle = 'SQL, DMY';
 SET timezone = 'Asia/Kolkata';
-UPDATE readings SET f = readings.f * factors.f FROM factors WHERE factors.id = readings.id AND tags = '{a}' RETURNING readings.*;
+UPDATE readings SET f = readings.f * factors.f FROM factors WHERE factors.id = readings.id AND tags = '{a}' RETURNING readings.id, readings.f, tags;
 SELECT * FROM readings WHERE id = 1;
 SELECT * FROM readings WHERE id = 2;
 SELECT * FROM readings WHERE id = 3;
@@ -24,9 +24,16 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
--- rows without such columns come as the session wants them
-SELECT f::text, at::text FROM readings WHERE id = 1;
-SELECT f::text, at::text, tags FROM readings WHERE id = 1;
+-- what the statement computes from them is what the session wants, on every node
+SELECT id, f::text, at::text FROM readings ORDER BY id;
+SELECT id, f::text, at::text, f, at, tags FROM readings ORDER BY id;
+SELECT id, at, tags FROM readings WHERE at::text = '01/01/2020 05:30:00 IST' ORDER BY id;
+SELECT count(*) FROM (SELECT at, tags FROM readings WHERE id = 2 AND at::text = '01/01/2020 05:30:00 IST') s;
+SELECT count(*) FROM (SELECT at, tags FROM readings WHERE id = 3 AND at::text = '01/01/2020 05:30:00 IST') s;
+ALTER TABLE readings ADD COLUMN note text;
+WITH changed AS (UPDATE readings SET note = f::text || ' ' || at::text WHERE id = 2 RETURNING f, tags, note) SELECT * FROM changed;
+UPDATE readings SET note = f::text || ' ' || at::text WHERE tags = '{a}' RETURNING id, f, tags;
 RESET ALL;
+SELECT id, f, at, tags, note FROM readings ORDER BY id;
 SELECT sum(f) = 7, count(*) FILTER (WHERE f = id / 3.0::float8), min(at) FROM readings;
 DROP TABLE readings, factors;

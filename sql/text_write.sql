@@ -66,6 +66,18 @@ UPDATE w_rows SET t = 'p' WHERE id = :paris;
 INSERT INTO w_view (name, id) VALUES ('v', :paris + 6) RETURNING name, n, made = now() AS same;
 INSERT INTO w_view2 AS w VALUES (:paris + 6, 'x') ON CONFLICT (key) DO UPDATE SET name = excluded.name || w.name RETURNING name;
 DELETE FROM w_view WHERE id = :paris + 6 RETURNING name;
+-- a view's own defaults
+ALTER VIEW w_view ALTER n SET DEFAULT 8, ALTER made SET DEFAULT '2020-01-01 00:00+00', ALTER name SET DEFAULT 'view';
+INSERT INTO w_view (id) VALUES (:paris + 7) RETURNING name, n, made = '2020-01-01 00:00+00' AS early;
+INSERT INTO w_view (id, n) VALUES (:london + 7, DEFAULT) RETURNING name, n, made = '2020-01-01 00:00+00' AS early;
+INSERT INTO w_view (id) VALUES (:paris + 7) ON CONFLICT (id) DO UPDATE SET n = excluded.n + 1 RETURNING name, n;
+DELETE FROM w_rows WHERE id IN (:paris + 7, :london + 7);
+CREATE TABLE w_counted (id bigint PRIMARY KEY, c int GENERATED ALWAYS AS IDENTITY, t text);
+SELECT shardext.shard_table('w_counted', 'id', 'id');
+CREATE VIEW w_counted_view AS SELECT * FROM w_counted;
+INSERT INTO w_counted_view VALUES (:paris, DEFAULT, 'a') RETURNING c > 0 AS counted, t;
+INSERT INTO w_counted_view (id, t) VALUES (:paris + 1, 'b') RETURNING c > 0 AS counted, t;
+DROP TABLE w_counted CASCADE;
 PREPARE q(bigint) AS UPDATE w_view2 SET name = name || '+' WHERE key = $1 RETURNING name;
 SET plan_cache_mode = force_generic_plan;
 EXECUTE q(:paris); EXECUTE q(:london); EXECUTE q(:paris);

@@ -22,6 +22,7 @@
 #include "ddl/ddl_hook.h"
 #include "dxact/cluster_snapshot.h"
 #include "dxact/dxact.h"
+#include "exec/exact_text.h"
 #include "exec/insert_shards.h"
 #include "exec/modify_rows.h"
 #include "exec/modify_reference.h"
@@ -49,6 +50,7 @@ static const Module modules[] = {
 	{"conn_failures", conn_failures_preload},
 	{"dxact", dxact_preload},
 	{"remote_id", remote_id_preload},
+	{"exact_text", exact_text_preload},
 	{"scan_route", scan_route_preload},
 	{"route_shortcut", route_shortcut_preload},
 	{"scan_fanout", scan_fanout_preload},

@@ -23,6 +23,7 @@ int			setting_busy_wait = 0;
 int			setting_snapshot = SNAPSHOT_NODE;
 int			setting_snapshot_timeout = 2000;
 char	   *setting_forwarded = NULL;
+bool		setting_exact_text = false;
 
 typedef struct Setting
 {
@@ -110,6 +111,13 @@ static const Setting settings[] = {
 		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
 		.string_variable = &setting_forwarded,
 		.assign_string = session_slot_announce,
+	},
+	{
+		.name = "shardext.exact_text",
+		.description = "Set by nodes in the sessions they have with each other: rows that are sent lose nothing.",
+		.context = PGC_USERSET,
+		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
+		.bool_variable = &setting_exact_text,
 	},
 #ifdef SHARDEXT_FAULTS
 	{

@@ -33,6 +33,9 @@ extern char *setting_forwarded;
 
 extern bool session_is_forwarded(void);
 
+/* Set by nodes in sessions of each other; shardext.exact_text, see exact_text.h. */
+extern bool setting_exact_text;
+
 /* Another value of a parameter, until AtEOXact_GUC of the caller's NewGUCNestLevel. */
 extern void setting_save(const char *name, const char *value);
 

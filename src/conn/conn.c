@@ -268,7 +268,7 @@ conn_settle(NodeConn *conn)
 
 static void
 start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
-	  bool prepare, ConnResults results, bool single_row)
+	  bool prepare, bool binary_results, bool single_row)
 {
 	if (conn->active || conn->state != CONN_IDLE)
 		conn_settle(conn);
@@ -280,9 +280,9 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 	conn->single_row = single_row;
 	conn->rows_seen = false;
 	conn->state = CONN_BUSY;
-	if (!conn_settings_send(conn, results == CONN_RESULTS_EXACT) ||
+	if (!conn_settings_send(conn) ||
 		!conn_send_queue(conn) ||
-		!conn_send_one(conn, sql, params, prepare, results == CONN_RESULTS_BINARY, PENDING_STREAM) ||
+		!conn_send_one(conn, sql, params, prepare, binary_results, PENDING_STREAM) ||
 		!conn_send_sync(conn))
 	{
 		conn_lost(conn, NULL);
@@ -298,9 +298,9 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 
 void
 conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
-				  bool prepare, ConnResults results)
+				  bool prepare, bool binary_results)
 {
-	start(conn, stream, sql, params, prepare, results, true);
+	start(conn, stream, sql, params, prepare, binary_results, true);
 }
 
 /*
@@ -431,7 +431,7 @@ conn_query(NodeConn *conn, const char *sql, const ConnParams *params)
 	ConnStream	stream = {.absorb = cannot_absorb};
 	PGresult   *result;
 
-	start(conn, &stream, sql, params, false, CONN_RESULTS_TEXT, false);
+	start(conn, &stream, sql, params, false, false, false);
 	result = conn_stream_next(&stream);
 	if (stream.refused)
 	{

@@ -46,14 +46,6 @@ typedef struct ConnParams
 	const int  *formats;
 } ConnParams;
 
-/* How the rows of a statement come. */
-typedef enum ConnResults
-{
-	CONN_RESULTS_TEXT,			/* as the session's settings say */
-	CONN_RESULTS_EXACT,			/* text that any session reads back unchanged */
-	CONN_RESULTS_BINARY
-} ConnResults;
-
 /*
  * Queue and flush one statement (with the BEGIN or SAVEPOINT that dxact has
  * put in front, in the same network write). sql is prepared once per
@@ -61,7 +53,7 @@ typedef enum ConnResults
  * and only executed after that. Rows then come by conn_stream_next.
  */
 extern void conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
-							  bool prepare, ConnResults results);
+							  bool prepare, bool binary_results);
 
 /*
  * Next result of the stream: a PGresult with status PGRES_SINGLE_TUPLE (one

@@ -67,7 +67,7 @@ static void
 send_front(NodeConn *conn)
 {
 	conn->state = CONN_BUSY;
-	if (!conn_settings_send(conn, false) || !conn_send_queue(conn) || !conn_send_sync(conn))
+	if (!conn_settings_send(conn) || !conn_send_queue(conn) || !conn_send_sync(conn))
 		conn_lost(conn, NULL);
 	else
 		(void) conn_flush(conn, -1, true);

@@ -90,8 +90,10 @@ take_entry(void)
 static void
 copy_reason(char *copy, const char *reason)
 {
-	int			length = pg_mbcliplen(reason, strlen(reason), sizeof(((ConnFailure *) NULL)->reason) - 1);
+	int			length = strlen(reason);
 
+	/* a character that is cut off at the end counts in full there */
+	length = Min(length, pg_mbcliplen(reason, length, sizeof(((ConnFailure *) NULL)->reason) - 1));
 	memcpy(copy, reason, length);
 	copy[length] = '\0';
 	if (pg_verify_mbstr(GetDatabaseEncoding(), copy, length, true))

@@ -151,7 +151,6 @@ struct NodeConn
 
 	/* settings */
 	uint64		settings_version;	/* 0: unknown */
-	bool		settings_exact; /* those for exact text were sent in place of the session's */
 	bool		settings_at_risk;	/* sent inside a transaction: its rollback undoes them */
 	struct SentSetting *settings;
 	int			settings_count;
@@ -228,7 +227,7 @@ extern void conn_prepared_learn(NodeConn *conn, const PGresult *error);
 extern void conn_prepared_forget(NodeConn *conn, PreparedStatement *statement);
 
 /* conn_settings.c */
-extern bool conn_settings_send(NodeConn *conn, bool exact_text);
+extern bool conn_settings_send(NodeConn *conn);
 extern void conn_settings_unknown(NodeConn *conn);
 
 /* conn_result.c */

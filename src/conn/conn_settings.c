@@ -13,7 +13,8 @@
  * connection's values then count as unknown and all are sent again.
  *
  * Custom settings (a.b) of which any session may be the author travel too,
- * except our own; policies and triggers read them.
+ * except our own; policies and triggers read them. shardext.exact_text follows
+ * from the others.
  */
 #include "postgres.h"
 
@@ -26,6 +27,8 @@
 #include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+
+#define EXACT_TEXT	"shardext.exact_text"
 
 /* Built-in settings; those marked are sent only once they differ from their built-in default. */
 static const struct
@@ -318,21 +321,8 @@ text_is_inexact(void)
 	return extra_float_digits < 1 || DateStyle != USE_ISO_DATES;
 }
 
-/* The value that the node is to have. */
-static const char *
-value_to_send(const char *name, bool exact_text)
-{
-	const char *value = GetConfigOption(name, true, false);
-
-	if (exact_text && strcmp(name, "extra_float_digits") == 0)
-		return "3";
-	if (exact_text && strcmp(name, "DateStyle") == 0)
-		return DateOrder == DATEORDER_YMD ? "ISO, YMD" : DateOrder == DATEORDER_DMY ? "ISO, DMY" : "ISO, MDY";
-	return value ? value : "";
-}
-
 static void
-collect(NodeConn *conn, bool exact_text, List **params)
+collect(NodeConn *conn, List **params)
 {
 	char		lock_timeout[16];
 
@@ -340,10 +330,12 @@ collect(NodeConn *conn, bool exact_text, List **params)
 	{
 		Tracked    *t = &tracked[i];
 		struct config_generic *gen = guc_handle_get(t->handle);
+		const char *value;
 
 		if (t->unless_default && gen->source == PGC_S_DEFAULT && find_sent(conn, t->name) == NULL)
 			continue;
-		add_setting(conn, t->name, value_to_send(t->name, exact_text), params);
+		value = GetConfigOption(t->name, true, false);
+		add_setting(conn, t->name, value ? value : "", params);
 	}
 	/* custom ones that have been reset since they were sent, or are gone */
 	for (int i = 0; i < conn->settings_count; i++)
@@ -351,11 +343,13 @@ collect(NodeConn *conn, bool exact_text, List **params)
 		const char *name = conn->settings[i].name;
 		const char *value;
 
-		if (strchr(name, '.') == NULL || is_tracked(name))
+		if (strchr(name, '.') == NULL || strcmp(name, EXACT_TEXT) == 0 || is_tracked(name))
 			continue;
 		value = GetConfigOption(name, true, false);
 		add_setting(conn, name, value ? value : "", params);
 	}
+	if (text_is_inexact() || find_sent(conn, EXACT_TEXT) != NULL)
+		add_setting(conn, EXACT_TEXT, text_is_inexact() ? "on" : "off", params);
 	snprintf(lock_timeout, sizeof(lock_timeout), "%d", LockTimeout ? LockTimeout : setting_remote_lock_timeout);
 	add_setting(conn, "lock_timeout", lock_timeout, params);
 }
@@ -384,24 +378,19 @@ send_values(NodeConn *conn, List *params)
  * Put what has changed in front of what is sent next. Outside of a remote
  * transaction it becomes a transaction of its own if a BEGIN follows, so that
  * no rollback undoes it, and BEGIN may still choose the isolation level.
- *
- * exact_text: dates and floats of the rows come in a form that loses nothing,
- * and needs no time zone's abbreviation, whatever the session has.
  */
 bool
-conn_settings_send(NodeConn *conn, bool exact_text)
+conn_settings_send(NodeConn *conn)
 {
 	uint64		now = current_version();
 	bool		outside = PQtransactionStatus(conn->pg) == PQTRANS_IDLE;	/* before anything is sent */
 	List	   *params = NIL;
 	bool		ok;
 
-	exact_text = exact_text && text_is_inexact();
-	if (conn->settings_version == now && conn->settings_exact == exact_text)
+	if (conn->settings_version == now)
 		return true;
-	collect(conn, exact_text, &params);
+	collect(conn, &params);
 	conn->settings_version = now;
-	conn->settings_exact = exact_text;
 	if (params == NIL)
 		return true;
 	ok = send_values(conn, params);

@@ -361,7 +361,7 @@ collect_remote(Relation rel, int shard, int owner, TupleTableSlot *out, BulkInse
 	uint64		rows = 0;
 
 	conn_stream_start(dxact_connection(owner, GetUserId(), DXACT_WRITE), &stream, select_all_columns(rel, shard),
-					  NULL, false, CONN_RESULTS_TEXT);
+					  NULL, false, false);
 	while ((result = conn_stream_next(&stream)) != NULL)
 	{
 		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)

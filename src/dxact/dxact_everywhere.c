@@ -59,7 +59,7 @@ start_everywhere(ConnStream *streams, const char *sql, const ConnParams *params)
 			continue;
 		streams[n].absorb = cannot_absorb;
 		conn_stream_start(dxact_connection(node->node_id, GetUserId(), DXACT_WRITE), &streams[n], sql, params,
-						  false, CONN_RESULTS_TEXT);
+						  false, false);
 		n++;
 	}
 	return n;

@@ -67,7 +67,7 @@ shardext_test_remote(PG_FUNCTION_ARGS)
 	if (strcmp(how, "copy") == 0)
 		PG_RETURN_DATUM(copy_numbers(conn, sql));
 	initStringInfo(&out);
-	conn_stream_start(conn, &stream, sql, NULL, true, CONN_RESULTS_TEXT);
+	conn_stream_start(conn, &stream, sql, NULL, true, false);
 	while ((result = conn_stream_next(&stream)) != NULL)
 	{
 		if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)

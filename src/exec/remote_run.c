@@ -297,7 +297,7 @@ send_statement(RunStream *stream, bool prepare, const Datum *values, const bool 
 	conn = get_connection(run, stream->node_id, stream->role, stream->autocommit_read);
 	stream->used = conn;
 	conn_stream_start(conn, &stream->stream, stream->sql, &params, prepare,
-					  run->rows ? row_codec_results(run->rows) : CONN_RESULTS_TEXT);
+					  run->rows && row_codec_is_binary(run->rows));
 }
 
 /* The connection has died unnoticed, nothing of the statement has been heard: once more, on a new one. */

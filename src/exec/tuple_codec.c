@@ -58,7 +58,6 @@ typedef struct ColumnCodec
 struct RowCodec
 {
 	bool		binary;
-	bool		needs_exact_text;	/* some text form may lose something under the session's settings */
 	int			natts;
 	int			ncols;
 	ColumnCodec columns[FLEXIBLE_ARRAY_MEMBER];
@@ -205,34 +204,6 @@ is_string_type(Oid type)
 	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == JSONOID;
 }
 
-/* May the text of a value look one way or another, or hold values that do? */
-static bool
-text_depends_on_settings(Oid type)
-{
-	switch (type)
-	{
-		case BOOLOID:
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-		case OIDOID:
-		case NUMERICOID:
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case NAMEOID:
-		case JSONOID:
-		case JSONBOID:
-		case BYTEAOID:
-		case UUIDOID:
-		case TEXTARRAYOID:
-		case VARCHARARRAYOID:
-			return false;
-		default:
-			return get_typtype(type) != TYPTYPE_ENUM;
-	}
-}
-
 /* --- rows --- */
 
 static void
@@ -285,18 +256,9 @@ row_codec_make(TupleDesc desc, int ncols, const AttrNumber *attnos)
 		int32		typmod = att->atttypmod;
 		Oid			type = getBaseTypeAndTypmod(att->atttypid, &typmod);
 
-		codec->needs_exact_text |= !codec->binary && text_depends_on_settings(type);
 		prepare_column(column, type, typmod, codec->binary);
 	}
 	return codec;
-}
-
-ConnResults
-row_codec_results(const RowCodec *codec)
-{
-	if (codec->binary)
-		return CONN_RESULTS_BINARY;
-	return codec->needs_exact_text ? CONN_RESULTS_EXACT : CONN_RESULTS_TEXT;
 }
 
 bool
@@ -492,6 +454,13 @@ row_codec_decode(const RowCodec *codec, const PGresult *result, int row, TupleTa
 }
 
 /* --- parameters --- */
+
+static bool
+text_depends_on_settings(Oid type)
+{
+	return type != JSONBOID && type != TEXTARRAYOID && type != VARCHARARRAYOID && type != NAMEOID &&
+		get_typtype(type) != TYPTYPE_ENUM;
+}
 
 ParamCodec *
 param_codec_make(int nparams, const Oid *types)

@@ -24,9 +24,6 @@ extern RowCodec *row_codec_make(TupleDesc desc, int ncols, const AttrNumber *att
 /* Can such rows come from another node? Not every row of no named type can. */
 extern bool row_codec_takes(const List *target_list);
 
-/* In which form rows have to come. */
-extern ConnResults row_codec_results(const RowCodec *codec);
-
 /* Every column can come in binary. */
 extern bool row_codec_is_binary(const RowCodec *codec);
 

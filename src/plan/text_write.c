@@ -10,7 +10,7 @@
  *
  *	 - targets in the order of the table's columns, while the columns of the
  *	   INSERT's VALUES or SELECT keep theirs: put back
- *	 - defaults among the targets: removed (shard_sql_add_defaults knows which have to be there)
+ *	 - defaults of the table among the targets: removed (shard_sql_add_defaults knows which have to be there)
  *	 - the entry of a view that has been replaced: hidden, for it takes its name
  *	 - policies: their checks are dropped, the node adds its own
  *	 - assignments to parts of a column, which are merged, (a, b) = (SELECT ..),
@@ -19,12 +19,15 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/rel.h"
 
 #include "base/pg_compat.h"
 #include "plan/text_write.h"
@@ -87,11 +90,24 @@ hide_views(Query *query)
 	}
 }
 
-/* The targets of an INSERT that the statement names, without defaults. */
+/* Is it what the table itself puts in, not named, or named as DEFAULT of an identity column? */
+static bool
+is_tables_default(const Query *query, const RangeTblEntry *target, Relation rel, const TargetEntry *tle)
+{
+	AttrNumber	column = tle->resno - FirstLowInvalidHeapAttributeNumber;
+
+	if (IsA(tle->expr, NextValueExpr))
+		return true;
+	return !bms_is_member(column, sx_rte_inserted_columns(query, target)) &&
+		equal(tle->expr, build_column_default(rel, tle->resno));
+}
+
+/* The targets of an INSERT that its text has to say: those named, and defaults of a view. */
 static List *
-named_targets(const Query *query)
+said_targets(const Query *query)
 {
 	const RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+	Relation	rel = table_open(target->relid, NoLock);
 	List	   *tlist = NIL;
 	ListCell   *lc;
 
@@ -99,9 +115,10 @@ named_targets(const Query *query)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 
-		if (bms_is_member(tle->resno - FirstLowInvalidHeapAttributeNumber, sx_rte_inserted_columns(query, target)))
+		if (!is_tables_default(query, target, rel, tle))
 			tlist = lappend(tlist, tle);
 	}
+	table_close(rel, NoLock);
 	return tlist;
 }
 
@@ -148,7 +165,7 @@ name_targets(Query *text)
 		return false;
 	if (text->commandType != CMD_INSERT)
 		return true;
-	text->targetList = named_targets(text);
+	text->targetList = said_targets(text);
 	return text->targetList != NIL && (text->jointree->fromlist == NIL || order_targets(text));
 }
 
