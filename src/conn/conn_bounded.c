@@ -167,7 +167,7 @@ send_question(NodeConn *conn, const char *sql, const ConnParams *params, long ti
 	conn_forget_error(conn);
 	conn->single_row = false;
 	conn->state = CONN_BUSY;
-	if (conn_settings_send(conn, false) &&
+	if (conn_settings_send(conn) &&
 		conn_send_one(conn, sql, params, false, false, PENDING_STREAM) &&
 		conn_send_sync(conn) &&
 		conn_flush(conn, timeout_ms, true))
