@@ -15,14 +15,14 @@ import ctypes
 import os
 import re
 import sys
+from pathlib import Path
 
-from pq import Connection, pq
+sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
+from pq import Connection, field, pq
 
 for name, result, arguments in (
         ("PQfname", ctypes.c_char_p, [ctypes.c_void_p, ctypes.c_int]),
-        ("PQresultStatus", ctypes.c_int, [ctypes.c_void_p]),
         ("PQgetCopyData", ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]),
-        ("PQgetResult", ctypes.c_void_p, [ctypes.c_void_p]),
         ("PQfreemem", None, [ctypes.c_void_p]),
         ("PQsetNoticeReceiver", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]),
         ("PQexecParams", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int] + 4 * [ctypes.c_void_p] + [ctypes.c_int])):
@@ -34,10 +34,6 @@ RECEIVER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 FIELDS = {"code": "C", "message": "M", "detail": "D", "hint": "H", "position": "P", "constraint": "n", "table": "t", "schema": "s",
           "column": "c", "type": "d"}
 COPY_OUT = 3
-
-
-def field(res, letter):
-    return (pq.PQresultErrorField(res, ord(letter)) or b"").decode()
 
 
 class Session(Connection):
