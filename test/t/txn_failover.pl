@@ -19,13 +19,7 @@ SELECT shardext.shard_table('account', 'id', 'hash');
 INSERT INTO account SELECT g, 0 FROM generate_series(1, 100) g;
 SELECT shardext.move_authority('paris');
 END
-my %key;
-foreach my $line (split /\n/, $london->safe_psql('postgres',
-		"SELECT shardext.node_of('account', id), min(id) FROM account GROUP BY 1"))
-{
-	my ($node, $id) = split /\|/, $line;
-	$key{$node} = $id;
-}
+my %key = map { $_ => $cluster->key_on('account', $_) } qw(london paris tokyo);
 
 append_to_file($london->data_dir . '/pg_hba.conf', "local replication all trust\nhost replication all 127.0.0.1/32 trust\n");
 $london->reload;

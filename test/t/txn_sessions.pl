@@ -16,13 +16,7 @@ CREATE TABLE account (id bigint PRIMARY KEY, v int NOT NULL);
 SELECT shardext.shard_table('account', 'id', 'hash');
 INSERT INTO account SELECT g, 0 FROM generate_series(1, 100) g;
 END
-my %key;
-foreach my $line (split /\n/, $london->safe_psql('postgres',
-		"SELECT shardext.node_of('account', id), min(id) FROM account GROUP BY 1"))
-{
-	my ($node, $id) = split /\|/, $line;
-	$key{$node} = $id;
-}
+my %key = map { $_ => $cluster->key_on('account', $_) } qw(london paris tokyo);
 my ($l, $p, $t) = @key{qw(london paris tokyo)};
 
 sub run
