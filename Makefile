@@ -94,7 +94,10 @@ lint:
 bench:
 	test/bench/run $(BENCH)
 
+tpch:
+	test/tpch/run $(TPCH)
+
 test-pg17 test-pg18:
 	test/chroot_test $(@:test-pg%=%)
 
-.PHONY: unit-programs unit test torture demo lint bench test-pg17 test-pg18 FORCE
+.PHONY: unit-programs unit test torture demo lint bench tpch test-pg17 test-pg18 FORCE
