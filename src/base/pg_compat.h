@@ -125,6 +125,24 @@
 #define sx_clear_permissions(query, rte) ((void) (query), (rte)->requiredPerms = 0)
 #endif
 
+/*
+ * A copy of an entry of the range table of one Query becomes one of another
+ * Query, which checks the same rights (needs parser/parse_relation.h).
+ */
+#if PG_VERSION_NUM >= 160000
+#define sx_rte_move(from, to, rte) \
+	do { \
+		if ((rte)->perminfoindex != 0) \
+		{ \
+			(to)->rteperminfos = lappend((to)->rteperminfos, \
+										 copyObject(getRTEPermissionInfo((from)->rteperminfos, (rte)))); \
+			(rte)->perminfoindex = list_length((to)->rteperminfos); \
+		} \
+	} while (0)
+#else
+#define sx_rte_move(from, to, rte)	((void) 0)
+#endif
+
 /* Permission entries of a PlannedStmt, and the relation of one. */
 #if PG_VERSION_NUM >= 160000
 #define sx_plan_permission_infos(stmt) ((stmt)->permInfos)

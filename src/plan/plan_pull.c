@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "nodes/extensible.h"
@@ -39,6 +38,7 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "plan/decorrelate.h"
 #include "plan/leaf_fragment.h"
 #include "plan/plan_pull.h"
 #include "plan/view_policies.h"
@@ -292,10 +292,14 @@ find_obstacle(Node *node, void *context)
 PlannedStmt *
 plan_pull(const PlanInput *input, const Reason **reason)
 {
+	Query	   *query;
+
 	*reason = NULL;
 	if (find_obstacle((Node *) input->run_query, reason))
 		return NULL;
-	return plan_pull_query(copyObject(input->run_query), input->query_string, input->cursor_options, input->params);
+	query = copyObject(input->run_query);
+	decorrelate_query(query);
+	return plan_pull_query(query, input->query_string, input->cursor_options, input->params);
 }
 
 void
