@@ -26,6 +26,8 @@
 	"dxact_part_committed", \
 	"dxact_recover_finish", \
 	"dxact_recover_forget", \
+	"cluster_snapshot_closed", \
+	"cluster_snapshot_taken", \
 	/* ddl */ \
 	"index_built_in_shard", \
 	/* worker */ \

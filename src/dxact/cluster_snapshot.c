@@ -30,6 +30,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "base/errors.h"
+#include "base/fault.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/pg_type.h"
@@ -207,7 +208,9 @@ make_cut(Scope for_what, QueryDesc *query_desc)
 	cutting = true;
 	used = true;
 	close_gates(deadline);
+	FAULT_POINT("cluster_snapshot_closed");
 	on_all_nodes("SELECT shardext.internal_snapshot_take()", cluster_snapshot_take);
+	FAULT_POINT("cluster_snapshot_taken");
 	if (commit_gate_clock() >= deadline)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
