@@ -12,9 +12,11 @@
 
 #include "access/hash.h"
 #include "access/stratnum.h"
+#include "access/sysattr.h"
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
@@ -75,6 +77,16 @@ constant_of(Node *qual, Index varno, AttrNumber attno, Oid type)
 	return (Const *) value;
 }
 
+/* Does WHERE mention the column at all? */
+static bool
+is_mentioned(Index varno, AttrNumber attno, Node *quals)
+{
+	Bitmapset  *columns = NULL;
+
+	pull_varattnos(quals, varno, &columns);
+	return bms_is_member(attno - FirstLowInvalidHeapAttributeNumber, columns);
+}
+
 /* A key from one of the conditions that stand side by side in WHERE; NULL if none gives one. */
 static ShardKey *
 key_from_quals(const TableInfo *table, Index varno, AttrNumber attno, Node *quals)
@@ -124,9 +136,20 @@ simple_query_shards(const Query *query)
 	if (table == NULL || table->kind != TABLE_SHARDED || table->nkeys != 1)
 		return NULL;
 
+	/*
+	 * The first column of which a value is known decides, here as on the node
+	 * that gets the statement: they could name different shards. What is said
+	 * of a column in another form may be such a value.
+	 */
 	key = key_from_quals(table, 1, table->keys[0], query->jointree->quals);
+	if (key == NULL && is_mentioned(1, table->keys[0], query->jointree->quals))
+		return NULL;
 	while (key == NULL && (attno = bms_next_member(table->id_columns, attno)) >= 0)
+	{
 		key = key_from_quals(table, 1, attno, query->jointree->quals);
+		if (key == NULL && is_mentioned(1, attno, query->jointree->quals))
+			return NULL;
+	}
 	if (key == NULL)
 		return NULL;
 	shards = palloc0(sizeof(QueryShards));
