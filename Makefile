@@ -88,6 +88,10 @@ FAULTS ?= $(if $(SECONDS),0,200)
 torture:
 	test/txn/run --seed $(SEED) --faults $(FAULTS) $(if $(SECONDS),--seconds $(SECONDS)) --amcheck $(TORTURE)
 
+# Plain PostgreSQL and the cluster give the same: DIFF='--statements 1000 --no-suite' for less.
+diff:
+	test/diff/all $(DIFF)
+
 lint:
 	test/lint/run
 
@@ -100,4 +104,4 @@ tpch:
 test-pg17 test-pg18:
 	test/chroot_test $(@:test-pg%=%)
 
-.PHONY: unit-programs unit test torture demo lint bench tpch test-pg17 test-pg18 FORCE
+.PHONY: unit-programs unit test torture diff demo lint bench tpch test-pg17 test-pg18 FORCE

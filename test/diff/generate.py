@@ -18,18 +18,23 @@ TABLES = {
     "tags": [("tag", "text"), ("n", "int"), ("v", "text")],
     "comp": [("a", "int"), ("b", "text"), ("c", "int")],
     "comp2": [("a", "int"), ("b", "text"), ("d", "int")],
-    "countries": [("id", "int"), ("name", "text")],
+    "docs": [("key", "uuid"), ("day", "date"), ("n", "int"), ("v", "text")],
+    "days": [("day", "date"), ("num", "num"), ("n", "int"), ("key", "uuid")],
+    "sums": [("num", "num"), ("n", "int"), ("day", "date")],
+    "countries": [("id", "int"), ("name", "text"), ("since", "date")],
     "home": [("uid", "id"), ("x", "int"), ("note", "text")],
     "v_users": [("id", "id"), ("country", "int"), ("name", "text")],
     "v_photos": [("owner_id", "id"), ("photos", "int"), ("views", "int")],
 }
 KEYS = {"users": ["id"], "photos": ["owner_id", "id"], "albums": ["owner", "id", "cover"], "likes": ["photo_id"],
         "acc": ["no"], "moves": ["no"], "tags": ["tag"], "comp": ["a", "b"], "comp2": ["a", "b"],
-        "v_users": ["id"], "v_photos": ["owner_id"], "home": ["uid"], "countries": ["id"]}
+        "docs": ["key"], "days": ["day"], "sums": ["num"], "v_users": ["id"], "v_photos": ["owner_id"], "home": ["uid"], "countries": ["id"]}
 GROUPS = [["users", "photos", "albums", "likes", "v_users", "v_photos", "countries", "home"], ["users", "photos", "likes"],
           ["users", "photos", "albums", "v_users", "v_photos"], ["acc", "moves", "countries", "acc", "moves", "comp"],
-          ["acc", "moves"], ["tags", "comp", "acc"], ["tags"], ["comp", "comp2", "countries"]]
-SQLTYPE = {"id": "bigint", "pid": "bigint", "int": "int", "text": "text", "num": "numeric"}
+          ["acc", "moves"], ["tags", "comp", "acc"], ["tags"], ["comp", "comp2", "countries"],
+          ["docs", "days", "sums", "countries"], ["docs", "days"], ["sums", "acc", "moves", "days"], list(TABLES)]
+SQLTYPE = {"id": "bigint", "pid": "bigint", "int": "int", "text": "text", "num": "numeric", "uuid": "uuid", "date": "date"}
+NUMBERS = {"id", "pid", "int", "num"}
 SHARDS, PEOPLE = 16, 16
 
 
@@ -75,7 +80,8 @@ class Generator:
     def start(self):
         self.constants, self.n, self.home, self.ctes = [], 0, False, []
         self.group = self.r.choice(GROUPS)
-        self.tidy = self.chance(0.7)
+        self.tidy, self.ordered = self.chance(0.6), "?"
+        self.kinds = sorted({kind for table in self.group for _, kind in TABLES[table]})
         self.hot = {kind: [self.value(kind) for _ in range(7)] for kind in SQLTYPE}
         people = [self.r.randint(1, PEOPLE) for _ in range(7)]
         self.hot["id"] = [str(user_id(i)) if self.chance(0.95) else "NULL" for i in people]
@@ -99,7 +105,8 @@ class Generator:
             i = r.randint(1, PEOPLE)
             return str(user_id(i) if kind == "id" else photo_id(i, r.randint(1, 3)))
         return {"int": lambda: str(r.randint(0, 12)), "num": lambda: "%d.5" % r.randint(0, 9),
-                "text": lambda: "'t%d'" % r.randint(0, 12)}[kind]()
+                "text": lambda: "'t%d'" % r.randint(0, 12), "uuid": lambda: "'00000000-0000-4000-8000-0000000000%02d'" % r.randint(0, 12),
+                "date": lambda: "'2024-02-%02d'" % r.randint(20, 29)}[kind]()
 
     def const(self, kind, hot=0.7):
         if self.chance(0.05):
@@ -116,9 +123,9 @@ class Generator:
         """The hot value in another type."""
         value = self.hot[kind][0]
         casts = {"id": ["bigint", "numeric"], "pid": ["bigint", "numeric"], "int": ["bigint", "numeric", "smallint", "float8", "whole"],
-                 "text": ["varchar", "name", "bpchar", "word"], "num": ["numeric"]}[kind]
+                 "text": ["varchar", "name", "bpchar", "word"], "num": ["numeric", "float8", "int"], "uuid": ["uuid"], "date": ["date", "timestamp", "timestamptz"]}[kind]
         if kind == "text" and self.chance(0.3):
-            return "%s::text COLLATE \"C\"" % value
+            return "(%s::text COLLATE \"C\")" % value
         return "(%s)::%s" % (value, self.r.choice(casts))
 
     # scopes are lists of lists of (expression, kind, is_key); the first is the innermost
@@ -160,10 +167,13 @@ class Generator:
         if kind == "int" and self.chance(0.4):
             return "(SELECT count(*) FROM %s%s)" % (items, where)
         if not column:
-            return self.const(kind)
+            return "%s::%s" % (self.const(kind), SQLTYPE[kind])
         if self.chance(0.6):
-            return "(SELECT %s(%s) FROM %s%s)" % (self.pick("min", "max"), column[0], items, where)
+            return "(SELECT %s FROM %s%s)" % (self.extreme(column[0], kind), items, where)
         return "(SELECT %s FROM %s%s ORDER BY 1 LIMIT 1)" % (column[0], items, where)
+
+    def extreme(self, expression, kind):
+        return "%s(%s::text)::uuid" % (self.pick("min", "max"), expression) if kind == "uuid" else "%s(%s)" % (self.pick("min", "max"), expression)
 
     def equality(self, scopes, a, depth):
         kind = a[1]
@@ -187,7 +197,7 @@ class Generator:
         x = self.r.random()
         if x < 0.45 or depth <= 0:
             return self.equality(scopes, a, 0) if x < 0.33 else self.pick(
-                "%s IS NULL" % a[0], "%s IS NOT NULL" % a[0], "%s > %s" % (a[0], self.const(a[1])),
+                "%s BETWEEN %s AND %s" % (a[0], self.const(a[1]), self.const(a[1])), "%s::text LIKE '%%1%%'" % a[0], "%s IS NULL" % a[0], "%s IS NOT NULL" % a[0], "%s > %s" % (a[0], self.const(a[1])),
                 "%s <> %s" % (a[0], self.const(a[1])), "%s <= %s" % (a[0], self.const(a[1])))
         if x < 0.52:
             return "(%s OR %s)" % (self.pred(scopes, depth - 1), self.pred(scopes, depth - 1))
@@ -244,6 +254,10 @@ class Generator:
             kind = self.pick("id", "pid", "int", "text")
             rows = ", ".join("(%s::%s)" % (self.const(kind), SQLTYPE[kind]) for _ in range(self.r.randint(1, 2)))
             return "(VALUES %s) %s(c0)" % (rows, alias), [(alias + ".c0", kind, True)]
+        if x < 0.48:
+            inner = [c[0] for c in lateral or [] if c[1] == "int"]
+            return self.pick("generate_series(1, least(%s, 3)) %s(c0)", "unnest(ARRAY[%s, 3, NULL]) %s(c0)") % (
+                self.r.choice(inner) if inner else self.const("int") + "::int", alias), [(alias + ".c0", "int", True)]
         table = self.relation()
         return "%s %s" % (table, alias), [("%s.%s" % (alias, c), kind, c in KEYS[table]) for c, kind in TABLES[table]]
 
@@ -270,7 +284,7 @@ class Generator:
     def query(self, depth, outer=(), kinds=None):
         """A SELECT and the types of its columns (those wanted, if given)."""
         outer = list(outer)
-        kinds = kinds or [self.r.choice(list(SQLTYPE)) for _ in range(self.r.randint(1, 3))]
+        kinds = kinds or [self.r.choice(self.kinds) for _ in range(self.r.randint(1, 3))]
         saved, text = list(self.ctes), ""
         if depth > 0 and self.chance(0.2):
             parts = []
@@ -280,6 +294,8 @@ class Generator:
                 parts.append("%s(%s) AS %s(%s)" % (name, ", ".join(names), self.pick("", "MATERIALIZED ", "NOT MATERIALIZED "), sub))
                 self.ctes.append((name, list(zip(names, sub_kinds))))
             text = "WITH %s " % ", ".join(parts)
+        elif depth > 0 and self.chance(0.06):
+            text = self.recursive(outer)
         if depth > 0 and self.chance(0.15):
             a, _ = self.query(depth - 1, outer, kinds)
             b, _ = self.query(depth - 1, outer, kinds)
@@ -288,9 +304,21 @@ class Generator:
             text += self.plain_select(depth, outer, kinds)
         self.ctes = saved
         if self.chance(0.15):
-            text += " ORDER BY %s LIMIT %d" % (", ".join(str(i + 1) for i in range(len(kinds))), self.r.randint(1, 4))
+            if text.endswith(self.ordered):
+                text = "SELECT * FROM (%s) %s" % (text, self.name())
+            text += " ORDER BY %s LIMIT %s" % (", ".join(str(i + 1) + self.pick("", "", "", " DESC", " NULLS FIRST") for i in range(len(kinds))), self.pick(
+                "1", "2", "3", "4", "(SELECT 1 + count(*) FROM countries)"))
             text += self.pick("", "", " OFFSET 1")
         return text, kinds
+
+    def recursive(self, outer):
+        """WITH RECURSIVE: a walk from one column to another of the same type."""
+        table, a, b = self.pick(("acc", "no", "ref"), ("users", "country", "age"), ("comp", "a", "c"), ("comp2", "d", "a"), ("moves", "seq", "no"))
+        name, walker, step = self.name(), self.name(), self.name()
+        columns = [("%s.%s" % (walker, c), kind, c in KEYS[table]) for c, kind in TABLES[table]]
+        self.ctes.append((name, [("c0", "int"), ("c1", "int")]))
+        return "WITH RECURSIVE %s(c0, c1) AS (SELECT %s.%s::int, 0 FROM %s %s%s UNION%s SELECT %s.%s::int, %s.c1 + 1 FROM %s JOIN %s %s ON %s.%s = %s.c0 WHERE %s.c1 < 2) " % (
+            name, walker, b, table, walker, self.where([columns] + outer, 0), self.pick("", "", " ALL"), step, b, name, name, table, step, step, a, name, name)
 
     def plain_select(self, depth, outer, kinds):
         items, columns = self.from_list(outer, depth)
@@ -307,33 +335,71 @@ class Generator:
                 fit = [c[0] for c in keys if c[1] == kind]
                 out.append(fit[0] if fit and self.chance(0.7) else self.aggregate(columns, kind))
             group = ", ".join(c[0] for c in keys)
-            group = self.pick(group, group, group, "ROLLUP (%s)" % group, "GROUPING SETS ((%s), ())" % group)
+            group = self.pick(group, group, group, group, "ROLLUP (%s)" % group, "CUBE (%s)" % group, "GROUPING SETS ((%s), ())" % group)
             return "SELECT %s FROM %s%s GROUP BY %s%s" % (", ".join(out), items, where, group,
-                                                          self.pick("", "", " HAVING count(*) > 1", " HAVING %s = %s" % (keys[0][0], self.const(keys[0][1]))))
+                                                          self.pick("", "", " HAVING count(*) > 1", " HAVING %s = %s" % (keys[0][0], self.const(keys[0][1])),
+                                                                    self.having(keys, depth)))
         if x < 0.45:
             out = [self.window(columns, kind) for kind in kinds]
             return "SELECT %s FROM %s%s" % (", ".join(out), items, where)
         out = [self.expr(scopes, kind, depth) for kind in kinds]
         if x < 0.5:
             on = ", ".join(out)
-            return "SELECT DISTINCT ON ((%s)) %s FROM %s%s ORDER BY (%s), %s" % (out[0], on, items, where, out[0], ", ".join(str(i + 1) for i in range(len(out))))
+            self.ordered = " ORDER BY (%s), %s" % (out[0], ", ".join(str(i + 1) for i in range(len(out))))
+            return "SELECT DISTINCT ON ((%s)) %s FROM %s%s%s" % (out[0], on, items, where, self.ordered)
         return "SELECT %s%s FROM %s%s" % (self.pick("", "", "", "DISTINCT "), ", ".join(out), items, where)
 
+    def having(self, keys, depth):
+        """A condition over grouped columns, with a correlated sub-SELECT maybe."""
+        return " HAVING %s" % self.pred([[(c[0], c[1], True) for c in keys]], max(depth - 1, 0))
+
     def aggregate(self, columns, kind):
+        """One with a single right answer, whatever the order of rows."""
+        call, cast = self.aggregate_call(columns, kind)
+        if self.chance(0.12) and "* 2" not in call:
+            call += " FILTER (WHERE %s)" % self.pred([columns], 0)
+        return "(%s)::%s" % (call, cast) if cast else call
+
+    def aggregate_call(self, columns, kind):
+        """An aggregate without FILTER, and the type to cast it to."""
         fit = [c[0] for c in columns if c[1] == kind]
-        a = self.r.choice(columns)[0]
+        a, a_kind, _ = self.r.choice(columns)
+        small = [c[0] for c in columns if c[1] in ("int", "num")]
         if kind == "int" and self.chance(0.6):
-            return self.pick("count(*)", "count(%s)" % a, "count(DISTINCT %s)" % a, "count(*) FILTER (WHERE %s IS NOT NULL)" % a)
+            return self.pick("count(*)", "count(%s)" % a, "count(DISTINCT %s)" % a, "rank(%s) WITHIN GROUP (ORDER BY %s)" % (
+                self.value(a_kind), a), "bit_or(%s)" % fit[0] if fit else "count(*)"), None if self.chance(0.9) else "int"
         if kind == "text" and self.chance(0.4):
-            return "string_agg(%s::text, ',' ORDER BY %s)" % (a, a)
-        return "%s(%s)" % (self.pick("min", "max"), self.r.choice(fit)) if fit else "max(%s::%s)" % (self.const(kind), SQLTYPE[kind])
+            return self.pick("string_agg(%s::text, ',' ORDER BY %s)", "array_agg(%s ORDER BY %s DESC NULLS FIRST)", "jsonb_agg(%s ORDER BY %s)",
+                             "string_agg(DISTINCT %s::text, '+' ORDER BY %s::text)") % (a, a), "text"
+        if kind in ("num", "int") and small and self.chance(0.6):
+            return self.pick("sum(%s)", "avg(%s)", "sum(DISTINCT %s)", "var_pop(%s)", "count(%s) * 2") % self.r.choice(small), SQLTYPE[kind]
+        if fit and self.chance(0.15):
+            return "percentile_disc(0.5) WITHIN GROUP (ORDER BY %s)" % self.r.choice(fit), None
+        if fit:
+            return (self.extreme(self.r.choice(fit), kind), None) if kind != "uuid" else (self.pick("min(%s::text)", "max(%s::text)") % self.r.choice(fit), "uuid")
+        return "max(%s::%s)" % (self.const(kind), "text" if kind == "uuid" else SQLTYPE[kind]), SQLTYPE[kind]
+
+    def framed(self, columns, kind):
+        """A window function that looks at neighbours: rows in the order of all columns."""
+        fit = [c[0] for c in columns if c[1] == kind]
+        order = ", ".join(c[0] + self.pick("", "", " DESC", " NULLS FIRST") for c in columns)
+        part = self.pick("", "PARTITION BY %s " % self.r.choice(columns)[0])
+        if not fit:
+            return "(%s OVER (%sORDER BY %s))::text::%s" % (self.pick("row_number()", "ntile(2)"), part, order, SQLTYPE[kind]) \
+                if kind in NUMBERS | {"text"} else "NULL::" + SQLTYPE[kind]
+        frame = self.pick("", "ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW",
+                          "GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING")
+        return self.pick("lag(%s)", "lead(%s, 2)", "first_value(%s)", "last_value(%s)", "nth_value(%s, 2)") % self.r.choice(fit) + \
+            " OVER (%sORDER BY %s %s)" % (part, order, frame)
 
     def window(self, columns, kind):
         fit = [c[0] for c in columns if c[1] == kind]
+        if self.chance(0.3):
+            return self.framed(columns, kind)
         over = "(%sORDER BY %s)" % (self.pick("", "PARTITION BY %s " % self.r.choice(columns)[0]), self.r.choice(columns)[0])
         if kind == "int" and self.chance(0.6):
             return "%s OVER %s" % (self.pick("rank()", "count(*)", "dense_rank()"), over)
-        return "max(%s) OVER %s" % (self.r.choice(fit), over) if fit and self.chance(0.5) else \
+        return "max(%s) OVER %s" % (self.r.choice(fit), over) if fit and kind != "uuid" and self.chance(0.5) else \
             self.r.choice(fit) if fit else "%s::%s" % (self.const(kind), SQLTYPE[kind])
 
     def select(self):

@@ -32,7 +32,11 @@ CREATE TABLE moves (no bigint, seq int, amount numeric, PRIMARY KEY (no, seq));
 CREATE TABLE tags (tag text PRIMARY KEY, n int, v varchar);
 CREATE TABLE comp (a int, b text, c int, PRIMARY KEY (a, b, c));
 CREATE TABLE comp2 (a bigint NOT NULL, b varchar NOT NULL, d int);
-CREATE TABLE countries (id int PRIMARY KEY, name text);
+CREATE TABLE docs (key uuid PRIMARY KEY, day date, n int, v text);
+CREATE TABLE days (day date, num numeric, n int, key uuid, PRIMARY KEY (day, n));
+CREATE INDEX ON days (num);
+CREATE TABLE sums (num numeric PRIMARY KEY, n int, day date);
+CREATE TABLE countries (id int PRIMARY KEY, name text, since date);
 """
 FUNCTIONS = """
 CREATE OR REPLACE FUNCTION vol(x numeric) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN x % 100; END';
@@ -53,6 +57,9 @@ SELECT shardext.shard_table('moves', 'no', 'hash');
 SELECT shardext.shard_table('tags', 'tag', 'hash');
 SELECT shardext.shard_table('comp', '{a,b}'::text[]);
 SELECT shardext.shard_table('comp2', '{a,b}'::text[]);
+SELECT shardext.shard_table('docs', 'key');
+SELECT shardext.shard_table('days', 'day');
+SELECT shardext.shard_table('sums', 'num');
 SELECT shardext.replicate_table('countries');
 """
 HOME = """
@@ -75,7 +82,11 @@ def initial_rows():
     yield "tags", [("'t%d'" % i, some(9), text()) for i in range(0, 12)]
     yield "comp", [(i % 5, "'t%d'" % (i % 4), i) for i in range(20)]
     yield "comp2", [(i % 6, "'t%d'" % (i % 3), some(9)) for i in range(15)]
-    yield "countries", [(i, "'t%d'" % i) for i in range(5)]
+    uuid, date = (lambda i: "'00000000-0000-4000-8000-0000000000%02d'" % i), (lambda i: "'2024-02-%02d'" % (20 + i % 10))
+    yield "docs", [(uuid(i), date(i // 3), some(9), text()) for i in range(0, 25, 2)]
+    yield "days", [(date(i), "%d.%d" % (i % 4, 5 * (i % 2)), i // 2, uuid(i % 7)) for i in range(20)]
+    yield "sums", [("%d.5" % i if i % 3 else "%d.00" % i, some(6), date(i)) for i in range(10)]
+    yield "countries", [(i, "'t%d'" % i, date(i)) for i in range(5)]
     yield "home", [(user_id(i), some(12), text()) for i in people if i % 2]
 
 
@@ -86,6 +97,7 @@ class Differ:
         self.plain = Connection(options.port, "plain")
         self.nodes = [Connection(options.port, name) for name in ("london", "paris", "tokyo")]
         self.counts, self.refused, self.differences = collections.Counter(), collections.Counter(), 0
+        self.told = []
         self.make_tables()
         self.node = self.nodes[0]
 
@@ -120,6 +132,7 @@ class Differ:
 
     def both(self, sql, count=True):
         """Runs sql on the cluster, then on the plain tables; returns whether it worked on both."""
+        self.told.append(sql)
         ours = self.node.run(sql)
         if ours.code in ("SX003", "57014"):
             self.counts["refused" if ours.code == "SX003" else "timeouts"] += 1
@@ -132,6 +145,8 @@ class Differ:
         self.counts["with rows"] += count and len(plain.rows) > 0
         if plain.code:
             self.counts[plain.code] += 1
+            if self.options.verbose:
+                print("-- error on both: %s\n%s;" % (plain, sql), flush=True)
         # of several rows that break constraints, any may be the first
         both_break = ours.code and plain.code and ours.code[:2] == plain.code[:2] == "23"
         if not ours.same(plain) and plain.code != "57014" and not both_break:
@@ -162,6 +177,9 @@ class Differ:
             self.both("RELEASE s", False)
         return worked
 
+    def compared(self):
+        return self.counts["statements"] + self.counts["errors"]
+
     def statement(self):
         writes = self.r.random() < self.options.writes
         return (self.writer.write() if writes else self.writer.select()), writes
@@ -173,7 +191,7 @@ class Differ:
     def step(self):
         self.node = self.r.choice(self.nodes)
         statement, writes = self.statement()
-        before = self.differences
+        before, self.told = self.differences, []
         if self.r.random() >= self.options.transactions or statement.home:
             if statement.home:
                 self.node = self.nodes[0]
@@ -196,7 +214,7 @@ class Differ:
         if writes and self.r.random() < 0.2:
             self.compare_tables()
         if self.differences > before:
-            print("-- statement: " + statement.literal())
+            print("-- all of it, on %s:\n%s;" % (self.node.name, ";\n".join(self.told)), flush=True)
 
     def compare_tables(self):
         self.node = self.r.choice(self.nodes)
@@ -218,7 +236,7 @@ def main():
     options = parser.parse_args()
     differ = Differ(options)
     start, steps = time.time(), 0
-    while (steps < options.statements or not options.statements) and \
+    while (differ.compared() < options.statements or not options.statements) and \
             (time.time() - start < options.seconds or not options.seconds):
         differ.step()
         steps += 1

@@ -1,11 +1,12 @@
 """Random writing statements, for run.py. What they do does not depend on the order of rows."""
 from generate import KEYS, PEOPLE, SQLTYPE, TABLES, Generator, Statement, make_id, user_id
 
-WRITTEN = ["users", "photos", "likes", "albums", "acc", "acc", "moves", "tags", "comp", "comp2", "countries"]
+WRITTEN = ["users", "photos", "likes", "albums", "acc", "acc", "moves", "tags", "comp", "comp2", "countries", "docs", "days", "sums"]
 UNIQUE = {"users": ["id"], "photos": ["id"], "likes": ["photo_id", "user_id"], "albums": ["id"], "acc": ["no"],
-          "moves": ["no", "seq"], "tags": ["tag"], "comp": ["a", "b", "c"], "countries": ["id"]}
+          "moves": ["no", "seq"], "tags": ["tag"], "comp": ["a", "b", "c"], "countries": ["id"], "docs": ["key"], "days": ["day", "n"], "sums": ["num"]}
 FREE = {"users": ["country", "age"], "photos": ["views"], "likes": ["n"], "albums": ["n"], "acc": ["ref"],
-        "moves": [], "tags": ["n"], "comp": [], "comp2": ["d"], "countries": []}
+        "moves": ["amount"], "tags": ["n", "v"], "comp": [], "comp2": ["d"], "countries": ["name", "since"], "docs": ["n", "day", "v"], "days": ["key", "num"],
+        "sums": ["n", "day"]}
 
 
 class Writer(Generator):
@@ -14,6 +15,7 @@ class Writer(Generator):
         i = self.r.randint(1, PEOPLE)
         self.fresh += 1
         new = make_id(user_id(i) >> 10 & 8191, self.fresh) if self.chance(0.7) else make_id(user_id(i) >> 10 & 8191, 100 * i + 1)
+        date, uuid = (lambda: "'2024-02-%02d'" % self.r.randint(18, 29)), (lambda: "'00000000-0000-4000-8000-0000000000%02d'" % self.r.randint(0, 30))
         small, text = (lambda: str(self.r.randint(0, 25))), (lambda: "'t%d'" % self.r.randint(0, 25))
         number = {"users": lambda: [user_id(i) if self.chance(0.4) else new, small(), text(), small()],
                   "photos": lambda: [new, user_id(i), text(), small()],
@@ -23,7 +25,8 @@ class Writer(Generator):
                   "moves": lambda: [small(), small(), small() + ".5"],
                   "tags": lambda: [text(), small(), text()],
                   "comp": lambda: [small(), text(), small()], "comp2": lambda: [small(), text(), small()],
-                  "countries": lambda: [small(), text()]}[table]
+                  "countries": lambda: [small(), text(), date()], "docs": lambda: [uuid(), date(), small(), text()],
+                  "days": lambda: [date(), small() + ".5", small(), uuid()], "sums": lambda: [small() + self.pick(".5", ".0", ""), small(), date()]}[table]
         return [str(v) for v in number()]
 
     def values(self, table, count):
@@ -46,18 +49,23 @@ class Writer(Generator):
 
     def assignment(self, table, alias, scopes):
         column = self.pick(*FREE[table])
-        if self.chance(0.15):
+        kind = dict(TABLES[table])[column]
+        if kind == "int" and self.chance(0.15):
             return "%s = %s(%s)" % (column, self.pick("vol", "vol", "stab"), self.expr(scopes, "int", 1))
         if len(FREE[table]) > 1 and self.chance(0.2):
-            sub, _ = self.query(1, scopes, ["int", "int"])
-            return "(%s) = (SELECT min(x), max(y) FROM (%s) s(x, y))" % (", ".join(FREE[table][:2]), sub)
-        return "%s = %s" % (column, self.pick("%s.%s + 1" % (alias, column), self.const("int"), self.expr([self.columns_of(table, alias)], "int", 1)))
+            kinds = [dict(TABLES[table])[c] for c in FREE[table][:2]]
+            sub, _ = self.query(1, scopes, kinds)
+            return "(%s) = (SELECT %s, %s FROM (%s) s(x, y))" % (
+                ", ".join(FREE[table][:2]), self.extreme("x", kinds[0]), self.extreme("y", kinds[1]), sub)
+        return "%s = %s" % (column, self.pick(
+            "%s.%s + 1" % (alias, column) if kind in ("int", "num", "date") else self.const(kind), self.const(kind),
+            self.expr([self.columns_of(table, alias)], kind, 1)))
 
     def insert(self, table):
         if self.chance(0.25):
             # rows of another query: those of the table itself, moved away
             kinds = [kind for _, kind in TABLES[table]]
-            if table in ("acc", "moves", "comp", "comp2", "tags"):
+            if table in ("acc", "moves", "comp", "comp2", "tags", "docs", "days", "sums"):
                 sub, _ = self.query(1, [], kinds)
                 source = "SELECT DISTINCT ON (%s) * FROM (%s) s(%s) ORDER BY %s" % (
                     ", ".join(UNIQUE.get(table, ["a"])), sub, ", ".join(c for c, _ in TABLES[table]),
@@ -73,9 +81,10 @@ class Writer(Generator):
         elif x < 0.8 and FREE[table] and table in UNIQUE:
             column = self.pick(*FREE[table])
             conflict = " ON CONFLICT %s DO UPDATE SET %s = %s" % (target, column, self.pick(
-                "excluded." + column, "t.%s + 1" % column, self.const("int"), "(SELECT count(*) FROM countries)"))
+                "excluded." + column, "t." + column, self.const(dict(TABLES[table])[column]),
+                "(SELECT count(*) FROM countries)" if dict(TABLES[table])[column] == "int" else "excluded." + column))
             if self.chance(0.3):
-                conflict += " WHERE t.%s > 3" % column
+                conflict += " WHERE t.%s::text > '3'" % column
         return "INSERT INTO %s AS t %s%s%s" % (table, source, conflict, self.returning(table, "t"))
 
     def update(self, table):
@@ -103,11 +112,15 @@ class Writer(Generator):
         if not FREE[table] or table not in UNIQUE:
             return self.insert(table)
         source = "(VALUES %s) s(%s)" % (self.values(table, self.pick(1, 1, 3)), ", ".join(names))
-        actions = [" WHEN MATCHED%s THEN %s" % (self.pick("", " AND t.%s > 4" % FREE[table][0]), self.pick(
-            "DELETE", "UPDATE SET %s = s.%s" % (FREE[table][0], FREE[table][0]), "DO NOTHING"))] if self.chance(0.8) else []
+        if self.chance(0.3):
+            kinds = [kind for _, kind in TABLES[table]]
+            source = "(SELECT DISTINCT ON (%s) * FROM (%s) s(%s) ORDER BY %s) s" % (
+                ", ".join(UNIQUE[table]), self.query(1, [], kinds)[0], ", ".join(names), ", ".join(UNIQUE[table] + names))
+        actions = [" WHEN MATCHED%s THEN %s" % (self.pick("", " AND t.%s::text > '4'" % FREE[table][0]), self.pick(
+            "DELETE", "UPDATE SET %s = s.%s::%s" % (FREE[table][0], FREE[table][0], SQLTYPE[dict(TABLES[table])[FREE[table][0]]]), "DO NOTHING"))] if self.chance(0.8) else []
         if self.chance(0.8) or not actions:
-            actions.append(" WHEN NOT MATCHED THEN INSERT VALUES (%s)" % ", ".join("s." + c for c in names))
-        on = " AND ".join("t.%s = s.%s" % (c, c) for c in UNIQUE[table])
+            actions.append(" WHEN NOT MATCHED THEN INSERT VALUES (%s)" % ", ".join("s.%s::%s" % (c, SQLTYPE[kind]) for c, kind in TABLES[table]))
+        on = " AND ".join("t.%s = s.%s::%s" % (c, c, SQLTYPE[dict(TABLES[table])[c]]) for c in UNIQUE[table])
         if self.chance(0.3):
             on += " AND t.%s = %s" % (KEYS[table][0], self.const(dict(TABLES[table])[KEYS[table][0]]))
         return "MERGE INTO %s t USING %s ON %s%s" % (table, source, on, "".join(actions))

@@ -1,0 +1,111 @@
+-- What suite.py needs on the cluster: suite.place(mode) makes tables that are new sharded ones or reference tables, by a rule:
+-- one in eight (by name) is left alone, one in eight is a reference table, all others are sharded by hash, by a column of a foreign
+-- key, of a unique index, or the first that can be. What cannot be sharded becomes a reference table, or stays as it is.
+-- Roles may log in, and functions are made on the other nodes too, as an administrator would have to do.
+-- On the plain server suite.place does nothing.
+CREATE SCHEMA suite;
+GRANT USAGE ON SCHEMA suite TO PUBLIC;
+CREATE TABLE suite.placed (relation oid PRIMARY KEY, name text, place text, reason text);
+CREATE TABLE suite.left_alone (name name PRIMARY KEY);
+CREATE TABLE suite.referenced (name name PRIMARY KEY);
+CREATE TABLE suite.nullable (name name, key name);
+CREATE TABLE suite.spread (function oid, version text, PRIMARY KEY (function, version));
+
+CREATE FUNCTION suite.try(command text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	message text;
+	detail text;
+BEGIN
+	EXECUTE command;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+	RETURN message || coalesce(' ' || detail, '');
+END $$;
+
+-- Columns of the table that might be its key, the best first.
+CREATE FUNCTION suite.keys(relation oid) RETURNS SETOF name LANGUAGE sql AS $$
+	SELECT a.attname FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+	WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+		AND NOT EXISTS (SELECT FROM suite.nullable n JOIN pg_class r ON r.relname = n.name WHERE r.oid = relation AND n.key = a.attname)
+	ORDER BY EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = relation AND c.contype = 'f' AND a.attnum = ANY (c.conkey)) DESC,
+		(SELECT count(*) FROM pg_index i WHERE i.indrelid = relation AND i.indisunique AND a.attnum = ANY (i.indkey::int2[])) DESC, a.attnum
+	LIMIT 5 $$;
+
+CREATE FUNCTION suite.place_one(relation oid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	kind int := abs(hashtext((SELECT relname FROM pg_class WHERE oid = relation))) % 8;
+	key name;
+	reason text;
+	failed text;
+BEGIN
+	IF EXISTS (SELECT FROM suite.left_alone l JOIN pg_class c ON c.relname = l.name WHERE c.oid = relation) THEN
+		kind := 0;
+	ELSIF EXISTS (SELECT FROM suite.referenced f JOIN pg_class c ON c.relname = f.name WHERE c.oid = relation) THEN
+		kind := 1;
+	END IF;
+	IF kind > 1 THEN
+		FOR key IN SELECT * FROM suite.keys(relation) LOOP
+			reason := suite.try(format('SELECT shardext.shard_table(%L, %L::text, ''hash'')', relation::regclass, key));
+			IF reason IS NULL THEN
+				INSERT INTO suite.placed VALUES (relation, relation::regclass, 'sharded by ' || key, failed);
+				RETURN;
+			END IF;
+			failed := coalesce(failed, reason);
+		END LOOP;
+	END IF;
+	IF kind > 0 THEN
+		reason := suite.try(format('SELECT shardext.replicate_table(%L)', relation::regclass));
+		IF reason IS NULL THEN
+			INSERT INTO suite.placed VALUES (relation, relation::regclass, 'reference', failed);
+			RETURN;
+		END IF;
+		failed := concat_ws('; ', failed, reason);
+	END IF;
+	INSERT INTO suite.placed VALUES (relation, relation::regclass, 'home', failed);
+END $$;
+
+-- Functions that are new or have been replaced, as a script for the other nodes.
+CREATE FUNCTION suite.spread() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	f record;
+	script text := '';
+	node text;
+BEGIN
+	FOR f IN SELECT p.oid, p.xmin::text AS version, p.pronamespace::regnamespace AS schema, p.proowner::regrole AS owner, p.prokind
+		FROM pg_proc p WHERE p.oid >= 16384 AND p.prokind IN ('f', 'p') AND p.pronamespace::regnamespace::text !~ '^(pg_|shardext$|suite$)'
+			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = p.oid AND s.version = p.xmin::text) LOOP
+		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %s;\n%s;\nALTER ROUTINE %s OWNER TO %s;\n', f.schema, pg_get_functiondef(f.oid),
+			f.oid::regprocedure, f.owner);
+		INSERT INTO suite.spread VALUES (f.oid, f.version);
+	END LOOP;
+	IF script <> '' THEN
+		script := translate(encode(convert_to('SET check_function_bodies = off; ' || script, 'UTF8'), 'base64'), E'\n', '');
+		FOREACH node IN ARRAY '{paris,tokyo}'::text[] LOOP
+			EXECUTE format('COPY (SELECT %L) TO PROGRAM %L', script, format('base64 -d | psql -X -q -h 127.0.0.1 -p %s -U postgres -d %s >/dev/null 2>&1 || true',
+				current_setting('port'), node));
+		END LOOP;
+	END IF;
+END $$;
+
+CREATE FUNCTION suite.place() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET client_min_messages = error AS $$
+DECLARE
+	relation oid;
+	role name;
+BEGIN
+	IF current_setting('transaction_read_only')::boolean THEN
+		RETURN;
+	END IF;
+	FOR role IN SELECT rolname FROM pg_roles WHERE NOT rolcanlogin AND rolname LIKE 'regress%' LOOP
+		EXECUTE format('ALTER ROLE %I LOGIN', role);
+	END LOOP;
+	IF to_regnamespace('shardext') IS NULL THEN
+		RETURN;
+	END IF;
+	PERFORM suite.spread();
+	FOR relation IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.oid >= 16384 AND n.nspname !~ '^(pg_|shard_|shardext$|suite$|information_schema$)'
+			AND NOT EXISTS (SELECT FROM suite.placed p WHERE p.relation = c.oid) ORDER BY c.oid LOOP
+		PERFORM suite.place_one(relation);
+	END LOOP;
+END $$;
