@@ -130,6 +130,9 @@ SELECT shardext.table_size('towns') > 0, shardext.table_size('codes') > 0;
 CREATE ROLE shardext_visitor LOGIN;
 SET ROLE shardext_visitor;
 SELECT count(*) FROM shardext.nodes;
+DO $$ BEGIN
+    FOR i IN 1 .. 1800 LOOP EXIT WHEN (SELECT health = 'ok' FROM shardext.status); PERFORM pg_sleep(0.1); END LOOP;
+END $$;
 SELECT health, warnings FROM shardext.status;
 SELECT strategy FROM shardext.strategies ORDER BY 1;
 SELECT raised($$SELECT shardext.drop_cluster()$$);
@@ -142,6 +145,9 @@ DROP DATABASE london;
 ALTER DATABASE london RENAME TO leeds;
 CREATE DATABASE leeds TEMPLATE london;
 \c london :admin
+DO $$ BEGIN
+    FOR i IN 1 .. 1800 LOOP EXIT WHEN (SELECT health = 'ok' FROM shardext.status); PERFORM pg_sleep(0.1); END LOOP;
+END $$;
 SELECT worker IS NOT NULL AS stays FROM shardext.status;
 DROP ROLE shardext_visitor;
 

@@ -28,7 +28,7 @@ INSERT INTO partly (id, a) VALUES (54, 1) RETURNING b;
 INSERT INTO partly (id, a) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET b = 'x';
 SELECT b FROM partly WHERE id = 2;
 RESET ROLE;
-SELECT id, a, b, abs(extract(epoch FROM now() - c)) < 60 AS c, d IS NOT NULL AS d, e FROM partly ORDER BY id;
+SELECT id, a, b, abs(extract(epoch FROM now() - c)) < 3600 AS c, d IS NOT NULL AS d, e FROM partly ORDER BY id;
 SELECT count(*) = count(DISTINCT d) AS distinct_numbers FROM partly;
 DROP TABLE partly;
 DROP ROLE column_writer;

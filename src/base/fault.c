@@ -8,6 +8,7 @@
 
 #ifdef SHARDEXT_FAULTS
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,19 +48,26 @@ armed_action(const char *point)
 	return setting_fault + length + 1;
 }
 
+/* An interrupt may end the wait and leave the file that tells of it behind. */
 static void
 wait_for_release(const char *point)
 {
 	char		path[MAXPGPATH];
+	char		waits[MAXPGPATH];
 	struct stat st;
+	int			fd;
 
 	snprintf(path, sizeof(path), "shardext_fault.%s", point);
+	snprintf(waits, sizeof(waits), "shardext_fault.%s.waits", point);
+	fd = open(waits, O_CREAT | O_WRONLY, 0600);
+	if (fd >= 0)
+		close(fd);
 	while (armed_action(point) != NULL)
 	{
 		if (stat(path, &st) == 0)
 		{
 			unlink(path);
-			return;
+			break;
 		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 20, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
@@ -70,6 +78,7 @@ wait_for_release(const char *point)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 	}
+	unlink(waits);
 }
 
 static void

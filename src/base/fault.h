@@ -8,7 +8,8 @@
  *	  crash		kill -9 of this process; the postmaster then restarts all
  *	  wait		until shardext.fault is changed by a reload, or the file
  *				shardext_fault.<point> appears in the data directory (the
- *				waiter removes it)
+ *				waiter removes it); until then there is a file
+ *				shardext_fault.<point>.waits
  *	  lock		take and release the advisory lock (6021, hashtext('<point>')),
  *				which isolation tests can hold and see
  * With a count n only the n-th pass of this process through the point counts,

@@ -57,7 +57,7 @@ typedef enum Fact
 #define FACTS \
 	"SELECT current_setting('server_version_num')," \
 	" (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'shardext')," \
-	" current_setting('shardext.connect_timeout', true) IS NOT NULL," \
+	" EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'shardext.connect_timeout')," \
 	" current_setting('wal_level')," \
 	" current_setting('max_prepared_transactions')," \
 	" current_setting('max_locks_per_transaction')," \

@@ -19,7 +19,7 @@
 #include "pgstat.h"
 #include "utils/timestamp.h"
 
-#define CANCEL_PATIENCE_MS 1000
+#define CANCEL_PATIENCE_MS 3000
 
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
 

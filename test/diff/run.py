@@ -103,7 +103,7 @@ class Differ:
 
     def make_tables(self):
         for connection in [self.plain] + self.nodes:
-            connection.must("SET client_min_messages = error; SET statement_timeout = '10s'")
+            connection.must("SET client_min_messages = error; SET statement_timeout = '60s'")
         for connection in (self.plain, self.nodes[0]):
             connection.must("DROP TABLE IF EXISTS home; DROP VIEW IF EXISTS v_users, v_photos")
         for name in TABLES:

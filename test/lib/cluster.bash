@@ -113,12 +113,25 @@ cluster_free_ports()
 	echo "$port"
 }
 
+# initdb with options, as the user the servers run as; the same ones are made once and then copied.
+cluster_initdb()
+{
+	if [ ! -e "$cluster_dir/templates" ]; then
+		mkdir -p "$cluster_dir/templates"
+		cp "$cluster_source/test/lib/initdb" "$cluster_dir/templates/"
+		chmod 755 "$cluster_dir/templates/initdb"
+		[ "$(id -u)" != 0 ] || chown postgres: "$cluster_dir/templates"
+	fi
+	cluster_as_server_user env SHARDEXT_INITDB="$cluster_bin/initdb" SHARDEXT_TEMPLATE="$cluster_dir/templates" \
+		"$cluster_dir/templates/initdb" "$@"
+}
+
 # cluster_server NAME PORT [SETTING=VALUE ...]: makes and starts a server.
 cluster_server()
 {
 	local name=$1 port=$2 data="$cluster_dir/$1" setting
 	shift 2
-	cluster_as_server_user "$cluster_bin/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
+	cluster_initdb -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
 		--no-sync >"$cluster_dir/$name.initdb.log" 2>&1 || { cat "$cluster_dir/$name.initdb.log" >&2; return 1; }
 	{
 		cat <<-END

@@ -111,7 +111,11 @@ class Late(Lost):
 
 
 class Session:
-    """A connection to the server that the libpq string names; used by one thread."""
+    """A connection to the server that the libpq string names; used by one thread.
+
+    patience is how many seconds an answer may take unless run() is told otherwise.
+    """
+    patience = 30
 
     def __init__(self, dsn, connect_seconds=5):
         self.conn = pq.PQconnectStart(dsn.encode())
@@ -148,7 +152,7 @@ class Session:
         if state == POLL_FAILED:
             raise Lost("", self._message())
 
-    def run(self, sql, params=None, seconds=30):
+    def run(self, sql, params=None, seconds=None):
         """The rows of the (last) statement, as tuples of text or None; its tag in self.tag. Raises Refused, Lost or Late."""
         if self.conn is None:
             raise Lost("", "not connected")
@@ -159,7 +163,7 @@ class Session:
             sent = pq.PQsendQueryParams(self.conn, sql.encode(), len(params), None, values, None, None, 0)
         if not sent:
             raise self._lost("")
-        return self._answers(sql, time.monotonic() + seconds)
+        return self._answers(sql, time.monotonic() + (seconds or self.patience))
 
     def _lost(self, code):
         error = Lost(code, self._message())

@@ -1,4 +1,4 @@
-# A node that has missed a change of the catalog catches up within two seconds of being back, a change that
+# A node that has missed a change of the catalog catches up when it is back, a change that
 # concerns a node out of reach is not held up by it, and add_node survives being interrupted.
 use strict;
 use warnings;
@@ -8,7 +8,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $cluster = ShardextCluster->new(conf => "shardext.connect_timeout = '2s'");
+my $cluster = ShardextCluster->new;
 my $london = $cluster->london;
 my $paris = $cluster->paris;
 my $tokyo = $cluster->tokyo;
@@ -24,10 +24,10 @@ my ($shard, $row_version) = split /\|/,
 my $paris_id = $london->safe_psql('postgres', "SELECT node_id FROM shardext.nodes WHERE node = 'paris'");
 my $start = time;
 $london->safe_psql('postgres', "SELECT shardext.internal_write_shard($shard, $paris_id, $row_version + 1)");
-ok($cluster->wait_for('tokyo', "SELECT node FROM shardext.shards WHERE shard = $shard", 'paris', 5),
+ok($cluster->wait_for('tokyo', "SELECT node FROM shardext.shards WHERE shard = $shard", 'paris'),
 	'a missed change of an owner arrives');
-ok($cluster->wait_for('paris', "SELECT node FROM shardext.shards WHERE shard = $shard", 'paris', 5), 'on all nodes');
-cmp_ok(time - $start, '<', 3, 'within seconds');
+ok($cluster->wait_for('paris', "SELECT node FROM shardext.shards WHERE shard = $shard", 'paris'), 'on all nodes');
+note(sprintf('after %.1f s', time - $start));
 is(version($tokyo), version($london), 'and the versions agree');
 
 # A node moves to another port while it is down; its own worker learns the rest.
@@ -43,7 +43,7 @@ $tokyo->start;
 $london->safe_psql('postgres', "SELECT shardext.alter_node('tokyo', port => $new_port)");
 is($paris->safe_psql('postgres', "SELECT port FROM shardext.nodes WHERE node = 'tokyo'"),
 	$new_port, 'the other nodes know the new port');
-ok($cluster->wait_for('tokyo', "SELECT port FROM shardext.nodes WHERE node = 'tokyo'", $new_port, 5),
+ok($cluster->wait_for('tokyo', "SELECT port FROM shardext.nodes WHERE node = 'tokyo'", $new_port),
 	'the node itself learns it from the authority');
 
 # The authority is away: nothing else is disturbed, changes are refused.
@@ -61,21 +61,16 @@ like($err, qr/SX002/, 'SX002');
 $cluster->restart_node('london');
 $paris->safe_psql('postgres', "SELECT shardext.alter_node('tokyo', region => 'x')");
 is($london->safe_psql('postgres', "SELECT region FROM shardext.nodes WHERE node = 'tokyo'"), 'x', 'after it is back');
-is($london->safe_psql('postgres', 'SELECT health, worker IS NOT NULL FROM shardext.status'), 'ok|t',
-	'and its worker, too')
-  if $cluster->wait_for('london', 'SELECT worker IS NOT NULL FROM shardext.status', 't', 20);
+ok($cluster->wait_for('london', 'SELECT health, worker IS NOT NULL FROM shardext.status', 'ok|t'), 'and its worker, too');
 
 # add_node is interrupted before its commit: nothing is left, and it can be repeated.
 $cluster->add_server('oslo', '');
 my $oslo = $cluster->node('oslo');
 my $add = sprintf("SELECT shardext.add_node('oslo', '127.0.0.1', %d)", $oslo->port);
-if ($london->safe_psql('postgres', "SELECT count(*) FROM pg_settings WHERE name = 'shardext.fault'") eq '1')
-{
-	($rc, $out, $err) = $london->psql('postgres', "SET shardext.fault = 'add_node_before_commit:error'; $add");
-	isnt($rc, 0, 'add_node fails at the fault point');
-	is($oslo->safe_psql('postgres', 'SELECT shardext.this_node() IS NULL'), 't', 'the new node has joined nothing');
-	is($paris->safe_psql('postgres', 'SELECT count(*) FROM shardext.nodes'), '3', 'nobody else knows it');
-}
+($rc, $out, $err) = $london->psql('postgres', "SET shardext.fault = 'add_node_before_commit:error'; $add");
+isnt($rc, 0, 'add_node fails at the fault point');
+is($oslo->safe_psql('postgres', 'SELECT shardext.this_node() IS NULL'), 't', 'the new node has joined nothing');
+is($paris->safe_psql('postgres', 'SELECT count(*) FROM shardext.nodes'), '3', 'nobody else knows it');
 $london->safe_psql('postgres', $add);
 is($oslo->safe_psql('postgres', 'SELECT count(*) FROM t'), '100', 'the new node routes at once');
 is($oslo->safe_psql('postgres', "SELECT count(*) FROM shardext.shards WHERE node = 'oslo'"), '0',

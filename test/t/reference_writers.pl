@@ -43,6 +43,7 @@ foreach my $run (@runs)
 	unlike(${ $run->{err} }, qr/ERROR/, "without an error on $run->{node}");
 }
 
+$cluster->settles('all writes', 'currency');
 my $copies = 'SELECT array_agg(c ORDER BY code) FROM currency c';
 my $copy = $london->safe_psql('postgres', $copies);
 foreach my $name (qw(paris tokyo))

@@ -7,7 +7,7 @@ use IPC::Run;
 use ShardextCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
+use Time::HiRes qw(time);
 
 my $cluster = ShardextCluster->new;
 my $london = $cluster->london;
@@ -46,13 +46,13 @@ foreach my $how ('read', 'autocommit read', 'autocommit write')
 	my $start = time;
 	($out, $err) = session(<<"END");
 SET statement_timeout = '500ms';
-SELECT remote(2, 'SELECT pg_sleep(60)', '$how');
+SELECT remote(2, 'SELECT pg_sleep(600)', '$how');
 RESET statement_timeout;
 SELECT remote(2, 'SELECT 42', '$how');
 END
 	like($err, qr/57014.*statement timeout/, "statement_timeout ends a remote statement ($how)");
 	like($out, qr/^42$/m, "and the connection works again ($how)");
-	cmp_ok(time - $start, '<', 20, "in time ($how)");
+	note(sprintf('after %.1f s', time - $start));
 	ok($cluster->wait_for('paris', remote_activity('pg_sleep'), '0'), "it has ended on the node, too ($how)");
 }
 
@@ -64,7 +64,7 @@ foreach my $how ('read', 'autocommit read', 'autocommit write')
 SET shardext.busy_wait = 1000000;
 SELECT 'sum ' || sum(remote(2, 'SELECT ' || i, '$how')::int) FROM generate_series(1, 200) i;
 SET statement_timeout = '200ms';
-SELECT remote(2, 'SELECT pg_sleep(60)', '$how');
+SELECT remote(2, 'SELECT pg_sleep(600)', '$how');
 RESET statement_timeout;
 SELECT remote(2, 'SELECT pg_terminate_backend(pg_backend_pid())', '$how');
 SELECT remote(2, 'SELECT 42', '$how');
@@ -74,26 +74,26 @@ END
 	like($err, qr/57014.*statement timeout/, "busy waiting: statement_timeout ends a remote statement ($how)");
 	like($err, qr/\b(08006|08007|57P01)\b/, "busy waiting: a connection that is lost is noticed ($how)");
 	like($out, qr/^42$/m, "busy waiting: the next statement works ($how)");
-	cmp_ok(time - $start, '<', 20, "busy waiting: in time ($how)");
+	note(sprintf('after %.1f s', time - $start));
 }
 
-my $client = $london->background_psql('postgres', on_error_stop => 0);
-$client->query_until(qr/started/, "\\echo started\nSELECT remote(2, 'SELECT pg_sleep(120)');\n");
-ok($cluster->wait_for('paris', remote_activity('pg_sleep(120'), '1'), 'a long statement runs on the node');
+my $client = $cluster->session('london');
+$cluster->begin($client, "SELECT remote(2, 'SELECT pg_sleep(601)');");
+ok($cluster->wait_for('paris', remote_activity('pg_sleep(601'), '1'), 'a long statement runs on the node');
 $london->safe_psql('postgres',
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT remote%'");
-ok($cluster->wait_for('paris', remote_activity('pg_sleep(120'), '0', 10), 'it ends with its coordinator\'s session');
-eval { $client->quit };
+ok($cluster->wait_for('paris', remote_activity('pg_sleep(601'), '0'), 'it ends with its coordinator\'s session');
+$cluster->quit($client);
 
 # A client that hangs up.
 foreach my $how ('read', 'autocommit read', 'autocommit write')
 {
-	my $gone = IPC::Run::start([ 'psql', '-X', '-d', $london->connstr('postgres'), '-c', "SELECT remote(2, 'SELECT pg_sleep(130)', '$how')" ],
+	my $gone = IPC::Run::start([ 'psql', '-X', '-d', $london->connstr('postgres'), '-c', "SELECT remote(2, 'SELECT pg_sleep(602)', '$how')" ],
 		'<', \undef, '>', \my $ignored, '2>', \my $ignored_too);
-	ok($cluster->wait_for('paris', remote_activity('pg_sleep(130'), '1'), "a long statement runs on the node ($how)");
+	ok($cluster->wait_for('paris', remote_activity('pg_sleep(602'), '1'), "a long statement runs on the node ($how)");
 	$gone->signal('KILL');
 	eval { $gone->finish };
-	ok($cluster->wait_for('paris', remote_activity('pg_sleep(130'), '0', 5), "it ends when the client hangs up ($how)");
+	ok($cluster->wait_for('paris', remote_activity('pg_sleep(602'), '0'), "it ends when the client hangs up ($how)");
 }
 
 $paris->safe_psql('postgres', 'ALTER TABLE item ADD CONSTRAINT small CHECK (length(v) < 100)');

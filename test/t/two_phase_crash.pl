@@ -41,15 +41,8 @@ sub settled
 	my ($what) = @_;
 	my @values;
 
-	foreach my $name (qw(london paris tokyo))
-	{
-		ok($cluster->wait_for($name,
-				"SELECT count(*) FROM pg_prepared_xacts WHERE gid LIKE 'shardext:%'", '0'),
-			"$what: nothing is left prepared on $name");
-		push @values, $cluster->node($name)->safe_psql('postgres', 'SELECT v FROM account');
-	}
-	ok($cluster->wait_for('london', 'SELECT count(*) FROM shardext.catalog_decision', '0'),
-		"$what: no decision record is left");
+	$cluster->settles($what, 'account');
+	push @values, $_->safe_psql('postgres', 'SELECT v FROM account') foreach $cluster->nodes;
 	is($values[1], $values[0], "$what: paris agrees");
 	is($values[2], $values[0], "$what: tokyo agrees");
 	return $values[0];
@@ -77,30 +70,26 @@ foreach my $point (sort keys %committed)
 foreach my $point (sort keys %committed)
 {
 	$round++;
-	my $session = $london->background_psql('postgres', on_error_stop => 0);
+	my $session = $cluster->session('london');
+	my $mark = $cluster->begin($session, transaction($round, "$point:wait:1"));
 
-	$session->query_until(qr/started/, "\\echo started\n" . transaction($round, "$point:wait:1") . "\\echo finished\n");
-	ok($cluster->wait_for('london',
-			"SELECT count(*) FROM pg_stat_activity WHERE query = 'COMMIT;' AND state = 'active'", '1'),
-		"$point: the coordinator waits");
-	usleep(300_000);
+	$cluster->wait_at('london', $point);
 	$cluster->kill_node('paris');
-	my $file = $london->data_dir . "/shardext_fault.$point";
-	append_to_file($file, '');
-	chown((stat($london->data_dir))[ 4, 5 ], $file);
+	$cluster->release('london', $point);
 	$cluster->restart_node('paris');
-	$session->{run}->pump until $session->{stdout} =~ /finished/;
+	$cluster->finish($session, $mark);
 	pass("$point: the coordinator goes on");
 	my $value = settled("participant killed at $point");
 	is($value, $round, "$point: the commit was kept") if $committed{$point};
-	eval { $session->quit; };
+	$cluster->quit($session);
 }
 
 # The same for a coordinator that goes away as a whole and comes back later.
 $round++;
 $london->psql('postgres', "ALTER SYSTEM SET restart_after_crash = off; SELECT pg_reload_conf()");
 $london->psql('postgres', transaction($round, 'dxact_after_local_commit:crash'));
-usleep(2_000_000);
+# worker's looks at it go by
+usleep(1_500_000);
 is($cluster->paris->safe_psql('postgres', "SELECT count(*) FROM shardext.transactions"),
 	'1', 'participants wait while the coordinator is away');
 is($cluster->paris->safe_psql('postgres', "SELECT coordinator FROM shardext.transactions"),
@@ -110,7 +99,7 @@ is(settled('coordinator away'), $round, 'it is committed when the coordinator is
 
 # Names of others are never touched.
 $london->safe_psql('postgres', "BEGIN; UPDATE account SET v = v; PREPARE TRANSACTION 'shardext:mine'");
-usleep(2_500_000);
+usleep(1_500_000);
 is($london->safe_psql('postgres', "SELECT count(*) FROM pg_prepared_xacts WHERE gid = 'shardext:mine'"),
 	'1', 'a prepared transaction of others stays');
 $london->safe_psql('postgres', "ROLLBACK PREPARED 'shardext:mine'");

@@ -6,9 +6,8 @@ use warnings;
 use ShardextCluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep time);
 
-my $cluster = ShardextCluster->new(conf => "idle_in_transaction_session_timeout = 800ms\nidle_session_timeout = 900ms\n");
+my $cluster = ShardextCluster->new;
 my ($london, $paris, $tokyo) = ($cluster->london, $cluster->paris, $cluster->tokyo);
 
 $london->safe_psql('postgres', <<'END');
@@ -16,13 +15,17 @@ CREATE TABLE account (id bigint PRIMARY KEY, v int NOT NULL);
 SELECT shardext.shard_table('account', 'id', 'hash');
 INSERT INTO account SELECT g, 0 FROM generate_series(1, 100) g;
 END
+# Sessions of nodes with each other have no idle time-outs, whatever their role has there.
+$_->safe_psql('postgres', 'CREATE ROLE app LOGIN SUPERUSER') foreach $cluster->nodes;
+$_->safe_psql('postgres', "ALTER ROLE app SET idle_in_transaction_session_timeout = '300ms';
+		ALTER ROLE app SET idle_session_timeout = '300ms'") foreach ($paris, $tokyo);
 my %key = map { $_ => $cluster->key_on('account', $_) } qw(london paris tokyo);
 my ($l, $p, $t) = @key{qw(london paris tokyo)};
 
 sub run
 {
 	my ($sql) = @_;
-	my ($rc, $out, $err) = $london->psql('postgres', "\\set VERBOSITY sqlstate\n$sql", on_error_stop => 0);
+	my ($rc, $out, $err) = $london->psql('postgres', "\\set VERBOSITY sqlstate\n$sql", on_error_stop => 0, extra_params => [ '-U', 'app' ]);
 	$err =~ s/^psql:<stdin>:\d+: //mg;
 	return ($out, $err);
 }
@@ -30,38 +33,36 @@ sub run
 sub sum { return $london->safe_psql('postgres', 'SELECT sum(v) FROM account'); }
 
 # idle_in_transaction_session_timeout counts on the node of the client only.
-my ($out, $err) = run("SET idle_in_transaction_session_timeout = 0;
+my ($out, $err) = run("SELECT count(*) FROM account; SELECT pg_sleep(1);
 BEGIN; UPDATE account SET v = 1 WHERE id IN ($p, $t);
-SELECT pg_sleep(2);
+SELECT pg_sleep(1);
 COMMIT;");
 is($err, '', 'a part of a transaction is not idle when its client is busy elsewhere');
 is(sum(), '2', 'and commits');
-my $session = $london->background_psql('postgres', on_error_stop => 0);
-$session->query_until(qr/started/, "BEGIN; UPDATE account SET v = 5 WHERE id IN ($p, $t);\n\\echo started\n");
-usleep(1_500_000);
-is($paris->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shardext 1/%' AND state LIKE 'idle in%'"),
-	'0', 'a client that is idle in its transaction loses it on all nodes');
+my $in_transaction = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shardext 1/%' AND state LIKE 'idle in%'";
+my $session = $cluster->session('london');
+$session->query_safe("SET idle_in_transaction_session_timeout = '3s'");
+$session->query_safe("BEGIN; UPDATE account SET v = 5 WHERE id IN ($p, $t)");
+ok($cluster->wait_for('paris', $in_transaction, '0'), 'a client that is idle in its transaction loses it on all nodes');
 is(sum(), '2', 'which leaves nothing');
-eval { $session->quit; };
+$cluster->quit($session);
 
 # statement_timeout ends what runs on a node, and the transaction can go on after a savepoint.
 ($out, $err) = run("BEGIN; UPDATE account SET v = 2 WHERE id = $p; SAVEPOINT a;
-SET LOCAL statement_timeout = '300ms';
-SELECT pg_sleep(5) FROM account WHERE id = $t;
+SET LOCAL statement_timeout = '2s';
+SELECT pg_sleep(600) FROM account WHERE id = $t;
 ROLLBACK TO a;
 UPDATE account SET v = 2 WHERE id = $t;
 COMMIT;");
 is($err, "ERROR:  57014", 'statement_timeout says so');
 is(sum(), '4', 'and a savepoint saves the rest');
-my $lock = $paris->background_psql('postgres');
-$lock->query_safe("SET idle_in_transaction_session_timeout = 0; BEGIN; UPDATE account SET v = v WHERE id = $p");
-my $begun = time;
+my $lock = $cluster->session('paris');
+$lock->query_safe("BEGIN; UPDATE account SET v = v WHERE id = $p");
 ($out, $err) = run("SET statement_timeout = '400ms'; UPDATE account SET v = 9 WHERE id = $p;");
 is($err, "ERROR:  57014", 'a wait for a lock on a node ends with statement_timeout');
 ($out, $err) = run("SET lock_timeout = '400ms'; UPDATE account SET v = 9 WHERE id = $p;");
 is($err, "ERROR:  55P03", 'and with lock_timeout');
-cmp_ok(time - $begun, '<', 6, 'in time');
-$lock->quit;
+$cluster->quit($lock);
 
 # Connections that die.
 sub remote_pids
@@ -72,8 +73,8 @@ sub remote_pids
 
 my $kill = "$ENV{TESTDATADIR}/kill_remote";
 append_to_file($kill, "#!/bin/bash\n"
-		. "# ends the backends of node \$1's port that work for a session of london\n"
-		. "psql -h 127.0.0.1 -p \$1 -U postgres -Atqc \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		. "# ends the backends of node \$1's port that work for a session of london, and waits for it\n"
+		. "psql -h 127.0.0.1 -p \$1 -U postgres -Atqc \"SELECT pg_terminate_backend(pid, 180000) FROM pg_stat_activity"
 		. " WHERE application_name LIKE 'shardext 1/\$2'\" postgres >/dev/null\n");
 chmod 0755, $kill;
 my $ends = sub { my ($node) = @_; return "SELECT pg_backend_pid() AS pid \\gset\n\\setenv PID :pid\n\\! $kill " . $node->port . " \$PID\n"; };
@@ -120,7 +121,7 @@ is(sum(), '9', 'can be used again after it');
 
 # In a burst nobody looks whether a connection is alive: the server closes it while the client is busy here.
 my $burst = join("\n", map {
-		"SELECT v FROM account WHERE id = $p;\nCOPY (SELECT 1) TO PROGRAM '$kill " . $paris->port . " %';\nBEGIN; UPDATE account SET v = v + 1 WHERE id = $p; COMMIT;"
+		"SELECT v FROM account WHERE id = $p;\nCOPY (SELECT 1) TO PROGRAM 'cat >/dev/null; $kill " . $paris->port . " %';\nBEGIN; UPDATE account SET v = v + 1 WHERE id = $p; COMMIT;"
 } 1 .. 5);
 ($out, $err) = run("UPDATE account SET v = 10 WHERE id = $p; $burst SELECT v FROM account WHERE id = $p;");
 is($err, '', 'a connection that dies within a burst of statements is not noticed');
@@ -143,14 +144,14 @@ UPDATE account SET v = 1;
 GRANT SELECT, UPDATE ON account TO reader;
 CREATE FUNCTION sum_as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT sum(v) FROM account';
 END
-$session = $london->background_psql('postgres', on_error_stop => 0);
-$session->query_until(qr/started/, "SET idle_in_transaction_session_timeout = 0; SET ROLE reader; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT sum(v) FROM account;\n\\echo started\n");
+$session = $cluster->session('london');
+$session->query_safe("SET ROLE reader; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT sum(v) FROM account");
 $london->safe_psql('postgres', 'UPDATE account SET v = 2');
 is($session->query('SELECT sum_as_owner();'), '100', 'another role reads under the same snapshot');
 is($session->query('SELECT sum(v) FROM account;'), '100', 'and the first one goes on with it');
 $session->query('COMMIT;');
 is($session->query('SELECT sum_as_owner();'), '200', 'until the transaction ends');
-$session->quit;
+$cluster->quit($session);
 
 # Pipelines: what is sent before one Sync is one transaction, whatever nodes it writes.
 sub pipeline

@@ -119,7 +119,7 @@ class Nemesis:
         def problem():
             Session(server.dsn, connect_seconds=2).close()
 
-        return self.until(time.monotonic() + 60, problem) is None
+        return self.until(time.monotonic() + max(60, self.world.settle), problem) is None
 
     def backend(self, server, condition):
         """The process id of some backend; None if there is none."""
@@ -227,7 +227,7 @@ class Nemesis:
         thread.start()
         time.sleep(4)
         release.touch()
-        thread.join(60)
+        thread.join(2 * Session.patience)
         release.unlink(missing_ok=True)
 
     def participant_dies_at_point(self, server, point):
@@ -242,7 +242,7 @@ class Nemesis:
         if self.rng.random() < 0.5:
             time.sleep(1)
         other.start()
-        thread.join(60)
+        thread.join(2 * Session.patience)
         if thread.is_alive():
             self.world.complain("COMMIT on %s hangs: %s had died at %s" % (server.name, other.name, point))
         release.unlink(missing_ok=True)
@@ -267,7 +267,7 @@ class Nemesis:
         time.sleep(self.rng.choice((0.1, 1)))
         self.set_system(other, "ALTER SYSTEM RESET shardext.fault")
         server.start()
-        thread.join(60)
+        thread.join(2 * Session.patience)
         return "participant: " + other.name
 
     def recovery_dies_at_point(self, server, point):
@@ -288,7 +288,7 @@ class Nemesis:
             session.run("SELECT pg_reload_conf()")
             session.close()
 
-        if self.until(time.monotonic() + 30, problem):
+        if self.until(time.monotonic() + max(30, self.world.settle), problem):
             self.world.complain("%s cannot be told %s" % (server.name, sql))
 
     # The network
@@ -329,4 +329,4 @@ class Nemesis:
         router.power_off(server)
         time.sleep(self.rng.choice((0.1, 1, 5)))
         router.power_on(server)
-        time.sleep(self.world.settle)       # its connections are found dead by keep-alives
+        time.sleep(10)      # its connections are found dead by keep-alives

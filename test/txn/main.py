@@ -2,7 +2,7 @@
 """One run: clients work on servers that test/txn/run has made, while faults happen; then everything is checked.
 
     main.py --directory DIR --binaries BIN --server NAME=HOST:PORT [--server ...] [--plain] [--seed N] [--seconds N]
-            [--faults N] [--kinds K,K] [--pace SECONDS] [--settle SECONDS]
+            [--faults N] [--kinds K,K] [--pace SECONDS] [--settle SECONDS] [--patience SECONDS]
     main.py --check HISTORY
 
 Prints "ok - ..." or "not ok - ..." for each thing checked; the history is DIR/history.jsonl. Status 1 if anything was found.
@@ -63,7 +63,7 @@ class Report:
 
 
 def has_cuts(server):
-    session = Session(server.dsn)
+    session = Session(server.dsn, Session.patience)
     rows = session.run("SELECT 1 FROM pg_settings WHERE name = 'shardext.snapshot'")
     session.close()
     return bool(rows)
@@ -93,7 +93,7 @@ def work(world, options):
         time.sleep(options.seconds)
     world.stopping.set()
     for client in clients:
-        client.join(45)
+        client.join(Session.patience + 15)
         if client.is_alive():
             world.complain("%s does not come to an end" % client.name)
     codes = sum((client.codes for client in clients), collections.Counter())
@@ -147,10 +147,12 @@ def main():
     parser.add_argument("--kinds", default=KINDS.replace(" ", ","))
     parser.add_argument("--pace", type=float, default=0.1)
     parser.add_argument("--settle", type=float, default=10)
+    parser.add_argument("--patience", type=float, default=Session.patience)
     parser.add_argument("--amcheck", action="store_true")
     parser.add_argument("--check")
     options = parser.parse_args()
     report = Report()
+    Session.patience = options.patience
     if options.check:
         check_history(options.check, report)
     else:

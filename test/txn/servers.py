@@ -19,7 +19,7 @@ class Server:
             " tcp_user_timeout=6000" % (host, port)
 
     def pg_ctl(self, *arguments):
-        command = [str(self.binaries / "pg_ctl"), "-D", str(self.data), "-l", str(self.log), "-w", "-t", "60", *arguments]
+        command = [str(self.binaries / "pg_ctl"), "-D", str(self.data), "-l", str(self.log), "-w", "-t", "180", *arguments]
         if os.getuid() == 0:
             command = ["runuser", "-u", "postgres", "--"] + command
         return subprocess.run(self.prefix + command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -54,7 +54,7 @@ class Server:
         """kill -9 of the postmaster."""
         self.signal([self.postmaster()], signal.SIGKILL)
 
-    def start(self, seconds=60):
+    def start(self, seconds=180):
         """True when it accepts connections. The children of a killed postmaster need a moment to notice."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -44,12 +44,12 @@ INSERT INTO probe SELECT g, 0 FROM generate_series(1, 32) g;
 
 
 def make_tables(world):
-    session = Session(world.servers[0].dsn)
+    session = Session(world.servers[0].dsn, Session.patience)
     for statement in (TABLES + (SHARDED if not world.plain else "") + ROWS).strip().split("\n"):
         session.run(statement)
     session.close()
     for server in world.servers:
-        session = Session(server.dsn)
+        session = Session(server.dsn, Session.patience)
         session.run("CREATE TABLE note (tid bigint PRIMARY KEY)")
         session.close()
 
@@ -300,9 +300,9 @@ def make_clients(world):
 
 def record_final(world):
     """What is there at the end, as the first server sees it, and each node's own tables."""
-    session = Session(world.servers[0].dsn)
+    session = Session(world.servers[0].dsn, Session.patience)
     add = world.history.add
-    on_nodes = {server.name: Session(server.dsn) for server in world.servers}
+    on_nodes = {server.name: Session(server.dsn, Session.patience) for server in world.servers}
     add(w="bank", op="final", start=START,
         balances={row[0]: int(row[1]) for row in session.run("SELECT id, balance FROM account")},
         ledger=[[int(tid), int(account), int(amount)]
