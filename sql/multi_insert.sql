@@ -82,7 +82,6 @@ BEGIN
     RAISE WARNING '% rows', n;
 END $$;
 -- what is refused
-WITH d AS (DELETE FROM source WHERE n < 3 RETURNING k) INSERT INTO mi (k) SELECT 'cte' || k FROM d;
 EXPLAIN (COSTS OFF) INSERT INTO mi (k, n) SELECT k, n FROM source;
 -- many rows, from another node
 \c paris

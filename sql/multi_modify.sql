@@ -63,7 +63,6 @@ SELECT count(*) FROM mm WHERE b = 1 AND a = 4;
 -- refused before anything is done
 UPDATE mm SET k = k || 'x';
 UPDATE mm_id SET id = id + 1;
-WITH x AS (UPDATE mm SET b = 1 RETURNING k) SELECT count(*) FROM x;
 MERGE INTO mm USING mm_home h ON h.a = mm.a WHEN MATCHED THEN DELETE;
 SELECT count(*) > 100 AS back FROM mm;
 -- subqueries, also those of policies, over rows that lie with the row: on every owner at once

@@ -67,7 +67,6 @@ UPDATE ref SET made = DEFAULT;
 UPDATE ref SET n = se.v FROM se WHERE se.k = ref.label;
 UPDATE ref SET n = c.id FROM ref_child c WHERE c.ref_id = ref.id;
 DELETE FROM ref WHERE id IN (SELECT id FROM ref_child LIMIT 1);
-WITH d AS (DELETE FROM ref RETURNING id) SELECT count(*) FROM d;
 MERGE INTO ref USING (VALUES (1)) v(x) ON v.x = ref.id WHEN MATCHED THEN DELETE;
 INSERT INTO moody (id) VALUES (1);
 SELECT count(*) > 100 AS untouched FROM ref;

@@ -53,7 +53,7 @@ WITH n AS (INSERT INTO users(name) VALUES ('x') RETURNING id),
      m AS (INSERT INTO photos(owner_id, title) SELECT id, 'q' FROM n RETURNING id)
 INSERT INTO likes SELECT m.id, n.id FROM m, n RETURNING shardext.id_shard(photo_id) = shardext.id_shard(user_id) AS together;
 EXPLAIN (COSTS OFF) INSERT INTO users(name) VALUES ('free');
--- ... but not with rows of all shards
+-- ... also with rows of all shards
 WITH n AS (INSERT INTO users(name) VALUES ('x') RETURNING id) SELECT count(*) FROM n, photos;
 -- transition tables, assignments to elements and fields
 CREATE FUNCTION count_new() RETURNS trigger LANGUAGE plpgsql AS $$

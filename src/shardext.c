@@ -29,6 +29,8 @@
 #include "exec/route_shortcut.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
+#include "exec/statement_command.h"
+#include "exec/with_steps.h"
 #include "plan/insert_shape.h"
 #include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
@@ -53,10 +55,12 @@ static const Module modules[] = {
 	{"exact_text", exact_text_preload},
 	{"scan_route", scan_route_preload},
 	{"route_shortcut", route_shortcut_preload},
+	{"statement_command", statement_command_preload},
 	{"scan_fanout", scan_fanout_preload},
 	{"insert_shards", insert_shards_preload},
 	{"modify_rows", modify_rows_preload},
 	{"modify_reference", modify_reference_preload},
+	{"with_steps", with_steps_preload},
 	{"plan_pull", plan_pull_preload},
 	{"insert_shape", insert_shape_preload},
 	{"planner", planner_hook_preload},

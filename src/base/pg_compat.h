@@ -271,6 +271,13 @@ extern bool pq_buffer_has_data(void);
 #define SX_EXECUTOR_RUN_PASS query_desc, direction, count, execute_once
 #endif
 
+/* Run a started statement to its end (needs executor/executor.h). */
+#if PG_VERSION_NUM >= 180000
+#define sx_executor_run_all(query_desc)	ExecutorRun(query_desc, ForwardScanDirection, 0)
+#else
+#define sx_executor_run_all(query_desc)	ExecutorRun(query_desc, ForwardScanDirection, 0, true)
+#endif
+
 /* The grouping step as a range table entry of its own. */
 #if PG_VERSION_NUM >= 180000
 #define sx_rte_is_group(rte)	((rte)->rtekind == RTE_GROUP)
@@ -394,6 +401,13 @@ sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
 #else
 #define sx_lock_instance_vxid(instance) \
 	((VirtualTransactionId) {.backendId = (instance)->backend, .localTransactionId = (instance)->lxid})
+#endif
+
+/* The local transaction id of this backend (needs storage/proc.h). */
+#if PG_VERSION_NUM >= 170000
+#define sx_my_lxid()	(MyProc->vxid.lxid)
+#else
+#define sx_my_lxid()	(MyProc->lxid)
 #endif
 
 #endif

@@ -15,6 +15,9 @@
 
 #define NOTE_START		"/*shardext "
 #define NOTE_SHARDS_KEY "shards="
+#define NOTE_REFERENCE_WORD "reference"
+#define NOTE_DDL_WORD "ddl"
+#define NOTE_COMMAND_KEY "command="
 #define NOTE_END		"*/"
 
 pg_noreturn static void malformed(const char *text);
@@ -42,54 +45,79 @@ parse_shard(const char **cursor, const char *text)
 	return shard;
 }
 
-/* "1-5,9" up to the end of the comment. */
+/* "1-5,9" */
 static Bitmapset *
-parse_shards(const char *cursor, const char *text)
+parse_shards(const char **cursor, const char *text)
 {
 	Bitmapset  *shards = NULL;
 
 	for (;;)
 	{
-		int			first = parse_shard(&cursor, text);
+		int			first = parse_shard(cursor, text);
 		int			last = first;
 
-		if (*cursor == '-')
+		if (**cursor == '-')
 		{
-			cursor++;
-			last = parse_shard(&cursor, text);
+			(*cursor)++;
+			last = parse_shard(cursor, text);
 		}
 		if (last < first)
 			malformed(text);
 		shards = bms_add_range(shards, first, last);
-		if (*cursor != ',')
+		if (**cursor != ',')
 			break;
-		cursor++;
+		(*cursor)++;
 	}
-	if (strncmp(cursor, NOTE_END, strlen(NOTE_END)) != 0)
-		malformed(text);
 	return shards;
+}
+
+/* Is this what comes next? Then go behind it. */
+static bool
+skip(const char **cursor, const char *word)
+{
+	if (strncmp(*cursor, word, strlen(word)) != 0)
+		return false;
+	*cursor += strlen(word);
+	return true;
+}
+
+static uint32
+parse_command(const char **cursor, const char *text)
+{
+	char	   *end;
+	unsigned long command = strtoul(*cursor, &end, 10);
+
+	if (end == *cursor || command == 0 || command > PG_UINT32_MAX)
+		malformed(text);
+	*cursor = end;
+	return (uint32) command;
 }
 
 StatementNote
 statement_note_parse(const char *text)
 {
-	StatementNote note = {.kind = NOTE_NONE, .shards = NULL};
-	const char *body;
+	StatementNote note = {.kind = NOTE_NONE};
+	const char *cursor = text;
 
-	if (text == NULL || !session_is_forwarded() || strncmp(text, NOTE_START, strlen(NOTE_START)) != 0)
+	if (text == NULL || !session_is_forwarded() || !skip(&cursor, NOTE_START))
 		return note;
 
-	body = text + strlen(NOTE_START);
-	if (strncmp(body, NOTE_SHARDS_KEY, strlen(NOTE_SHARDS_KEY)) == 0)
+	if (skip(&cursor, NOTE_SHARDS_KEY))
 	{
 		note.kind = NOTE_SHARDS;
-		note.shards = parse_shards(body + strlen(NOTE_SHARDS_KEY), text);
+		note.shards = parse_shards(&cursor, text);
 	}
-	else if (strncmp(text, STATEMENT_NOTE_REFERENCE, strlen(STATEMENT_NOTE_REFERENCE) - 1) == 0)
+	else if (skip(&cursor, NOTE_REFERENCE_WORD))
 		note.kind = NOTE_REFERENCE;
-	else if (strncmp(text, STATEMENT_NOTE_DDL, strlen(STATEMENT_NOTE_DDL) - 1) == 0)
+	else if (skip(&cursor, NOTE_DDL_WORD))
 		note.kind = NOTE_DDL;
-	else
+	if (note.kind != NOTE_NONE)
+		(void) skip(&cursor, " ");
+	if (skip(&cursor, NOTE_COMMAND_KEY))
+		note.command = parse_command(&cursor, text);
+	else if (note.kind == NOTE_NONE)
+		malformed(text);
+	if (!skip(&cursor, NOTE_END))
 		malformed(text);
 	return note;
 }
@@ -118,4 +146,17 @@ statement_note_shards(const Bitmapset *shards)
 	Assert(any);
 	appendStringInfoString(&out, NOTE_END " ");
 	return out.data;
+}
+
+const char *
+statement_note_with_command(const char *note, uint32 command)
+{
+	size_t		length;
+
+	if (command == 0)
+		return note;
+	if (note == NULL)
+		return psprintf(NOTE_START NOTE_COMMAND_KEY "%u" NOTE_END " ", command);
+	length = strlen(note) - strlen(NOTE_END " ");
+	return psprintf("%.*s " NOTE_COMMAND_KEY "%u" NOTE_END " ", (int) length, note, command);
 }

@@ -7,6 +7,10 @@
  *	  / *shardext reference* / UPDATE ...		apply to this node's copy of the reference table only
  *	  / *shardext ddl* / ALTER TABLE ...		apply to this node's shell and shard tables only
  *
+ * " command=7" at the end of any of them, or alone (/ *shardext command=7* /): what
+ * bears the same number in one transaction is one command, see
+ * exec/statement_command.h.
+ *
  * The text (not a setting) carries it because a cached statement may be
  * replanned at any time. A note is obeyed in forwarded sessions only; it can
  * widen nobody's rights, since the session runs as the client's own role.
@@ -30,6 +34,7 @@ typedef struct StatementNote
 {
 	NoteKind	kind;
 	Bitmapset  *shards;			/* NOTE_SHARDS */
+	uint32		command;		/* 0: a command of its own */
 } StatementNote;
 
 /* NOTE_NONE unless the session is forwarded and text starts with a note. A malformed note is an ERROR. */
@@ -37,6 +42,9 @@ extern StatementNote statement_note_parse(const char *text);
 
 /* "/ *shardext shards=...* / " (palloc'd), ranges compressed. */
 extern char *statement_note_shards(const Bitmapset *shards);
+
+/* The note (NULL: none) with the number of a command; 0: as it is. */
+extern const char *statement_note_with_command(const char *note, uint32 command);
 
 #define STATEMENT_NOTE_REFERENCE	"/*shardext reference*/ "
 #define STATEMENT_NOTE_DDL			"/*shardext ddl*/ "

@@ -23,6 +23,26 @@
 #include "catalog/shard_map.h"
 #include "exec/exec_explain.h"
 
+void
+exec_explain_nested(QueryDesc *query_desc, ExplainState *es)
+{
+	PlannedStmt *pstmt = es->pstmt;
+	List	   *rtable = es->rtable;
+	List	   *rtable_names = es->rtable_names;
+	List	   *deparse_cxt = es->deparse_cxt;
+	Bitmapset  *printed_subplans = es->printed_subplans;
+	bool		settings = es->settings;
+
+	es->settings = false;
+	ExplainPrintPlan(es, query_desc);
+	es->settings = settings;
+	es->pstmt = pstmt;
+	es->rtable = rtable;
+	es->rtable_names = rtable_names;
+	es->deparse_cxt = deparse_cxt;
+	es->printed_subplans = printed_subplans;
+}
+
 static void
 show_key(RouteState *state, ExplainState *es)
 {

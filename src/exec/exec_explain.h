@@ -9,6 +9,9 @@
 #include "commands/explain.h"
 #include "exec/route_state.h"
 
+/* The plan of a statement inside of the one that is explained, where we are in the output. */
+extern void exec_explain_nested(QueryDesc *query_desc, ExplainState *es);
+
 extern void exec_explain_route(RouteState *state, ExplainState *es);
 
 #endif

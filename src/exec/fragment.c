@@ -29,6 +29,7 @@
 #include "catalog/shard_map.h"
 #include "exec/fragment.h"
 #include "exec/remote_run.h"
+#include "exec/statement_command.h"
 #include "exec/whole_statement.h"
 #include "route/route.h"
 
@@ -149,6 +150,7 @@ start_remote(Fragment *fragment, NodePart *part)
 	part->run = remote_run_make(spec->remote_sql, spec->returns_rows ? spec->slot_desc : NULL,
 								spec->ncols, spec->attnos, spec->nparams, spec->param_types, spec->writes);
 	remote_run_set_repeatable(part->run);
+	remote_run_set_command(part->run, statement_command(fragment->estate));
 	remote_run_start(part->run, part->node_id, spec->role, statement_note_shards(part->shards),
 					 fragment->values, fragment->nulls, false);
 }

@@ -32,6 +32,7 @@
 #include "exec/local_run.h"
 #include "exec/reference_order.h"
 #include "exec/remote_run.h"
+#include "exec/statement_command.h"
 #include "route/route.h"
 
 #define BATCH_ROWS		64
@@ -398,6 +399,7 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 	lane->chunk = *chunk;
 	lane->run = remote_run_make(shape->made->remote_sql, desc, ncolumns, attnos,
 								shape->nparams, shape->param_types, true);
+	remote_run_set_command(lane->run, statement_command(sender->estate));
 	remote_run_start(lane->run, node_id, GetUserId(),
 					 everywhere ? STATEMENT_NOTE_REFERENCE : statement_note_shards(bms_make_singleton(chunk->shard)),
 					 values, nulls, false);

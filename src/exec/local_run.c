@@ -32,9 +32,11 @@
 #include "base/pg_compat.h"
 #include "catalog/id_maker.h"
 #include "catalog/table_map.h"
+#include "exec/exec_explain.h"
 #include "exec/guard_check.h"
 #include "exec/local_template.h"
 #include "exec/shard_scope.h"
+#include "exec/statement_command.h"
 
 /* Finishes a run inside the parent's ExecutorFinish. */
 typedef struct RunFinisher
@@ -104,6 +106,7 @@ start_shard(LocalRun *run)
 	SHARD_SCOPE(run->shard, makes_ids(run));
 	{
 		standard_ExecutorStart(run->query_desc, eflags);
+		statement_command_join(run->parent, run->query_desc->estate);
 		if (run->plan->modifies)
 			guard_check_attach_all(run->query_desc->estate);
 	}
@@ -360,21 +363,6 @@ local_run_end(LocalRun *run)
 void
 local_run_explain(LocalRun *run, struct ExplainState *es)
 {
-	PlannedStmt *pstmt = es->pstmt;
-	List	   *rtable = es->rtable;
-	List	   *rtable_names = es->rtable_names;
-	List	   *deparse_cxt = es->deparse_cxt;
-	Bitmapset  *printed_subplans = es->printed_subplans;
-	bool		settings = es->settings;
-
-	if (run->query_desc == NULL)
-		return;
-	es->settings = false;
-	ExplainPrintPlan(es, run->query_desc);
-	es->settings = settings;
-	es->pstmt = pstmt;
-	es->rtable = rtable;
-	es->rtable_names = rtable_names;
-	es->deparse_cxt = deparse_cxt;
-	es->printed_subplans = printed_subplans;
+	if (run->query_desc != NULL)
+		exec_explain_nested(run->query_desc, es);
 }

@@ -30,6 +30,7 @@
 #include "exec/remote_run.h"
 #include "exec/result_columns.h"
 #include "exec/scan_rows.h"
+#include "exec/statement_command.h"
 #include "route/route.h"
 
 /* Items of custom_private. */
@@ -141,6 +142,7 @@ start_on_node(void *arg, int node_id)
 	node->node_id = node_id;
 	node->run = remote_run_make(state->remote_sql, NULL, 0, NULL, state->nparams, state->types, true);
 	state->runs = lappend(state->runs, node);
+	remote_run_set_command(node->run, statement_command(state->css.ss.ps.state));
 	remote_run_start(node->run, node_id, GetUserId(), STATEMENT_NOTE_REFERENCE, state->values, state->nulls, false);
 }
 

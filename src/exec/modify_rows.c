@@ -37,6 +37,7 @@
 #include "exec/plan_reason.h"
 #include "exec/returned_rows.h"
 #include "exec/scan_rows.h"
+#include "exec/statement_command.h"
 
 /* Items of custom_private. */
 enum
@@ -281,7 +282,7 @@ see_locked_versions(EState *estate)
 
 	if (IsolationUsesXactSnapshot())
 		return;
-	estate->es_snapshot = RegisterSnapshot(GetLatestSnapshot());
+	estate->es_snapshot = statement_command_snapshot(estate, GetLatestSnapshot());
 	UnregisterSnapshot(old);
 }
 

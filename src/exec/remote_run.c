@@ -23,6 +23,7 @@
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
+#include "base/statement_note.h"
 #include "catalog/shard_map.h"
 #include "exec/remote_run.h"
 #include "route/route.h"
@@ -57,6 +58,7 @@ struct RemoteRun
 	bool		prepare;
 	bool		autocommit_write;
 	bool		repeatable;
+	uint32		command;
 
 	/* where */
 	int			nstreams;
@@ -131,6 +133,12 @@ void
 remote_run_set_repeatable(RemoteRun *run)
 {
 	run->repeatable = true;
+}
+
+void
+remote_run_set_command(RemoteRun *run, uint32 command)
+{
+	run->command = command;
 }
 
 static NodeConn *
@@ -319,6 +327,7 @@ remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 {
 	RunStream  *stream = add_stream(run);
 
+	sql_prefix = statement_note_with_command(sql_prefix, run->command);
 	stream->node_id = node_id;
 	stream->role = role;
 	stream->sql = sql_prefix ? psprintf("%s%s", sql_prefix, run->sql) : run->sql;

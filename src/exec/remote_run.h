@@ -39,6 +39,9 @@ extern void remote_run_set_prepare(RemoteRun *run, bool prepare);
  */
 extern void remote_run_set_repeatable(RemoteRun *run);
 
+/* The number of the command that it is a piece of (exec/statement_command.h); 0: none. */
+extern void remote_run_set_command(RemoteRun *run, uint32 command);
+
 /* The statement is the whole of its transaction: the node may commit it by itself, in the same round trip. */
 extern void remote_run_set_autocommit_write(RemoteRun *run);
 

@@ -43,6 +43,7 @@
 #include "exec/result_columns.h"
 #include "exec/route_state.h"
 #include "exec/scan_route.h"
+#include "exec/statement_command.h"
 #include "exec/whole_statement.h"
 
 #define OWNER_WAIT_TOTAL_MS		5000
@@ -216,6 +217,7 @@ start_remote(RouteState *state)
 										   state->node->parts.writes);
 	remote_run_set_prepare(state->remote, state->node->parts.prepare);
 	remote_run_set_repeatable(state->remote);
+	remote_run_set_command(state->remote, statement_command(state->css.ss.ps.state));
 	if (commits_there(state, cache))
 		remote_run_set_autocommit_write(state->remote);
 	remote_run_start(state->remote, state->owner, state->role, NULL, state->values, state->nulls,

@@ -25,6 +25,7 @@
 #include "plan/plan_reference.h"
 #include "plan/plan_router.h"
 #include "plan/plan_rows.h"
+#include "plan/plan_with.h"
 
 /* Collects StatementWrites. */
 static bool
@@ -81,6 +82,12 @@ applies_always(const PlanInput *input, const StatementWrites *writes)
 }
 
 static bool
+applies_to_with(const PlanInput *input, const StatementWrites *writes)
+{
+	return input->run_query->hasModifyingCTE && (writes->sharded || writes->reference);
+}
+
+static bool
 applies_to_reference_write(const PlanInput *input, const StatementWrites *writes)
 {
 	const TableInfo *target = target_table(input);
@@ -128,6 +135,7 @@ static const struct
 	bool		when_forwarded;
 }			ways[] = {
 	{plan_router, applies_always, true},
+	{plan_with, applies_to_with, false},
 	{plan_reference, applies_to_reference_write, true},
 	{plan_insert, applies_to_insert, false},
 	{plan_modify, applies_to_modify, false},

@@ -171,8 +171,6 @@ check_statement(const PlanInput *input)
 		return reason_make(HINT_SPLIT, "It comes from a rule or a function body whose text is not at hand.");
 	if (rt_fetch(text->resultRelation, text->rtable)->relid != rt_fetch(query->resultRelation, query->rtable)->relid)
 		return reason_make("Insert into the table itself.", "It inserts rows of several shards through a view.");
-	if (query->hasModifyingCTE)
-		return reason_make(HINT_SPLIT, "It has a WITH clause that writes.");
 	if (!reads_only_reference_tables((Node *) query->withCheckOptions))
 		return reason_make("Make the table that the policy reads a reference table.",
 						   "A policy for its rows reads a table that is not a reference table.");

@@ -221,6 +221,8 @@ make_plan(const PlanInput *input, const RouterShard *target, Query *text, const 
 static bool
 has_another_way(const PlanInput *input)
 {
+	if (input->run_query->hasModifyingCTE)
+		return true;
 	switch (input->run_query->commandType)
 	{
 		case CMD_SELECT:

@@ -99,8 +99,6 @@ plan_rows_check(const PlanInput *input)
 		return reason_make(HINT_ONE_SHARD, "It comes from a rule or a function body whose text is not at hand.");
 	if (rt_fetch(text->resultRelation, text->rtable)->relid != target->relid)
 		return reason_make("Write to the table itself.", "It writes through a view.");
-	if (query->hasModifyingCTE)
-		return reason_make(HINT_ONE_SHARD, "It has a WITH clause that writes.");
 	if (!reads_only_reference_tables((Node *) query->withCheckOptions))
 		return reason_make("Make the table that the policy reads a reference table.",
 						   "A policy for its rows reads a table that is not a reference table.");

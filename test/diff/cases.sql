@@ -242,12 +242,10 @@ WITH w AS (INSERT INTO photos (id, owner_id, title) VALUES ({newp}, {u}, 'w' || 
 
 WITH w AS (INSERT INTO photos (id, owner_id, title) VALUES ({newp}, {u}, 'w' || vol(1)) RETURNING *) SELECT id, title FROM w;
 
--- refused
 WITH w AS (UPDATE photos SET title = title || vol(2) WHERE owner_id = {u} RETURNING *) SELECT id, title FROM w ORDER BY 1;
 
 WITH w AS (UPDATE photos SET title = gen_random_uuid()::text WHERE owner_id = {u} RETURNING *) SELECT count(DISTINCT title) FROM w;
 
--- refused
 WITH w AS (INSERT INTO photos (id, owner_id, title) SELECT {newp} + g, {u}, 'w' || vol(g) FROM generate_series(0, 2) g RETURNING *) SELECT count(*), max(title) FROM w;
 
 WITH w AS (INSERT INTO photos (owner_id, title) VALUES ({u}, 'w') RETURNING *) SELECT title FROM w;
@@ -1151,10 +1149,8 @@ MERGE INTO users t USING home h ON t.id = h.uid AND t.id = {u} WHEN MATCHED THEN
 
 WITH w AS (INSERT INTO home VALUES ({u}, 1, 'cte') RETURNING *) SELECT u.name, w.note FROM users u JOIN w ON w.uid = u.id WHERE u.id = {u};
 
--- refused
 WITH w AS (UPDATE users SET age = 1 WHERE id = {u} RETURNING *) INSERT INTO home SELECT id, age, name FROM w RETURNING x;
 
--- refused
 WITH w AS (DELETE FROM likes WHERE photo_id = {p} RETURNING *) SELECT w.*, h.note FROM w LEFT JOIN home h ON h.uid = {u} ORDER BY 2;
 
 SELECT pg_notify('x', name) FROM users WHERE id = {u};
@@ -1315,10 +1311,8 @@ WITH w AS (INSERT INTO users (id, name) VALUES ({newu}, 'w'), ({newu} + 1, 'x') 
 
 WITH w AS (INSERT INTO users (id, name, created) VALUES ({newu}, 'w', DEFAULT), ({newu} + 1, 'x', '2020-01-01') RETURNING *) SELECT name, created = now() FROM w;
 
--- refused
 WITH w AS (INSERT INTO users (id, name) SELECT {newu} + g, 'w' || g FROM generate_series(1,3) g RETURNING *) SELECT name, created = now() FROM w;
 
--- refused
 WITH w AS (INSERT INTO users (id, name) SELECT id + 50, name FROM users WHERE id = {u} ORDER BY age LIMIT 1 RETURNING *) SELECT name, created = now() FROM w;
 
 -- refused
@@ -1326,7 +1320,6 @@ WITH s AS (SELECT * FROM users WHERE id = {u}), w AS (INSERT INTO users (id, nam
 
 WITH w AS (UPDATE users SET created = DEFAULT, age = DEFAULT WHERE id = {u} RETURNING *) SELECT name, age, created = now() FROM w;
 
--- refused
 WITH w AS (WITH s AS (SELECT * FROM users WHERE id = {u}) INSERT INTO users (id, name) SELECT id + 50, name FROM s RETURNING *) SELECT name, created = now() FROM w;
 
 MERGE INTO users t USING (VALUES ({u}, 'm', 7)) s(id, name, age) ON t.id = s.id WHEN MATCHED THEN UPDATE SET created = DEFAULT;
@@ -1418,3 +1411,21 @@ SELECT at10({u});
 -- refused
 CREATE FUNCTION at11(k bigint) RETURNS text LANGUAGE sql BEGIN ATOMIC WITH w AS (UPDATE users SET age = 4 WHERE id = k RETURNING name) SELECT name FROM w; END;
 SELECT at11({u});
+
+-- WITH clauses that write in several shards
+WITH d AS (DELETE FROM likes RETURNING *) SELECT count(*), (SELECT count(*) FROM likes) FROM d;
+SELECT count(*) FROM likes;
+
+WITH i AS (INSERT INTO users (id, name, age) VALUES ({newu}, 'i', 1), ({newv}, 'j', 2) RETURNING id, name, created = now() AS is_now), p AS (INSERT INTO photos (id, owner_id, title) SELECT id + 3, id, name FROM i RETURNING *) SELECT i.*, p.id - p.owner_id, p.title, p.views, (SELECT count(*) FROM users) FROM i JOIN p ON p.owner_id = i.id ORDER BY i.name;
+SELECT id, title FROM photos WHERE title IN ('i', 'j') ORDER BY 1;
+
+WITH a AS (UPDATE users SET age = age + 1 WHERE id IN ({u}, {v}) RETURNING id, age), b AS (UPDATE users SET age = 77 WHERE id IN ({v}, {w}) RETURNING id, age) SELECT 'a', a.* FROM a UNION ALL SELECT 'b', b.* FROM b ORDER BY 1, 2;
+SELECT id, age FROM users ORDER BY 1;
+
+WITH h AS (INSERT INTO home VALUES ({u}, 1, 'n1'), ({w}, 2, 'n2') RETURNING *) UPDATE users SET name = h.note, age = DEFAULT FROM h WHERE users.id = h.uid RETURNING users.id, users.name, h, users.age;
+
+WITH d AS (DELETE FROM photos WHERE owner_id IN ({u}, {v}) RETURNING *), n AS (SELECT count(*) AS n FROM d) INSERT INTO home SELECT owner_id, n, title FROM d, n RETURNING x > 0;
+
+WITH x AS (INSERT INTO users (id, name) VALUES ({newu}, 'a'), ({v}, 'b') RETURNING id) SELECT count(*) FROM x;
+
+WITH x AS (UPDATE users SET age = -1 WHERE id = {u} RETURNING id), y AS (DELETE FROM likes) SELECT count(*) FROM x;

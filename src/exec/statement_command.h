@@ -1,0 +1,33 @@
+/*
+ * statement_command.h
+ *	  Several statements that are one command: what PostgreSQL would do in one
+ *	  ModifyTable, or in several of one statement, comes to a node in pieces.
+ *
+ * Pieces of a command do not see what others of them have changed, and a row is
+ * changed once.
+ */
+#ifndef SHARDEXT_STATEMENT_COMMAND_H
+#define SHARDEXT_STATEMENT_COMMAND_H
+
+#include "postgres.h"
+#include "executor/execdesc.h"
+#include "utils/queryenvironment.h"
+
+/* The environment of the pieces of outer's statement; lives in the current context. A piece may have pieces. */
+extern QueryEnvironment *statement_command_environment(const EState *outer);
+
+/* The number of the command that a running statement is a piece of, for notes to other nodes; 0: it is no piece. */
+extern uint32 statement_command(const EState *estate);
+
+/*
+ * Give what runs inside of parent, nested, the command id of the command that parent is a piece of, if it is one: on
+ * the coordinator, or on a node that was sent a piece.
+ */
+extern void statement_command_join(const EState *parent, EState *nested);
+
+/* Make a snapshot for the pieces of estate's command: a registered one, like snapshot, but blind to other pieces. */
+extern Snapshot statement_command_snapshot(const EState *estate, Snapshot snapshot);
+
+extern void statement_command_preload(void);
+
+#endif
