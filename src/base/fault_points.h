@@ -12,7 +12,10 @@
 	/* cluster */ \
 	"add_node_before_catalog", \
 	"add_node_before_commit", \
+	/* conn */ \
+	"conn_committed_there", \
 	/* dxact */ \
+	"dxact_committed_there", \
 	"dxact_before_prepare", \
 	"dxact_after_one_prepare", \
 	"dxact_after_all_prepares", \

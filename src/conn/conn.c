@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "base/fault.h"
 #include "base/settings.h"
 #include "catalog/shard_map.h"
 #include "conn/conn_internal.h"
@@ -294,6 +295,8 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 	conn->active = stream;
 	if (!conn_flush(conn, -1, true))
 		conn_raise_lost(conn);
+	if (unlikely(conn->autocommit_write))
+		conn_cancel_hold();
 }
 
 void
@@ -307,11 +310,11 @@ conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const Con
  * A statement that commits by itself on the node must not end without knowing
  * how. An interrupt cancels it there, but its answer is awaited for a while;
  * if it was carried out all the same, the cancel has come too late: also one
- * that has come just before the answer, and a time-out of the statement that
- * would come before its end here.
+ * that comes between the answer and the end of the transaction here, or a
+ * time-out of the statement that would.
  */
 static ReadOutcome
-read_decisive(NodeConn *conn, PGresult **result)
+read_decisive(NodeConn *conn, const ConnStream *stream, PGresult **result)
 {
 	TimestampTz deadline = 0;
 	ReadOutcome outcome;
@@ -328,12 +331,16 @@ read_decisive(NodeConn *conn, PGresult **result)
 		else if (deadline == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
-	if (outcome != READ_ERROR)
+	if (outcome == READ_ERROR || stream->refused)
 	{
-		if (get_timeout_active(STATEMENT_TIMEOUT))
-			disable_timeout(STATEMENT_TIMEOUT, false);
-		QueryCancelPending = false;
+		conn_cancel_release(false);
+		return outcome;
 	}
+	if (get_timeout_active(STATEMENT_TIMEOUT))
+		disable_timeout(STATEMENT_TIMEOUT, false);
+	QueryCancelPending = false;
+	if (outcome == READ_END)
+		FAULT_POINT("conn_committed_there");
 	return outcome;
 }
 
@@ -360,7 +367,8 @@ conn_stream_next(ConnStream *stream)
 
 	if (conn == NULL)
 		return NULL;
-	switch (unlikely(conn->autocommit_write) ? read_decisive(conn, &result) : conn_read(conn, -1, true, &result))
+	switch (unlikely(conn->autocommit_write) ? read_decisive(conn, stream, &result) :
+			conn_read(conn, -1, true, &result))
 	{
 		case READ_ROW:
 			break;

@@ -21,6 +21,8 @@
 
 #define CANCEL_PATIENCE_MS 3000
 
+static bool held = false;		/* see conn_cancel_hold */
+
 #ifdef LIBPQ_HAS_ASYNC_CANCEL
 
 static bool
@@ -109,6 +111,28 @@ conn_cancel_send(NodeConn *conn)
 {
 	if (PQstatus(conn->pg) == CONNECTION_OK && !send_cancel(conn->pg))
 		conn_lost(conn, NULL);
+}
+
+/* In effect to the end of the transaction, or until conn_cancel_release. */
+void
+conn_cancel_hold(void)
+{
+	if (!held)
+		HOLD_CANCEL_INTERRUPTS();
+	held = true;
+}
+
+void
+conn_cancel_release(bool carried_out)
+{
+	if (!held)
+		return;
+	held = false;
+	if (carried_out)
+		QueryCancelPending = false;
+	/* an error raised meanwhile has set it to 0 */
+	if (QueryCancelHoldoffCount > 0)
+		RESUME_CANCEL_INTERRUPTS();
 }
 
 /* The stream under way may be in memory that is gone by now: it is not touched. */

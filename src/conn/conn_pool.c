@@ -88,6 +88,7 @@ conn_pool_end_transaction(bool is_commit)
 	dlist_mutable_iter iter;
 
 	conn_results_free_all();
+	conn_cancel_release(is_commit);
 	dlist_foreach_modify(iter, &conn_all)
 	{
 		NodeConn   *conn = dlist_container(NodeConn, link, iter.cur);

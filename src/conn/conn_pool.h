@@ -69,6 +69,14 @@ extern CommandOutcome conn_command_finish(NodeConn *conn, TimestampTz deadline, 
 /* The same without a bound, for commands whose answer decides: an interrupt is passed on to the node. */
 extern CommandOutcome conn_command_finish_decisive(NodeConn *conn);
 
+/*
+ * What the client's statement is about has been, or may be, committed on a
+ * node: to the end of the transaction no cancel may tell the client otherwise.
+ * Released before that if it was not carried out.
+ */
+extern void conn_cancel_hold(void);
+extern void conn_cancel_release(bool carried_out);
+
 /* SQLSTATE and text of the last COMMAND_FAILED. */
 extern int	conn_command_sqlstate(const NodeConn *conn);
 extern const char *conn_command_message(const NodeConn *conn);

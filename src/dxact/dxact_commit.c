@@ -94,6 +94,11 @@ finish_commit(Participant *participant)
 		case COMMAND_DONE:
 			participant->state = PARTICIPANT_DONE;
 			conn_settings_committed(participant->conn);
+			if (participant->write_level > 0)
+			{
+				conn_cancel_hold();
+				FAULT_POINT("dxact_committed_there");
+			}
 			break;
 		case COMMAND_FAILED:
 			participant->state = PARTICIPANT_DONE;
