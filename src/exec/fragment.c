@@ -198,10 +198,15 @@ start_local(Fragment *fragment)
 	fragment->local = NULL;
 	if (spec->remote_sql == NULL)
 		statement_refuse_shard(fragment->estate, refused, verdict_of(fragment, refused));
-	else if (verdict_of(fragment, refused) == SHARD_TOO_NEW)
+	else if (verdict_of(fragment, refused) != SHARD_TOO_NEW)
+		note_refused(fragment, fragment->local_shards);
+	else if (IsolationUsesXactSnapshot())
 		shard_map_raise(refused, SHARD_TOO_NEW);
 	else
+	{
+		local_run_newer_snapshot(fragment->estate);
 		note_refused(fragment, fragment->local_shards);
+	}
 }
 
 static void

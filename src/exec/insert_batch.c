@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "access/xact.h"
 #include "base/errors.h"
 #include "base/statement_note.h"
 #include "catalog/node_map.h"
@@ -279,8 +280,10 @@ run_here(InsertSender *sender, const Chunk *chunk)
 
 		local_run_end(run);
 		MemoryContextSwitchTo(old);
-		if (verdict == SHARD_TOO_NEW)
+		if (verdict == SHARD_TOO_NEW && IsolationUsesXactSnapshot())
 			shard_map_raise(chunk->shard, verdict);
+		if (verdict == SHARD_TOO_NEW)
+			local_run_newer_snapshot(sender->estate);
 		return false;
 	}
 	while ((row = local_run_next(run)) != NULL)

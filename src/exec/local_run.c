@@ -27,6 +27,7 @@
 #include "tcop/dest.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
@@ -158,6 +159,15 @@ end_shard(LocalRun *run)
 }
 
 /* --- the fence --- */
+
+void
+local_run_newer_snapshot(EState *estate)
+{
+	Snapshot	old = estate->es_snapshot;
+
+	estate->es_snapshot = RegisterSnapshot(GetLatestSnapshot());
+	UnregisterSnapshot(old);
+}
 
 /* Lock what the statement touches in this shard and ask whether it is ours; the tables may be gone. */
 static ShardVerdict

@@ -45,6 +45,13 @@ extern LocalRun *local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo
 /* Why *refused was set: SHARD_MOVED or SHARD_TOO_NEW. */
 extern ShardVerdict local_run_verdict(const LocalRun *run);
 
+/*
+ * After SHARD_TOO_NEW: the shard has come to this node after the statement's
+ * snapshot was taken. Nothing of it has been read under that snapshot, so READ
+ * COMMITTED may go on with the state of now. The caller begins again.
+ */
+extern void local_run_newer_snapshot(EState *estate);
+
 /* Next row, shard after shard; NULL at the end. The slot belongs to the run. */
 extern TupleTableSlot *local_run_next(LocalRun *run);
 

@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -173,7 +175,8 @@ note_done(RunStream *stream)
 	if (!stream->stream.refused)
 		return;
 	run->refused_shard = stream->stream.refused_shard;
-	if (stream->stream.refused_too_new)
+	/* under READ COMMITTED the statement, sent again, has a newer snapshot there */
+	if (stream->stream.refused_too_new && IsolationUsesXactSnapshot())
 		shard_map_raise(run->refused_shard, SHARD_TOO_NEW);
 }
 

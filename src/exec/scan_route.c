@@ -31,7 +31,6 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/inval.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -84,20 +83,6 @@ count_processed(RouteState *state, uint64 processed)
 	state->counted = processed;
 }
 
-/*
- * The shard has come to this node after the statement's snapshot was taken:
- * nothing has been read under that snapshot, so READ COMMITTED may go on with
- * the state of now.
- */
-static void
-take_newer_snapshot(EState *estate)
-{
-	Snapshot	old = estate->es_snapshot;
-
-	estate->es_snapshot = RegisterSnapshot(GetLatestSnapshot());
-	UnregisterSnapshot(old);
-}
-
 /* False: the shard is not ours (any more), or not for the snapshot that was; look again. */
 static bool
 start_local(RouteState *state)
@@ -119,7 +104,7 @@ start_local(RouteState *state)
 	state->local = NULL;
 	if (verdict == SHARD_TOO_NEW && !IsolationUsesXactSnapshot())
 	{
-		take_newer_snapshot(estate);
+		local_run_newer_snapshot(estate);
 		return false;
 	}
 	if (session_is_forwarded())
