@@ -289,6 +289,31 @@ extern bool pq_buffer_has_data(void);
 #define sx_rte_group_exprs(rte)	(NIL)
 #endif
 
+/* A Query without the grouping step in its range table: expressions over groups as before 18. */
+#if PG_VERSION_NUM >= 180000
+#include "optimizer/optimizer.h"
+
+static inline void
+sx_flatten_groups(Query *query)
+{
+	if (!query->hasGroupRTE)
+		return;
+	query->targetList = (List *) flatten_group_exprs(NULL, query, (Node *) query->targetList);
+	query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
+	query->hasGroupRTE = false;
+	query->rtable = list_delete_last(query->rtable);
+}
+#else
+#define sx_flatten_groups(query) ((void) 0)
+#endif
+
+/* No permission entries of a Query whose relations are gone. */
+#if PG_VERSION_NUM >= 160000
+#define sx_query_drop_permissions(query) ((query)->rteperminfos = NIL)
+#else
+#define sx_query_drop_permissions(query) ((void) 0)
+#endif
+
 /*
  * MERGE: the join condition, and which rows its actions see (needs
  * nodes/parsenodes.h). Before 17 there were no actions for rows that only the

@@ -24,6 +24,7 @@ int			setting_snapshot = SNAPSHOT_NODE;
 int			setting_snapshot_timeout = 2000;
 char	   *setting_forwarded = NULL;
 bool		setting_exact_text = false;
+bool		setting_enable_pushdown = false;
 
 typedef struct Setting
 {
@@ -87,6 +88,13 @@ static const Setting settings[] = {
 		.context = PGC_USERSET,
 		.int_variable = &setting_busy_wait,
 		.boot = 0, .min = 0, .max = 1000000,
+	},
+	{
+		.name = "shardext.enable_pushdown",
+		.description = "Joins, groups and limits are carried out in the shards where that is possible.",
+		.context = PGC_USERSET,
+		.bool_variable = &setting_enable_pushdown,
+		.boot = false,
 	},
 	{
 		.name = "shardext.snapshot",

@@ -12,6 +12,7 @@ extern bool setting_log_remote; /* shardext.log_remote: log each statement sent 
 extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout: lock_timeout on other nodes
 											 * while the session's own is 0 */
 extern int	setting_busy_wait;	/* microseconds; shardext.busy_wait, see conn_poll.c */
+extern bool setting_enable_pushdown;	/* shardext.enable_pushdown: query levels are carried out in the shards */
 extern int	setting_plan_cache_shards;	/* plans kept per statement and node */
 
 /* shardext.snapshot: does a reader see one moment of each node, or one of all nodes? */

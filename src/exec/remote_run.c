@@ -252,7 +252,8 @@ absorb(ConnStream *conn_stream)
 			stream->stored = tuplestore_begin_heap(false, false, work_mem);
 		while ((result = conn_stream_next(conn_stream)) != NULL)
 		{
-			store_rows(stream, result, slot);
+			if (!stream->stream.refused)
+				store_rows(stream, result, slot);
 			if (PQresultStatus(result) != PGRES_SINGLE_TUPLE)
 				note_end(stream, result);
 			conn_result_free(result);
@@ -398,7 +399,8 @@ read_wire(RunStream *stream, TupleTableSlot *slot)
 
 	while ((result = conn_stream_next(&stream->stream)) != NULL)
 	{
-		bool		is_row = run->rows != NULL && PQntuples(result) > 0;
+		/* a node that has refused may give a row nevertheless: a count of nothing */
+		bool		is_row = run->rows != NULL && PQntuples(result) > 0 && !stream->stream.refused;
 
 		if (PQresultStatus(result) != PGRES_SINGLE_TUPLE)
 			note_end(stream, result);

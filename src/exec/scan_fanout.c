@@ -59,6 +59,7 @@ enum
 	FLAG_WRITES,
 	FLAG_LOCAL_ONLY,
 	FLAG_NPARAMS,
+	FLAG_BELOW,					/* not the whole statement: may be read again */
 };
 
 typedef struct FanoutState
@@ -68,6 +69,7 @@ typedef struct FanoutState
 	/* plan */
 	CmdType		command;
 	bool		local_only;
+	bool		is_below;		/* other nodes of the plan */
 	Oid			shell;
 	Bitmapset  *only_shards;
 	List	   *key_relids;
@@ -149,7 +151,12 @@ scan_fanout_make(const FanoutParts *parts)
 	scan->methods = &fanout_scan_methods;
 	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	scan->scan.scanrelid = parts->scanrelid;
-	if (parts->scanrelid == 0)
+	if (parts->is_part)
+	{
+		scan->custom_scan_tlist = parts->scan_tlist;
+		attnos = all_columns(list_length(parts->scan_tlist));
+	}
+	else if (parts->scanrelid == 0)
 	{
 		attnos = all_columns(result_columns_set(scan, parts->target_list));
 	}
@@ -168,8 +175,9 @@ scan_fanout_make(const FanoutParts *parts)
 	fix_opfuncids((Node *) scan->custom_exprs);
 
 	/* several steps: list_make takes five at most */
-	scan->custom_private = list_make4(list_make4_int(parts->command, parts->writes, parts->local_only,
-													 list_length(parts->remote_params)),
+	scan->custom_private = list_make4(list_make5_int(parts->command, parts->writes, parts->local_only,
+													 list_length(parts->remote_params),
+													 parts->is_part || parts->scanrelid > 0),
 									  parts->run_query,
 									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),
 									  parts->remote_sql ? makeString(pstrdup(parts->remote_sql)) : NULL);
@@ -207,6 +215,7 @@ unpack_spec(FanoutState *state, CustomScan *scan)
 
 	state->command = (CmdType) list_nth_int(flags, FLAG_COMMAND);
 	state->local_only = list_nth_int(flags, FLAG_LOCAL_ONLY);
+	state->is_below = list_nth_int(flags, FLAG_BELOW);
 	state->shell = linitial_oid(oids);
 	state->key_relids = (List *) list_nth(private, PRIVATE_KEY_RELIDS);
 	state->key_lengths = (List *) list_nth(private, PRIVATE_KEY_LENGTHS);
@@ -264,7 +273,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	if (!OidIsValid(state->spec.role))
 		state->spec.role = GetUserId();
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
-	state->keep = (eflags & EXEC_FLAG_REWIND) != 0 && state->css.ss.ss_currentRelation != NULL;
+	state->keep = (eflags & EXEC_FLAG_REWIND) != 0 && state->is_below;
 
 	/* A cursor sees the rows of the moment it was opened. */
 	if (state->command == CMD_SELECT && !state->spec.writes && statement_is_opening_cursor(estate) &&

@@ -27,6 +27,9 @@ typedef struct FanoutParts
 	List	   *attnos;			/* int list; NIL for a whole statement: 1, 2, ... */
 	List	   *scan_tlist;		/* slot columns as Vars where system columns are asked for; NIL: the shell's row */
 
+	/* a part (plan/push_part.h): scanrelid is 0, scan_tlist has a Var for each column of the fragment */
+	bool		is_part;
+
 	/* the whole statement */
 	List	   *target_list;	/* of its result (RETURNING for DML); NIL if it has none */
 

@@ -8,7 +8,9 @@
  * once, or besides only rows that lie in the shard of its row, and no table
  * whose rows lie on the coordinator alone. Anything else is refused, although
  * the sender made sure of it: what a policy or view of this node adds is known
- * here only.
+ * here only. A SELECT that combines rows (grouping, ORDER BY, LIMIT, ..) is carried
+ * out shard by shard and combined here (plan_push_noted): the coordinator gets
+ * one result for all shards of this node.
  *
  * NOTE_REFERENCE: this node's copy of a reference table (exec/modify_reference).
  */
@@ -28,8 +30,11 @@
 #include "catalog/table_map.h"
 #include "exec/scan_fanout.h"
 #include "plan/plan_forwarded.h"
+#include "plan/plan_push.h"
 #include "plan/plan_reference.h"
 #include "plan/planned_statement.h"
+#include "plan/push_colocate.h"
+#include "plan/push_split.h"
 
 /* Sharded tables of a statement, at all levels. */
 typedef struct ShardedUse
@@ -95,7 +100,11 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 {
 	Query	   *query = input->run_query;
 	ShardedUse	use = {0};
+	Colocation	colocation;
 	FanoutParts parts = {0};
+
+	if (query->commandType == CMD_SELECT && !writes(query) && push_combines_rows(query))
+		return plan_push_noted(input, reason);
 
 	(void) count_sharded((Node *) query, &use);
 	if (use.count > 1)
@@ -107,6 +116,9 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 			use.count = 1;
 			use.relid = rt_fetch(rtindex, query->rtable)->relid;
 		}
+		else if (query->commandType == CMD_SELECT && !writes(query) &&
+				 push_find_colocation(query, &colocation) == NULL)
+			use.count = 1;
 	}
 	if (use.count != 1)
 	{

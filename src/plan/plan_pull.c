@@ -38,9 +38,10 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
-#include "plan/decorrelate.h"
 #include "plan/leaf_fragment.h"
 #include "plan/plan_pull.h"
+#include "plan/plan_push.h"
+#include "plan/push_part.h"
 #include "plan/view_policies.h"
 
 /* Costs of a fragment: the first row of the slowest node, and each row over the network. */
@@ -203,6 +204,8 @@ set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
+	if (push_part_set_path(root, rel, rte))
+		return;
 	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION || !is_shell(rte->relid))
 		return;
 	if ((int) rti == root->parse->resultRelation || IS_DUMMY_REL(rel))
@@ -237,6 +240,7 @@ plan_pull_locking(Query *query, Index locked, LockClauseStrength lock, const cha
 	PG_TRY();
 	{
 		planning_query_string = query_string;
+		push_part_set_statement(query_string);
 		planning_locked = locked;
 		planning_lock = lock;
 		result = standard_planner(query, query_string, cursor_options & ~CURSOR_OPT_PARALLEL_OK, params);
@@ -244,6 +248,7 @@ plan_pull_locking(Query *query, Index locked, LockClauseStrength lock, const cha
 	PG_FINALLY();
 	{
 		planning_query_string = before;
+		push_part_set_statement(before);
 		planning_locked = locked_before;
 		planning_lock = lock_before;
 	}
@@ -292,14 +297,10 @@ find_obstacle(Node *node, void *context)
 PlannedStmt *
 plan_pull(const PlanInput *input, const Reason **reason)
 {
-	Query	   *query;
-
 	*reason = NULL;
 	if (find_obstacle((Node *) input->run_query, reason))
 		return NULL;
-	query = copyObject(input->run_query);
-	decorrelate_query(query);
-	return plan_pull_query(query, input->query_string, input->cursor_options, input->params);
+	return plan_push_levels(input);
 }
 
 void

@@ -495,6 +495,17 @@ facts_resolve_operand(ShardFacts *facts, FactScope *scope, const Operand *operan
 }
 
 bool
+facts_reach_value(const ShardFacts *facts, FactScope *scope, const Operand *operand, Oid type, Node *value)
+{
+	Operand    *start = palloc(sizeof(Operand));
+	Reached		reached;
+
+	*start = *operand;
+	reach(facts, scope, start, type, &reached);
+	return list_member(reached.values, value);
+}
+
+bool
 facts_mention(const ShardFacts *facts, const QueryFrame *frame, Index varno, AttrNumber attno)
 {
 	Operand		column = operand_column(unconstify(QueryFrame *, frame), varno, attno);

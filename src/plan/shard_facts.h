@@ -101,6 +101,10 @@ extern List *facts_resolve_occurrence(ShardFacts *facts, const Occurrence *occur
 extern List *facts_resolve_operand(ShardFacts *facts, FactScope *scope, const Operand *operand,
 								   Oid relid, const RouteSpec *spec);
 
+/* Is the operand equal to the value, and so not NULL, for all rows of the scope? Equality of the type given. */
+extern bool facts_reach_value(const ShardFacts *facts, FactScope *scope, const Operand *operand, Oid type,
+							  Node *value);
+
 /* Does a fact speak of this column? */
 extern bool facts_mention(const ShardFacts *facts, const QueryFrame *frame, Index varno, AttrNumber attno);
 

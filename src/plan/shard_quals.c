@@ -58,6 +58,15 @@ count_shells(Node *node, void *context)
 	return expression_tree_walker(node, count_shells, context);
 }
 
+int
+query_count_shells(Query *query)
+{
+	int			nshells = 0;
+
+	(void) count_shells((Node *) query, &nshells);
+	return nshells;
+}
+
 /* Is one of these occurrences an inserted row that may go to any shard? */
 static bool
 is_free(const StatementWalk *walk, List *occurrences)
@@ -204,13 +213,13 @@ query_shards(Query *query, ParamListInfo params)
 {
 	QueryShards *shards = simple_query_shards(query);
 	StatementWalk walk;
-	int			nshells = 0;
+	int			nshells;
 
 	if (shards != NULL)
 		return shards;
 	shards = palloc0(sizeof(QueryShards));
 	statement_walk(&walk, query, params);
-	(void) count_shells((Node *) query, &nshells);
+	nshells = query_count_shells(query);
 
 	shards->has_sharded = nshells > 0;
 	shards->has_reference = walk.has_reference;
@@ -287,27 +296,33 @@ relation_shard_keys(const TableInfo *table, Index varno, List *quals)
 	return ways == NIL ? NIL : (List *) linitial(prefer_single(ways));
 }
 
+Node *
+shard_key_condition(Var *key, int i, Node **value)
+{
+	Oid			equal = lookup_type_cache(key->vartype, TYPECACHE_EQ_OPR)->eq_opr;
+	Param	   *param = makeNode(Param);
+
+	param->paramkind = PARAM_EXTERN;
+	param->paramid = PG_UINT16_MAX + i;
+	param->paramtype = key->vartype;
+	param->paramtypmod = -1;
+	param->paramcollid = key->varcollid;
+	param->location = -1;
+	if (value != NULL)
+		*value = (Node *) param;
+	return (Node *) make_opclause(equal, BOOLOID, false, (Expr *) key, (Expr *) param, InvalidOid, key->varcollid);
+}
+
 /* table's key column number i = some value */
 static Node *
 key_is_known(Index rtindex, const TableInfo *table, int i)
 {
-	Param	   *value = makeNode(Param);
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
-	Oid			equal;
-	Var		   *key;
 
 	get_atttypetypmodcoll(table->relid, table->keys[i], &type, &typmod, &collation);
-	key = makeVar(rtindex, table->keys[i], type, typmod, collation, 0);
-	equal = lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr;
-	value->paramkind = PARAM_EXTERN;
-	value->paramid = PG_UINT16_MAX + i;
-	value->paramtype = type;
-	value->paramtypmod = -1;
-	value->paramcollid = collation;
-	value->location = -1;
-	return (Node *) make_opclause(equal, BOOLOID, false, (Expr *) key, (Expr *) value, InvalidOid, collation);
+	return shard_key_condition(makeVar(rtindex, table->keys[i], type, typmod, collation, 0), i, NULL);
 }
 
 bool

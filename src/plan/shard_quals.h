@@ -43,6 +43,12 @@ extern QueryShards *query_shards(Query *query, ParamListInfo params);
  */
 extern bool query_lies_with(Query *query, Index rtindex);
 
+/* The shells in the Query, at all levels; entries of "excluded" are not counted. */
+extern int	query_count_shells(Query *query);
+
+/* "key = X", X being a parameter that nobody else has: for keys of several columns, number i of them. */
+extern Node *shard_key_condition(Var *key, int i, Node **value);
+
 /*
  * The shard of a key whose values are known while planning. *known = false:
  * they are not. ROUTE_NO_SHARD: no row can have this key (a NULL, or no id of

@@ -671,6 +671,7 @@ statement_walk(StatementWalk *walk, Query *query, ParamListInfo params)
 
 	memset(walk, 0, sizeof(StatementWalk));
 	walk->params = params;
-	(void) walk_query(walk, query, NULL, scopes, NULL);
+	walk->scope = root;
+	walk->frame = walk_query(walk, query, NULL, scopes, NULL);
 	facts_settle(&walk->facts);
 }

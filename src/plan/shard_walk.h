@@ -15,6 +15,10 @@ typedef struct StatementWalk
 	ShardFacts	facts;
 	ParamListInfo params;
 
+	/* the statement's own level */
+	QueryFrame *frame;
+	FactScope  *scope;
+
 	/* what the statement touches */
 	bool		has_reference;
 	bool		has_home;

@@ -173,6 +173,15 @@ text_query_without_views(Query *run_query)
 	return search.found && !search.other_rights ? rewritten_text(run_query, true) : NULL;
 }
 
+Query *
+text_query_of_rewritten(Query *run_query)
+{
+	ViewSearch	search = {.statement = run_query};
+
+	(void) search_views((Node *) run_query, &search);
+	return search.other_rights ? NULL : rewritten_text(run_query, search.found);
+}
+
 /* The text of a Query that stays_as_it_is. */
 static Query *
 plain_text(Query *query)

@@ -29,4 +29,10 @@ extern Query *text_query_take(Query *query);
  */
 extern Query *text_query_without_views(Query *run_query);
 
+/*
+ * A text for a SELECT that has been rewritten, views expanded and policies
+ * taken out; NULL if it reads anything with other rights than the current user's.
+ */
+extern Query *text_query_of_rewritten(Query *run_query);
+
 #endif

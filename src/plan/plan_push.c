@@ -1,0 +1,71 @@
+/*
+ * plan_push.c
+ *	  PostgreSQL's own plan over what the shards carry out.
+ *
+ * Levels of the statement that can go to the shards are replaced by parts
+ * (push_level.h); what is left is planned over these and over leaf scans
+ * (plan_pull_query). Correlated sub-SELECTs of a level that did not go become joins first (decorrelate.h). The plan names the relations of the parts as well, so that
+ * they are locked, their rights checked and their changes noticed.
+ */
+#include "postgres.h"
+
+#include "optimizer/optimizer.h"
+
+#include "base/settings.h"
+#include "plan/decorrelate.h"
+#include "plan/plan_pull.h"
+#include "plan/plan_push.h"
+#include "plan/planned_statement.h"
+#include "plan/push_level.h"
+
+/* A Query in which parts have taken the place of levels; the plan keeps what it has of the whole one. */
+static PlannedStmt *
+plan_over_parts(const PlanInput *input, Query *query, const PushStatement *pushed)
+{
+	PlannedStmt *plan = plan_pull_query(query, input->query_string, input->cursor_options, input->params);
+	List	   *relation_oids;
+	List	   *items;
+	bool		row_security;
+	ListCell   *lc;
+
+	if (pushed->fragments == NIL)
+		return plan;
+	foreach(lc, pushed->fragments)
+		planned_statement_add_relations(plan, lfirst_node(Query, lc));
+	extract_query_dependencies((Node *) input->run_query, &relation_oids, &items, &row_security);
+	plan->relationOids = list_concat_unique_oid(plan->relationOids, relation_oids);
+	plan->invalItems = list_concat(plan->invalItems, items);
+	/* the rights that the text gives are those of the current user */
+	plan->dependsOnRole = true;
+	return plan;
+}
+
+PlannedStmt *
+plan_push_levels(const PlanInput *input)
+{
+	Query	   *query = copyObject(input->run_query);
+	PushStatement pushed = {0};
+
+	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
+	{
+		decorrelate_query(query);
+		if (setting_enable_pushdown)
+			push_statement(query, &pushed);
+	}
+	return plan_over_parts(input, query, &pushed);
+}
+
+PlannedStmt *
+plan_push_noted(const PlanInput *input, const Reason **reason)
+{
+	Query	   *query = copyObject(input->run_query);
+	PushStatement pushed = {.local_only = true, .shards = input->note.shards};
+
+	*reason = NULL;
+	if (!push_statement_level(query, &pushed))
+	{
+		*reason = pushed.reason;
+		return NULL;
+	}
+	return plan_over_parts(input, query, &pushed);
+}

@@ -1,0 +1,19 @@
+/*
+ * plan_push.h
+ *	  PostgreSQL's own plan over what the shards carry out.
+ */
+#ifndef SHARDEXT_PLAN_PUSH_H
+#define SHARDEXT_PLAN_PUSH_H
+
+#include "plan/plan_way.h"
+
+/* A statement that reads sharded tables over many shards: what can be is done in the shards, the rest here. */
+extern PlannedStmt *plan_push_levels(const PlanInput *input);
+
+/*
+ * A SELECT that another node has sent with a note of shards: over these shards
+ * only, which are here. NULL, and why it would mean something else shard by shard.
+ */
+extern PlannedStmt *plan_push_noted(const PlanInput *input, const Reason **reason);
+
+#endif

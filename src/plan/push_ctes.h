@@ -1,0 +1,14 @@
+/*
+ * push_ctes.h
+ *	  WITH queries that are read once become sub-SELECTs of FROM.
+ */
+#ifndef SHARDEXT_PUSH_CTES_H
+#define SHARDEXT_PUSH_CTES_H
+
+#include "postgres.h"
+#include "nodes/parsenodes.h"
+
+/* At all levels of the query, which is changed. */
+extern void push_inline_ctes(Query *query);
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * push_level.c
+ *	  Finds the query levels of a statement that the shards can carry out.
+ *
+ * From the outermost level inwards: a level that is colocated (push_colocate.h)
+ * is cut in two (push_split.h), and what the shards do becomes a part
+ * (push_part.h) that the rest stands over. Of a level that is not, the
+ * sub-SELECTs in FROM, legs of set operations, WITH queries and uncorrelated
+ * sub-SELECTs in expressions are looked at by themselves. WITH queries that are
+ * read once are made sub-SELECTs first.
+ *
+ * What is left is planned by PostgreSQL over parts and leaf scans. A level that
+ * would only fetch the rows of one table is left to the leaf scan, which does
+ * the same.
+ *
+ * Not here: levels that refer to outer ones, that lock or write rows.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+
+#include "base/pg_compat.h"
+#include "exec/tuple_codec.h"
+#include "plan/push_colocate.h"
+#include "plan/push_ctes.h"
+#include "plan/push_level.h"
+#include "plan/push_part.h"
+#include "plan/push_split.h"
+#include "plan/shard_sql.h"
+#include "plan/shippable.h"
+#include "plan/text_query.h"
+
+static void push_query(Query *query, PushStatement *statement);
+
+/* Does anything in the node refer to levels outside of the Query it was started with? */
+static bool
+refers_outside(Node *node, void *context)
+{
+	Index		depth = *(Index *) context;
+
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Var:
+			return ((Var *) node)->varlevelsup > depth;
+		case T_Aggref:
+			if (((Aggref *) node)->agglevelsup > depth)
+				return true;
+			break;
+		case T_GroupingFunc:
+			if (((GroupingFunc *) node)->agglevelsup > depth)
+				return true;
+			break;
+		case T_RangeTblEntry:
+			return ((RangeTblEntry *) node)->rtekind == RTE_CTE && ((RangeTblEntry *) node)->ctelevelsup > depth;
+		case T_Query:
+			{
+				Index		inner = depth + 1;
+
+				return query_tree_walker((Query *) node, refers_outside, &inner, QTW_EXAMINE_RTES_BEFORE);
+			}
+		default:
+			break;
+	}
+	return expression_tree_walker(node, refers_outside, context);
+}
+
+/* Constructs that have a meaning for the statement as a whole only. */
+static bool
+has_bound_construct(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+		return ((RangeTblEntry *) node)->tablesample != NULL ||
+			((RangeTblEntry *) node)->rtekind == RTE_NAMEDTUPLESTORE;
+	if (IsA(node, Query))
+	{
+		Query	   *query = (Query *) node;
+
+		return query->commandType != CMD_SELECT || query->rowMarks != NIL ||
+			query_tree_walker(query, has_bound_construct, context, QTW_EXAMINE_RTES_BEFORE);
+	}
+	return expression_tree_walker(node, has_bound_construct, context);
+}
+
+static const Reason *
+check_shape(Query *query)
+{
+	Index		depth = 0;
+
+	if (query->setOperations != NULL)
+		return reason_make(NULL, "It is a set operation.");
+	if (query->jointree == NULL || query->jointree->fromlist == NIL)
+		return reason_make(NULL, "It has no FROM.");
+	if (has_bound_construct((Node *) query, NULL))
+		return reason_make(NULL, "It writes, locks or samples rows.");
+	if (query_tree_walker(query, refers_outside, &depth, QTW_EXAMINE_RTES_BEFORE))
+		return reason_make(NULL, "It refers to rows of an outer query.");
+	return NULL;
+}
+
+/* The part's text for other nodes. */
+static const Reason *
+write_text(PushPart *part)
+{
+	const Reason *reason;
+	Query	   *text = text_query_of_rewritten(part->fragment);
+	const ShardSql *sql;
+
+	if (text == NULL)
+		return reason_make(NULL, "It reads tables with the rights of another role.");
+	reason = shippable_check_hidden(part->fragment, false);
+	if (reason != NULL)
+		return reason;
+	sql = shard_sql_make(text, false, &reason);
+	if (sql == NULL)
+		return reason;
+	part->sql = sql->text;
+	part->params = sql->params;
+	return NULL;
+}
+
+static const Reason *
+make_part(const PushSplit *split, const Colocation *colocation, PushStatement *statement, PushPart *part)
+{
+	memset(part, 0, sizeof(PushPart));
+	part->fragment = split->fragment;
+	part->pruned_by = colocation->is_relation ? colocation->anchor : 0;
+	part->shards = statement->shards;
+	if (contain_volatile_functions((Node *) split->fragment))
+		return reason_make(NULL, "It uses volatile functions, which only this node may evaluate.");
+	if (!row_codec_takes(split->fragment->targetList))
+		return reason_make(NULL, "It has rows of no named type, which are made here.");
+	return statement->local_only ? NULL : write_text(part);
+}
+
+/* Put the level's shard part below it. NULL, or why not; *saves = false: there would be nothing gained. */
+static const Reason *
+push_level(Query *query, PushStatement *statement, bool *saves)
+{
+	const Reason *reason = check_shape(query);
+	Colocation	colocation;
+	PushSplit	split;
+	PushPart	part;
+	Query	   *level;
+
+	*saves = true;
+	if (reason != NULL)
+		return reason;
+	level = copyObject(query);
+	sx_flatten_groups(level);
+	reason = push_find_colocation(level, &colocation);
+	if (reason == NULL)
+		reason = push_split(level, &colocation, &split);
+	if (reason != NULL)
+		return reason;
+	*saves = split.saves;
+	if (!split.saves && !statement->local_only)
+		return reason_make(NULL, "It fetches rows of one table.");
+	reason = make_part(&split, &colocation, statement, &part);
+	if (reason != NULL)
+		return reason;
+
+	*query = *split.above;
+	query->rtable = list_make1(push_part_entry(&part));
+	statement->fragments = lappend(statement->fragments, split.fragment);
+	return NULL;
+}
+
+static bool
+push_sublinks(Node *node, void *context)
+{
+	if (node == NULL || IsA(node, Query))
+		return false;
+	if (IsA(node, SubLink))
+	{
+		push_query(castNode(Query, ((SubLink *) node)->subselect), context);
+		return push_sublinks(((SubLink *) node)->testexpr, context);
+	}
+	return expression_tree_walker(node, push_sublinks, context);
+}
+
+/* The Querys inside of one that did not go itself. */
+static void
+push_inside(Query *query, PushStatement *statement)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_SUBQUERY && (query->setOperations != NULL || push_combines_rows(rte->subquery)))
+			push_query(rte->subquery, statement);
+		else if (rte->rtekind == RTE_SUBQUERY)
+			push_inside(rte->subquery, statement);
+	}
+	foreach(lc, query->cteList)
+		push_query(castNode(Query, lfirst_node(CommonTableExpr, lc)->ctequery), statement);
+	if (query->hasSubLinks)
+		(void) query_tree_walker(query, push_sublinks, statement,
+								 QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES | QTW_IGNORE_JOINALIASES);
+}
+
+static void
+push_query(Query *query, PushStatement *statement)
+{
+	bool		saves;
+
+	check_stack_depth();
+	if (query->commandType == CMD_SELECT && push_level(query, statement, &saves) != NULL)
+		push_inside(query, statement);
+}
+
+bool
+push_statement_level(Query *query, PushStatement *statement)
+{
+	bool		saves;
+
+	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
+		return false;
+	push_inline_ctes(query);
+	statement->reason = push_level(query, statement, &saves);
+	if (statement->reason == NULL)
+		return true;
+	if (!saves)
+		statement->reason = NULL;
+	return false;
+}
+
+void
+push_statement(Query *query, PushStatement *statement)
+{
+	if (query->commandType == CMD_SELECT && !query->hasModifyingCTE)
+		push_inside(query, statement);
+}

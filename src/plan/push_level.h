@@ -1,0 +1,35 @@
+/*
+ * push_level.h
+ *	  Finds the query levels of a statement that the shards can carry out, and
+ *	  puts parts in their place.
+ */
+#ifndef SHARDEXT_PUSH_LEVEL_H
+#define SHARDEXT_PUSH_LEVEL_H
+
+#include "postgres.h"
+
+#include "base/errors.h"
+#include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
+
+typedef struct PushStatement
+{
+	/* in: on a node that was sent the statement with a note */
+	bool		local_only;
+	Bitmapset  *shards;
+
+	/* out */
+	List	   *fragments;		/* of Query *: whose relations the plan must name */
+	const Reason *reason;		/* why the own level of the statement did not go; NULL: it did, or nothing was to gain */
+} PushStatement;
+
+/*
+ * Put a part below the statement's own level, if the shards can carry it out;
+ * false: they cannot, or nothing would be gained by it. Both change the query, the caller's copy.
+ */
+extern bool push_statement_level(Query *query, PushStatement *statement);
+
+/* The same for what stands inside of it. */
+extern void push_statement(Query *query, PushStatement *statement);
+
+#endif

@@ -1,0 +1,222 @@
+/*
+ * push_part.c
+ *	  A part of a statement that the shards carry out, as the planner sees it.
+ *
+ * In the Query the part is a sub-SELECT in FROM. PostgreSQL plans it as such, so
+ * that estimates of its rows and statistics of its columns flow upwards; then
+ * set_rel_pathlist_hook replaces the paths found by one that sends the fragment.
+ *
+ * The sub-SELECT must stay as it is. A LIMIT of NULL, which limits nothing,
+ * keeps the planner from pulling it up and from pushing conditions down into it:
+ * the fragment, which is sent, would know nothing of them. Nor does the planner
+ * see subqueries inside of expressions in it: their plans would stay in the
+ * statement though nobody runs them.
+ *
+ * The fragment travels in the entry's values_lists, a field that sub-SELECTs do
+ * not use, so it is copied with the Query wherever that goes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+
+#include "exec/scan_fanout.h"
+#include "plan/push_part.h"
+#include "plan/shard_quals.h"
+
+/* Costs of a fragment: the first row of the slowest node, and each row over the network. */
+#define FRAGMENT_STARTUP_COST	50.0
+#define FRAGMENT_TUPLE_COST		0.01
+
+#define PART_NAME	"fragment"
+
+/* Items of values_lists. */
+enum
+{
+	ITEM_FRAGMENT,
+	ITEM_SQL,					/* String or NULL */
+	ITEM_PARAMS,
+	ITEM_PRUNED_BY,				/* int list of one */
+	ITEM_SHARDS					/* int list */
+};
+
+static const char *statement_text = NULL;
+
+void
+push_part_set_statement(const char *query_string)
+{
+	statement_text = query_string;
+}
+
+/* ---------- the entry ---------- */
+
+/* Conditions and outputs that contain subqueries are forgotten: the planner estimates without them. */
+static Node *
+without_sublinks(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Query))
+	{
+		Query	   *query = query_tree_mutator((Query *) node, without_sublinks, context, 0);
+
+		query->hasSubLinks = false;
+		return (Node *) query;
+	}
+	if (IsA(node, SubLink))
+	{
+		Oid			type = exprType(node);
+
+		if (type == BOOLOID)
+			return makeBoolConst(true, false);
+		return (Node *) makeNullConst(type, exprTypmod(node), exprCollation(node));
+	}
+	return expression_tree_mutator(node, without_sublinks, context);
+}
+
+static Query *
+stand_in(Query *fragment)
+{
+	Query	   *query = (Query *) without_sublinks((Node *) copyObject(fragment), NULL);
+
+	if (query->limitCount == NULL)
+		query->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
+	return query;
+}
+
+static List *
+ints_of_set(const Bitmapset *set)
+{
+	List	   *result = NIL;
+	int			member = -1;
+
+	while ((member = bms_next_member(set, member)) >= 0)
+		result = lappend_int(result, member);
+	return result;
+}
+
+RangeTblEntry *
+push_part_entry(const PushPart *part)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, part->fragment->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk)
+			names = lappend(names, makeString(pstrdup(tle->resname)));
+	}
+	rte->rtekind = RTE_SUBQUERY;
+	rte->subquery = stand_in(part->fragment);
+	rte->eref = makeAlias(PART_NAME, names);
+	rte->inFromCl = true;
+	rte->values_lists = list_make5(part->fragment,
+								   part->sql ? makeString(pstrdup(part->sql)) : NULL,
+								   part->params,
+								   list_make1_int(part->pruned_by),
+								   ints_of_set(part->shards));
+	return rte;
+}
+
+/* ---------- the path ---------- */
+
+/* Shards that conditions on the anchor name; NIL: all. */
+static List *
+shard_keys_of(const Query *fragment, Index rtindex)
+{
+	List	   *quals;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (rtindex == 0)
+		return NIL;
+	quals = make_ands_implicit((Expr *) copyObject(fragment->jointree->quals));
+	foreach(lc, relation_shard_keys(table_info(rt_fetch(rtindex, fragment->rtable)->relid), rtindex, quals))
+	{
+		ShardKey   *key = (ShardKey *) lfirst(lc);
+		FanoutKey  *out = palloc(sizeof(FanoutKey));
+
+		out->relid = key->relid;
+		out->exprs = key->exprs;
+		result = lappend(result, out);
+	}
+	return result;
+}
+
+static Plan *
+plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
+			   List *tlist, List *clauses, List *custom_plans)
+{
+	List	   *items = planner_rt_fetch(rel->relid, root)->values_lists;
+	Query	   *fragment = (Query *) list_nth(items, ITEM_FRAGMENT);
+	FanoutParts parts = {0};
+	CustomScan *scan;
+	ListCell   *lc;
+
+	parts.command = CMD_SELECT;
+	parts.is_part = true;
+	parts.run_query = fragment;
+	parts.query_string = statement_text;
+	parts.remote_sql = list_nth(items, ITEM_SQL) ? strVal(list_nth(items, ITEM_SQL)) : NULL;
+	parts.remote_params = (List *) list_nth(items, ITEM_PARAMS);
+	parts.local_only = parts.remote_sql == NULL;
+	foreach(lc, (List *) list_nth(items, ITEM_SHARDS))
+		parts.shards = bms_add_member(parts.shards, lfirst_int(lc));
+	if (!parts.local_only)
+		parts.shard_keys = shard_keys_of(fragment, linitial_int((List *) list_nth(items, ITEM_PRUNED_BY)));
+	foreach(lc, fragment->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk)
+			parts.scan_tlist = lappend(parts.scan_tlist,
+									   makeTargetEntry((Expr *) makeVarFromTargetEntry(rel->relid, tle), tle->resno,
+													   pstrdup(tle->resname), false));
+	}
+	scan = scan_fanout_make(&parts);
+	scan->scan.plan.targetlist = tlist;
+	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
+	return (Plan *) scan;
+}
+
+static const CustomPathMethods part_path_methods = {
+	.CustomName = "Shard Scan",
+	.PlanCustomPath = plan_part_path,
+};
+
+bool
+push_part_set_path(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
+{
+	CustomPath *path;
+	QualCost	qual_cost = rel->baserestrictcost;
+
+	if (rte->rtekind != RTE_SUBQUERY || rte->values_lists == NIL)
+		return false;
+	if (IS_DUMMY_REL(rel))
+		return true;
+
+	path = makeNode(CustomPath);
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = rel;
+	path->path.pathtarget = rel->reltarget;
+	path->path.rows = rel->rows;
+	path->path.startup_cost = FRAGMENT_STARTUP_COST + qual_cost.startup + rel->reltarget->cost.startup;
+	path->path.total_cost = path->path.startup_cost + ((Path *) linitial(rel->pathlist))->total_cost +
+		(FRAGMENT_TUPLE_COST + rel->reltarget->cost.per_tuple) * rel->rows;
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->methods = &part_path_methods;
+	rel->pathlist = list_make1(path);
+	rel->partial_pathlist = NIL;
+	rel->consider_parallel = false;
+	return true;
+}

@@ -1,0 +1,34 @@
+/*
+ * push_part.h
+ *	  A part of a statement that the shards carry out, as the planner sees it: a
+ *	  sub-SELECT that carries its fragment along.
+ */
+#ifndef SHARDEXT_PUSH_PART_H
+#define SHARDEXT_PUSH_PART_H
+
+#include "postgres.h"
+
+#include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
+#include "nodes/pathnodes.h"
+
+typedef struct PushPart
+{
+	Query	   *fragment;
+	const char *sql;			/* for other nodes; NULL: the shards of this node only */
+	List	   *params;			/* of sql */
+	Index		pruned_by;		/* the entry of fragment whose conditions may name shards; 0: none */
+	Bitmapset  *shards;			/* without sql: these */
+} PushPart;
+
+/* The entry for a range table that stands for the part. It cannot be taken apart by the planner. */
+extern RangeTblEntry *push_part_entry(const PushPart *part);
+
+/*
+ * For set_rel_pathlist_hook: if rte is such an entry, rel gets one path, which
+ * sends the fragment. query_string: of the statement.
+ */
+extern bool push_part_set_path(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte);
+extern void push_part_set_statement(const char *query_string);
+
+#endif

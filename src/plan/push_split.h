@@ -1,0 +1,28 @@
+/*
+ * push_split.h
+ *	  Cuts a query level in two: a fragment for the shards, the rest above it.
+ */
+#ifndef SHARDEXT_PUSH_SPLIT_H
+#define SHARDEXT_PUSH_SPLIT_H
+
+#include "postgres.h"
+
+#include "plan/push_colocate.h"
+
+typedef struct PushSplit
+{
+	Query	   *fragment;		/* what each shard is asked; its output columns are plain ones */
+	Query	   *above;			/* the level, with the fragment as its only relation: entry 1, still to be made */
+	bool		saves;			/* there is more to it than fetching rows of one table */
+} PushSplit;
+
+/*
+ * Cut a colocated level. Both Querys are copies. NULL and split filled, or the
+ * Reason why it cannot be.
+ */
+extern const Reason *push_split(const Query *query, const Colocation *colocation, PushSplit *split);
+
+/* Does the level combine rows: would it mean something else shard by shard? */
+extern bool push_combines_rows(const Query *query);
+
+#endif
