@@ -51,10 +51,10 @@ def photo_id(i, j):
 
 
 class Statement:
-    """sql with marks; parameters: (type, seven values)."""
+    """sql with marks; parameters: (type, seven values); ordered: by all its columns."""
 
-    def __init__(self, sql, constants, home):
-        self.sql, self.constants, self.home = sql, constants, home
+    def __init__(self, sql, constants, home, ordered=False):
+        self.sql, self.constants, self.home, self.ordered = sql, constants, home, ordered
 
     def literal(self, number=0):
         sql = self.sql
@@ -411,5 +411,9 @@ class Generator:
                 [columns], 1), self.pick("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE"), self.pick("", " NOWAIT", " SKIP LOCKED"))
             if not table.startswith("v_"):
                 return Statement(sql, self.constants, self.home)
-        sql, _ = self.query(self.pick(1, 2, 2))
-        return Statement(sql, self.constants, self.home)
+        sql, kinds = self.query(self.pick(1, 2, 2))
+        ordered = self.chance(0.25)
+        if ordered:
+            sql = "SELECT * FROM (%s) s ORDER BY %s" % (sql, ", ".join(
+                str(i + 1) + self.pick("", "", " DESC", " NULLS FIRST") for i in range(len(kinds))))
+        return Statement(sql, self.constants, self.home, ordered)

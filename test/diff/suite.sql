@@ -75,7 +75,7 @@ BEGIN
 	FOR f IN SELECT p.oid, p.xmin::text AS version, p.pronamespace::regnamespace AS schema, p.proowner::regrole AS owner, p.prokind
 		FROM pg_proc p WHERE p.oid >= 16384 AND p.prokind IN ('f', 'p') AND p.pronamespace::regnamespace::text !~ '^(pg_|shardext$|suite$)'
 			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = p.oid AND s.version = p.xmin::text) LOOP
-		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %s;\n%s;\nALTER ROUTINE %s OWNER TO %s;\n', f.schema, pg_get_functiondef(f.oid),
+		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %1$s; GRANT ALL ON SCHEMA %1$s TO PUBLIC;\n%2$s;\nALTER ROUTINE %3$s OWNER TO %4$s;\n', f.schema, pg_get_functiondef(f.oid),
 			f.oid::regprocedure, f.owner);
 		INSERT INTO suite.spread VALUES (f.oid, f.version);
 	END LOOP;

@@ -55,12 +55,13 @@ def rows_of(res, null):
 
 
 class Result:
-    """What a statement gave: code (SQLSTATE, "" when it worked), message, status (INSERT 0 1), rows in no order."""
+    """What a statement gave: code (SQLSTATE, "" when it worked), message, status (INSERT 0 1), rows in no order, given as they came."""
 
     def __init__(self, res):
         self.code, self.message, self.detail = field(res, "C"), field(res, "M"), field(res, "D")
         self.status = pq.PQcmdStatus(res).decode()
-        self.rows = sorted(rows_of(res, "\\N"))
+        self.given = rows_of(res, "\\N")
+        self.rows = sorted(self.given)
         pq.PQclear(res)
 
     def same(self, other):
