@@ -109,3 +109,20 @@ BEGIN
 		PERFORM suite.place_one(relation);
 	END LOOP;
 END $$;
+
+-- For the scripts of test/diff/own, which say themselves what is sharded.
+CREATE FUNCTION suite.shard(relation regclass, key text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regnamespace('shardext') IS NOT NULL AND NOT EXISTS (SELECT FROM suite.placed p WHERE p.relation = shard.relation AND place <> 'home') THEN
+		EXECUTE format('SELECT shardext.shard_table(%L, %L::text, ''hash'')', relation, key);
+		INSERT INTO suite.placed VALUES (relation, relation, 'sharded by ' || key) ON CONFLICT DO NOTHING;
+	END IF;
+END $$;
+
+CREATE FUNCTION suite.reference(relation regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regnamespace('shardext') IS NOT NULL THEN
+		PERFORM shardext.replicate_table(relation);
+		INSERT INTO suite.placed VALUES (relation, relation, 'reference') ON CONFLICT DO NOTHING;
+	END IF;
+END $$;
