@@ -28,3 +28,26 @@ END $$;
 SELECT array_agg(f ORDER BY f) FROM pg_temp.found() f;
 \c london
 DROP TABLE photos;
+
+-- COPY: what triggers say on other nodes reaches the client
+CREATE FUNCTION said() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'row %', NEW.id; NEW.b := 'said'; RETURN NEW; END $$;
+CREATE TABLE copied (id int PRIMARY KEY, b text);
+CREATE TRIGGER said BEFORE INSERT ON copied FOR EACH ROW EXECUTE FUNCTION said();
+SELECT shardext.shard_table('copied', 'id');
+SET client_min_messages = notice;
+COPY copied (id) FROM STDIN;
+6
+\.
+COPY copied (id) FROM STDIN;
+7
+\.
+COPY copied (id) FROM STDIN;
+8
+\.
+SELECT id, shardext.node_of('copied', id), b FROM copied ORDER BY 1;
+DROP TABLE copied;
+DROP FUNCTION said();
+\c paris
+DROP FUNCTION said();
+\c tokyo
+DROP FUNCTION said();

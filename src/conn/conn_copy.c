@@ -103,6 +103,7 @@ conn_copy_start(NodeConn *conn, const char *sql)
 			PQclear(result);
 		(void) read_rest(conn, &error);
 		back_to_pipeline(conn);
+		conn_notices_pass_on(conn, false);
 		if (error)
 			conn_rethrow(conn, error);
 		elog(ERROR, "not a COPY FROM STDIN: %s", sql);
@@ -142,6 +143,7 @@ conn_copy_end(NodeConn *conn, const char *error)
 	}
 	rows = read_rest(conn, &result);
 	back_to_pipeline(conn);
+	conn_notices_pass_on(conn, error != NULL);
 	if (result && error == NULL)
 		conn_rethrow(conn, result);
 	PQclear(result);
@@ -179,6 +181,7 @@ conn_copy_abandon(NodeConn *conn, TimestampTz deadline)
 		PQclear(result);
 	}
 	conn->state = CONN_IDLE;
+	conn_notices_pass_on(conn, true);
 	if (!PQenterPipelineMode(conn->pg))
 		conn_lost(conn, NULL);
 }

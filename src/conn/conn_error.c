@@ -233,7 +233,7 @@ conn_notice_receive(void *arg, const PGresult *result)
 	}
 	if (level == 0)
 		conn->dying = true;		/* FATAL or PANIC outside of any statement */
-	if (level == 0 || conn->active == NULL)
+	if (level == 0 || (conn->active == NULL && conn->state != CONN_COPY))
 		return;
 	if (conn->notices == NULL)
 		conn->notices = MemoryContextAlloc(conn->cxt, sizeof(ConnNotice));
