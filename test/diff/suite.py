@@ -60,8 +60,8 @@ class Side:
 
 
 def makes_something(words):
-    """Tables, roles and functions."""
-    return words[:1] == ["create"] and {"role", "user", "group", "function", "procedure"} & set(words[:4]) or words[:1] == ["create"] and "table" in words[:4] and not {"temp", "temporary"} & set(words[:4]) or \
+    """Tables, roles and functions; functions also go."""
+    return words[:1] == ["drop"] and {"function", "routine"} & set(words) or words[:1] == ["create"] and {"role", "user", "group", "function", "procedure"} & set(words[:4]) or words[:1] == ["create"] and "table" in words[:4] and not {"temp", "temporary"} & set(words[:4]) or \
         "select" in words[:1] and "into" in words or words[:2] == ["create", "schema"]
 
 
@@ -112,9 +112,6 @@ class Suite:
 
     def set_up(self):
         script = (HERE / "suite.sql").read_text()
-        for table, pattern in (("left_alone", PARENTS), ("referenced", REFERENCED)):
-            for name in sorted(self.names_in_tests(pattern)):
-                script += "INSERT INTO suite.%s VALUES ('%s');\n" % (table, name)
         for line in NULLABLE.read_text().split("\n") if NULLABLE.exists() else []:
             if line.strip():
                 script += "INSERT INTO suite.nullable VALUES ('%s', '%s');\n" % tuple(line.split())
@@ -122,14 +119,17 @@ class Suite:
             if (printed := side.psql(script, 60)[0]):
                 raise SystemExit(printed)
 
-    def names_in_tests(self, pattern):
-        """Names that the tests' statements have where the pattern says."""
-        names = set()
-        for file in (self.options.source / "sql").glob("*.sql"):
-            text = file.read_text(errors="replace").lower()
-            for found in pattern.finditer(text):
-                names |= {(name.split() or [""])[0].split(".")[-1].strip('"') for name in found.group(1).split(",")}
-        return {name for name in names if re.fullmatch(r"\w+", name)}
+    def special_names(self, name):
+        """SQL that says which tables of the file's are special: parents and such; the set-up's, if in any file."""
+        files = self.options.source.glob("sql/*.sql") if name in SETUP else [self.script(name)]
+        texts = [file.read_text(errors="replace").lower() for file in files]
+        sql = ""
+        for table, pattern in (("left_alone", PARENTS), ("referenced", REFERENCED)):
+            names = {(part.split() or [""])[0].split(".")[-1].strip('"') for text in texts for found in pattern.finditer(text)
+                     for part in found.group(1).split(",")}
+            sql += "TRUNCATE suite.%s;\n" % table
+            sql += "".join("INSERT INTO suite.%s VALUES ('%s');\n" % (table, n) for n in sorted(names) if re.fullmatch(r"\w+", n))
+        return sql
 
     def compare(self, text, words, plain, ours):
         """What kind of difference there is."""
@@ -158,7 +158,7 @@ class Suite:
     def run_file(self, name, report):
         path = self.script(name)
         parts = pieces(path.read_text(errors="replace"))
-        script = with_marks(parts, path.parent != HERE / "own")
+        script = self.special_names(name) + with_marks(parts, path.parent != HERE / "own")
         (plain, _), (ours, ended) = [side.psql(script, 600) for side in self.sides]
         plain, ours = answers(plain), answers(ours)
         counts = collections.Counter()
@@ -173,6 +173,9 @@ class Suite:
                 self.learn(ours[line][0])
             if kind not in QUIET:
                 report.write("-- %s %s:%d\n%s" % (kind.upper(), name, line, text))
+                if kind == "refused":
+                    report.write("plain %s, refused: %s\n\n" % (plain[line][1], self.reason(ours[line][0])))
+                    continue
                 report.write(self.difference(plain.get(line), ours.get(line), is_ordered(text)))
         return counts, ended
 

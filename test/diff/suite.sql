@@ -9,7 +9,7 @@ CREATE TABLE suite.placed (relation oid PRIMARY KEY, name text, place text, reas
 CREATE TABLE suite.left_alone (name name PRIMARY KEY);
 CREATE TABLE suite.referenced (name name PRIMARY KEY);
 CREATE TABLE suite.nullable (name name, key name);
-CREATE TABLE suite.spread (function oid, version text, PRIMARY KEY (function, version));
+CREATE TABLE suite.spread (function oid, version text, signature text, PRIMARY KEY (function, version));
 
 CREATE FUNCTION suite.try(command text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -77,7 +77,10 @@ BEGIN
 			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = p.oid AND s.version = p.xmin::text) LOOP
 		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %1$s; GRANT ALL ON SCHEMA %1$s TO PUBLIC;\n%2$s;\nALTER ROUTINE %3$s OWNER TO %4$s;\n', f.schema, pg_get_functiondef(f.oid),
 			f.oid::regprocedure, f.owner);
-		INSERT INTO suite.spread VALUES (f.oid, f.version);
+		INSERT INTO suite.spread VALUES (f.oid, f.version, f.oid::regprocedure);
+	END LOOP;
+	FOR f IN DELETE FROM suite.spread s WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = s.function) RETURNING s.signature LOOP
+		script := format(E'DROP ROUTINE IF EXISTS %s;\n', f.signature) || script;
 	END LOOP;
 	IF script <> '' THEN
 		script := translate(encode(convert_to('SET check_function_bodies = off; ' || script, 'UTF8'), 'base64'), E'\n', '');
