@@ -133,6 +133,8 @@ SELECT count(*) FROM @.human p WHERE EXISTS (SELECT FROM @.picture h WHERE h.hum
 SELECT count(*) FROM @.human p WHERE NOT EXISTS (SELECT FROM @.picture h WHERE h.human_id = p.id)
 SELECT name FROM @.human WHERE id IN (SELECT human_id FROM @.picture WHERE title = 't2')
 SELECT name FROM @.human WHERE id NOT IN (SELECT human_id FROM @.picture WHERE title = 't2')
+SELECT name FROM @.human p WHERE NOT EXISTS (SELECT FROM @.picture h WHERE h.human_id = p.id)
+SELECT name FROM (SELECT name, (SELECT max(n) FROM @.picture h WHERE h.human_id = p.id) m FROM @.human p) s WHERE m = 5 LIMIT 100
 SELECT name, (SELECT count(*) FROM @.picture h WHERE h.human_id = p.id) FROM @.human p WHERE age < 4
 SELECT age, sum((SELECT count(*) FROM @.picture h WHERE h.human_id = p.id)) FROM @.human p GROUP BY age
 SELECT name FROM @.human WHERE age = (SELECT max(kind) FROM @.happening)
@@ -230,3 +232,18 @@ ALTER TABLE ush.happening ENABLE ROW LEVEL SECURITY;
 SET ROLE shardext_push_reader;
 SELECT kind, count(*) FROM ush.happening GROUP BY kind ORDER BY kind;
 RESET ROLE;
+
+DROP VIEW ush.seen, upl.seen;
+DROP TABLE ush.couple, ush.couple_more, ush.happening, ush.land;
+DROP TABLE ush.picture;
+DROP TABLE ush.human;
+DROP SCHEMA upl CASCADE;
+DROP TABLE push_home, push_query;
+DROP FUNCTION push_rows_of, push_scans_of, push_compared;
+\c paris
+DROP SCHEMA ush CASCADE;
+\c tokyo
+DROP SCHEMA ush CASCADE;
+\c london
+DROP SCHEMA ush;
+DROP ROLE shardext_push_reader;

@@ -57,7 +57,10 @@ push_part_set_statement(const char *query_string)
 
 /* ---------- the entry ---------- */
 
-/* Conditions and outputs that contain subqueries are forgotten: the planner estimates without them. */
+/*
+ * Subqueries in expressions become parameters without a value: the planner can estimate with them, and conclude
+ * nothing from them.
+ */
 static Node *
 without_sublinks(Node *node, void *context)
 {
@@ -72,11 +75,15 @@ without_sublinks(Node *node, void *context)
 	}
 	if (IsA(node, SubLink))
 	{
-		Oid			type = exprType(node);
+		Param	   *param = makeNode(Param);
 
-		if (type == BOOLOID)
-			return makeBoolConst(true, false);
-		return (Node *) makeNullConst(type, exprTypmod(node), exprCollation(node));
+		param->paramkind = PARAM_EXTERN;
+		param->paramid = PG_UINT16_MAX;
+		param->paramtype = exprType(node);
+		param->paramtypmod = exprTypmod(node);
+		param->paramcollid = exprCollation(node);
+		param->location = -1;
+		return (Node *) param;
 	}
 	return expression_tree_mutator(node, without_sublinks, context);
 }
