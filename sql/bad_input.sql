@@ -160,8 +160,8 @@ SELECT s, raised('SELECT shardext.internal_' || s) FROM unnest(ARRAY[
     'forget(''home'')', 'forget(''pg_class'')', 'forget(''a.b.c.d'')', 'ddl(''SELECT 1'', ''{}'')', 'ddl('''', ''{}'')',
     'ddl(''DROP TABLE home'', ''{}'')', 'ddl(''CREATE INDEX ON photo (note)'', ''{}'')', 'ddl(''ALTER TABLE photo ADD UNIQUE (id)'', ''{NULL}'')', 'ddl(''ALTER TABLE photo ADD UNIQUE (id)'', ''{""}'')',
     'sequence_block(''home_s_seq'', 1, 0)', 'sequence_block(''home'', 1, 1)',
-    'shard_stats(''home_pkey'')', 'set_stats(''photo'', ''nan'', ''1'', ''1'')', 'set_stats(''photo'', ''-1'', ''1'', ''1'')',
-    'set_stats(''photo'', ''1e300'', ''1'', ''1'')', 'set_stats(''photo'', ''x'', ''1'', ''1'')', 'set_stats(''home'', ''1'', ''1'', ''1'')',
+    'shard_stats(''home_pkey'')', 'set_stats(''photo'', ''nan'', ''1'', ''1'', ''{}'', ''{}'')', 'set_stats(''photo'', ''-1'', ''1'', ''1'', ''{}'', ''{}'')',
+    'set_stats(''photo'', ''1e300'', ''1'', ''1'', ''{}'', ''{}'')', 'set_stats(''photo'', ''x'', ''1'', ''1'', ''{}'', ''{}'')', 'set_stats(''home'', ''1'', ''1'', ''1'', ''{}'', ''{}'')',
     'lock(''{NULL}'', ''{1}'', 1, false)', 'lock(''{photo}'', ''{}'', 1, false)', 'lock(''{photo}'', ''{NULL}'', 1, false)', 'lock(''{photo}'', ''{9}'', 1, false)',
     'create_shell(''{NULL}'', ''x'')', 'create_shards(''photo'', ''{NULL}'')', 'local_size(''nowhere'')', 'transaction_outcome(''x'')']) s;
 SELECT raised('SELECT shardext.resolve_transaction(''x'', true)');
@@ -179,7 +179,7 @@ SELECT s, raised('SELECT shardext.' || s) FROM unnest(ARRAY[
     'internal_transaction_outcome(''x'')', 'internal_apply(''photo'', ''{}'', ''{DROP TABLE photo}'')',
     'internal_apply(''photo'', ''{DROP TABLE photo}'', ''{}'')', 'internal_create_shell(''{DROP TABLE public.photo}'', ''heap'')', 'internal_create_shards(''photo'', ''{}'')',
     'internal_forget(''photo'')', 'internal_forget(''codes'')', 'internal_ddl(''DROP TABLE photo'', ''{}'')', 'internal_ddl(''TRUNCATE photo'', ''{}'')',
-    'internal_sequence_block(''public.home_s_seq'', 1, 1)', 'internal_set_stats(''photo'', ''1'', ''1'', ''1'')',
+    'internal_sequence_block(''public.home_s_seq'', 1, 1)', 'internal_set_stats(''photo'', ''1'', ''1'', ''1'', ''{}'', ''{}'')', 'internal_sample(''photo'', ''1'', ''1'')',
     'internal_register(''home'', ''sharded'', ''{1}'', ''id'', ''{1}'')']) s;
 RESET ROLE;
 REVOKE ALL ON FUNCTION raised FROM shardext_stranger;

@@ -90,6 +90,10 @@ CREATE FUNCTION shardext.internal_shard_stats(relation text, OUT pages float8, O
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_shard_stats';
 COMMENT ON FUNCTION shardext.internal_shard_stats(text) IS 'between nodes: pages and rows in the shards of this node';
 
-CREATE FUNCTION shardext.internal_set_stats(relation text, pages text, tuples text, all_visible text) RETURNS void
+CREATE FUNCTION shardext.internal_sample(relation text, wanted text, pages text, OUT place float8, OUT row_values text) RETURNS SETOF record
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_sample';
+COMMENT ON FUNCTION shardext.internal_sample(text, text, text) IS 'between nodes: rows of this node''s shards, for statistics';
+
+CREATE FUNCTION shardext.internal_set_stats(relation text, pages text, tuples text, all_visible text, sample text[], columns text[]) RETURNS void
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_set_stats';
-COMMENT ON FUNCTION shardext.internal_set_stats(text, text, text, text) IS 'between nodes: what the planner believes of a shell';
+COMMENT ON FUNCTION shardext.internal_set_stats(text, text, text, text, text[], text[]) IS 'between nodes: what the planner believes of a shell';

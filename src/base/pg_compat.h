@@ -18,6 +18,11 @@
 #define pg_noreturn __attribute__((noreturn))
 #endif
 
+/* ANALYZE reads blocks by a stream from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#include "storage/read_stream.h"
+#endif
+
 /* Startup option that turns off a time-out which 17 has introduced. */
 #if PG_VERSION_NUM >= 170000
 #define SX_NO_TRANSACTION_TIMEOUT	" -c transaction_timeout=0"
@@ -48,6 +53,14 @@
 #define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, ReadStream *stream
 #else
 #define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, BlockNumber blockno, BufferAccessStrategy bstrategy
+#endif
+
+/* In that callback: is there a block to be looked at? It is taken, but not read. */
+#if PG_VERSION_NUM >= 170000
+#define sx_analyze_block_taken() \
+	(read_stream_next_block(stream, &(BufferAccessStrategy) {NULL}) != InvalidBlockNumber)
+#else
+#define sx_analyze_block_taken()	true
 #endif
 
 /* TableAmRoutine.relation_set_new_filelocator and its kin: file locators were file nodes (needs access/tableam.h). */

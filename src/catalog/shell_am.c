@@ -44,6 +44,10 @@ PG_FUNCTION_INFO_V1(shardext_shell_handler);
 static bool reads_empty = false;
 static bool rewritable = false;
 
+/* What ANALYZE finds, and how far it has come. */
+static const ShellSample *sample = NULL;
+static int	sample_next = 0;
+
 /* Pages and rows the planner assumes for a shell that was never analyzed. */
 #define UNKNOWN_PAGES	10
 #define UNKNOWN_TUPLES	1000.0
@@ -70,6 +74,12 @@ shell_am_set_rewritable(bool on)
 
 	rewritable = on;
 	return before;
+}
+
+void
+shell_am_set_sample(const ShellSample *new_sample)
+{
+	sample = new_sample;
 }
 
 static void
@@ -106,7 +116,7 @@ static TableScanDesc
 begin_scan(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData *key,
 		   ParallelTableScanDesc pscan, uint32 flags)
 {
-	/* ANALYZE may pass over a shell: it gets no blocks, see next_analyze_block; our own puts in the figures. */
+	/* ANALYZE may come to a shell: it gets what is served as a sample, or nothing; our own puts in the figures. */
 	if (!reads_empty && ((flags & SO_TYPE_ANALYZE) == 0 || !library_is_preloaded()))
 		raise_not_routed(rel);
 	return heap_beginscan(rel, snapshot, nkeys, key, pscan, flags);
@@ -128,9 +138,39 @@ next_slot_tidrange(TableScanDesc scan, ScanDirection direction, TupleTableSlot *
 }
 
 static bool
+has_sample(Relation rel)
+{
+	return sample != NULL && sample->relid == RelationGetRelid(rel) && sample->n > 0;
+}
+
+/* A sample is one block, which ANALYZE takes as a whole. */
+static bool
 next_analyze_block(SX_ANALYZE_BLOCK_ARGS)
 {
-	return false;
+	sample_next = 0;
+	return has_sample(scan->rs_rd) && sx_analyze_block_taken();
+}
+
+static bool
+next_analyze_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *liverows, double *deadrows,
+				   TupleTableSlot *slot)
+{
+	if (!has_sample(scan->rs_rd) || sample_next >= sample->n)
+	{
+		ExecClearTuple(slot);
+		return false;
+	}
+	ExecForceStoreHeapTuple(sample->rows[sample_next++], slot, false);
+	*liverows += sample->tuples / sample->n;
+	return true;
+}
+
+static uint64
+relation_size(Relation rel, ForkNumber fork)
+{
+	if (has_sample(rel) && fork == MAIN_FORKNUM)
+		return BLCKSZ;
+	return GetHeapamTableAmRoutine()->relation_size(rel, fork);
 }
 
 static struct IndexFetchTableData *
@@ -344,6 +384,8 @@ shell_routine(void)
 	routine.scan_getnextslot = next_slot;
 	routine.scan_getnextslot_tidrange = next_slot_tidrange;
 	routine.scan_analyze_next_block = next_analyze_block;
+	routine.scan_analyze_next_tuple = next_analyze_tuple;
+	routine.relation_size = relation_size;
 	routine.index_fetch_begin = begin_index_fetch;
 	routine.tuple_fetch_row_version = fetch_row_version;
 	routine.tuple_get_latest_tid = get_latest_tid;
@@ -375,13 +417,17 @@ static void
 end_of_transaction(XactEvent event, void *arg)
 {
 	reads_empty = false;
+	sample = NULL;
 }
 
 static void
 end_of_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
 		reads_empty = false;
+		sample = NULL;
+	}
 }
 
 void

@@ -6,6 +6,7 @@
 #define SHARDEXT_SHELL_AM_H
 
 #include "postgres.h"
+#include "access/htup.h"
 
 #define SHELL_AM_NAME	"shardext_shell"
 
@@ -26,6 +27,20 @@ extern bool shell_am_reads_empty(void);
  * it off but the caller, by the value returned.
  */
 extern bool shell_am_set_rewritable(bool on);
+
+/*
+ * Until it is called again, with NULL: ANALYZE of the shell finds these rows, and is told that they stand for so
+ * many. The end of a transaction and the abort of a subtransaction end it, too.
+ */
+typedef struct ShellSample
+{
+	Oid			relid;
+	int			n;
+	HeapTuple  *rows;
+	double		tuples;
+} ShellSample;
+
+extern void shell_am_set_sample(const ShellSample *sample);
 
 extern void shell_am_preload(void);
 

@@ -49,6 +49,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
 PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
 PG_FUNCTION_INFO_V1(shardext_internal_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_stats);
+PG_FUNCTION_INFO_V1(shardext_internal_sample);
 PG_FUNCTION_INFO_V1(shardext_internal_set_stats);
 
 static List *
@@ -412,12 +413,39 @@ require_sharded(Oid relid)
 				 errhint("The view shardext.tables lists the sharded tables.")));
 }
 
+/* Rows of the table are for its owner only. */
+Datum
+shardext_internal_sample(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Oid			relid = relation_by_qualified_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SavedRole	saved;
+	ListCell   *lc;
+
+	library_require_preloaded();
+	saved = role_become_owner(relid);
+	require_sharded(relid);
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, shard_sample_local(relid, number_argument(fcinfo, 1), number_argument(fcinfo, 2)))
+	{
+		const SampledRow *row = lfirst(lc);
+		Datum		values[2] = {Float8GetDatum(row->place), CStringGetTextDatum(row->values)};
+		bool		nulls[2] = {0};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	role_restore(saved);
+	return (Datum) 0;
+}
+
 Datum
 shardext_internal_set_stats(PG_FUNCTION_ARGS)
 {
 	Oid			relid = relation_by_qualified_name(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	ShardStats	stats;
 	SavedRole	saved;
+	List	   *columns = NIL;
+	ListCell   *lc;
 
 	library_require_preloaded();
 	stats.pages = number_argument(fcinfo, 1);
@@ -425,7 +453,9 @@ shardext_internal_set_stats(PG_FUNCTION_ARGS)
 	stats.all_visible = number_argument(fcinfo, 3);
 	saved = role_become_owner(relid);
 	require_sharded(relid);
-	shell_stats_set(relid, stats);
+	foreach(lc, texts_argument(fcinfo, 5))
+		columns = lappend(columns, makeString(lfirst(lc)));
+	shell_stats_set(relid, stats, texts_argument(fcinfo, 4), columns);
 	role_restore(saved);
 	PG_RETURN_VOID();
 }

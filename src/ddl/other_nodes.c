@@ -88,6 +88,14 @@ remote_call_agreed(const RemoteCall *call, bool (*here) (void *arg), void *arg)
 	return dxact_agree_everywhere(call->sql, &params, here, arg);
 }
 
+void
+remote_call_rows(const RemoteCall *call, void (*here) (void *arg), void (*take)(void *arg, PGresult *row), void *arg)
+{
+	ConnParams	params = {.n = call->n, .types = call->types, .values = call->values};
+
+	dxact_select_everywhere(call->sql, &params, here, take, arg);
+}
+
 List *
 text_array_to_list(Datum array)
 {

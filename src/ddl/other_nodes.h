@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 #include "access/attnum.h"
+#include "libpq-fe.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 
@@ -28,6 +29,13 @@ extern void remote_call_everywhere(const RemoteCall *call);
 
 /* The same for a function that returns boolean, and here() on this node at the same time: have all said true? */
 extern bool remote_call_agreed(const RemoteCall *call, bool (*here) (void *arg), void *arg);
+
+/*
+ * A SELECT on every other node, and here() on this node at the same time: take() gets each row, as a result of one
+ * row, in the memory context of the call.
+ */
+extern void remote_call_rows(const RemoteCall *call, void (*here) (void *arg), void (*take)(void *arg, PGresult *row),
+							 void *arg);
 
 /* The elements of a text[] as a List of char * (NULL for null elements), and the other way round. */
 extern List *text_array_to_list(Datum array);

@@ -5,8 +5,8 @@
  * This node's shard tables take the shell's place in the statement, which
  * PostgreSQL then runs as usual. Other nodes get ANALYZE inside the distributed
  * transaction, VACUUM (which can be in none) over connections of its own, one
- * node after the other. After ANALYZE the shell of every node gets the sums over
- * all shards (shell_stats.c).
+ * node after the other. After ANALYZE the shell of every node gets statistics of
+ * all shards together (shell_stats.c).
  *
  * A statement without tables is PostgreSQL's own business; it also visits the
  * shard tables of this node, and may rewrite the shells, which are empty. The
@@ -45,39 +45,6 @@ typedef struct VacuumTarget
 	char	   *name;			/* qualified */
 	List	   *columns;		/* String nodes, or NIL */
 } VacuumTarget;
-
-/* Sum over all nodes, to all nodes. */
-static void
-refresh_shells(const VacuumTarget *target)
-{
-	ShardStats	sum = shard_stats_local(target->relid);
-	RemoteCall	call = {"SELECT shardext.internal_set_stats($1, $2, $3, $4)"};
-	ListCell   *lc;
-
-	foreach(lc, node_list())
-	{
-		const NodeInfo *node = lfirst(lc);
-		RemoteCall	ask = {"SELECT pages, tuples, all_visible FROM shardext.internal_shard_stats($1)"};
-		ConnParams	params;
-		PGresult   *result;
-
-		if (node->node_id == node_self())
-			continue;
-		remote_call_text(&ask, target->name);
-		params = (ConnParams) {.n = ask.n, .types = ask.types, .values = ask.values};
-		result = conn_query(dxact_connection(node->node_id, GetUserId(), DXACT_WRITE), ask.sql, &params);
-		sum.pages += strtod(PQgetvalue(result, 0, 0), NULL);
-		sum.tuples += strtod(PQgetvalue(result, 0, 1), NULL);
-		sum.all_visible += strtod(PQgetvalue(result, 0, 2), NULL);
-		conn_result_free(result);
-	}
-	shell_stats_set(target->relid, sum);
-	remote_call_text(&call, target->name);
-	remote_call_text(&call, psprintf("%.0f", sum.pages));
-	remote_call_text(&call, psprintf("%.0f", sum.tuples));
-	remote_call_text(&call, psprintf("%.0f", sum.all_visible));
-	remote_call_everywhere(&call);
-}
 
 /* ------------------------------------------------------------------------
  * The statement
@@ -323,7 +290,11 @@ special_vacuum(UtilityCall *call)
 	if (analyzes(stmt))
 	{
 		foreach(lc, targets)
-			refresh_shells(lfirst(lc));
+		{
+			const VacuumTarget *target = lfirst(lc);
+
+			shell_stats_refresh(target->relid, target->columns);
+		}
 	}
 	return true;
 }

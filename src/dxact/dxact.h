@@ -70,6 +70,10 @@ extern void dxact_execute_everywhere(const char *sql, const ConnParams *params);
  */
 extern bool dxact_agree_everywhere(const char *sql, const ConnParams *params, bool (*here) (void *arg), void *arg);
 
+/* The same for any SELECT: take() gets each row that other nodes have answered with, as a result of one row. */
+extern void dxact_select_everywhere(const char *sql, const ConnParams *params, void (*here) (void *arg),
+									void (*take) (void *arg, PGresult *row), void *arg);
+
 /*
  * Duty of the database's worker, each second, outside of any transaction:
  * finish what coordinators have decided, forget decisions all have followed.

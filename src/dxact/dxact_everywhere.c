@@ -87,6 +87,28 @@ dxact_agree_everywhere(const char *sql, const ConnParams *params, bool (*here) (
 }
 
 void
+dxact_select_everywhere(const char *sql, const ConnParams *params, void (*here) (void *arg),
+						void (*take) (void *arg, PGresult *row), void *arg)
+{
+	ConnStream *streams = palloc0(sizeof(ConnStream) * Max(list_length(node_list()), 1));
+	int			n = start_everywhere(streams, sql, params);
+
+	here(arg);
+	for (int i = 0; i < n; i++)
+	{
+		while (streams[i].conn != NULL)
+		{
+			PGresult   *result = conn_stream_next(&streams[i]);
+
+			if (result != NULL && PQntuples(result) == 1)
+				take(arg, result);
+			conn_result_free(result);
+		}
+	}
+	pfree(streams);
+}
+
+void
 dxact_execute_everywhere(const char *sql, const ConnParams *params)
 {
 	(void) dxact_agree_everywhere(sql, params, NULL, NULL);
