@@ -175,10 +175,26 @@ SELECT p.age FROM @.human p JOIN @.picture h ON h.human_id = p.id EXCEPT SELECT 
 WITH s AS (SELECT p.id, p.age, h.score FROM @.human p JOIN @.picture h ON h.human_id = p.id) SELECT age, max(score) FROM s GROUP BY age
 WITH s AS MATERIALIZED (SELECT age, count(*) n FROM @.human GROUP BY age), t AS (SELECT * FROM s WHERE n > 5) SELECT * FROM t
 WITH s AS (SELECT age, count(*) n FROM @.human GROUP BY age) SELECT count(*) FROM s x JOIN s y ON x.n = y.n
+WITH s(x, y) AS (SELECT age, id FROM @.human) SELECT s.x, count(*) FROM s JOIN @.picture h ON h.human_id = s.y GROUP BY s.x
 WITH RECURSIVE t(n, c) AS (SELECT 1, 0::bigint UNION ALL SELECT n + 1, (SELECT count(*) FROM @.happening WHERE kind = n) FROM t WHERE n < 5) SELECT * FROM t
 SELECT (SELECT count(*) FROM @.human) + (SELECT count(*) FROM @.happening)
 SELECT s.n FROM (SELECT kind, count(*) n FROM @.happening GROUP BY kind) s WHERE s.kind = 3
 SELECT h.n, (SELECT count(*) FROM @.human p WHERE p.age = h.n) FROM push_home h
+\.
+
+-- Tables of one level that lie together, others that do not.
+COPY push_query (text) FROM stdin;
+SELECT count(*) FROM @.human p, @.picture h, @.happening e WHERE h.human_id = p.id AND e.kind = p.age
+SELECT e.k, sum(h.score), count(*) FROM @.human p JOIN @.picture h ON h.human_id = p.id JOIN @.happening e ON e.kind = p.age WHERE e.flag AND p.name > 'p5' GROUP BY e.k
+SELECT p.name, h.n, c.label, e.k FROM @.human p JOIN @.picture h ON h.human_id = p.id JOIN @.land c ON c.code = p.age, @.happening e WHERE e.kind = h.n AND NOT e.flag
+SELECT p.name, e.k FROM @.human p, @.happening e WHERE e.kind = p.age AND EXISTS (SELECT FROM @.picture h WHERE h.human_id = p.id AND h.n > 6)
+SELECT p.name, (SELECT max(e.amount) FROM @.happening e WHERE e.kind = h.n) FROM @.human p JOIN @.picture h ON h.human_id = p.id JOIN @.happening f ON f.kind = p.age WHERE f.k = 'k3'
+SELECT p.age, e.flag, count(*) FROM @.human p JOIN @.picture h ON h.human_id = p.id JOIN @.happening e ON e.kind = p.age LEFT JOIN @.happening f ON f.kind = h.n AND f.flag GROUP BY 1, 2
+SELECT human_id, count(*) FROM (@.picture a JOIN @.picture b USING (human_id)) JOIN @.happening e ON e.kind = a.n GROUP BY human_id
+SELECT name, k FROM (SELECT p.name, h.n FROM @.human p JOIN @.picture h ON h.human_id = p.id) s JOIN @.happening e ON e.kind = s.n
+SELECT m.w, e.k FROM @.couple p JOIN @.couple_more m USING (a, b) JOIN @.happening e ON e.kind = p.v WHERE m.w > 3
+SELECT p FROM @.human p JOIN @.picture h ON h.human_id = p.id JOIN @.happening e ON e.kind = p.age
+SELECT p.name, x.k FROM @.human p JOIN @.picture h ON h.human_id = p.id, LATERAL (SELECT k FROM @.happening e WHERE e.kind = p.age ORDER BY k LIMIT 1) x
 \.
 
 -- What must not go: volatile functions, samples, whole rows above the joins.

@@ -320,6 +320,13 @@ sx_flatten_groups(Query *query)
 #define sx_flatten_groups(query) ((void) 0)
 #endif
 
+/* Vars of joins in an expression of the Query become what they stand for. */
+#if PG_VERSION_NUM >= 160000
+#define sx_flatten_join_vars(query, node) flatten_join_alias_vars(NULL, query, node)
+#else
+#define sx_flatten_join_vars(query, node) flatten_join_alias_vars(query, node)
+#endif
+
 /* No permission entries of a Query whose relations are gone. */
 #if PG_VERSION_NUM >= 160000
 #define sx_query_drop_permissions(query) ((query)->rteperminfos = NIL)

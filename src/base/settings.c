@@ -24,7 +24,7 @@ int			setting_snapshot = SNAPSHOT_NODE;
 int			setting_snapshot_timeout = 2000;
 char	   *setting_forwarded = NULL;
 bool		setting_exact_text = false;
-bool		setting_enable_pushdown = false;
+bool		setting_enable_pushdown = true;
 
 typedef struct Setting
 {
@@ -94,7 +94,7 @@ static const Setting settings[] = {
 		.description = "Joins, groups and limits are carried out in the shards where that is possible.",
 		.context = PGC_USERSET,
 		.bool_variable = &setting_enable_pushdown,
-		.boot = false,
+		.boot = true,
 	},
 	{
 		.name = "shardext.snapshot",

@@ -55,6 +55,8 @@ inline_reference(Node *node, void *context)
 		rte->subquery = copyObject(castNode(Query, c->cte->ctequery));
 		if (c->depth > 0)
 			IncrementVarSublevelsUp((Node *) rte->subquery, c->depth, 1);
+		/* the names that WITH t(a, b) gives to its columns */
+		rte->alias = copyObject(rte->eref);
 		rte->ctename = NULL;
 		rte->ctelevelsup = 0;
 		rte->self_reference = false;

@@ -7,7 +7,8 @@
  * (push_part.h) that the rest stands over. Of a level that is not, the
  * sub-SELECTs in FROM, legs of set operations, WITH queries and uncorrelated
  * sub-SELECTs in expressions are looked at by themselves. WITH queries that are
- * read once are made sub-SELECTs first.
+ * read once are made sub-SELECTs first. Tables of one level that are joined by
+ * colocated columns become a part together (push_groups.h).
  *
  * What is left is planned by PostgreSQL over parts and leaf scans. A level that
  * would only fetch the rows of one table is left to the leaf scan, which does
@@ -20,23 +21,17 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
-#include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
-#include "exec/tuple_codec.h"
 #include "plan/push_colocate.h"
 #include "plan/push_ctes.h"
+#include "plan/push_groups.h"
 #include "plan/push_level.h"
 #include "plan/push_part.h"
 #include "plan/push_split.h"
-#include "plan/shard_sql.h"
-#include "plan/shippable.h"
-#include "plan/text_query.h"
 
 static void push_query(Query *query, PushStatement *statement);
 
-/* Does anything in the node refer to levels outside of the Query it was started with? */
 static bool
 refers_outside(Node *node, void *context)
 {
@@ -68,6 +63,14 @@ refers_outside(Node *node, void *context)
 			break;
 	}
 	return expression_tree_walker(node, refers_outside, context);
+}
+
+bool
+push_refers_outside(Node *node)
+{
+	Index		depth = 0;
+
+	return refers_outside(node, &depth);
 }
 
 /* Constructs that have a meaning for the statement as a whole only. */
@@ -105,41 +108,6 @@ check_shape(Query *query)
 	return NULL;
 }
 
-/* The part's text for other nodes. */
-static const Reason *
-write_text(PushPart *part)
-{
-	const Reason *reason;
-	Query	   *text = text_query_of_rewritten(part->fragment);
-	const ShardSql *sql;
-
-	if (text == NULL)
-		return reason_make(NULL, "It reads tables with the rights of another role.");
-	reason = shippable_check_hidden(part->fragment, false);
-	if (reason != NULL)
-		return reason;
-	sql = shard_sql_make(text, false, &reason);
-	if (sql == NULL)
-		return reason;
-	part->sql = sql->text;
-	part->params = sql->params;
-	return NULL;
-}
-
-static const Reason *
-make_part(const PushSplit *split, const Colocation *colocation, PushStatement *statement, PushPart *part)
-{
-	memset(part, 0, sizeof(PushPart));
-	part->fragment = split->fragment;
-	part->pruned_by = colocation->is_relation ? colocation->anchor : 0;
-	part->shards = statement->shards;
-	if (contain_volatile_functions((Node *) split->fragment))
-		return reason_make(NULL, "It uses volatile functions, which only this node may evaluate.");
-	if (!row_codec_takes(split->fragment->targetList))
-		return reason_make(NULL, "It has rows of no named type, which are made here.");
-	return statement->local_only ? NULL : write_text(part);
-}
-
 /* Put the level's shard part below it. NULL, or why not; *saves = false: there would be nothing gained. */
 static const Reason *
 push_level(Query *query, PushStatement *statement, bool *saves)
@@ -163,7 +131,7 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	*saves = split.saves;
 	if (!split.saves && !statement->local_only)
 		return reason_make(NULL, "It fetches rows of one table.");
-	reason = make_part(&split, &colocation, statement, &part);
+	reason = push_part_make(split.fragment, &colocation, statement, &part);
 	if (reason != NULL)
 		return reason;
 
@@ -192,10 +160,13 @@ push_inside(Query *query, PushStatement *statement)
 {
 	ListCell   *lc;
 
+	push_groups(query, statement);
 	foreach(lc, query->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
+		if (rte->rtekind == RTE_SUBQUERY && rte->values_lists != NIL)
+			continue;			/* a part */
 		if (rte->rtekind == RTE_SUBQUERY && (query->setOperations != NULL || push_combines_rows(rte->subquery)))
 			push_query(rte->subquery, statement);
 		else if (rte->rtekind == RTE_SUBQUERY)

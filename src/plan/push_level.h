@@ -32,4 +32,7 @@ extern bool push_statement_level(Query *query, PushStatement *statement);
 /* The same for what stands inside of it. */
 extern void push_statement(Query *query, PushStatement *statement);
 
+/* Does an expression, or a Query, refer to levels outside of the one it belongs to (the Query itself)? */
+extern bool push_refers_outside(Node *node);
+
 #endif

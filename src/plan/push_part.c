@@ -28,8 +28,12 @@
 #include "rewrite/rewriteManip.h"
 
 #include "exec/scan_fanout.h"
+#include "exec/tuple_codec.h"
 #include "plan/push_part.h"
 #include "plan/shard_quals.h"
+#include "plan/shard_sql.h"
+#include "plan/shippable.h"
+#include "plan/text_query.h"
 
 /* Costs of a fragment: the first row of the slowest node, and each row over the network. */
 #define FRAGMENT_STARTUP_COST	50.0
@@ -53,6 +57,43 @@ void
 push_part_set_statement(const char *query_string)
 {
 	statement_text = query_string;
+}
+
+/* ---------- the part ---------- */
+
+/* The part's text for other nodes. */
+static const Reason *
+write_text(PushPart *part)
+{
+	const Reason *reason;
+	Query	   *text = text_query_of_rewritten(part->fragment);
+	const ShardSql *sql;
+
+	if (text == NULL)
+		return reason_make(NULL, "It reads tables with the rights of another role.");
+	reason = shippable_check_hidden(part->fragment, false);
+	if (reason != NULL)
+		return reason;
+	sql = shard_sql_make(text, false, &reason);
+	if (sql == NULL)
+		return reason;
+	part->sql = sql->text;
+	part->params = sql->params;
+	return NULL;
+}
+
+const Reason *
+push_part_make(Query *fragment, const Colocation *colocation, const PushStatement *statement, PushPart *part)
+{
+	memset(part, 0, sizeof(PushPart));
+	part->fragment = fragment;
+	part->pruned_by = colocation->is_relation ? colocation->anchor : 0;
+	part->shards = statement->shards;
+	if (contain_volatile_functions((Node *) fragment))
+		return reason_make(NULL, "It uses volatile functions, which only this node may evaluate.");
+	if (!row_codec_takes(fragment->targetList))
+		return reason_make(NULL, "It has rows of no named type, which are made here.");
+	return statement->local_only ? NULL : write_text(part);
 }
 
 /* ---------- the entry ---------- */

@@ -11,6 +11,8 @@
 #include "nodes/bitmapset.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pathnodes.h"
+#include "plan/push_colocate.h"
+#include "plan/push_level.h"
 
 typedef struct PushPart
 {
@@ -20,6 +22,13 @@ typedef struct PushPart
 	Index		pruned_by;		/* the entry of fragment whose conditions may name shards; 0: none */
 	Bitmapset  *shards;			/* without sql: these */
 } PushPart;
+
+/*
+ * The part that carries out the fragment, a colocated level without anything above its rows. NULL, or the Reason
+ * why it cannot be sent.
+ */
+extern const Reason *push_part_make(Query *fragment, const Colocation *colocation, const PushStatement *statement,
+									PushPart *part);
 
 /* The entry for a range table that stands for the part. It cannot be taken apart by the planner. */
 extern RangeTblEntry *push_part_entry(const PushPart *part);

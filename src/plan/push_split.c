@@ -156,9 +156,8 @@ goes_whole(const Query *query, const Colocation *colocation)
 	return windows_stay_in_shard(query, colocation);
 }
 
-/* What the level does with joined rows, dropped. */
-static void
-clear_upper_part(Query *query)
+void
+push_clear_upper_part(Query *query)
 {
 	query->hasAggs = query->hasWindowFuncs = query->hasTargetSRFs = query->hasDistinctOn = false;
 	query->groupClause = query->groupingSets = query->distinctClause = query->sortClause = query->windowClause = NIL;
@@ -291,7 +290,7 @@ split_whole(const Query *query, const Colocation *colocation, PushSplit *split)
 	bool		distinct_in_shard = query->distinctClause != NIL &&
 		push_pins_shard(colocation, clause_exprs(query->distinctClause, query));
 
-	clear_upper_part(above);
+	push_clear_upper_part(above);
 	clear_lower_part(above);
 	above->sortClause = upper.sortClause;
 	above->limitCount = upper.limitCount;
@@ -455,7 +454,7 @@ split_in_two_steps(const Query *query, const Colocation *colocation, PushSplit *
 	Query	   *fragment = split->fragment;
 	ListCell   *lc;
 
-	clear_upper_part(fragment);
+	push_clear_upper_part(fragment);
 	fragment->targetList = NIL;
 	fragment->hasAggs = true;
 	foreach(lc, query->groupClause)
@@ -482,7 +481,7 @@ split_rows(const Query *query, const Colocation *colocation, PushSplit *split)
 {
 	SplitContext c = {{output_column}, query, colocation, split->fragment, false};
 
-	clear_upper_part(split->fragment);
+	push_clear_upper_part(split->fragment);
 	split->fragment->targetList = NIL;
 	return replace_upper_part(split->above, over_rows, &c);
 }

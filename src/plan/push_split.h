@@ -25,4 +25,7 @@ extern const Reason *push_split(const Query *query, const Colocation *colocation
 /* Does the level combine rows: would it mean something else shard by shard? */
 extern bool push_combines_rows(const Query *query);
 
+/* Take away grouping, sorting, limits and the like: what the level does with its joined rows. */
+extern void push_clear_upper_part(Query *query);
+
 #endif
