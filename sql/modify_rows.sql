@@ -105,13 +105,13 @@ UPDATE mr SET a = nextval('seq') WHERE k = 20;
 DELETE FROM mr WHERE k = 20 AND nextval('seq') > 0;
 RESET ROLE;
 
--- a ctid means another row in each shard
+-- the ctid of a statement over several shards says the shard as well
 DELETE FROM mr WHERE ctid = '(0,1)';
 DELETE FROM mr WHERE ctid IN (SELECT ctid FROM mr WHERE a = 1 LIMIT 1);
 UPDATE mr SET b = b + 1 FROM home WHERE home.a = mr.k AND mr.xmin IS NOT NULL;
-UPDATE mr SET b = 1 WHERE k = 20 AND ctid = (SELECT min(ctid) FROM mr WHERE k = 20) RETURNING ctid IS NOT NULL;
+UPDATE mr SET b = 1 WHERE k = 29 AND ctid = (SELECT min(ctid) FROM mr WHERE k = 29) RETURNING ctid IS NOT NULL;
 
--- what stays refused, before anything is done
+-- row by row, what could be refused once
 CREATE VIEW mr_view AS SELECT k, b FROM mr;
 UPDATE mr_view SET b = nextval('seq');
 UPDATE mr SET k = vol(k);

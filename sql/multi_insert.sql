@@ -81,7 +81,7 @@ BEGIN
     GET DIAGNOSTICS n = ROW_COUNT;
     RAISE WARNING '% rows', n;
 END $$;
--- what is refused
+-- how a whole table goes
 EXPLAIN (COSTS OFF) INSERT INTO mi (k, n) SELECT k, n FROM source;
 -- many rows, from another node
 \c paris

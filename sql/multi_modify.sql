@@ -60,7 +60,7 @@ SELECT count(*) > 100 AS back FROM mm;
 -- an error in one shard undoes all
 UPDATE mm SET b = 1 / (a - 6);
 SELECT count(*) FROM mm WHERE b = 1 AND a = 4;
--- refused before anything is done
+-- row by row
 UPDATE mm SET k = k || 'x';
 UPDATE mm_id SET id = id + 1;
 MERGE INTO mm USING mm_home h ON h.a = mm.a WHEN MATCHED THEN DELETE;

@@ -87,7 +87,7 @@ SELECT k, amount FROM sh.event WHERE k = 'k1' FOR NO KEY UPDATE;
 DEALLOCATE lock_kind;
 ROLLBACK;
 SELECT k FROM sh.event ORDER BY k LIMIT 1 FOR UPDATE;
-SELECT e.k FROM sh.event e JOIN sh.person p ON p.age = e.kind FOR UPDATE;
+SELECT e.k FROM sh.event e JOIN sh.person p ON p.age = e.kind ORDER BY 1 LIMIT 2 FOR UPDATE;
 
 -- system columns
 SELECT count(*) FROM sh.event WHERE tableoid = 'sh.event'::regclass;

@@ -23,10 +23,12 @@
 #include "dxact/cluster_snapshot.h"
 #include "dxact/dxact.h"
 #include "exec/exact_text.h"
+#include "exec/held_snapshot.h"
 #include "exec/insert_shards.h"
 #include "exec/modify_rows.h"
 #include "exec/modify_reference.h"
 #include "exec/route_shortcut.h"
+#include "exec/row_access.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
 #include "exec/statement_command.h"
@@ -59,6 +61,8 @@ static const Module modules[] = {
 	{"scan_fanout", scan_fanout_preload},
 	{"insert_shards", insert_shards_preload},
 	{"modify_rows", modify_rows_preload},
+	{"row_access", row_access_preload},
+	{"held_snapshot", held_snapshot_preload},
 	{"modify_reference", modify_reference_preload},
 	{"with_steps", with_steps_preload},
 	{"plan_pull", plan_pull_preload},

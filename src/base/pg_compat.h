@@ -211,7 +211,7 @@ extern bool pq_buffer_has_data(void);
 
 /*
  * COPY and the executor outside of a plan: the range table of an EState, the
- * permission entries of a ParseState, index entries of a new row (need
+ * permission entries of a ParseState, index entries of a new or changed row (need
  * executor/executor.h, parser/parse_node.h).
  */
 #if PG_VERSION_NUM >= 180000
@@ -226,10 +226,14 @@ extern bool pq_buffer_has_data(void);
 #define sx_pstate_permissions(pstate) ((pstate)->p_rteperminfos)
 #define sx_insert_index_tuples(rel, slot, estate) \
 	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL, false)
+#define sx_update_index_tuples(rel, slot, estate, which) \
+	ExecInsertIndexTuples(rel, slot, estate, true, false, NULL, NIL, (which) == TU_Summarizing)
 #else
 #define sx_pstate_permissions(pstate) NIL
 #define sx_insert_index_tuples(rel, slot, estate) \
 	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL)
+#define sx_update_index_tuples(rel, slot, estate, which) \
+	((void) (which), ExecInsertIndexTuples(rel, slot, estate, true, false, NULL, NIL))
 #endif
 
 /*

@@ -18,6 +18,7 @@
 #define NOTE_REFERENCE_WORD "reference"
 #define NOTE_DDL_WORD "ddl"
 #define NOTE_COMMAND_KEY "command="
+#define NOTE_HOLD		" hold"
 #define NOTE_END		"*/"
 
 pg_noreturn static void malformed(const char *text);
@@ -106,6 +107,7 @@ statement_note_parse(const char *text)
 	{
 		note.kind = NOTE_SHARDS;
 		note.shards = parse_shards(&cursor, text);
+		note.hold = skip(&cursor, NOTE_HOLD);
 	}
 	else if (skip(&cursor, NOTE_REFERENCE_WORD))
 		note.kind = NOTE_REFERENCE;
@@ -123,7 +125,7 @@ statement_note_parse(const char *text)
 }
 
 char *
-statement_note_shards(const Bitmapset *shards)
+statement_note_shards(const Bitmapset *shards, bool hold)
 {
 	StringInfoData out;
 	int			first = -1;
@@ -144,7 +146,7 @@ statement_note_shards(const Bitmapset *shards)
 		first = last;
 	}
 	Assert(any);
-	appendStringInfoString(&out, NOTE_END " ");
+	appendStringInfoString(&out, hold ? NOTE_HOLD NOTE_END " " : NOTE_END " ");
 	return out.data;
 }
 

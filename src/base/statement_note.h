@@ -4,6 +4,7 @@
  *	  at the very start of its text.
  *
  *	  / *shardext shards=1-5,9* / SELECT ...	run over exactly these shards, rows concatenated
+ *	  / *shardext shards=1-5,9 hold* / SELECT ...	.. and hold its snapshot to the end of the transaction
  *	  / *shardext reference* / UPDATE ...		apply to this node's copy of the reference table only
  *	  / *shardext ddl* / ALTER TABLE ...		apply to this node's shell and shard tables only
  *
@@ -35,13 +36,14 @@ typedef struct StatementNote
 	NoteKind	kind;
 	Bitmapset  *shards;			/* NOTE_SHARDS */
 	uint32		command;		/* 0: a command of its own */
+	bool		hold;			/* NOTE_SHARDS: what its rows' ctids name must not be pruned away */
 } StatementNote;
 
 /* NOTE_NONE unless the session is forwarded and text starts with a note. A malformed note is an ERROR. */
 extern StatementNote statement_note_parse(const char *text);
 
 /* "/ *shardext shards=...* / " (palloc'd), ranges compressed. */
-extern char *statement_note_shards(const Bitmapset *shards);
+extern char *statement_note_shards(const Bitmapset *shards, bool hold);
 
 /* The note (NULL: none) with the number of a command; 0: as it is. */
 extern const char *statement_note_with_command(const char *note, uint32 command);

@@ -12,6 +12,9 @@
  * METHOD converts to and fro without touching anything else of the table, and
  * pg_upgrade and pg_dump see an ordinary relation.
  *
+ * The exception are single rows that the executor has found by a plan of ours
+ * and now locks or writes: exec registers how they are reached (ShellRows).
+ *
  * What it does not do: planning, and anything with shards. It also serves the
  * id mark's relation, whose pages are not heap pages and must never be read or
  * vacuumed as such.
@@ -28,6 +31,7 @@
 #include "commands/vacuum.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -47,6 +51,9 @@ static bool rewritable = false;
 /* What ANALYZE finds, and how far it has come. */
 static const ShellSample *sample = NULL;
 static int	sample_next = 0;
+
+/* NULL until the layer above has registered: no row can be reached. */
+static const ShellRows *rows = NULL;
 
 /* Pages and rows the planner assumes for a shell that was never analyzed. */
 #define UNKNOWN_PAGES	10
@@ -182,18 +189,26 @@ begin_index_fetch(Relation rel)
 }
 
 /*
- * EvalPlanQual and triggers come here with the ctid of a row seen before. A
- * shell has none, so the table was sharded while the statement waited.
+ * EvalPlanQual, triggers and ModifyTable come here with the ctid of a row seen
+ * before.
  */
 static bool
 fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("could not serialize access to relation \"%s\" due to concurrent change of its placement",
-					RelationGetRelationName(rel)),
-			 errhint("The transaction might succeed if retried.")));
-	return false;
+	if (rows == NULL)
+		raise_not_routed(rel);
+	return rows->fetch(rel, tid, slot);
+}
+
+/* Foreign keys ask whether a row is still what it was when their check was noted. */
+static bool
+satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
+{
+	if (TTS_IS_BUFFERTUPLE(slot) && BufferIsValid(((BufferHeapTupleTableSlot *) slot)->buffer))
+		return GetHeapamTableAmRoutine()->tuple_satisfies_snapshot(rel, slot, snapshot);
+	if (rows == NULL || snapshot->snapshot_type != SNAPSHOT_SELF)
+		raise_not_routed(rel);
+	return rows->is_current(rel, &slot->tts_tid);
 }
 
 static void
@@ -210,9 +225,12 @@ get_latest_tid(TableScanDesc scan, ItemPointer tid)
 static void
 insert_tuple(Relation rel, TupleTableSlot *slot, CommandId cid, int options, struct BulkInsertStateData *bistate)
 {
-	if (!reads_empty)
-		raise_not_routed(rel);
 	slot->tts_tableOid = RelationGetRelid(rel);
+	if (reads_empty)
+		return;
+	if (rows == NULL || !rows->is_written(rel))
+		raise_not_routed(rel);
+	rows->insert(rel, slot, cid);
 }
 
 static void
@@ -233,8 +251,9 @@ static TM_Result
 delete_tuple(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot, Snapshot crosscheck,
 			 bool wait, TM_FailureData *failure, bool changing_part)
 {
-	raise_not_routed(rel);
-	return TM_Invisible;
+	if (rows == NULL || !rows->is_written(rel))
+		raise_not_routed(rel);
+	return rows->remove(rel, tid, cid, failure);
 }
 
 static TM_Result
@@ -242,16 +261,19 @@ update_tuple(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid,
 			 Snapshot crosscheck, bool wait, TM_FailureData *failure, LockTupleMode *lockmode,
 			 SX_UPDATE_INDEXES_TYPE *update_indexes)
 {
-	raise_not_routed(rel);
-	return TM_Invisible;
+	*update_indexes = (SX_UPDATE_INDEXES_TYPE) 0;
+	if (rows == NULL || !rows->is_written(rel))
+		raise_not_routed(rel);
+	return rows->update(rel, tid, slot, cid, failure, lockmode);
 }
 
 static TM_Result
 lock_tuple(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot, CommandId cid,
 		   LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure)
 {
-	raise_not_routed(rel);
-	return TM_Invisible;
+	if (rows == NULL)
+		raise_not_routed(rel);
+	return rows->lock(rel, tid, slot, cid, mode, policy, flags, failure);
 }
 
 /* ------------------------------------------------------------------------
@@ -388,6 +410,7 @@ shell_routine(void)
 	routine.relation_size = relation_size;
 	routine.index_fetch_begin = begin_index_fetch;
 	routine.tuple_fetch_row_version = fetch_row_version;
+	routine.tuple_satisfies_snapshot = satisfies_snapshot;
 	routine.tuple_get_latest_tid = get_latest_tid;
 	routine.tuple_insert = insert_tuple;
 	routine.tuple_insert_speculative = insert_speculative;
@@ -405,6 +428,18 @@ shell_routine(void)
 	routine.relation_toast_am = toast_am;
 	routine.relation_estimate_size = estimate_size;
 	return &routine;
+}
+
+void
+shell_am_set_rows(const ShellRows *methods)
+{
+	rows = methods;
+}
+
+bool
+shell_am_is(Relation rel)
+{
+	return rel->rd_tableam == shell_routine();
 }
 
 Datum

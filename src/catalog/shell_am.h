@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 #include "access/htup.h"
+#include "access/tableam.h"
+#include "utils/rel.h"
 
 #define SHELL_AM_NAME	"shardext_shell"
 
@@ -41,6 +43,29 @@ typedef struct ShellSample
 } ShellSample;
 
 extern void shell_am_set_sample(const ShellSample *sample);
+
+/*
+ * What the executor asks of single rows of a shell goes to the layer that
+ * reaches them (exec/row_access.h). is_written: does an execution that was
+ * planned for that write the shell?
+ */
+typedef struct ShellRows
+{
+	bool		(*is_written) (Relation shell);
+	bool		(*fetch) (Relation shell, ItemPointer place, TupleTableSlot *slot);
+	bool		(*is_current) (Relation shell, ItemPointer place);	/* for SnapshotSelf */
+	TM_Result	(*lock) (Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId command,
+					  LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure);
+	void		(*insert) (Relation shell, TupleTableSlot *slot, CommandId command);
+	TM_Result	(*update) (Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId command,
+						TM_FailureData *failure, LockTupleMode *mode);
+	TM_Result	(*remove) (Relation shell, ItemPointer place, CommandId command, TM_FailureData *failure);
+} ShellRows;
+
+extern void shell_am_set_rows(const ShellRows *methods);
+
+/* Is this an open shell? */
+extern bool shell_am_is(Relation rel);
 
 extern void shell_am_preload(void);
 

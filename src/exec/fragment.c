@@ -151,7 +151,7 @@ start_remote(Fragment *fragment, NodePart *part)
 								spec->ncols, spec->attnos, spec->nparams, spec->param_types, spec->writes);
 	remote_run_set_repeatable(part->run);
 	remote_run_set_command(part->run, statement_command(fragment->estate));
-	remote_run_start(part->run, part->node_id, spec->role, statement_note_shards(part->shards),
+	remote_run_start(part->run, part->node_id, spec->role, statement_note_shards(part->shards, spec->hold),
 					 fragment->values, fragment->nulls, false);
 }
 

@@ -34,6 +34,7 @@ typedef struct FragmentSpec
 	int			ncols;
 	const AttrNumber *attnos;	/* column i goes to attnos[i] - 1 of the slot */
 	bool		writes;
+	bool		hold;			/* other nodes hold their snapshots to the end of the transaction */
 } FragmentSpec;
 
 typedef struct Fragment Fragment;

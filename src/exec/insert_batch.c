@@ -379,6 +379,7 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 	AttrNumber *attnos;
 	Datum	   *values;
 	bool	   *nulls;
+	const char *note;
 
 	finish_lane(sender, lane);
 
@@ -403,9 +404,8 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 	lane->run = remote_run_make(shape->made->remote_sql, desc, ncolumns, attnos,
 								shape->nparams, shape->param_types, true);
 	remote_run_set_command(lane->run, statement_command(sender->estate));
-	remote_run_start(lane->run, node_id, GetUserId(),
-					 everywhere ? STATEMENT_NOTE_REFERENCE : statement_note_shards(bms_make_singleton(chunk->shard)),
-					 values, nulls, false);
+	note = everywhere ? STATEMENT_NOTE_REFERENCE : statement_note_shards(bms_make_singleton(chunk->shard), false);
+	remote_run_start(lane->run, node_id, GetUserId(), note, values, nulls, false);
 	MemoryContextSwitchTo(old);
 }
 

@@ -37,6 +37,7 @@
 #include "exec/local_template.h"
 #include "exec/route_shortcut.h"
 #include "exec/route_state.h"
+#include "exec/row_access.h"
 #include "exec/shard_scope.h"
 
 static ExecutorStart_hook_type previous_start = NULL;
@@ -201,8 +202,11 @@ start_shortcut(QueryDesc *query_desc, int eflags)
 static void
 start_executor(QueryDesc *query_desc, int eflags)
 {
-	if (!start_shortcut(query_desc, eflags))
-		start_as_planned(query_desc, eflags);
+	if (start_shortcut(query_desc, eflags))
+		return;
+	start_as_planned(query_desc, eflags);
+	if (query_desc->estate->es_opened_result_relations != NIL)
+		row_access_attach(query_desc->estate);
 }
 
 /* --- a statement that writes, on its way --- */

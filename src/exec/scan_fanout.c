@@ -32,9 +32,11 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "exec/fragment.h"
+#include "exec/held_snapshot.h"
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/scan_fanout.h"
+#include "exec/scan_place.h"
 #include "exec/scan_rows.h"
 #include "exec/shard_set.h"
 #include "exec/whole_statement.h"
@@ -51,6 +53,8 @@ enum
 	PRIVATE_KEY_RELIDS,
 	PRIVATE_KEY_LENGTHS,
 	PRIVATE_OIDS,				/* shell, role */
+	PRIVATE_KEY_COLUMNS,
+	PRIVATE_CURRENT_OF,			/* or NULL */
 };
 
 enum
@@ -60,6 +64,9 @@ enum
 	FLAG_LOCAL_ONLY,
 	FLAG_NPARAMS,
 	FLAG_BELOW,					/* not the whole statement: may be read again */
+	FLAG_HOLD,
+	FLAG_PLACE_COLUMN,
+	FLAG_NRECHECK,
 };
 
 typedef struct FanoutState
@@ -77,6 +84,7 @@ typedef struct FanoutState
 	List	   *key_states;		/* of ExprState * */
 	List	   *param_states;
 	FragmentSpec spec;
+	ScanPlace	place;
 
 	/* execution */
 	LocalPlan  *local_plan;
@@ -146,6 +154,7 @@ scan_fanout_make(const FanoutParts *parts)
 	List	   *attnos = parts->attnos;
 	List	   *key_relids = NIL;
 	List	   *key_lengths = NIL;
+	List	   *flags;
 	ListCell   *lc;
 
 	scan->methods = &fanout_scan_methods;
@@ -172,18 +181,21 @@ scan_fanout_make(const FanoutParts *parts)
 		key_lengths = lappend_int(key_lengths, list_length(key->exprs));
 		scan->custom_exprs = list_concat(scan->custom_exprs, copyObject(key->exprs));
 	}
+	scan->custom_exprs = list_concat(scan->custom_exprs, copyObject(parts->recheck));
 	fix_opfuncids((Node *) scan->custom_exprs);
 
 	/* several steps: list_make takes five at most */
-	scan->custom_private = list_make4(list_make5_int(parts->command, parts->writes, parts->local_only,
-													 list_length(parts->remote_params),
-													 parts->is_part || parts->scanrelid > 0),
+	flags = list_make5_int(parts->command, parts->writes, parts->local_only, list_length(parts->remote_params),
+						   parts->is_part || parts->scanrelid > 0);
+	flags = list_concat(flags, list_make3_int(parts->hold, parts->place_column, list_length(parts->recheck)));
+	scan->custom_private = list_make4(flags,
 									  parts->run_query,
 									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),
 									  parts->remote_sql ? makeString(pstrdup(parts->remote_sql)) : NULL);
 	scan->custom_private = list_concat(scan->custom_private,
 									   list_make5(attnos, ints_of_set(parts->shards), key_relids, key_lengths,
 												  list_make2_oid(parts->shell, parts->role)));
+	scan->custom_private = list_concat(scan->custom_private, list_make2(parts->key_columns, parts->current_of));
 	return scan;
 }
 
@@ -222,7 +234,13 @@ unpack_spec(FanoutState *state, CustomScan *scan)
 	foreach(lc, (List *) list_nth(private, PRIVATE_SHARDS))
 		state->only_shards = bms_add_member(state->only_shards, lfirst_int(lc));
 
+	state->place.shell = state->shell;
+	state->place.column = list_nth_int(flags, FLAG_PLACE_COLUMN);
+	state->place.key_columns = (List *) list_nth(private, PRIVATE_KEY_COLUMNS);
+	state->place.current_of = (CurrentOfExpr *) list_nth(private, PRIVATE_CURRENT_OF);
+	state->place.columns = scan->custom_scan_tlist;
 	spec->writes = list_nth_int(flags, FLAG_WRITES);
+	spec->hold = list_nth_int(flags, FLAG_HOLD);
 	spec->run_query = (Query *) list_nth(private, PRIVATE_RUN_QUERY);
 	spec->query_string = strVal(list_nth(private, PRIVATE_QUERY_STRING));
 	spec->remote_sql = sql ? strVal(sql) : NULL;
@@ -257,27 +275,49 @@ needs_running_plan(Node *node, void *context)
 	return expression_tree_walker(node, needs_running_plan, context);
 }
 
+/* The statement goes on reading after it has begun to write, and must not see what it wrote. */
+static bool
+writes_meanwhile(const EState *estate)
+{
+	return estate->es_plannedstmt->resultRelations != NIL;
+}
+
+/* Are the rows those of the moment when the statement began, whenever they are fetched? */
+static bool
+starts_at_once(FanoutState *state, int eflags)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
+
+	return state->command == CMD_SELECT && !state->spec.writes && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
+		estate->es_epq_active == NULL && state->place.current_of == NULL &&
+		(statement_is_opening_cursor(estate) || writes_meanwhile(estate)) &&
+		!needs_running_plan((Node *) scan->custom_exprs, NULL);
+}
+
 static void
 begin(CustomScanState *node, EState *estate, int eflags)
 {
 	FanoutState *state = (FanoutState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
 	List	   *states = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
+	int			nrecheck = list_nth_int((List *) list_nth(scan->custom_private, PRIVATE_FLAGS), FLAG_NRECHECK);
 
 	state->param_states = list_copy(states);
 	state->param_states = list_truncate(state->param_states, state->spec.nparams);
 	state->key_states = list_copy_tail(states, state->spec.nparams);
+	state->place.recheck = ExecInitQual(list_copy_tail(scan->custom_exprs, list_length(states) - nrecheck),
+										&node->ss.ps);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	state->spec.plan_cxt = estate->es_query_cxt;
 	/* whose rights have just been checked, whoever fetches the rows */
 	if (!OidIsValid(state->spec.role))
 		state->spec.role = GetUserId();
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
-	state->keep = (eflags & EXEC_FLAG_REWIND) != 0 && state->is_below;
-
-	/* A cursor sees the rows of the moment it was opened. */
-	if (state->command == CMD_SELECT && !state->spec.writes && statement_is_opening_cursor(estate) &&
-		!needs_running_plan((Node *) scan->custom_exprs, NULL))
+	state->keep = ((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate)) && state->is_below;
+	if (state->local_only && state->spec.hold)
+		held_snapshot_take(estate->es_snapshot);
+	if (starts_at_once(state, eflags))
 		start(state);
 }
 
@@ -371,6 +411,8 @@ next_row(FanoutState *state)
 		finish(state);
 		return false;
 	}
+	if (state->place.column > 0)
+		scan_place_mark(&state->place, slot);
 	if (state->store != NULL)
 		tuplestore_puttupleslot(state->store, slot);
 	return true;
@@ -395,17 +437,28 @@ access_next(ScanState *node)
 	FanoutState *state = (FanoutState *) node;
 	TupleTableSlot *slot = node->ss_ScanTupleSlot;
 
+	if (state->place.current_of != NULL)
+	{
+		bool		found = !state->finished && scan_place_current(&state->place, node);
+
+		state->finished = true;
+		return found ? slot : ExecClearTuple(slot);
+	}
 	if (state->keep && state->store == NULL)
 		make_store(state);
 	if (!next_row(state))
 		return ExecClearTuple(slot);
 	slot->tts_tableOid = state->shell;
+	if (state->place.column > 0)
+		scan_place_show(&state->place, slot);
 	return slot;
 }
 
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
+	if (scan_place_is_given(&node->ss))
+		return scan_place_given(&((FanoutState *) node)->place, &node->ss);
 	return scan_rows(node, access_next);
 }
 
@@ -415,6 +468,8 @@ rescan(CustomScanState *node)
 	FanoutState *state = (FanoutState *) node;
 
 	ExecScanReScan(&node->ss);
+	if (state->place.current_of != NULL)
+		state->finished = false;
 	if (!state->was_read)
 		return;
 	if (state->store != NULL)

@@ -26,6 +26,10 @@ typedef struct FanoutParts
 	Index		scanrelid;		/* 0: whole statement */
 	List	   *attnos;			/* int list; NIL for a whole statement: 1, 2, ... */
 	List	   *scan_tlist;		/* slot columns as Vars where system columns are asked for; NIL: the shell's row */
+	int			place_column;	/* column of the slot whose ctid becomes a place (exec/row_place.h); 0: none */
+	List	   *key_columns;	/* int list: columns of the slot with the shard key, for that */
+	List	   *recheck;		/* conditions of the fragment over the slot's columns, for EvalPlanQual */
+	CurrentOfExpr *current_of;	/* the one row of a cursor is meant: no fragment */
 
 	/* a part (plan/push_part.h): scanrelid is 0, scan_tlist has a Var for each column of the fragment */
 	bool		is_part;
@@ -39,6 +43,7 @@ typedef struct FanoutParts
 	const char *remote_sql;		/* NULL: local shards only */
 	List	   *remote_params;	/* expressions evaluated here, $1.. of remote_sql */
 	Oid			role;			/* InvalidOid: the current user at execution */
+	bool		hold;			/* the rows' places will be used again in this transaction */
 
 	/* the shards */
 	bool		local_only;		/* receiving node: exactly these, or a refusal */

@@ -10,8 +10,15 @@
  * of a lower security level. The local fragment gets them as securityQuals, so
  * that no leaky function sees a row before them; the text for other nodes does
  * without, since those nodes apply the policies themselves, as the same role.
- * When one of them cannot go into the fragment it is checked here, and only
- * leakproof clauses may be checked before it.
+ * When one of them cannot go into the fragment it is checked here, only
+ * leakproof clauses may be checked before it, and the table's owner reads the
+ * rows: on another node the policy might read what is not there.
+ *
+ * A row that the statement locks or writes is known by its place, which is made
+ * of its ctid and its shard key; so these are fetched as well. The conditions
+ * of the fragment are kept for EvalPlanQual. Policies for such a row are not
+ * those for reading it: their quals stay in the text. Who may write the rows
+ * but not read them has them read by the table's owner.
  *
  * Parameters of outer query levels (PARAM_EXEC) never go into a fragment: its
  * rows would change with every rescan.
@@ -31,6 +38,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -48,6 +56,7 @@ typedef struct LeafQuals
 	List	   *security;		/* fragment, as securityQuals: in order of security level */
 	List	   *pushed;			/* fragment, WHERE */
 	List	   *kept;			/* this node */
+	bool		policy_kept;	/* some of them are of security levels before the statement's own */
 } LeafQuals;
 
 typedef struct LeafVarContext
@@ -104,7 +113,7 @@ can_push(Node *clause, Index varno, bool own_role)
 static LeafQuals
 sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, bool own_role)
 {
-	LeafQuals	quals = {NIL, NIL, NIL};
+	LeafQuals	quals = {NIL, NIL, NIL, false};
 	bool		all_security_pushed = true;
 	ListCell   *lc;
 
@@ -122,6 +131,7 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, bool own_role)
 			{
 				quals.kept = lappend(quals.kept, rinfo->clause);
 				all_security_pushed = false;
+				quals.policy_kept = true;
 			}
 		}
 	}
@@ -142,23 +152,47 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, bool own_role)
 
 /* ---------- columns ---------- */
 
+/* How the rows of the leaf are used. */
+typedef struct LeafUse
+{
+	LockClauseStrength lock;	/* locked by the fragment */
+	bool		identified;		/* locked or written by the rest of the plan */
+	bool		for_cursor;
+} LeafUse;
+
 typedef struct LeafColumns
 {
 	List	   *attnos;			/* int list: of the shell, ascending; 0 is the whole row */
 	bool		system;			/* more than tableoid among the system columns: slots of their own shape */
+	bool		placed;			/* the ctid is a place, the shard key is there */
 } LeafColumns;
 
-static LeafColumns
-needed_columns(RelOptInfo *rel, List *tlist, List *kept, TupleDesc desc)
+static void
+add_place_columns(const TableInfo *table, Index varno, List *fragment_quals, Bitmapset **attrs)
 {
-	LeafColumns columns = {NIL, false};
+	*attrs = bms_add_member(*attrs, SelfItemPointerAttributeNumber - FirstLowInvalidHeapAttributeNumber);
+	for (int i = 0; i < table->nkeys; i++)
+		*attrs = bms_add_member(*attrs, table->keys[i] - FirstLowInvalidHeapAttributeNumber);
+	pull_varattnos((Node *) fragment_quals, varno, attrs);
+}
+
+static LeafColumns
+needed_columns(RelOptInfo *rel, List *tlist, const LeafQuals *quals, const LeafUse *use, const TableInfo *table,
+			   TupleDesc desc)
+{
+	LeafColumns columns = {NIL, false, false};
 	Bitmapset  *attrs = NULL;
 	bool		whole_row;
 	int			offset;
 
 	pull_varattnos((Node *) tlist, rel->relid, &attrs);
 	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
-	pull_varattnos((Node *) kept, rel->relid, &attrs);
+	pull_varattnos((Node *) quals->kept, rel->relid, &attrs);
+	columns.placed = use->lock == LCS_NONE &&
+		(use->for_cursor ||
+		 bms_is_member(SelfItemPointerAttributeNumber - FirstLowInvalidHeapAttributeNumber, attrs));
+	if (columns.placed)
+		add_place_columns(table, rel->relid, list_concat_copy(quals->security, quals->pushed), &attrs);
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
 
 	offset = -1;
@@ -298,13 +332,45 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	return query;
 }
 
+/* For another node, which applies its policies itself: those for reading. */
 static Query *
-without_security_quals(Query *query)
+for_other_nodes(Query *query, const LeafUse *use)
 {
 	Query	   *copy = copyObject(query);
+	RangeTblEntry *rte = linitial_node(RangeTblEntry, copy->rtable);
 
-	linitial_node(RangeTblEntry, copy->rtable)->securityQuals = NIL;
+	if (use->identified && rte->securityQuals != NIL)
+	{
+		List	   *quals = list_concat(rte->securityQuals, make_ands_implicit((Expr *) copy->jointree->quals));
+
+		copy->jointree->quals = (Node *) make_ands_explicit(quals);
+	}
+	rte->securityQuals = NIL;
 	return copy;
+}
+
+static int
+column_of(const List *attnos, int attno)
+{
+	ListCell   *lc;
+
+	foreach(lc, attnos)
+	{
+		if (lfirst_int(lc) == attno)
+			return foreach_current_index(lc) + 1;
+	}
+	elog(ERROR, "column %d is not fetched", attno);
+}
+
+/* Where in the scan tuple a row's place is made of what. */
+static void
+set_place(FanoutParts *parts, const TableInfo *table, const LeafColumns *columns, const LeafQuals *quals)
+{
+	parts->place_column = column_of(columns->attnos, SelfItemPointerAttributeNumber);
+	parts->key_columns = NIL;
+	for (int i = 0; i < table->nkeys; i++)
+		parts->key_columns = lappend_int(parts->key_columns, column_of(columns->attnos, table->keys[i]));
+	parts->recheck = list_concat_copy(quals->security, quals->pushed);
 }
 
 static List *
@@ -336,41 +402,117 @@ shard_keys_of(const TableInfo *table, Index varno, List *clauses)
 /* Both sides of the fragment. When the quals have no faithful text, none is pushed. */
 static void
 make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo *rel, List *tlist,
-			  LeafQuals *quals, LockClauseStrength lock)
+			  LeafQuals *quals, const LeafUse *use)
 {
 	const Reason *reason = NULL;
-	LeafColumns columns = needed_columns(rel, tlist, quals->kept, RelationGetDescr(shell));
+	const TableInfo *table = table_info(rte->relid);
+	LeafColumns columns = needed_columns(rel, tlist, quals, use, table, RelationGetDescr(shell));
 	const ShardSql *sql;
 
-	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals, lock);
+	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals, use->lock);
 	parts->attnos = columns.system ? positions(list_length(columns.attnos)) : columns.attnos;
 	parts->scan_tlist = columns.system ? own_scan_tlist(shell, rel->relid, columns.attnos) : NIL;
 
-	sql = shard_sql_make(without_security_quals(parts->run_query), false, &reason);
+	if (columns.placed)
+		set_place(parts, table, &columns, quals);
+
+	sql = shard_sql_make(for_other_nodes(parts->run_query, use), false, &reason);
 	if (sql == NULL)
 	{
 		if (quals->pushed == NIL && quals->security == NIL)
 			reason_raise(reason, "this scan of a sharded table");
 		quals->kept = list_concat(list_concat(quals->security, quals->kept), quals->pushed);
 		quals->security = quals->pushed = NIL;
-		make_fragment(parts, shell, rte, rel, tlist, quals, lock);
+		make_fragment(parts, shell, rte, rel, tlist, quals, use);
 		return;
 	}
 	parts->remote_sql = sql->text;
 	parts->remote_params = sql->params;
 }
 
+/* Is a row of the relation locked or written by its ctid? */
+static bool
+is_identified(PlannerInfo *root, Index varno)
+{
+	ListCell   *lc;
+
+	if ((int) varno == root->parse->resultRelation)
+		return true;
+	foreach(lc, root->rowMarks)
+	{
+		if (lfirst_node(PlanRowMark, lc)->rti == varno)
+			return true;
+	}
+	return false;
+}
+
+static CurrentOfExpr *
+find_current_of(List *clauses)
+{
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		Expr	   *clause = lfirst_node(RestrictInfo, lc)->clause;
+
+		if (IsA(clause, CurrentOfExpr))
+			return (CurrentOfExpr *) clause;
+	}
+	return NULL;
+}
+
+/* The row that a cursor stands on: fetched by its place, all else checked here. */
+static void
+take_current_row(FanoutParts *parts, LeafQuals *quals, CurrentOfExpr *current_of)
+{
+	ListCell   *lc;
+
+	parts->current_of = current_of;
+	quals->kept = list_concat(list_concat(quals->security, quals->pushed), quals->kept);
+	quals->security = quals->pushed = NIL;
+	foreach(lc, quals->kept)
+	{
+		if (IsA(lfirst(lc), CurrentOfExpr))
+			quals->kept = foreach_delete_current(quals->kept, lc);
+	}
+}
+
+/* With the rights of the owner go conditions of policies, or else of the statement: never in unknown order. */
+static void
+keep_unless_policy(LeafQuals *quals)
+{
+	if (quals->security == NIL)
+		return;
+	quals->kept = list_concat(quals->kept, quals->pushed);
+	quals->pushed = NIL;
+}
+
 CustomScan *
 leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses, LockClauseStrength lock,
-				   const char *query_string)
+				   bool for_cursor, const char *query_string)
 {
 	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	Relation	shell = table_open(rte->relid, NoLock);
 	Oid			role = sx_rel_check_as_user(root, rel, rte);
 	bool		own_role = !OidIsValid(role) || role == GetUserId();
-	LeafQuals	quals = sort_clauses(root, rel, clauses, own_role);
+	bool		by_owner = false;
+	LeafUse		use = {lock, lock == LCS_NONE && is_identified(root, rel->relid), for_cursor};
 	FanoutParts parts = {0};
+	LeafQuals	quals;
 	CustomScan *scan;
+
+	quals = sort_clauses(root, rel, clauses, own_role);
+	if ((use.identified && pg_class_aclcheck(rte->relid, own_role ? GetUserId() : role, ACL_SELECT) != ACLCHECK_OK) ||
+		(rte->securityQuals != NIL && quals.policy_kept && lock == LCS_NONE))
+	{
+		role = shell->rd_rel->relowner;
+		own_role = false;
+		by_owner = true;
+		quals = sort_clauses(root, rel, clauses, own_role);
+		keep_unless_policy(&quals);
+	}
+	if (find_current_of(clauses) != NULL)
+		take_current_row(&parts, &quals, find_current_of(clauses));
 
 	parts.command = CMD_SELECT;
 	parts.shell = rte->relid;
@@ -379,9 +521,10 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	parts.role = role;
 	parts.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses);
 	parts.writes = lock != LCS_NONE;
-	if (OidIsValid(role) && own_role)
+	parts.hold = use.identified || for_cursor;
+	if ((OidIsValid(role) && own_role) || use.identified || by_owner)
 		root->glob->dependsOnRole = true;
-	make_fragment(&parts, shell, rte, rel, tlist, &quals, lock);
+	make_fragment(&parts, shell, rte, rel, tlist, &quals, &use);
 	table_close(shell, NoLock);
 
 	scan = scan_fanout_make(&parts);

@@ -13,9 +13,11 @@
  * For the base relation rel (a shell) of root: the Shard Scan that yields
  * tlist, having checked clauses (RestrictInfos, already in execution order).
  * Safe clauses and needed columns go into the fragment, the rest is done here.
- * lock: the rows that the fragment gives are locked, in their latest version.
+ * lock: the rows that the fragment gives are locked, in their latest version;
+ * their ctids are then those of their shards, else places (exec/row_place.h).
+ * for_cursor: rows of the statement may be asked for by WHERE CURRENT OF.
  */
 extern CustomScan *leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses,
-									  LockClauseStrength lock, const char *query_string);
+									  LockClauseStrength lock, bool for_cursor, const char *query_string);
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/settings.h"
 #include "catalog/table_map.h"
 #include "exec/plan_reason.h"
+#include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_insert.h"
 #include "plan/plan_modify.h"
@@ -75,10 +76,29 @@ target_table(const PlanInput *input)
 	return rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
 }
 
+/* A cursor over the rows of one sharded table: WHERE CURRENT OF wants to find a scan of it in the plan. */
 static bool
-applies_always(const PlanInput *input, const StatementWrites *writes)
+is_cursor_over_rows(const PlanInput *input)
 {
-	return true;
+	const Query *query = input->run_query;
+	const RangeTblEntry *rte;
+	const TableInfo *table;
+
+	if ((input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 || query->commandType != CMD_SELECT ||
+		session_is_forwarded() || list_length(query->jointree->fromlist) != 1 ||
+		!IsA(linitial(query->jointree->fromlist), RangeTblRef) || query->hasAggs || query->hasWindowFuncs ||
+		query->groupClause != NIL || query->groupingSets != NIL || query->distinctClause != NIL ||
+		query->setOperations != NULL)
+		return false;
+	rte = rt_fetch(linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex, query->rtable);
+	table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+	return table != NULL && table->kind == TABLE_SHARDED;
+}
+
+static bool
+applies_to_router(const PlanInput *input, const StatementWrites *writes)
+{
+	return !is_cursor_over_rows(input);
 }
 
 static bool
@@ -110,7 +130,8 @@ applies_to_modify(const PlanInput *input, const StatementWrites *writes)
 	CmdType		command = input->run_query->commandType;
 
 	if (command == CMD_SELECT)
-		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference;
+		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference &&
+			!is_cursor_over_rows(input);
 	return target != NULL && target->kind == TABLE_SHARDED &&
 		(command == CMD_UPDATE || command == CMD_DELETE);
 }
@@ -119,6 +140,12 @@ static bool
 applies_to_rows(const PlanInput *input, const StatementWrites *writes)
 {
 	return input->run_query->commandType != CMD_SELECT && applies_to_modify(input, writes);
+}
+
+static bool
+applies_to_by_row(const PlanInput *input, const StatementWrites *writes)
+{
+	return writes->sharded && !writes->reference;
 }
 
 static bool
@@ -134,12 +161,13 @@ static const struct
 	bool		(*applies) (const PlanInput *input, const StatementWrites *writes);
 	bool		when_forwarded;
 }			ways[] = {
-	{plan_router, applies_always, true},
+	{plan_router, applies_to_router, true},
 	{plan_with, applies_to_with, false},
 	{plan_reference, applies_to_reference_write, true},
 	{plan_insert, applies_to_insert, false},
 	{plan_modify, applies_to_modify, false},
 	{plan_rows, applies_to_rows, false},
+	{plan_by_row, applies_to_by_row, false},
 	{plan_pull, applies_to_pull, false},
 };
 

@@ -164,8 +164,6 @@ plan_modify_check_positions(const PlanInput *input)
 	Query	   *query = input->run_query;
 	PositionSearch search = {list_make1(query->rtable), NULL};
 
-	if (list_length(input->shards->keys) == 1)
-		return NULL;
 	if (find_position((Node *) query->jointree, &search) || find_position((Node *) query->cteList, &search) ||
 		range_table_walker(query->rtable, find_position, &search, 0) ||
 		find_position((Node *) query->targetList, &search))
@@ -213,7 +211,8 @@ check_statement(const PlanInput *input, Index rtindex)
 						   "It uses volatile functions, which only this node may evaluate.");
 	if ((reason = plan_modify_check_assignments(query, table)) != NULL)
 		return reason;
-	if (query->commandType != CMD_SELECT && (reason = plan_modify_check_positions(input)) != NULL)
+	if (query->commandType != CMD_SELECT && list_length(input->shards->keys) != 1 &&
+		(reason = plan_modify_check_positions(input)) != NULL)
 		return reason;
 	if (!row_codec_takes(query->commandType == CMD_SELECT ? query->targetList : query->returningList))
 		return reason_make(HINT_ONE_SHARD, "It returns rows of no named type, which are made here.");

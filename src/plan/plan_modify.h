@@ -14,7 +14,7 @@ extern PlannedStmt *plan_modify(const PlanInput *input, const Reason **reason);
 /* Does an UPDATE leave columns that say in which shard a row lies as they are? Why not, or NULL. */
 extern const Reason *plan_modify_check_assignments(const Query *query, const TableInfo *table);
 
-/* Does a write over several shards look at ctid, xmin or the like? Why that must not be, or NULL. */
+/* Does a write look at ctid, xmin or the like? Why that must not be, or NULL. */
 extern const Reason *plan_modify_check_positions(const PlanInput *input);
 
 /* Do all subqueries of an expression, or all parts of a Query, read reference tables only? */

@@ -9,8 +9,8 @@
  * shell's pg_class row, or from the local shard tables while there is none;
  * no other node is asked while planning.
  *
- * Locking clauses on sharded tables are refused: a lock is taken on the owner,
- * by plan_modify's way.
+ * Rows to be locked are locked by PostgreSQL's LockRows, one by one, where they
+ * lie (exec/row_access.h).
  *
  * The hooks work in every run of standard_planner, since a shell must never be
  * scanned itself.
@@ -20,14 +20,12 @@
 #include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "nodes/extensible.h"
-#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
-#include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -40,6 +38,7 @@
 #include "catalog/table_map.h"
 #include "plan/leaf_fragment.h"
 #include "plan/plan_pull.h"
+#include "plan/query_shape.h"
 #include "plan/plan_push.h"
 #include "plan/push_part.h"
 #include "plan/view_policies.h"
@@ -63,6 +62,9 @@ static const char *planning_query_string = NULL;
 /* The relation of that statement whose rows are to be locked (0: none), and how. */
 static Index planning_locked = 0;
 static LockClauseStrength planning_lock = LCS_NONE;
+
+/* It is a cursor's. */
+static bool planning_cursor = false;
 
 static bool
 is_shell(Oid relid)
@@ -173,8 +175,9 @@ plan_leaf_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 			   List *tlist, List *clauses, List *custom_plans)
 {
 	bool		locked = root->parent_root == NULL && rel->relid == planning_locked;
+	bool		for_cursor = root->parent_root == NULL && planning_cursor && root->parse->commandType == CMD_SELECT;
 
-	return (Plan *) leaf_fragment_plan(root, rel, tlist, clauses, locked ? planning_lock : LCS_NONE,
+	return (Plan *) leaf_fragment_plan(root, rel, tlist, clauses, locked ? planning_lock : LCS_NONE, for_cursor,
 									   planning_query_string);
 }
 
@@ -208,7 +211,7 @@ set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 		return;
 	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION || !is_shell(rte->relid))
 		return;
-	if ((int) rti == root->parse->resultRelation || IS_DUMMY_REL(rel))
+	if (IS_DUMMY_REL(rel))
 		return;
 
 	path = makeNode(CustomPath);
@@ -234,6 +237,7 @@ plan_pull_locking(Query *query, Index locked, LockClauseStrength lock, const cha
 	const char *before = planning_query_string;
 	Index		locked_before = planning_locked;
 	LockClauseStrength lock_before = planning_lock;
+	bool		cursor_before = planning_cursor;
 	PlannedStmt *result;
 
 	view_policies_check(query);
@@ -243,6 +247,7 @@ plan_pull_locking(Query *query, Index locked, LockClauseStrength lock, const cha
 		push_part_set_statement(query_string);
 		planning_locked = locked;
 		planning_lock = lock;
+		planning_cursor = (cursor_options & CURSOR_OPT_FAST_PLAN) != 0;
 		result = standard_planner(query, query_string, cursor_options & ~CURSOR_OPT_PARALLEL_OK, params);
 	}
 	PG_FINALLY();
@@ -251,6 +256,7 @@ plan_pull_locking(Query *query, Index locked, LockClauseStrength lock, const cha
 		push_part_set_statement(before);
 		planning_locked = locked_before;
 		planning_lock = lock_before;
+		planning_cursor = cursor_before;
 	}
 	PG_END_TRY();
 	return result;
@@ -262,44 +268,14 @@ plan_pull_query(Query *query, const char *query_string, int cursor_options, Para
 	return plan_pull_locking(query, 0, LCS_NONE, query_string, cursor_options, params);
 }
 
-/* Collects into *context (a Reason *) why the Query cannot be run over leaf scans. */
-static bool
-find_obstacle(Node *node, void *context)
-{
-	Query	   *query;
-	ListCell   *lc;
-
-	if (node == NULL)
-		return false;
-	if (!IsA(node, Query))
-		return expression_tree_walker(node, find_obstacle, context);
-
-	query = (Query *) node;
-	foreach(lc, query->rowMarks)
-	{
-		RowMarkClause *mark = lfirst_node(RowMarkClause, lc);
-		RangeTblEntry *rte = rt_fetch(mark->rti, query->rtable);
-
-		if (rte->rtekind == RTE_RELATION && is_shell(rte->relid))
-		{
-			*(const Reason **) context =
-				reason_make("Give the shard key in WHERE, or lock the rows of one table without joins, ORDER BY "
-							"and LIMIT.",
-							"The rows of \"%s\" to be locked lie in several shards and the statement is not a "
-							"plain one over this table.",
-							get_rel_name(rte->relid));
-			return true;
-		}
-	}
-	return query_tree_walker(query, find_obstacle, context, 0);
-}
-
 PlannedStmt *
 plan_pull(const PlanInput *input, const Reason **reason)
 {
 	*reason = NULL;
-	if (find_obstacle((Node *) input->run_query, reason))
-		return NULL;
+	/* rows that are locked, or that a cursor stands on, are rows of tables */
+	if ((input->run_query->commandType == CMD_SELECT && query_writes(input->run_query)) ||
+		(input->cursor_options & CURSOR_OPT_FAST_PLAN) != 0)
+		return plan_pull_query(copyObject(input->run_query), input->query_string, input->cursor_options, input->params);
 	return plan_push_levels(input);
 }
 

@@ -25,6 +25,7 @@
 #include "catalog/shard_map.h"
 #include "exec/scan_route.h"
 #include "exec/tuple_codec.h"
+#include "plan/plan_by_row.h"
 #include "plan/plan_router.h"
 #include "plan/plan_rows.h"
 #include "plan/planned_statement.h"
@@ -226,14 +227,14 @@ has_another_way(const PlanInput *input)
 	switch (input->run_query->commandType)
 	{
 		case CMD_SELECT:
-			return !query_writes(input->run_query);
+			return !query_writes(input->run_query) || plan_by_row_takes(input->run_query);
 		case CMD_INSERT:
 			return true;
 		case CMD_UPDATE:
 		case CMD_DELETE:
-			return plan_rows_check(input) == NULL;
+			return plan_rows_check(input) == NULL || plan_by_row_takes(input->run_query);
 		default:
-			return false;
+			return plan_by_row_takes(input->run_query);
 	}
 }
 

@@ -32,6 +32,7 @@
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
 #include "plan/forwarded_text.h"
+#include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_direct.h"
 #include "plan/plan_forwarded.h"
@@ -279,11 +280,17 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
 		statement_writes_find(query, &writes);
-	if (writes.current_of && (writes.sharded || writes.reference))
+	if (writes.current_of && (writes.reference || (writes.sharded && session_is_forwarded())))
 		reason_raise(reason_make("Use the primary key of the row fetched in WHERE.",
-								 "The rows of a cursor over such tables have no position "
-								 "that other statements can use."),
-					 "WHERE CURRENT OF is not supported on sharded and reference tables");
+								 "Each copy of the table has positions of its own."),
+					 "WHERE CURRENT OF is not supported on reference tables");
+	if (writes.current_of && writes.sharded)
+	{
+		plan = plan_by_row(&input, &reason);
+		if (plan == NULL)
+			reason_raise(reason, "this statement cannot write the row of a cursor");
+		return plan;
+	}
 
 	input.shards = query_shards(query, params);
 

@@ -1,0 +1,13 @@
+-- Single rows of shards, for the executors of other nodes (src/exec/row_access.c).
+
+CREATE FUNCTION shardext.internal_row_read(relation regclass, shard int, kind int, place tid, mode int, policy int, flags int)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_read';
+COMMENT ON FUNCTION shardext.internal_row_read(regclass, int, int, tid, int, int, int) IS
+    'between nodes, for the owner of the table: a row of a shard by its ctid, locked if so asked';
+
+CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind int, place tid, "row" record,
+                                            OUT result int, OUT place_now tid, OUT mode int)
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_write';
+COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record) IS
+    'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid';

@@ -1,0 +1,175 @@
+/*
+ * exec_funcs.c
+ *	  SQL functions by which another node's executor reaches rows of this one:
+ *	  shardext.internal_row_read() and internal_row_write().
+ *
+ * They go round policies and triggers, which the coordinator applies, so they
+ * are for those who may do that anyway: the owner of the table and superusers,
+ * in a session that another node has opened.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "base/settings.h"
+#include "catalog/table_map.h"
+#include "exec/row_access.h"
+#include "exec/row_here.h"
+
+PG_FUNCTION_INFO_V1(shardext_row_read);
+PG_FUNCTION_INFO_V1(shardext_row_write);
+
+/* The shell, if the caller may do what he likes with it. */
+static Relation
+open_shell(Oid relid, int shard)
+{
+	const TableInfo *table = table_info(relid);
+
+	if (!session_is_forwarded() || !object_ownercheck(RelationRelationId, relid, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for rows of shards"),
+				 errdetail("Only the table's owner may reach them this way, and only from another node."),
+				 errhint("Use ordinary statements.")));
+	if (table == NULL || table->kind != TABLE_SHARDED || shard < 0 || shard >= ROUTE_MAX_SHARDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+				 errmsg("relation %u has no shard %d on this node", relid, shard),
+				 errhint("Compare shardext.tables on the nodes.")));
+	return table_open(relid, AccessShareLock);
+}
+
+static Datum
+row_datum(Relation shell, TupleTableSlot *slot)
+{
+	bool		should_free;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+
+	return heap_copy_tuple_as_datum(tuple, RelationGetDescr(shell));
+}
+
+/* internal_row_read(relation, shard, kind, ctid, mode, policy, flags): result, ctid, row */
+Datum
+shardext_row_read(PG_FUNCTION_ARGS)
+{
+	Relation	shell = open_shell(PG_GETARG_OID(0), PG_GETARG_INT32(1));
+	int			shard = PG_GETARG_INT32(1);
+	RowReadKind kind = (RowReadKind) PG_GETARG_INT32(2);
+	ItemPointerData ctid = *(ItemPointer) PG_GETARG_POINTER(3);
+	ReturnSetInfo *result_info = (ReturnSetInfo *) fcinfo->resultinfo;
+	TupleTableSlot *slot = table_slot_create(shell, NULL);
+	TM_FailureData failure = {0};
+	TM_Result	result = TM_Deleted;
+	Datum		values[4];
+	bool		nulls[4] = {false, false, false, true};
+
+	failure.ctid = ctid;
+	switch (kind)
+	{
+		case ROW_READ_ANY:
+			result = row_here_fetch(shell, shard, &ctid, SnapshotAny, slot) ? TM_Ok : TM_Deleted;
+			break;
+		case ROW_READ_CURRENT:
+			result = row_here_fetch(shell, shard, &ctid, SnapshotSelf, slot) ? TM_Ok : TM_Deleted;
+			break;
+		case ROW_READ_LATEST:
+			result = row_here_fetch_latest(shell, shard, &ctid, GetActiveSnapshot(), slot) ? TM_Ok : TM_Deleted;
+			break;
+		case ROW_READ_LOCK:
+			result = row_here_lock(shell, shard, &ctid, slot, GetCurrentCommandId(true),
+								   (LockTupleMode) PG_GETARG_INT32(4), (LockWaitPolicy) PG_GETARG_INT32(5),
+								   (uint8) PG_GETARG_INT32(6), &failure);
+			break;
+	}
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (result_info->setDesc->natts != lengthof(values))
+		elog(ERROR, "unexpected columns of internal_row_read");
+	values[0] = Int32GetDatum((int32) result);
+	values[1] = BoolGetDatum(failure.traversed);
+	values[2] = PointerGetDatum(result == TM_Ok ? &slot->tts_tid : &failure.ctid);
+	if (result == TM_Ok)
+	{
+		values[3] = row_datum(shell, slot);
+		nulls[3] = false;
+	}
+	tuplestore_putvalues(result_info->setResult, result_info->setDesc, values, nulls);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(shell, NoLock);
+	return (Datum) 0;
+}
+
+/* A virtual slot of the shell's shape with the values of a row of its type. */
+static TupleTableSlot *
+slot_of_row(Relation shell, HeapTupleHeader row)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(shell), &TTSOpsVirtual);
+	HeapTupleData tuple;
+
+	if (HeapTupleHeaderGetTypeId(row) != shell->rd_rel->reltype)
+		elog(ERROR, "a row of another type than that of relation %u", RelationGetRelid(shell));
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	ExecClearTuple(slot);
+	heap_deform_tuple(&tuple, slot->tts_tupleDescriptor, slot->tts_values, slot->tts_isnull);
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* internal_row_write(relation, shard, kind, ctid, row): result, ctid, mode */
+Datum
+shardext_row_write(PG_FUNCTION_ARGS)
+{
+	Relation	shell = open_shell(PG_GETARG_OID(0), PG_GETARG_INT32(1));
+	int			shard = PG_GETARG_INT32(1);
+	RowWriteKind kind = (RowWriteKind) PG_GETARG_INT32(2);
+	ItemPointerData ctid = *(ItemPointer) PG_GETARG_POINTER(3);
+	CommandId	command = GetCurrentCommandId(true);
+	LockTupleMode mode = LockTupleExclusive;
+	TM_FailureData failure = {0};
+	TM_Result	result = TM_Ok;
+	TupleTableSlot *slot = NULL;
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "internal_row_write must return a row");
+	if (kind == ROW_WRITE_INSERT || kind == ROW_WRITE_UPDATE)
+		slot = slot_of_row(shell, PG_GETARG_HEAPTUPLEHEADER(4));
+	failure.ctid = ctid;
+	switch (kind)
+	{
+		case ROW_WRITE_INSERT:
+			row_here_insert(shell, shard, slot, command);
+			break;
+		case ROW_WRITE_UPDATE:
+			result = row_here_update(shell, shard, &ctid, slot, command, &failure, &mode);
+			break;
+		case ROW_WRITE_DELETE:
+		case ROW_WRITE_MOVE:
+			result = row_here_delete(shell, shard, &ctid, command, kind == ROW_WRITE_MOVE, &failure);
+			break;
+	}
+	values[0] = Int32GetDatum((int32) result);
+	if (result == TM_Ok && slot != NULL)
+		failure.ctid = slot->tts_tid;
+	values[1] = PointerGetDatum(&failure.ctid);
+	values[2] = Int32GetDatum((int32) mode);
+	if (slot != NULL)
+		ExecDropSingleTupleTableSlot(slot);
+	table_close(shell, NoLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

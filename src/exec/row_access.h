@@ -1,0 +1,38 @@
+/*
+ * row_access.h
+ *	  Single rows of sharded tables for PostgreSQL's executor on the coordinator,
+ *	  wherever they lie.
+ */
+#ifndef SHARDEXT_ROW_ACCESS_H
+#define SHARDEXT_ROW_ACCESS_H
+
+#include "postgres.h"
+#include "access/tableam.h"
+#include "executor/executor.h"
+
+/* What is asked of the node that has the row; numbers travel. */
+typedef enum RowReadKind
+{
+	ROW_READ_ANY,				/* this version, visible or not */
+	ROW_READ_CURRENT,			/* this version, if nothing has changed it that we see */
+	ROW_READ_LATEST,			/* the version that is current now */
+	ROW_READ_LOCK				/* lock it, in its latest version */
+} RowReadKind;
+
+typedef enum RowWriteKind
+{
+	ROW_WRITE_INSERT,
+	ROW_WRITE_UPDATE,
+	ROW_WRITE_DELETE,
+	ROW_WRITE_MOVE				/* delete: it goes to another shard */
+} RowWriteKind;
+
+/* The row at a place (row_place.h) in its version of now, into a slot of the shell's kind; false: it is gone. */
+extern bool row_access_latest(Relation shell, ItemPointer place, Snapshot snapshot, TupleTableSlot *slot);
+
+/* Let a started execution write shells row by row: its plan was made for that. */
+extern void row_access_attach(EState *estate);
+
+extern void row_access_preload(void);
+
+#endif

@@ -1,0 +1,282 @@
+/*
+ * row_here.c
+ *	  Single rows of shards of this node, by their ctid.
+ *
+ * Steps: open the shard's table, ask the fence, let heap do it, make index
+ * entries. The slots are the caller's, of the shell: the columns of both are
+ * the same.
+ *
+ * Constraints, the guards among them, are checked here. What fires triggers, or
+ * applies policies, is the executor over the shell, on the coordinator. Only the
+ * internal triggers of deferrable unique constraints are of the shard's table.
+ *
+ * A row that the transaction itself has changed since is reported as
+ * TM_SelfModified also when that was a command of this node before the present
+ * one: a coordinator's command is several of an other node's.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "storage/bufmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+
+#include "base/errors.h"
+#include "base/pg_compat.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "exec/guard_check.h"
+#include "exec/row_here.h"
+#include "exec/shard_scope.h"
+
+/* ---------- the shard's table ---------- */
+
+static Relation
+open_table(Relation shell, int shard, LOCKMODE lock, ShardAccess access, Snapshot snapshot)
+{
+	Oid			relid = table_shard_relid(RelationGetRelid(shell), shard);
+	Relation	table;
+	ShardVerdict verdict;
+
+	if (!OidIsValid(relid))
+		shard_map_raise(shard, SHARD_MOVED);
+	table = table_open(relid, lock);
+	verdict = shard_map_check(shard, access, snapshot);
+	if (verdict != SHARD_OK)
+		shard_map_raise(shard, verdict);
+	return table;
+}
+
+/* TM_SelfModified: our own transaction has changed this version before this command; TM_Deleted: there is none. */
+static TM_Result
+look_at_version(Relation table, ItemPointer ctid, CommandId command, TM_FailureData *failure)
+{
+	HeapTupleData tuple;
+	Buffer		buffer;
+	TM_Result	result;
+
+	failure->ctid = *ctid;
+	failure->traversed = false;
+	tuple.t_self = *ctid;
+	if (!heap_fetch(table, SnapshotAny, &tuple, &buffer, false))
+		return TM_Deleted;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	result = HeapTupleSatisfiesUpdate(&tuple, command, buffer);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	ReleaseBuffer(buffer);
+	if (result != TM_Invisible)
+		return TM_Ok;
+	failure->xmax = GetCurrentTransactionId();
+	failure->cmax = command;
+	return TM_SelfModified;
+}
+
+static void
+show_as_shell(Relation shell, TupleTableSlot *slot)
+{
+	slot->tts_tableOid = RelationGetRelid(shell);
+}
+
+/* ---------- reading ---------- */
+
+bool
+row_here_fetch(Relation shell, int shard, ItemPointer ctid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	Relation	table = open_table(shell, shard, AccessShareLock, SHARD_READ, NULL);
+	bool		found = table_tuple_fetch_row_version(table, ctid, snapshot, slot);
+
+	if (found)
+		show_as_shell(shell, slot);
+	table_close(table, NoLock);
+	return found;
+}
+
+bool
+row_here_fetch_latest(Relation shell, int shard, ItemPointer ctid, Snapshot snapshot, TupleTableSlot *slot)
+{
+	Relation	table = open_table(shell, shard, AccessShareLock, SHARD_READ, snapshot);
+	TableScanDesc scan = table_beginscan_tid(table, snapshot);
+	bool		found = false;
+
+	table_tuple_get_latest_tid(scan, ctid);
+	found = table_tuple_fetch_row_version(table, ctid, snapshot, slot);
+	table_endscan(scan);
+	if (found)
+		show_as_shell(shell, slot);
+	table_close(table, NoLock);
+	return found;
+}
+
+TM_Result
+row_here_lock(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
+			  LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure)
+{
+	Relation	table = open_table(shell, shard, RowShareLock, SHARD_WRITE, NULL);
+	volatile TM_Result result = look_at_version(table, ctid, command, failure);
+
+	if (result == TM_Ok)
+	{
+		SHARD_SCOPE(shard, false);
+		{
+			result = table_tuple_lock(table, ctid, GetActiveSnapshot(), slot, command, mode, policy, flags, failure);
+		}
+		SHARD_SCOPE_END();
+	}
+	if (result == TM_Ok)
+		show_as_shell(shell, slot);
+	table_close(table, NoLock);
+	return result;
+}
+
+/* ---------- writing ---------- */
+
+typedef struct RowWriter
+{
+	Relation	table;
+	EState	   *estate;
+	ResultRelInfo *target;
+} RowWriter;
+
+/* The triggers that check unique constraints later, nothing else. */
+static TriggerDesc *
+unique_checks(const TriggerDesc *triggers)
+{
+	TriggerDesc *result;
+	int			n = 0;
+
+	if (triggers == NULL)
+		return NULL;
+	result = palloc0(sizeof(TriggerDesc));
+	result->triggers = palloc0(sizeof(Trigger) * (triggers->numtriggers + 1));
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		if (triggers->triggers[i].tgfoid == F_UNIQUE_KEY_RECHECK)
+			result->triggers[n++] = triggers->triggers[i];
+	}
+	result->numtriggers = n;
+	result->trig_insert_after_row = n > 0;
+	return n > 0 ? result : NULL;
+}
+
+static RowWriter
+begin_write(Relation shell, int shard)
+{
+	RowWriter	writer;
+	MemoryContext old;
+
+	writer.table = open_table(shell, shard, RowExclusiveLock, SHARD_WRITE, NULL);
+	writer.estate = CreateExecutorState();
+	old = MemoryContextSwitchTo(writer.estate->es_query_cxt);
+	writer.target = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer.target, writer.table, 0, NULL, 0);
+	writer.target->ri_TrigDesc = unique_checks(writer.table->trigdesc);
+	guard_check_attach(writer.target, writer.estate);
+	MemoryContextSwitchTo(old);
+	return writer;
+}
+
+static void
+end_write(RowWriter *writer)
+{
+	ExecCloseIndices(writer->target);
+	ExecResetTupleTable(writer->estate->es_tupleTable, false);
+	FreeExecutorState(writer->estate);
+	table_close(writer->table, NoLock);
+}
+
+static void
+check_row(RowWriter *writer, TupleTableSlot *slot)
+{
+	slot->tts_tableOid = RelationGetRelid(writer->table);
+	if (RelationGetDescr(writer->table)->constr != NULL)
+		ExecConstraints(writer->target, slot, writer->estate);
+}
+
+/* Unique constraints that are to be checked at the end of the statement or the transaction. */
+static void
+note_unique_checks(RowWriter *writer, TupleTableSlot *slot, List *recheck)
+{
+	if (recheck == NIL)
+		return;
+	AfterTriggerBeginQuery();
+	ExecARInsertTriggers(writer->estate, writer->target, slot, recheck, NULL);
+	AfterTriggerEndQuery(writer->estate);
+}
+
+void
+row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
+{
+	SHARD_SCOPE(shard, true);
+	{
+		RowWriter	writer = begin_write(shell, shard);
+
+		check_row(&writer, slot);
+		table_tuple_insert(writer.table, slot, command, 0, NULL);
+		ExecOpenIndices(writer.target, false);
+		if (writer.target->ri_NumIndices > 0)
+			note_unique_checks(&writer, slot, sx_insert_index_tuples(writer.target, slot, writer.estate));
+		end_write(&writer);
+		show_as_shell(shell, slot);
+	}
+	SHARD_SCOPE_END();
+}
+
+static TM_Result
+update_row(RowWriter *writer, ItemPointer ctid, TupleTableSlot *slot, CommandId command, TM_FailureData *failure,
+		   LockTupleMode *mode)
+{
+	SX_UPDATE_INDEXES_TYPE update_indexes;
+	TM_Result	result;
+
+	check_row(writer, slot);
+	result = table_tuple_update(writer->table, ctid, slot, command, GetActiveSnapshot(), InvalidSnapshot, true,
+								failure, mode, &update_indexes);
+	if (result != TM_Ok || !update_indexes)
+		return result;
+	ExecOpenIndices(writer->target, false);
+	if (writer->target->ri_NumIndices > 0)
+		note_unique_checks(writer, slot, sx_update_index_tuples(writer->target, slot, writer->estate, update_indexes));
+	return result;
+}
+
+TM_Result
+row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
+				TM_FailureData *failure, LockTupleMode *mode)
+{
+	volatile TM_Result result = TM_Ok;
+
+	SHARD_SCOPE(shard, true);
+	{
+		RowWriter	writer = begin_write(shell, shard);
+
+		result = look_at_version(writer.table, ctid, command, failure);
+		if (result == TM_Ok)
+			result = update_row(&writer, ctid, slot, command, failure, mode);
+		end_write(&writer);
+		show_as_shell(shell, slot);
+	}
+	SHARD_SCOPE_END();
+	return result;
+}
+
+TM_Result
+row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving, TM_FailureData *failure)
+{
+	volatile TM_Result result = TM_Ok;
+
+	SHARD_SCOPE(shard, false);
+	{
+		Relation	table = open_table(shell, shard, RowExclusiveLock, SHARD_WRITE, NULL);
+
+		result = look_at_version(table, ctid, command, failure);
+		if (result == TM_Ok)
+			result = table_tuple_delete(table, ctid, command, GetActiveSnapshot(), InvalidSnapshot, true, failure,
+										moving);
+		table_close(table, NoLock);
+	}
+	SHARD_SCOPE_END();
+	return result;
+}

@@ -1,0 +1,35 @@
+/*
+ * row_here.h
+ *	  Single rows of shards of this node, by their ctid: what a table access
+ *	  method does, for the coordinator's executor and for other nodes'.
+ */
+#ifndef SHARDEXT_ROW_HERE_H
+#define SHARDEXT_ROW_HERE_H
+
+#include "postgres.h"
+#include "access/tableam.h"
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+
+/*
+ * Meanings as in tableam.h; ctids are those of the shard's table. Slots are of
+ * the shell's shape and kind (table_slot_create); afterwards they name the
+ * shell as their table. No triggers fire, but unique constraints that are
+ * checked later are noted. ERROR SX001 if the shard is not here.
+ */
+extern bool row_here_fetch(Relation shell, int shard, ItemPointer ctid, Snapshot snapshot, TupleTableSlot *slot);
+
+/* The version that is current for the snapshot, of the row whose ctid this is or was; false: none. */
+extern bool row_here_fetch_latest(Relation shell, int shard, ItemPointer ctid, Snapshot snapshot, TupleTableSlot *slot);
+
+extern TM_Result row_here_lock(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
+							   LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure);
+extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command);
+extern TM_Result row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
+								 TM_FailureData *failure, LockTupleMode *mode);
+
+/* moving: the row goes to another shard, of which those who wait for it are told. */
+extern TM_Result row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving,
+								 TM_FailureData *failure);
+
+#endif
