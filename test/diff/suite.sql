@@ -1,7 +1,7 @@
 -- What suite.py needs on the cluster: suite.place(mode) makes tables that are new sharded ones or reference tables, by a rule:
 -- one in eight (by name) is left alone, one in eight is a reference table, all others are sharded by hash, by a column of a foreign
 -- key, of a unique index, or the first that can be. What cannot be sharded becomes a reference table, or stays as it is.
--- Roles may log in, and functions are made on the other nodes too, as an administrator would have to do.
+-- Roles may log in, and functions and views are made on the other nodes too, as an administrator would have to do.
 -- On the plain server suite.place does nothing.
 CREATE SCHEMA suite;
 GRANT USAGE ON SCHEMA suite TO PUBLIC;
@@ -65,7 +65,7 @@ BEGIN
 	INSERT INTO suite.placed VALUES (relation, relation::regclass, 'home', failed);
 END $$;
 
--- Functions that are new or have been replaced, as a script for the other nodes.
+-- Functions and views that are new or have been replaced, as a script for the other nodes.
 CREATE FUNCTION suite.spread() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	f record;
@@ -79,8 +79,16 @@ BEGIN
 			f.oid::regprocedure, f.owner);
 		INSERT INTO suite.spread VALUES (f.oid, f.version, f.oid::regprocedure);
 	END LOOP;
-	FOR f IN DELETE FROM suite.spread s WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = s.function) RETURNING s.signature LOOP
+	FOR f IN DELETE FROM suite.spread s WHERE signature IS NOT NULL AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = s.function) RETURNING s.signature LOOP
 		script := format(E'DROP ROUTINE IF EXISTS %s;\n', f.signature) || script;
+	END LOOP;
+	FOR f IN SELECT c.oid, c.xmin::text AS version, c.oid::regclass AS name, c.relnamespace::regnamespace AS schema, c.relowner::regrole AS owner,
+			coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options
+		FROM pg_class c WHERE c.oid >= 16384 AND c.relkind = 'v' AND c.relpersistence = 'p' AND c.relnamespace::regnamespace::text !~ '^(pg_|shardext$|suite$|information)'
+			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = c.oid AND s.version = c.xmin::text) LOOP
+		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %1$s; GRANT ALL ON SCHEMA %1$s TO PUBLIC;\nDROP VIEW IF EXISTS %2$s;\n'
+			'CREATE VIEW %2$s%3$s AS %4$s\nALTER VIEW %2$s OWNER TO %5$s;\n', f.schema, f.name, f.options, pg_get_viewdef(f.oid), f.owner);
+		INSERT INTO suite.spread VALUES (f.oid, f.version);
 	END LOOP;
 	IF script <> '' THEN
 		script := translate(encode(convert_to('SET check_function_bodies = off; ' || script, 'UTF8'), 'base64'), E'\n', '');
