@@ -73,8 +73,8 @@ class Statement:
 
 
 class Generator:
-    def __init__(self, seed):
-        self.r = random.Random(seed)
+    def __init__(self, seed, depth=2):
+        self.r, self.depth = random.Random(seed), depth
         self.fresh = 5000
 
     def start(self):
@@ -411,7 +411,7 @@ class Generator:
                 [columns], 1), self.pick("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE"), self.pick("", " NOWAIT", " SKIP LOCKED"))
             if not table.startswith("v_"):
                 return Statement(sql, self.constants, self.home)
-        sql, kinds = self.query(self.pick(1, 2, 2))
+        sql, kinds = self.query(self.pick(1, self.depth, self.depth))
         ordered = self.chance(0.25)
         if ordered:
             sql = "SELECT * FROM (%s) s ORDER BY %s" % (sql, ", ".join(

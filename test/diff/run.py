@@ -104,7 +104,7 @@ def answer(result, ordered):
 class Differ:
     def __init__(self, options):
         self.options, self.r = options, random.Random(options.seed)
-        self.writer = Writer(options.seed)
+        self.writer = Writer(options.seed, options.depth)
         self.plain = Connection(options.port, "plain")
         self.nodes = [Connection(options.port, name) for name in ("london", "paris", "tokyo")]
         self.counts, self.refused, self.differences = collections.Counter(), collections.Counter(), 0
@@ -116,7 +116,7 @@ class Differ:
 
     def make_tables(self):
         for connection in [self.plain] + self.nodes:
-            connection.must("SET client_min_messages = error; SET statement_timeout = '60s'")
+            connection.must("SET client_min_messages = error; SET statement_timeout = '20s'; SET join_collapse_limit = 4; SET from_collapse_limit = 4")
         for connection in (self.plain, self.nodes[0]):
             connection.must("DROP TABLE IF EXISTS home; DROP VIEW IF EXISTS v_users, v_photos")
         for name in TABLES:
@@ -267,6 +267,7 @@ def main():
     parser.add_argument("--statements", type=int, default=0)
     parser.add_argument("--writes", type=float, default=0.3)
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--depth", type=int, default=2, help="of sub-SELECTs")
     parser.add_argument("--stop", type=int, default=10)
     parser.add_argument("--transactions", type=float, default=0.2)
     options = parser.parse_args()
@@ -276,6 +277,8 @@ def main():
             (time.time() - start < options.seconds or not options.seconds):
         differ.step()
         steps += 1
+        if options.seconds > 60 and steps % 100 == 0:
+            print("# %d steps, %d statements, %d s" % (steps, differ.compared(), time.time() - start), flush=True)
         if differ.differences >= options.stop:
             break
     differ.compare_tables()
