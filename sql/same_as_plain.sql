@@ -51,3 +51,14 @@ DROP FUNCTION said();
 DROP FUNCTION said();
 \c tokyo
 DROP FUNCTION said();
+\c london
+
+-- WITH name (columns) over a query that calls them something else, carried out by the nodes
+CREATE TABLE pushed (id int PRIMARY KEY, b text);
+SELECT shardext.shard_table('pushed', 'id');
+INSERT INTO pushed SELECT i, 'b' || i % 2 FROM generate_series(1, 20) i;
+SET shardext.enable_pushdown = on;
+WITH w(c0) AS MATERIALIZED (SELECT CASE WHEN v.c0 > 1 THEN 7 END FROM (VALUES (7)) v(c0)) SELECT x.c0, count(*) FROM pushed CROSS JOIN w x GROUP BY x.c0;
+WITH w(c0) AS (SELECT 7 UNION ALL SELECT 8) SELECT w.c0, count(*) FROM pushed CROSS JOIN w GROUP BY w.c0 ORDER BY 1;
+WITH w(c0, c1) AS (SELECT upper(b), b FROM pushed) SELECT c0, count(c1) FROM w GROUP BY c0 ORDER BY 1;
+DROP TABLE pushed;
