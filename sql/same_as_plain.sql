@@ -62,3 +62,14 @@ WITH w(c0) AS MATERIALIZED (SELECT CASE WHEN v.c0 > 1 THEN 7 END FROM (VALUES (7
 WITH w(c0) AS (SELECT 7 UNION ALL SELECT 8) SELECT w.c0, count(*) FROM pushed CROSS JOIN w GROUP BY w.c0 ORDER BY 1;
 WITH w(c0, c1) AS (SELECT upper(b), b FROM pushed) SELECT c0, count(c1) FROM w GROUP BY c0 ORDER BY 1;
 DROP TABLE pushed;
+
+-- one table by ids, the other by the hash of the same values: they do not lie together
+CREATE TABLE by_id (id bigint PRIMARY KEY, n int);
+CREATE TABLE by_hash (id bigint PRIMARY KEY, n int);
+SELECT shardext.shard_table('by_id', 'id', 'id');
+SELECT shardext.shard_table('by_hash', 'id', 'hash');
+INSERT INTO by_id SELECT i::bigint << 23 | (i % 16) << 10, i FROM generate_series(1, 40) i;
+INSERT INTO by_hash SELECT * FROM by_id;
+SELECT count(*), count(b.n), sum(a.n - b.n) FROM by_id a LEFT JOIN by_hash b USING (id);
+SELECT count(*), count(b.n) FROM by_hash a LEFT JOIN (SELECT id, sum(n) AS n FROM by_id GROUP BY id) b USING (id);
+DROP TABLE by_id, by_hash;

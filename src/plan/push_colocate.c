@@ -113,17 +113,19 @@ passed_key(const Query *query, const TargetEntry *tle)
 	return passed_key(rte->subquery, list_nth_node(TargetEntry, rte->subquery->targetList, var->varattno - 1));
 }
 
-/* Does one of the ways to know the occurrence's shard need nothing but the anchor's value? */
+/* Is one of the ways to know a shard that of the anchor: by the same values, and by the same strategy? */
 static bool
-is_value_of_anchor(List *ways, List *values)
+is_value_of_anchor(List *ways, const TableInfo *anchor, List *values)
 {
 	ListCell   *lc;
 
 	foreach(lc, ways)
 	{
 		List	   *way = (List *) lfirst(lc);
+		ShardKey   *key = (ShardKey *) linitial(way);
 
-		if (list_length(way) == 1 && equal(((ShardKey *) linitial(way))->exprs, values))
+		if (list_length(way) == 1 && equal(key->exprs, values) &&
+			route_specs_colocated(shard_key_spec(key), &anchor->spec))
 			return true;
 	}
 	return false;
@@ -153,7 +155,7 @@ try_anchor(Query *query, const TableInfo *table, Index rtindex, List *keys, int 
 	{
 		List	   *ways = facts_resolve_occurrence(&colocation->walk.facts, lfirst(lc), NULL);
 
-		if (!is_value_of_anchor(ways, colocation->values))
+		if (!is_value_of_anchor(ways, table, colocation->values))
 			return false;
 	}
 	colocation->table = table;
@@ -278,7 +280,7 @@ is_routing_column(const Colocation *colocation, Node *expr)
 		return false;
 	operand = operand_column(walk->frame, var->varno, var->varattno);
 	return is_value_of_anchor(facts_resolve_operand(&walk->facts, walk->scope, &operand, relid, spec),
-							  colocation->values);
+							  colocation->table, colocation->values);
 }
 
 bool

@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
@@ -62,8 +61,6 @@ inline_reference(Node *node, void *context)
 		rte->ctelevelsup = 0;
 		rte->self_reference = false;
 		rte->coltypes = rte->coltypmods = rte->colcollations = NIL;
-		/* its columns may bear other names than WITH name (columns) gave them */
-		rte->alias = makeAlias(rte->eref->aliasname, copyObject(rte->eref->colnames));
 		c->done = true;
 		return false;
 	}
