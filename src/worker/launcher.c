@@ -37,7 +37,7 @@
 
 #define LOOK_MS			1000
 #define INVALID_CONNLIMIT	(-2)	/* datconnlimit of a half dropped database */
-#define LAUNCHER_RESTART_SECONDS 5
+#define LAUNCHER_RESTART_SECONDS 1
 
 static ProcessUtility_hook_type previous_utility_hook = NULL;
 

@@ -4,10 +4,11 @@
  *	  again.
  *
  * States of a slot:	idle -> claimed (launcher) -> running (worker) -> idle
- * An idle slot is claimed when its time has come: at once for a new database, in
- * some seconds after a crash or a stop, in RECHECK_MS where there was no cluster; but
- * each second for a while after a session has requested it, since what that session did
- * may commit later (COMMIT PREPARED).
+ * An idle slot is claimed when its time has come: at once for a new database and after
+ * a worker has ended, after a pause that doubles if they end soon again, in some seconds
+ * after a stop, in RECHECK_MS where there was no cluster; but each second for a while
+ * after a session has requested it, since what that session did may commit later
+ * (COMMIT PREPARED).
  *
  * Locks: WorkerMemory.lock, a leaf.
  */
@@ -25,7 +26,9 @@
 
 #define MAX_SLOTS		256
 #define CLAIM_MS		10000	/* a claimed worker that has not entered by then is given up */
-#define CRASH_MS		5000
+#define CRASH_MS		500		/* pause after the second end of a worker in a row */
+#define MAX_CRASH_MS	8000
+#define SOUND_MS		10000	/* a worker that has run for so long was no failure */
 #define STOP_MS			10000
 #define RECHECK_MS		600000
 #define REQUEST_MS		120000	/* a request is remembered for */
@@ -36,6 +39,8 @@ typedef struct WorkerSlot
 	Oid			database;		/* InvalidOid: free */
 	int			pid;			/* 0: no worker */
 	TimestampTz start_at;		/* not before */
+	TimestampTz entered_at;		/* by the latest worker */
+	int			pause_ms;		/* after its next crash */
 	TimestampTz requested_until;
 } WorkerSlot;
 
@@ -141,11 +146,25 @@ worker_slot_enter(Oid database)
 	if (slot != NULL && slot->pid == 0)
 	{
 		slot->pid = MyProcPid;
+		slot->entered_at = GetCurrentTimestamp();
+		slot->start_at = slot->entered_at;	/* the claim is met */
 		entered = true;
 	}
 	LWLockRelease(&workers->lock);
 	if (!entered)
 		elog(ERROR, "database %u has a worker already", database);
+}
+
+/* How long the database is without a worker after this one. */
+static int
+pause_after_crash(WorkerSlot *slot, TimestampTz now)
+{
+	int			pause_ms = slot->pause_ms;
+
+	if (TimestampDifferenceExceeds(slot->entered_at, now, SOUND_MS))
+		pause_ms = 0;
+	slot->pause_ms = Min(Max(pause_ms * 2, CRASH_MS), MAX_CRASH_MS);
+	return pause_ms;
 }
 
 void
@@ -158,13 +177,15 @@ worker_slot_leave(Oid database, WorkerEnd end)
 	slot = find_slot(database, false);
 	if (slot != NULL && slot->pid == MyProcPid)
 	{
-		int			delay = end == WORKER_END_CRASHED ? CRASH_MS :
+		int			delay = end == WORKER_END_CRASHED ? pause_after_crash(slot, now) :
 			now < slot->requested_until ? REQUEST_POLL_MS : RECHECK_MS;
 
 		slot->pid = 0;
 		slot->start_at = Max(slot->start_at, TimestampTzPlusMilliseconds(now, delay));
 		if (end == WORKER_END_NO_CLUSTER)
 			slot->start_at = TimestampTzPlusMilliseconds(now, delay);
+		if (workers->launcher)
+			SetLatch(workers->launcher);
 	}
 	LWLockRelease(&workers->lock);
 }
