@@ -14,9 +14,6 @@
 #define ERRCODE_SX_CATALOG_MISMATCH MAKE_SQLSTATE('S', 'X', '0', '0', '4')
 #define ERRCODE_SX_RESIDENCY		MAKE_SQLSTATE('S', 'X', '0', '0', '5')
 
-/* Between nodes: marks the INFO in which a node tells the token of what it has prepared. */
-#define ERRCODE_SX_PREPARED			MAKE_SQLSTATE('S', 'X', '9', '0', '0')
-
 /*
  * Why a planner way said no. NULL means "it did not say no". The text is a
  * full sentence (it becomes DETAIL and a line of EXPLAIN VERBOSE), hint may be

@@ -21,6 +21,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/stratnum.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/catalog_oids.h"
 #include "catalog/catalog_write.h"
@@ -28,7 +29,9 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "catalog/table_past.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -345,7 +348,7 @@ catalog_delete_cluster(void)
 	raised_in = InvalidSubTransactionId;
 }
 
-void
+ItemPointerData
 catalog_write_decision(const char *gid, const char *token)
 {
 	const CatalogOids *oids = catalog_oids_require();
@@ -354,9 +357,11 @@ catalog_write_decision(const char *gid, const char *token)
 		CStringGetTextDatum(gid), TimestampTzGetDatum(GetCurrentTimestamp()), CStringGetTextDatum(token), 0
 	};
 	bool		nulls[DECISION_COLUMNS] = {[DECISION_TROUBLE - 1] = true};
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
-	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
+	CatalogTupleInsert(rel, tuple);
 	relation_close(rel, NoLock);
+	return tuple->t_self;
 }
 
 bool
@@ -373,6 +378,15 @@ catalog_read_decision(const char *gid)
 	return found;
 }
 
+/* The worker and the session that has made a record may both think of deleting it: who comes second does nothing. */
+static void
+delete_decision_at(Relation rel, ItemPointer tid)
+{
+	TM_FailureData failure;
+
+	(void) heap_delete(rel, tid, GetCurrentCommandId(true), InvalidSnapshot, false, &failure, false);
+}
+
 void
 catalog_delete_decision(const char *gid)
 {
@@ -382,10 +396,31 @@ catalog_delete_decision(const char *gid)
 	HeapTuple	tuple = find_row(rel, oids->decision_pkey, F_TEXTEQ, CStringGetTextDatum(gid), &scan);
 
 	if (HeapTupleIsValid(tuple))
-		CatalogTupleDelete(rel, &tuple->t_self);
+		delete_decision_at(rel, &tuple->t_self);
 	systable_endscan(scan);
 	relation_close(rel, NoLock);
 	CommandCounterIncrement();
+}
+
+void
+catalog_delete_decision_at(ItemPointer tid, const char *gid)
+{
+	const CatalogOids *oids = catalog_oids_require();
+	Relation	rel = relation_open(oids->decision, RowExclusiveLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+
+	/* while the slot has the page pinned, nothing else can come to lie there */
+	if (ItemPointerGetBlockNumber(tid) < RelationGetNumberOfBlocks(rel) &&
+		table_tuple_fetch_row_version(rel, tid, SnapshotSelf, slot))
+	{
+		bool		isnull;
+		Datum		found = slot_getattr(slot, 1, &isnull);
+
+		if (strcmp(TextDatumGetCString(found), gid) == 0)
+			delete_decision_at(rel, tid);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	relation_close(rel, NoLock);
 }
 
 char *

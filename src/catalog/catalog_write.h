@@ -11,6 +11,7 @@
 #include "postgres.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
+#include "storage/itemptr.h"
 
 /* Taken by every function below that writes replicated rows; first, by those who read before they write. */
 extern void catalog_write_lock(void);
@@ -39,9 +40,12 @@ extern void catalog_delete_table(Oid relid);
 extern void catalog_delete_cluster(void);	/* everything: back to "no cluster" */
 
 /* Decision records of distributed transactions (design D6). */
-extern void catalog_write_decision(const char *gid, const char *token);
+extern ItemPointerData catalog_write_decision(const char *gid, const char *token);	/* where it lies */
 extern bool catalog_read_decision(const char *gid);
 extern void catalog_delete_decision(const char *gid);
+
+/* The same if it still lies where it was written. Quiet if not, or if somebody else is about to delete it. */
+extern void catalog_delete_decision_at(ItemPointer tid, const char *gid);
 
 /* What is wrong with the part that a decision record is about: NULL if nothing is known to be, or no record. */
 extern char *catalog_decision_trouble(const char *gid);

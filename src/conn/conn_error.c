@@ -224,13 +224,6 @@ conn_notice_receive(void *arg, const PGresult *result)
 		take_refusal(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
 		return;
 	}
-	if (level == INFO && sqlstate == ERRCODE_SX_PREPARED)
-	{
-		const char *token = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-
-		strlcpy(conn->token, token ? token : "", sizeof(conn->token));
-		return;
-	}
 	if (level == 0)
 		conn->dying = true;		/* FATAL or PANIC outside of any statement */
 	if (level == 0 || (conn->active == NULL && conn->state != CONN_COPY))

@@ -27,7 +27,6 @@
 #define CONN_PREPARED_BUCKETS 512
 #define CONN_SHORTCUTS		64
 #define CONN_COMMAND_LENGTH 320 /* SET CONSTRAINTS with two long quoted names */
-#define CONN_TOKEN_LENGTH	64
 
 typedef enum ConnState
 {
@@ -172,7 +171,6 @@ struct NodeConn
 
 	/* dxact's */
 	void	   *participant;
-	char		token[CONN_TOKEN_LENGTH];	/* what the node has said about its last PREPARE */
 
 	MemoryContext cxt;			/* this struct and all it points to */
 	dlist_node	link;			/* in the list of all connections */

@@ -147,11 +147,12 @@ conn_lost_reason(const NodeConn *conn)
 	return conn->lost_reason ? conn->lost_reason : "no answer";
 }
 
-void
-conn_take_token(NodeConn *conn, char *token, size_t size)
+const char *
+conn_prepare_token(const NodeConn *conn)
 {
-	strlcpy(token, conn->token, size);
-	conn->token[0] = '\0';
+	const char *token = PQparameterStatus(conn->pg, PREPARE_TOKEN_STATUS);
+
+	return token ? token : "";
 }
 
 void

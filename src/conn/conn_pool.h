@@ -43,8 +43,11 @@ extern RemoteState conn_remote_state(const NodeConn *conn);
 extern bool conn_is_broken(const NodeConn *conn);
 extern bool conn_is_idle(const NodeConn *conn);
 extern const char *conn_lost_reason(const NodeConn *conn);
-/* What the node has said about the last PREPARE TRANSACTION ("" if nothing): its token. Can be taken once. */
-extern void conn_take_token(NodeConn *conn, char *token, size_t size);
+/* A node reports under this name, as a parameter's status, what it calls the part it has just prepared. */
+#define PREPARE_TOKEN_STATUS "shardext.prepared"
+
+/* What the node has said about the latest PREPARE TRANSACTION, "" if nothing ever. */
+extern const char *conn_prepare_token(const NodeConn *conn);
 extern void conn_set_autocommit_write(NodeConn *conn, bool autocommit_write);
 
 /* Make the stream under way, if any, take its rows away; wait for all answers. Interruptible. */

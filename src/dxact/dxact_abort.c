@@ -66,6 +66,7 @@ dxact_abort(void)
 	TimestampTz deadline;
 	dlist_iter	iter;
 
+	dxact_deleted_finished(false);
 	/* cancels go out to all nodes first, then the answers are awaited */
 	deadline = patience();
 	conn_pool_foreach(begin_abandon, NULL);

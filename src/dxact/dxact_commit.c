@@ -167,7 +167,7 @@ finish_prepare(Participant *participant)
 	{
 		case COMMAND_DONE:
 			participant->state = PARTICIPANT_PREPARED;
-			conn_take_token(participant->conn, participant->token, sizeof(participant->token));
+			strlcpy(participant->token, conn_prepare_token(participant->conn), sizeof(participant->token));
 			conn_settings_committed(participant->conn);
 			FAULT_POINT("dxact_after_one_prepare");
 			break;
@@ -244,8 +244,9 @@ write_decisions(void)
 		Participant *participant = dlist_container(Participant, link, iter.cur);
 
 		if (participant->state == PARTICIPANT_PREPARED)
-			catalog_write_decision(participant->gid, participant->token);
+			participant->record = catalog_write_decision(participant->gid, participant->token);
 	}
+	dxact_delete_finished();
 	PopActiveSnapshot();
 	dxact_force_durable();
 }
@@ -348,6 +349,7 @@ dxact_post_commit(void)
 	if (dlist_is_empty(&dxact_participants))
 		return;
 	FAULT_POINT("dxact_after_local_commit");
+	dxact_deleted_finished(true);
 	dlist_foreach(iter, &dxact_participants)
 	{
 		Participant *participant = dlist_container(Participant, link, iter.cur);
@@ -368,7 +370,9 @@ dxact_post_commit(void)
 
 		if (participant->state != PARTICIPANT_PREPARED)
 			continue;
-		if (conn_command_finish(participant->conn, deadline, false) != COMMAND_DONE)
+		if (conn_command_finish(participant->conn, deadline, false) == COMMAND_DONE)
+			dxact_record_finished(participant->record, participant->gid);
+		else
 		{
 			commit_gate_unfinished();
 			ereport(LOG,

@@ -20,6 +20,7 @@
 #include "conn/conn_pool.h"
 #include "dxact/dxact.h"
 #include "lib/ilist.h"
+#include "storage/itemptr.h"
 
 #define DXACT_GID_LENGTH	200 /* as the server's limit */
 #define DXACT_TOKEN_LENGTH	64
@@ -52,6 +53,7 @@ typedef struct Participant
 	int			uses;			/* how often it has been asked for */
 	char		gid[DXACT_GID_LENGTH];
 	char		token[DXACT_TOKEN_LENGTH];	/* the node's own words about what it has prepared */
+	ItemPointerData record;		/* where the decision record lies */
 } Participant;
 
 extern dlist_head dxact_participants;
@@ -81,6 +83,11 @@ extern void dxact_gid_format(const DxactGid *gid, const char *parts, char *text)
 extern bool dxact_gid_parse(const char *text, DxactGid *gid);
 extern void dxact_mark_running(uint64 number);
 extern bool dxact_is_running(uint64 number);
+
+/* The participant of this record is known to have committed: to be deleted by one of the next commits. */
+extern void dxact_record_finished(ItemPointerData tid, const char *gid);
+extern void dxact_delete_finished(void);
+extern void dxact_deleted_finished(bool is_commit);
 
 typedef enum DxactOutcome
 {

@@ -16,6 +16,10 @@
  * coordinator's backend holds a lock on the transaction's number. Whoever asks
  * for the outcome tries that lock first and reads the record afterwards, so
  * "no record" is an answer only when none can come any more.
+ *
+ * A session that knows that a participant has committed deletes the record
+ * with its next distributed commit, which costs it no flush; what it leaves,
+ * the worker deletes (dxact_recover.c).
  */
 #include "postgres.h"
 
@@ -25,8 +29,20 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 
+/* More records than one session's commits leave at a time. */
+#define MOST_FINISHED	32
+
 /* Tells our locks from users' advisory locks (their fourth field is 1 or 2). */
 #define RUNNING_LOCK_CLASS 0x5344
+
+/* Records of this session whose participants have committed. */
+static struct
+{
+	ItemPointerData tid;
+	char		gid[DXACT_GID_LENGTH];
+}			finished[MOST_FINISHED];
+static int	finished_count = 0;
+static bool deleting = false;	/* by the present transaction */
 
 void
 dxact_gid_format(const DxactGid *gid, const char *parts, char *text)
@@ -78,6 +94,31 @@ dxact_is_running(uint64 number)
 		return true;
 	LockRelease(&tag, ShareLock, false);
 	return false;
+}
+
+void
+dxact_record_finished(ItemPointerData tid, const char *gid)
+{
+	if (finished_count == MOST_FINISHED)
+		return;
+	finished[finished_count].tid = tid;
+	strlcpy(finished[finished_count++].gid, gid, DXACT_GID_LENGTH);
+}
+
+void
+dxact_delete_finished(void)
+{
+	for (int i = 0; i < finished_count; i++)
+		catalog_delete_decision_at(&finished[i].tid, finished[i].gid);
+	deleting = true;
+}
+
+void
+dxact_deleted_finished(bool is_commit)
+{
+	if (is_commit && deleting)
+		finished_count = 0;
+	deleting = false;
 }
 
 DxactOutcome

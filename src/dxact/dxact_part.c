@@ -29,7 +29,10 @@
 #include "base/fault.h"
 #include "base/settings.h"
 #include "dxact/dxact_internal.h"
+#include "libpq/pqformat.h"
 #include "nodes/parsenodes.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -47,19 +50,25 @@ dxact_force_durable(void)
 	ForceSyncCommit();
 }
 
-/* After PREPARE TRANSACTION: may not raise errors. */
+/*
+ * After PREPARE TRANSACTION: may not raise errors. As the status of a parameter
+ * the token travels in one packet with the answer; a notice would be flushed.
+ */
 static void
 tell_token(void)
 {
 	char		token[DXACT_TOKEN_LENGTH];
+	StringInfoData message;
 
 	snprintf(token, sizeof(token), "%llu.%u.%X/%X",
 			 (unsigned long long) U64FromFullTransactionId(GetTopFullTransactionIdIfAny()),
 			 GetWALInsertionTimeLine(), LSN_FORMAT_ARGS(ProcLastRecPtr));
-	ereport(INFO,
-			(errcode(ERRCODE_SX_PREPARED),
-			 errmsg_internal("prepared"),
-			 errdetail_internal("%s", token)));
+	if (whereToSendOutput != DestRemote)
+		return;
+	pq_beginmessage(&message, 'S');
+	pq_sendstring(&message, PREPARE_TOKEN_STATUS);
+	pq_sendstring(&message, token);
+	pq_endmessage(&message);
 }
 
 void
