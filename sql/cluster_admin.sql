@@ -151,6 +151,18 @@ END $$;
 SELECT worker IS NOT NULL AS stays FROM shardext.status;
 DROP ROLE shardext_visitor;
 
+-- a worker that is ended comes back
+SELECT worker AS former FROM shardext.status \gset
+SET admin.former = :former;
+SELECT pg_terminate_backend(:former);
+DO $$
+BEGIN
+	FOR i IN 1 .. 1800 LOOP
+		EXIT WHEN (SELECT worker IS NOT NULL AND worker <> current_setting('admin.former')::int FROM shardext.status);
+		PERFORM pg_sleep(0.1);
+	END LOOP;
+END$$;
+SELECT worker IS NOT NULL AS is_back, worker <> :former AS is_new FROM shardext.status;
 -- and away again
 DROP TABLE towns;
 DROP TABLE codes;

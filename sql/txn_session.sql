@@ -54,7 +54,7 @@ SET ROLE txn_user;
 BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; ROLLBACK;
 BEGIN; INSERT INTO far VALUES (:p, 1); SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK;
 RESET ROLE;
--- roles have connections of their own: no role reads past what another one has written there
+-- what one role has written, others see (txn_roles has more)
 CREATE FUNCTION sum_as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT sum(v) FROM far';
 SET ROLE txn_user;
 BEGIN; SELECT sum_as_owner(); SELECT sum(v) FROM far; UPDATE far SET v = 1; SELECT sum(v) FROM far; SELECT sum_as_owner(); ROLLBACK;
@@ -133,6 +133,12 @@ SELECT v, count(*) FROM far GROUP BY 1 ORDER BY 1;
 BEGIN; UPDATE far SET v = 9 WHERE id IN (:l, :p); SELECT 1 / 0; COMMIT;
 SELECT count(*) FROM far WHERE v = 9;
 DROP TABLE far, home;
+-- a session deletes the decision records of its finished commits with its next one
+SELECT coalesce(array_agg(gid), '{}') AS of_others FROM shardext.catalog_decision \gset
+BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
+SELECT coalesce(array_agg(gid), '{}') AS finished FROM shardext.catalog_decision WHERE gid <> ALL (:'of_others') \gset
+BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
+SELECT gid FROM shardext.catalog_decision WHERE gid = ANY (:'finished');
 DROP FUNCTION tell, sum_as_owner;
 DROP OWNED BY txn_user; DROP ROLE txn_user;
 \c paris

@@ -13,8 +13,11 @@ CREATE TABLE shardext.catalog_cluster (
     epoch           timestamptz NOT NULL,
     last_node       int NOT NULL,       -- highest node_id given out so far
     catalog_version bigint NOT NULL,
-    local_changes   bigint NOT NULL     -- of this node: raised by every transaction that writes here
+    local_changes   bigint NOT NULL,    -- of this node: raised by every transaction that writes here
+    secret          text NOT NULL       -- by which nodes prove that they are nodes (src/catalog/cluster_secret.c)
 );
+-- not even pg_read_all_data reads the secret; views of the owner do, and show what they show
+ALTER TABLE shardext.catalog_cluster ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE shardext.catalog_node (
     node_id int PRIMARY KEY,

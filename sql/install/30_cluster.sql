@@ -58,11 +58,11 @@ COMMENT ON FUNCTION shardext.node_of(regclass, VARIADIC "any") IS
 
 -- Between nodes only: called as the owner of the extension.
 
-CREATE FUNCTION shardext.internal_catalog(OUT cluster_id text, OUT authority text, OUT shard_count text, OUT epoch text,
-        OUT last_node text, OUT catalog_version text, OUT node_ids text, OUT names text, OUT hosts text, OUT ports text,
+CREATE FUNCTION shardext.internal_catalog(OUT cluster_id text, OUT secret text, OUT authority text, OUT shard_count text,
+        OUT epoch text, OUT last_node text, OUT catalog_version text, OUT node_ids text, OUT names text, OUT hosts text, OUT ports text,
         OUT dbnames text, OUT regions text, OUT weights text, OUT owners text, OUT versions text) RETURNS SETOF record
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT c.cluster_id::text, c.authority::text, c.shard_count::text,
+    SELECT c.cluster_id::text, c.secret, c.authority::text, c.shard_count::text,
            ((extract(epoch FROM c.epoch) - 946684800) * 1000000)::bigint::text,
            c.last_node::text, c.catalog_version::text,
            n.node_ids::text, n.names::text, n.hosts::text, n.ports::text, n.dbnames::text, n.regions::text,
@@ -78,14 +78,14 @@ CREATE FUNCTION shardext.internal_catalog(OUT cluster_id text, OUT authority tex
 REVOKE EXECUTE ON FUNCTION shardext.internal_catalog() FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_catalog() IS 'for other nodes: cluster, nodes and owners as one value';
 
-CREATE FUNCTION shardext.internal_apply_catalog(this_node int, cluster_id text, authority text, shard_count text, epoch text,
-        last_node text, catalog_version text, node_ids text, names text, hosts text, ports text, dbnames text,
+CREATE FUNCTION shardext.internal_apply_catalog(this_node int, cluster_id text, secret text, authority text, shard_count text,
+        epoch text, last_node text, catalog_version text, node_ids text, names text, hosts text, ports text, dbnames text,
         regions text, weights text, owners text, versions text) RETURNS void
     AS 'MODULE_PATHNAME', 'shardext_internal_apply_catalog' LANGUAGE C STRICT;
 REVOKE EXECUTE ON FUNCTION shardext.internal_apply_catalog(int, text, text, text, text, text, text, text, text, text, text,
-        text, text, text, text, text) FROM PUBLIC;
+        text, text, text, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_apply_catalog(int, text, text, text, text, text, text, text, text, text, text,
-        text, text, text, text, text) IS 'for other nodes: take over what internal_catalog() gave; this_node > 0: join';
+        text, text, text, text, text, text) IS 'for other nodes: take over what internal_catalog() gave; this_node > 0: join';
 
 CREATE FUNCTION shardext.internal_leave() RETURNS void
     AS 'MODULE_PATHNAME', 'shardext_internal_leave' LANGUAGE C;

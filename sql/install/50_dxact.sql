@@ -12,6 +12,11 @@ COMMENT ON FUNCTION shardext.internal_part_outcome(text) IS
     'what became of a part that this node had prepared and has prepared no more: committed, lost, running or unknown';
 REVOKE ALL ON FUNCTION shardext.internal_part_outcome(text) FROM PUBLIC;
 
+CREATE FUNCTION shardext.internal_act_as(role text, number bigint, proof text) RETURNS void
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_internal_act_as';
+COMMENT ON FUNCTION shardext.internal_act_as(text, bigint, text) IS
+    'between nodes: the statements that follow in this transaction have the rights of the role';
+
 CREATE FUNCTION shardext.resolve_transaction(gid text, commit boolean) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_resolve_transaction';
 COMMENT ON FUNCTION shardext.resolve_transaction(text, boolean) IS

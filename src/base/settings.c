@@ -23,6 +23,7 @@ int			setting_busy_wait = 0;
 int			setting_snapshot = SNAPSHOT_NODE;
 int			setting_snapshot_timeout = 2000;
 char	   *setting_forwarded = NULL;
+char	   *setting_proof = NULL;
 bool		setting_exact_text = false;
 bool		setting_enable_pushdown = true;
 
@@ -119,6 +120,13 @@ static const Setting settings[] = {
 		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
 		.string_variable = &setting_forwarded,
 		.assign_string = session_slot_announce,
+	},
+	{
+		.name = "shardext.proof",
+		.description = "Set by nodes in the connections they make to each other: proof that they are nodes.",
+		.context = PGC_BACKEND,
+		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL | GUC_SUPERUSER_ONLY,
+		.string_variable = &setting_proof,
 	},
 	{
 		.name = "shardext.exact_text",

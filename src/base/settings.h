@@ -32,6 +32,9 @@ extern int	setting_snapshot_timeout;	/* ms; shardext.snapshot_timeout */
  */
 extern char *setting_forwarded;
 
+/* shardext.proof: likewise; see cluster_secret.c, which alone looks at it. */
+extern char *setting_proof;
+
 extern bool session_is_forwarded(void);
 
 /* Set by nodes in sessions of each other; shardext.exact_text, see exact_text.h. */

@@ -43,7 +43,7 @@
 
 #define DECISION_COLUMNS 4
 #define DECISION_TROUBLE 4		/* column number of catalog_decision */
-#define CLUSTER_COLUMNS 9
+#define CLUSTER_COLUMNS 10
 #define CLUSTER_CATALOG_VERSION 8	/* column numbers of catalog_cluster */
 #define CLUSTER_LOCAL_CHANGES 9
 
@@ -228,6 +228,7 @@ catalog_write_cluster(const ClusterInfo *cluster)
 	values[6] = Int32GetDatum(cluster->last_node);
 	values[7] = Int64GetDatum(cluster->catalog_version);
 	values[8] = Int64GetDatum(local_changes);
+	values[9] = CStringGetTextDatum(cluster->secret);
 	new = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 	if (HeapTupleIsValid(old))
 		CatalogTupleUpdate(rel, &old->t_self, new);

@@ -58,11 +58,11 @@ static ClusterInfo *
 cluster_from_tuple(HeapTuple tuple, TupleDesc desc, int64 *local_changes)
 {
 	ClusterInfo *cluster = palloc0(sizeof(ClusterInfo));
-	Datum		values[9];
-	bool		nulls[9];
+	Datum		values[10];
+	bool		nulls[10];
 	char	   *uuid;
 
-	Assert(desc->natts == 9);
+	Assert(desc->natts == 10);
 	heap_deform_tuple(tuple, desc, values, nulls);
 	uuid = DatumGetCString(DirectFunctionCall1(uuid_out, values[1]));
 	strlcpy(cluster->cluster_id, uuid, sizeof(cluster->cluster_id));
@@ -73,6 +73,7 @@ cluster_from_tuple(HeapTuple tuple, TupleDesc desc, int64 *local_changes)
 	cluster->last_node = DatumGetInt32(values[6]);
 	cluster->catalog_version = DatumGetInt64(values[7]);
 	*local_changes = DatumGetInt64(values[8]);
+	strlcpy(cluster->secret, TextDatumGetCString(values[9]), sizeof(cluster->secret));
 	return cluster;
 }
 

@@ -10,9 +10,12 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
+#define SECRET_LENGTH	64		/* hexadecimal digits */
+
 typedef struct ClusterInfo
 {
 	char		cluster_id[37]; /* uuid text */
+	char		secret[SECRET_LENGTH + 1];	/* cluster_secret.c */
 	int			this_node;
 	int			authority;
 	int			shard_count;

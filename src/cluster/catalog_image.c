@@ -29,7 +29,7 @@
 #define READ_IMAGE	"SELECT * FROM shardext.internal_catalog()"
 #define APPLY_IMAGE \
 	"SELECT shardext.internal_apply_catalog($1, $2, $3, $4, $5, $6, $7, $8," \
-	" $9, $10, $11, $12, $13, $14, $15, $16)"
+	" $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 
 CatalogImage *
 catalog_image_read(void)
@@ -144,6 +144,7 @@ catalog_state_from_image(const CatalogImage *image)
 	char	  **versions;
 
 	strlcpy(state->cluster.cluster_id, image->fields[IMAGE_CLUSTER_ID], sizeof(state->cluster.cluster_id));
+	strlcpy(state->cluster.secret, image->fields[IMAGE_SECRET], sizeof(state->cluster.secret));
 	state->cluster.authority = pg_strtoint32(image->fields[IMAGE_AUTHORITY]);
 	state->cluster.shard_count = pg_strtoint32(image->fields[IMAGE_SHARD_COUNT]);
 	state->cluster.epoch = pg_strtoint64(image->fields[IMAGE_EPOCH]);

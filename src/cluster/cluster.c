@@ -11,6 +11,7 @@
 #include "base/errors.h"
 #include "base/module.h"
 #include "catalog/catalog_write.h"
+#include "catalog/cluster_secret.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/shard_map.h"
@@ -129,6 +130,7 @@ cluster_create(const NodeInfo *node, int shard_count, TimestampTz epoch)
 	strlcpy(cluster.cluster_id,
 			DatumGetCString(DirectFunctionCall1(uuid_out, DirectFunctionCall1(gen_random_uuid, (Datum) 0))),
 			sizeof(cluster.cluster_id));
+	cluster_secret_make(cluster.secret);
 	cluster.epoch = epoch - epoch % 1000;	/* whole milliseconds */
 	first.node_id = 1;
 	first.dbname = get_database_name(MyDatabaseId);

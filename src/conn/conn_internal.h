@@ -113,6 +113,7 @@ struct NodeConn
 	int			port;
 	char	   *dbname;
 	uint64		generation;		/* of the catalog, when the address was compared last */
+	char	   *cluster_id;		/* by whose secret the session was proved */
 	bool		private;
 	TimestampTz last_used;		/* start of the statement that asked for it last */
 

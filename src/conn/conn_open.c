@@ -7,9 +7,10 @@
  * left to right, each host with its part of the time; with more than one host
  * libpq is asked for the one that accepts writes.
  *
- * The session is marked by shardext.forwarded in the startup packet. The role
- * logs in itself; how it proves who it is (passfile, certificate, trust) is
- * libpq's and pg_hba.conf's business.
+ * The session is marked by shardext.forwarded in the startup packet, and
+ * shardext.proof proves that a node has done so. The role logs in itself; how
+ * it proves who it is (passfile, certificate, trust) is libpq's and
+ * pg_hba.conf's business.
  */
 #include "postgres.h"
 
@@ -17,6 +18,7 @@
 
 #include "base/errors.h"
 #include "base/settings.h"
+#include "catalog/cluster_secret.h"
 #include "conn/conn_failures.h"
 #include "conn/conn_internal.h"
 #include "mb/pg_wchar.h"
@@ -68,14 +70,17 @@ conn_begin_connecting(const char *host, int port, const char *dbname, const char
 	const char *keywords[24];
 	const char *values[24];
 	char		port_text[12];
-	char		options[512];
+	char		forwarded[32];
+	char		options[768];
 	char		application[64];
 	char		user_timeout[12];
 	int			n = 0;
 
 #define PARAMETER(k, v) (keywords[n] = (k), values[n++] = (v))
 	snprintf(port_text, sizeof(port_text), "%d", port);
-	snprintf(options, sizeof(options), "-c shardext.forwarded=%d/%d %s", node_self(), MyProcPid, FIXED_OPTIONS);
+	snprintf(forwarded, sizeof(forwarded), "%d/%d", node_self(), MyProcPid);
+	snprintf(options, sizeof(options), "-c shardext.forwarded=%s -c shardext.proof=%s %s", forwarded,
+			 session_proof(forwarded, role_name), FIXED_OPTIONS);
 	snprintf(application, sizeof(application), "shardext %d/%d", node_self(), MyProcPid);
 	snprintf(user_timeout, sizeof(user_timeout), "%d", Max(setting_connect_timeout, 10000));
 	PARAMETER("host", host);
@@ -196,6 +201,7 @@ allocate(const NodeInfo *node, Oid role, bool private)
 	conn->port = node->port;
 	conn->dbname = pstrdup(node->dbname);
 	conn->generation = catalog_generation();
+	conn->cluster_id = pstrdup(cluster_last_known() ? cluster_last_known()->cluster_id : "");
 	conn->pending_size = 16;
 	conn->pending = palloc(conn->pending_size * sizeof(Pending));
 	conn->queued_size = 8;

@@ -40,7 +40,8 @@ address_is_current(NodeConn *conn)
 		return true;
 	conn->generation = catalog_generation();
 	node = node_by_id(conn->node_id);
-	return node && strcmp(node->host, conn->host) == 0 && node->port == conn->port &&
+	return node && cluster_info() != NULL && strcmp(cluster_info()->cluster_id, conn->cluster_id) == 0 &&
+		strcmp(node->host, conn->host) == 0 && node->port == conn->port &&
 		strcmp(node->dbname, conn->dbname) == 0 && strcmp(node->name, conn->node_name) == 0;
 }
 
@@ -145,6 +146,12 @@ const char *
 conn_lost_reason(const NodeConn *conn)
 {
 	return conn->lost_reason ? conn->lost_reason : "no answer";
+}
+
+int
+conn_backend_pid(const NodeConn *conn)
+{
+	return PQbackendPID(conn->pg);
 }
 
 const char *

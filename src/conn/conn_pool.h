@@ -48,6 +48,8 @@ extern const char *conn_lost_reason(const NodeConn *conn);
 
 /* What the node has said about the latest PREPARE TRANSACTION, "" if nothing ever. */
 extern const char *conn_prepare_token(const NodeConn *conn);
+/* Process of the node that serves the connection. */
+extern int	conn_backend_pid(const NodeConn *conn);
 extern void conn_set_autocommit_write(NodeConn *conn, bool autocommit_write);
 
 /* Make the stream under way, if any, take its rows away; wait for all answers. Interruptible. */

@@ -29,6 +29,7 @@
 
 #include "base/errors.h"
 #include "base/settings.h"
+#include "catalog/cluster_secret.h"
 #include "catalog/id_maker.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -215,6 +216,7 @@ begin_everywhere(CopyInput *input)
 
 	if (session_is_forwarded())
 	{
+		session_require_proven();
 		reference_order_lock(RelationGetRelid(input->table));
 		return NULL;
 	}

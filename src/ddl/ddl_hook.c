@@ -24,7 +24,7 @@
 #include "base/errors.h"
 #include "base/settings.h"
 #include "base/statement_note.h"
-#include "catalog/node_map.h"
+#include "catalog/cluster_secret.h"
 #include "catalog/table_map.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_gate.h"
@@ -328,7 +328,10 @@ is_noted_ddl(const Node *statement, const char *query_string)
 	if (!IsA(statement, IndexStmt) && !IsA(statement, VacuumStmt) &&
 		!(IsA(statement, DropStmt) && ((const DropStmt *) statement)->removeType == OBJECT_INDEX))
 		return false;
-	return statement_note_parse(query_string).kind == NOTE_DDL;
+	if (statement_note_parse(query_string).kind != NOTE_DDL)
+		return false;
+	session_require_proven();
+	return true;
 }
 
 /* DDL that waits for transactions of many nodes lets no new ones begin. */

@@ -73,12 +73,10 @@ cluster_snapshot_check_new(const char *node)
 	if (scope == SCOPE_NONE || cutting)
 		return;
 	ereport(ERROR,
-			(errcode(ERRCODE_SX_NOT_SUPPORTED),
-			 errmsg("a snapshot of the whole cluster cannot be used by several roles at once"),
-			 errdetail("The statement uses node \"%s\" as role \"%s\", whose connection has no part in it.", node,
-					   GetUserNameFromId(GetUserId(), true)),
-			 errhint("Views and functions that run with their owner's rights need shardext.snapshot = 'node', "
-					 "or security_invoker.")));
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("node \"%s\" has no part in the snapshot of the whole cluster", node),
+			 errdetail("It was added, or its connection was lost, after the snapshot had been taken."),
+			 errhint("Repeat the transaction.")));
 }
 
 void
@@ -147,6 +145,15 @@ cluster_snapshot_after_level_abort(void)
 		drop_on_nodes();
 }
 
+static void
+forget_cut(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+		dlist_container(Participant, link, iter.cur)->in_cut = false;
+}
+
 /* The statement on all other nodes at once, within the remote transactions. */
 static void
 on_all_nodes(const char *sql, void (*here) (void))
@@ -159,8 +166,10 @@ on_all_nodes(const char *sql, void (*here) (void))
 	{
 		const NodeInfo *node = lfirst(lc);
 
-		if (node->node_id != node_self())
-			conns[n++] = dxact_connection(node->node_id, GetUserId(), DXACT_READ);
+		if (node->node_id == node_self())
+			continue;
+		conns[n] = dxact_connection(node->node_id, GetUserId(), DXACT_READ);
+		((Participant *) conn_participant(conns[n++]))->in_cut = true;
 	}
 	dxact_run_at_once(conns, n, sql, here);
 	pfree(conns);
@@ -205,6 +214,7 @@ make_cut(Scope for_what, QueryDesc *query_desc)
 	int64		deadline = commit_gate_clock() + setting_snapshot_timeout * INT64CONST(1000);
 
 	cluster_snapshot_drop();
+	forget_cut();
 	cutting = true;
 	used = true;
 	close_gates(deadline);

@@ -11,7 +11,7 @@
 /* Does a cut hold now, so that each connection used must have its snapshot? */
 extern bool cluster_snapshot_is_held(void);
 
-/* A connection is about to be used that has no part in the cut: ERROR SX003 unless that is just being made. */
+/* A connection is about to be used that has no part in the cut: ERROR 40001 unless that is just being made. */
 extern void cluster_snapshot_check_new(const char *node);
 
 /* On a node, for its coordinator: hold a snapshot of this moment for the statements to come; let it go. */

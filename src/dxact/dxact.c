@@ -90,37 +90,10 @@ queue_constraints(NodeConn *conn, int level)
 	}
 }
 
-/*
- * A second role on a node, in a transaction that reads under one snapshot: the
- * snapshot of the first one, to be taken over by the new remote transaction.
- * NULL: nobody has one yet.
- */
-static const char *
-snapshot_of_other_role(int node_id)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &dxact_participants)
-	{
-		const Participant *participant = dlist_container(Participant, link, iter.cur);
-		PGresult   *result;
-		const char *name;
-
-		if (participant->node_id != node_id)
-			continue;
-		result = conn_query(participant->conn, "SELECT pg_catalog.pg_export_snapshot()", NULL);
-		name = pstrdup(PQgetvalue(result, 0, 0));
-		conn_result_free(result);
-		return name;
-	}
-	return NULL;
-}
-
 static Participant *
 enlist(NodeConn *conn, int node_id, Oid role)
 {
 	Participant *participant;
-	const char *snapshot = IsolationUsesXactSnapshot() ? snapshot_of_other_role(node_id) : NULL;
 
 	cluster_snapshot_check_new(conn_node_name(conn));
 	participant = MemoryContextAllocZero(TopTransactionContext, sizeof(Participant));
@@ -128,10 +101,9 @@ enlist(NodeConn *conn, int node_id, Oid role)
 	participant->conn = conn;
 	participant->node_id = node_id;
 	participant->role = role;
+	participant->acting = role;
 	participant->first_level = GetCurrentTransactionNestLevel();
 	conn_queue(conn, true, "%s", begin_command());
-	if (snapshot)
-		conn_queue(conn, false, "SET TRANSACTION SNAPSHOT '%s'", snapshot);
 	participant->level = 1;
 	if (constraints != NIL)
 		queue_constraints(conn, 1);
@@ -181,49 +153,27 @@ dxact_set_constraints(const char *sql, bool now)
 	}
 }
 
-/*
- * Roles have connections of their own, and so each its own remote transaction:
- * one could not see what the other has written, and would wait for its locks.
- */
-static void
-refuse_second_role(int node_id, Oid role)
-{
-	dlist_iter	iter;
-
-	dlist_foreach(iter, &dxact_participants)
-	{
-		const Participant *participant = dlist_container(Participant, link, iter.cur);
-
-		if (participant->node_id == node_id && participant->role != role && participant->write_level > 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_SX_NOT_SUPPORTED),
-					 errmsg("this transaction has already written on node \"%s\" as role \"%s\"",
-							conn_node_name(participant->conn), GetUserNameFromId(participant->role, false)),
-					 errdetail("What it has written there could not be seen by role \"%s\", which has a connection of "
-							   "its own.", GetUserNameFromId(role, false)),
-					 errhint("Commit before another role reads or writes there: by SET ROLE, a SECURITY DEFINER "
-							 "function, or a view of another owner.")));
-	}
-}
-
 NodeConn *
 dxact_connection(int node_id, Oid role, DxactAccess access)
 {
 	int			level = GetCurrentTransactionNestLevel();
+	Oid			login = dxact_login_role(role);
 	NodeConn   *conn;
 	Participant *participant;
 
 	refuse_where_hidden();
 	engaged = true;
-	refuse_second_role(node_id, role);
-	conn = conn_pool_get(node_id, role);
+	participant = dxact_participant_for(node_id, login);
+	if (participant != NULL)
+		login = participant->role;
+	conn = conn_pool_get(node_id, login);
 	participant = conn_participant(conn);
 	if (participant == NULL)
 	{
 		/* an autocommit read may still be under way on it */
 		if (!conn_is_idle(conn))
 			conn_settle(conn);
-		participant = enlist(conn, node_id, role);
+		participant = enlist(conn, node_id, login);
 	}
 	else if (conn_is_idle(conn) && conn_queue_length(conn) == 0 && conn_remote_state(conn) == REMOTE_NONE)
 		ereport(ERROR,
@@ -232,6 +182,7 @@ dxact_connection(int node_id, Oid role, DxactAccess access)
 	participant->uses++;
 	if (participant->level < level)
 		raise_level(participant, level);
+	dxact_act_as(participant, role);
 	if (access == DXACT_WRITE && (participant->write_level == 0 || participant->write_level > level))
 		participant->write_level = level;
 	return conn;
@@ -259,8 +210,11 @@ autocommit_connection(int node_id, Oid role)
 	if (IsTransactionBlock() || GetCurrentTransactionNestLevel() > 1 || XactIsoLevel != XACT_READ_COMMITTED ||
 		cluster_snapshot_is_held())
 		return NULL;
+	if (dxact_login_role(role) != role)
+		return NULL;
 	engaged = true;
-	refuse_second_role(node_id, role);
+	if (dxact_participant_for(node_id, role) != NULL)
+		return NULL;
 	conn = conn_pool_get(node_id, role);
 	return conn_participant(conn) == NULL ? conn : NULL;
 }

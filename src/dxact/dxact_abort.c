@@ -133,6 +133,7 @@ abort_participant_level(Participant *participant, int level, TimestampTz deadlin
 		}
 	}
 	conn_settings_rolled_back(conn);
+	participant->acting = InvalidOid;
 	participant->level = level - 1;
 	if (participant->write_level >= level)
 		participant->write_level = 0;

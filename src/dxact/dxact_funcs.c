@@ -19,6 +19,7 @@
 PG_FUNCTION_INFO_V1(shardext_transaction_outcome);
 PG_FUNCTION_INFO_V1(shardext_part_outcome);
 PG_FUNCTION_INFO_V1(shardext_resolve_transaction);
+PG_FUNCTION_INFO_V1(shardext_internal_act_as);
 
 Datum
 shardext_transaction_outcome(PG_FUNCTION_ARGS)
@@ -84,5 +85,14 @@ shardext_resolve_transaction(PG_FUNCTION_ARGS)
 					commit ? "committed" : "rolled back", GetUserNameFromId(GetUserId(), false))));
 	dxact_force_durable();
 	FinishPreparedTransaction(gid, commit);
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_act_as(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	dxact_part_act_as(text_to_cstring(PG_GETARG_TEXT_PP(0)), (uint64) PG_GETARG_INT64(1),
+					  text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	PG_RETURN_VOID();
 }

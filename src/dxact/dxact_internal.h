@@ -45,7 +45,9 @@ typedef struct Participant
 	dlist_node	link;
 	NodeConn   *conn;
 	int			node_id;
-	Oid			role;
+	Oid			role;			/* that the connection has logged in as */
+	Oid			acting;			/* whose rights the next statement has, InvalidOid: not known */
+	bool		in_cut;			/* has part in the latest snapshot of the whole cluster */
 	ParticipantState state;
 	int			level;			/* remote nesting: 1 = BEGIN, n = savepoint sn, sent or queued */
 	int			write_level;	/* lowest level that has written, 0 = none */
@@ -98,6 +100,21 @@ typedef enum DxactOutcome
 
 /* What became of a transaction coordinated here. */
 extern DxactOutcome dxact_outcome(const char *gid);
+
+/* dxact_roles.c */
+
+/* The role that a connection for statements of this role logs in as. */
+extern Oid	dxact_login_role(Oid role);
+
+/* The participant that a statement on the node has to go to; NULL: any connection will do. */
+extern Participant *dxact_participant_for(int node_id, Oid login);
+
+/* What is sent to the participant next has the rights of the role. */
+extern void dxact_act_as(Participant *participant, Oid role);
+
+/* In a forwarded session: the coordinator's word that it shall act as the role (ERROR if it is not), and the end of it. */
+extern void dxact_part_act_as(const char *name, uint64 number, const char *proof);
+extern void dxact_part_act_as_login(void);
 
 /* dxact_part.c */
 

@@ -92,9 +92,14 @@ static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
 {
-	bool		is_part = IsA(pstmt->utilityStmt, TransactionStmt) && session_is_forwarded() &&
+	bool		is_end = IsA(pstmt->utilityStmt, TransactionStmt) && session_is_forwarded();
+	bool		is_part = is_end &&
 		castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED;
 
+	/* what is left to be done belongs to the role that has logged in, and so does what is prepared */
+	if (is_end && (castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_COMMIT ||
+				   castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_PREPARE))
+		dxact_part_act_as_login();
 	if (is_part)
 	{
 		FAULT_POINT("dxact_part_before_commit_prepared");

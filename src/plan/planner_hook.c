@@ -27,7 +27,7 @@
 
 #include "base/errors.h"
 #include "base/settings.h"
-#include "catalog/node_map.h"
+#include "catalog/cluster_secret.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
@@ -277,6 +277,8 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	input.note.kind = NOTE_NONE;
 	if (session_is_forwarded() && query_string != NULL)
 		input.note = statement_note_parse(query_string);
+	if (input.note.kind != NOTE_NONE)
+		session_require_proven();
 
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
 		statement_writes_find(query, &writes);
