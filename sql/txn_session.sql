@@ -132,13 +132,13 @@ SELECT v, count(*) FROM far GROUP BY 1 ORDER BY 1;
 -- COMMIT of a failed transaction rolls back everywhere
 BEGIN; UPDATE far SET v = 9 WHERE id IN (:l, :p); SELECT 1 / 0; COMMIT;
 SELECT count(*) FROM far WHERE v = 9;
-DROP TABLE far, home;
 -- a session deletes the decision records of its finished commits with its next one
 SELECT coalesce(array_agg(gid), '{}') AS of_others FROM shardext.catalog_decision \gset
 BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
 SELECT coalesce(array_agg(gid), '{}') AS finished FROM shardext.catalog_decision WHERE gid <> ALL (:'of_others') \gset
 BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
 SELECT gid FROM shardext.catalog_decision WHERE gid = ANY (:'finished');
+DROP TABLE far, home;
 DROP FUNCTION tell, sum_as_owner;
 DROP OWNED BY txn_user; DROP ROLE txn_user;
 \c paris

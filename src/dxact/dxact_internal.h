@@ -112,7 +112,7 @@ extern Participant *dxact_participant_for(int node_id, Oid login);
 /* What is sent to the participant next has the rights of the role. */
 extern void dxact_act_as(Participant *participant, Oid role);
 
-/* In a forwarded session: the coordinator's word that it shall act as the role (ERROR if it is not), and the end of it. */
+/* In a forwarded session: act as the role, as the coordinator says (ERROR if that is not proved); and the end of it. */
 extern void dxact_part_act_as(const char *name, uint64 number, const char *proof);
 extern void dxact_part_act_as_login(void);
 
