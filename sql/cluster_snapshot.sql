@@ -80,7 +80,7 @@ SELECT sum(v) FROM cut;
 COMMIT;
 BEGIN ISOLATION LEVEL SERIALIZABLE; UPDATE cut SET v = 1 WHERE v = 0; SELECT sum(v) FROM cut; COMMIT;
 BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE; SELECT sum(v) FROM cut; COMMIT;
--- several roles in one statement: the connections of a second one have no part in the cut
+-- several roles in one statement see one cut, too
 CREATE VIEW cut_of_owner AS SELECT * FROM cut;
 CREATE VIEW cut_of_invoker WITH (security_invoker) AS SELECT * FROM cut;
 GRANT SELECT ON cut_of_owner, cut_of_invoker TO cut_reader;
@@ -90,7 +90,7 @@ SELECT sum(a.v) FROM cut a JOIN cut_of_invoker b USING (k);
 SELECT sum(v) FROM cut;
 RESET shardext.snapshot;
 SELECT sum(a.v) FROM cut a JOIN cut_of_owner b USING (k);
--- without a cut, several roles read under one snapshot of each node, which then cannot be prepared
+-- without a cut, several roles read under one snapshot of each node
 RESET ROLE;
 GRANT UPDATE ON cut TO cut_reader;
 SET ROLE cut_reader;
