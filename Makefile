@@ -3,7 +3,7 @@ EXTENSION = shardext
 MODULE_big = shardext
 EXTVERSION = 0.1
 
-SRC_FOLDERS = base id route catalog conn dxact exec plan copy ddl cluster monitor worker
+SRC_FOLDERS = base id route catalog conn dxact exec plan copy ddl cluster move monitor worker
 OBJS = src/shardext.o $(patsubst %.c,%.o,$(sort $(foreach d,$(SRC_FOLDERS),$(wildcard src/$(d)/*.c))))
 DATA_built = sql/shardext--$(EXTVERSION).sql
 

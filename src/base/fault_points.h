@@ -33,6 +33,13 @@
 	"cluster_snapshot_taken", \
 	/* ddl */ \
 	"index_built_in_shard", \
+	/* move */ \
+	"move_step", \
+	"move_between_tables", \
+	"move_fenced", \
+	"move_before_commit", \
+	"move_after_commit", \
+	"move_before_back_stream", \
 	/* worker */ \
 	"worker_duty",
 

@@ -26,6 +26,8 @@ char	   *setting_forwarded = NULL;
 char	   *setting_proof = NULL;
 bool		setting_exact_text = false;
 bool		setting_enable_pushdown = true;
+int			setting_cleanup_delay = 600;
+int			setting_move_rate_limit = 0;
 
 typedef struct Setting
 {
@@ -112,6 +114,22 @@ static const Setting settings[] = {
 		.flags = GUC_UNIT_MS,
 		.int_variable = &setting_snapshot_timeout,
 		.boot = 2000, .min = 10, .max = 60000,
+	},
+	{
+		.name = "shardext.cleanup_delay",
+		.description = "Time for which a move keeps the old copies of its shards, so that it can be taken back.",
+		.context = PGC_SIGHUP,
+		.flags = GUC_UNIT_S,
+		.int_variable = &setting_cleanup_delay,
+		.boot = 600, .min = 0, .max = PG_INT32_MAX / 1000,
+	},
+	{
+		.name = "shardext.move_rate_limit",
+		.description = "Kilobytes per second that a move copies at most (0: no limit).",
+		.context = PGC_SIGHUP,
+		.flags = GUC_UNIT_KB,
+		.int_variable = &setting_move_rate_limit,
+		.boot = 0, .min = 0, .max = PG_INT32_MAX,
 	},
 	{
 		.name = "shardext.forwarded",

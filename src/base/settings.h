@@ -25,6 +25,9 @@ typedef enum SnapshotSetting
 extern int	setting_snapshot;
 extern int	setting_snapshot_timeout;	/* ms; shardext.snapshot_timeout */
 
+extern int	setting_cleanup_delay;	/* seconds; shardext.cleanup_delay */
+extern int	setting_move_rate_limit;	/* kB per second; shardext.move_rate_limit */
+
 /*
  * shardext.forwarded: set only in the startup packet (PGC_BACKEND) of a
  * connection that one node makes to another: "<coordinator node id>/<pid>".

@@ -268,6 +268,6 @@ shardext_internal_write_shard(PG_FUNCTION_ARGS)
 Datum
 shardext_internal_lock_shard(PG_FUNCTION_ARGS)
 {
-	shard_handover_lock(cluster_require_shard(PG_GETARG_INT32(0)));
+	shard_handover_lock(cluster_require_shard(PG_GETARG_INT32(0)), FENCE_WRITERS);
 	PG_RETURN_VOID();
 }

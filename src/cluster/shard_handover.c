@@ -2,8 +2,7 @@
  * shard_handover.c
  *	  Locks that fence a logical shard while its owner changes (design D4).
  *
- * EXCLUSIVE conflicts with writers and row locks, not with readers, whose snapshots
- * are older than the change. Tables are locked in the order of their shells'
+ * EXCLUSIVE conflicts with writers and row locks, not with readers. Tables are locked in the order of their shells'
  * OIDs, then the shard as such, which stops ids.
  */
 #include "postgres.h"
@@ -14,7 +13,7 @@
 #include "storage/lmgr.h"
 
 void
-shard_handover_lock(int shard)
+shard_handover_lock(int shard, ShardFence fence)
 {
 	List	   *shells = NIL;
 	ListCell   *lc;
@@ -32,7 +31,7 @@ shard_handover_lock(int shard)
 		Oid			relid = table_shard_relid(lfirst_oid(lc), shard);
 
 		if (OidIsValid(relid))
-			LockRelationOid(relid, ExclusiveLock);
+			LockRelationOid(relid, fence == FENCE_EVERYONE ? AccessExclusiveLock : ExclusiveLock);
 	}
 	shard_map_lock(shard, true);
 }

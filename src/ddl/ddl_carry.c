@@ -244,11 +244,11 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 
 	if (marked != NIL && changes_owner(statement))
 	{
-		shard_schemas_open_to(table_owner(linitial_oid(relids)));
-		ddl_run_in_shards(marked, extension_owner());
+		shard_schemas_open_to(table_owner(linitial_oid(relids)), ddl_own_shards());
+		ddl_run_in_shards(marked, extension_owner(), ddl_own_shards());
 	}
 	else if (marked != NIL)
-		ddl_run_in_shards(marked, needs_no_owner(statement) ? extension_owner() : owner);
+		ddl_run_in_shards(marked, needs_no_owner(statement) ? extension_owner() : owner, ddl_own_shards());
 
 	foreach(lc, relids)
 	{

@@ -263,7 +263,7 @@ shardext_internal_create_shards(PG_FUNCTION_ARGS)
 {
 	library_require_preloaded();
 	shard_tables_create(relation_by_qualified_name(text_to_cstring(PG_GETARG_TEXT_PP(0))),
-						texts_argument(fcinfo, 1));
+						texts_argument(fcinfo, 1), ddl_own_shards());
 	PG_RETURN_VOID();
 }
 

@@ -257,10 +257,15 @@ ddl_run_elevated(const char *sql)
 	role_restore(saved);
 }
 
-void
-ddl_run_in_shards(List *marked, Oid owner)
+const Bitmapset *
+ddl_own_shards(void)
 {
-	Bitmapset  *shards = shard_map_owned_by(node_self());
+	return shard_map_owned_by(node_self());
+}
+
+void
+ddl_run_in_shards(List *marked, Oid owner, const Bitmapset *shards)
+{
 	SavedRole	saved = role_become(owner);
 	MemoryContext per_shard_cxt = AllocSetContextCreate(CurrentMemoryContext, "DDL in a shard", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller_cxt = MemoryContextSwitchTo(per_shard_cxt);
@@ -285,23 +290,31 @@ ddl_run_in_shards(List *marked, Oid owner)
 	role_restore(saved);
 }
 
-static void
-run_in_shards(void *marked)
+typedef struct MarkedRun
 {
-	ddl_run_in_shards(marked, GetUserId());
+	List	   *marked;
+	const Bitmapset *shards;
+} MarkedRun;
+
+static void
+run_in_shards(void *arg)
+{
+	MarkedRun  *run = arg;
+
+	ddl_run_in_shards(run->marked, GetUserId(), run->shards);
 }
 
 void
-shard_tables_apply(Oid shell, List *statements)
+shard_tables_apply(Oid shell, List *statements, const Bitmapset *shards)
 {
 	int			nestlevel = push_search_path();
-	List	   *marked = NIL;
+	MarkedRun	run = {NIL, shards};
 	ListCell   *lc;
 	SavedRole	saved = role_become_owner(shell);
 
 	foreach(lc, ddl_parse(statements))
-		marked = lappend(marked, retarget_mark(lfirst(lc)));
-	default_rights_run_without(run_in_shards, marked);
+		run.marked = lappend(run.marked, retarget_mark(lfirst(lc)));
+	default_rights_run_without(run_in_shards, &run);
 	role_restore(saved);
 	AtEOXact_GUC(true, nestlevel);
 }
@@ -363,9 +376,8 @@ ensure_shard_schema(int shard, Oid owner)
 }
 
 void
-shard_schemas_open_to(Oid owner)
+shard_schemas_open_to(Oid owner, const Bitmapset *shards)
 {
-	Bitmapset  *shards = shard_map_owned_by(node_self());
 	int			shard = -1;
 
 	while ((shard = bms_next_member(shards, shard)) >= 0)
@@ -409,10 +421,9 @@ guard_statement(const TableInfo *table, int shard)
 }
 
 void
-shard_tables_create(Oid shell, List *statements)
+shard_tables_create(Oid shell, List *statements, const Bitmapset *shards)
 {
 	const TableInfo *table = table_info(shell);
-	Bitmapset  *shards = shard_map_owned_by(node_self());
 	int			shard = -1;
 	SavedRole	saved = role_become_owner(shell);
 	Oid			owner = GetUserId();
@@ -423,8 +434,8 @@ shard_tables_create(Oid shell, List *statements)
 				 errmsg("\"%s\" is not a sharded table", get_rel_name(shell)),
 				 errdetail("Only sharded tables have shard tables."),
 				 errhint("Use shardext.shard_table.")));
-	shard_schemas_open_to(owner);
-	shard_tables_apply(shell, statements);
+	shard_schemas_open_to(owner, shards);
+	shard_tables_apply(shell, statements, shards);
 
 	while ((shard = bms_next_member(shards, shard)) >= 0)
 	{

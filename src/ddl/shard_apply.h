@@ -20,8 +20,11 @@ extern void ddl_stand_aside(DdlStandAside run, void *arg, Node *statement);
 /* The contrary, inside of that: for statements of users' functions that DDL calls. */
 extern void ddl_step_back(DdlStandAside run, void *arg, Node *statement);
 
-/* The owner of tables may use the schemas of this node's shards (which exist). */
-extern void shard_schemas_open_to(Oid owner);
+/* The shards whose tables are here to be used: those that this node owns. */
+extern const Bitmapset *ddl_own_shards(void);
+
+/* The owner of tables may use the schemas of these shards, which are made where they are missing. */
+extern void shard_schemas_open_to(Oid owner, const Bitmapset *shards);
 
 /* Raw parse trees of the statements (List of Node *), each text holding exactly one. */
 extern List *ddl_parse(List *statements);
@@ -39,19 +42,18 @@ extern void ddl_run_selects(List *statements);
 /* As the extension's owner: only for what needs it (shard schemas). sql is never text of a user's. */
 extern void ddl_run_elevated(const char *sql);
 
-/* Run marked trees (retarget_mark) in every shard this node owns, as the owner of the table. */
-extern void ddl_run_in_shards(List *marked, Oid owner);
+/* Run marked trees (retarget_mark) in these shards, as the owner of the table. */
+extern void ddl_run_in_shards(List *marked, Oid owner, const Bitmapset *shards);
 
 /*
- * The first statements of a new sharded table on this node: makes the schemas
- * of the shards this node owns, runs statements (List of char *, over the
- * shell's name) in each, and adds the guards. The shell must exist and be in
- * the catalog.
+ * The first statements of a new sharded table in these shards of this node:
+ * makes their schemas, runs statements (List of char *, over the shell's name)
+ * in each, and adds the guards. The shell must exist and be in the catalog.
  */
-extern void shard_tables_create(Oid shell, List *statements);
+extern void shard_tables_create(Oid shell, List *statements, const Bitmapset *shards);
 
-/* Run statements (List of char *, over shells' names) in every shard of this node. */
-extern void shard_tables_apply(Oid shell, List *statements);
+/* Run statements (List of char *, over shells' names) in these shards. */
+extern void shard_tables_apply(Oid shell, List *statements, const Bitmapset *shards);
 
 /* Did we make this schema for the shard? (It bears our comment.) */
 extern bool shard_schema_is_ours(Oid schema, int shard);

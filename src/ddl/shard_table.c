@@ -93,7 +93,7 @@ create_shards_everywhere(Oid relid, const char *name, List *statements)
 {
 	RemoteCall	call = {"SELECT shardext.internal_create_shards($1, $2)"};
 
-	shard_tables_create(relid, statements);
+	shard_tables_create(relid, statements, ddl_own_shards());
 	remote_call_text(&call, name);
 	remote_call_texts(&call, statements);
 	remote_call_everywhere(&call);

@@ -141,7 +141,7 @@ table_apply(const char *relation, List *on_shell, List *on_shards)
 	if (table != NULL && table->kind == TABLE_SHARDED)
 	{
 		if (on_shards != NIL)
-			shard_tables_apply(relid, on_shards);
+			shard_tables_apply(relid, on_shards, ddl_own_shards());
 		shell_silence_foreign_keys(relid, true);
 	}
 }
@@ -160,7 +160,8 @@ table_forget(const char *relation)
 				 errdetail("There is nothing to forget."),
 				 errhint("This function is for calls between nodes; use shardext.unshard_table.")));
 	if (table->kind == TABLE_SHARDED)
-		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", relation)));
+		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", relation)),
+						   ddl_own_shards());
 	catalog_delete_table(relid);
 	CommandCounterIncrement();
 

@@ -81,7 +81,7 @@ unshard_one(Oid relid)
 		shell_silence_foreign_keys(relid, false);
 		shell_unmake(relid);
 		shard_collect(relid);
-		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", name)));
+		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", name)), ddl_own_shards());
 	}
 	remote_call_text(&forget, name);
 	remote_call_everywhere(&forget);

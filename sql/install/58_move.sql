@@ -1,0 +1,181 @@
+-- Moving logical shards (src/move). The rows of a job are on the node it moves shards to, whose process runs it.
+
+CREATE SEQUENCE shardext.job_number AS int;
+
+CREATE TABLE shardext.catalog_job (
+    job         bigint PRIMARY KEY,     -- the node's number * 1,000,000,000 + a number of its own
+    kind        text NOT NULL,
+    state       text NOT NULL,          -- a state of src/move/move_steps.c, or done, failed, cancelled
+    wish        text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel', 'finish', 'reverse')),
+    shards      int[] NOT NULL,
+    source      int NOT NULL,           -- node_id
+    target      int NOT NULL,
+    tables      int NOT NULL DEFAULT 0,
+    rows_done   bigint NOT NULL DEFAULT 0,
+    bytes_done  bigint NOT NULL DEFAULT 0,
+    bytes_total bigint NOT NULL DEFAULT 0,
+    marker      bigint NOT NULL DEFAULT 0,  -- last one written, see src/move/move_marker.c
+    back_lsn    pg_lsn,                 -- where the reverse stream begins
+    pause_ms    double precision,       -- how long the shards' users waited at the cutover
+    clean_at    timestamptz,            -- when the old copies go
+    shape       text,                   -- of the owner's tables when they were copied, see move_shape
+    error       text,
+    made        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    copied      timestamptz,            -- began to copy
+    changed     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What a job has made, or is about to make: written before it is there, deleted after it is gone.
+CREATE TABLE shardext.catalog_job_object (
+    job    bigint NOT NULL REFERENCES shardext.catalog_job ON DELETE CASCADE,
+    number int GENERATED ALWAYS AS IDENTITY,
+    node   int NOT NULL,
+    kind   text NOT NULL,               -- of src/move/move_objects.c
+    name   text NOT NULL,
+    PRIMARY KEY (job, node, kind, name)
+);
+
+CREATE TABLE shardext.catalog_job_log (
+    job      bigint NOT NULL,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    sentence text NOT NULL
+);
+CREATE INDEX ON shardext.catalog_job_log (job);
+
+CREATE FUNCTION shardext.move_shard(shard int, to_node text) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'shardext_move_shard' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION shardext.move_shard(int, text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.move_shard(int, text) IS
+    'begin to move a logical shard to another node while it is used; the number of the job';
+
+CREATE FUNCTION shardext.move_shards(shards int[], to_node text) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'shardext_move_shards' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION shardext.move_shards(int[], text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.move_shards(int[], text) IS
+    'begin to move logical shards of one node to another, together, while they are used; the number of the job';
+
+CREATE FUNCTION shardext.wait_job(job bigint, timeout interval DEFAULT NULL) RETURNS text
+    AS 'MODULE_PATHNAME', 'shardext_wait_job' LANGUAGE C;
+COMMENT ON FUNCTION shardext.wait_job(bigint, interval) IS
+    'wait until a job has done what it is for; its state then, or an error if it failed';
+
+CREATE FUNCTION shardext.cancel_job(job bigint) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_cancel_job' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION shardext.cancel_job(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.cancel_job(bigint) IS 'end a job that has not yet changed an owner, and take back what it has made';
+
+CREATE FUNCTION shardext.pause_job(job bigint) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_pause_job' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION shardext.pause_job(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.pause_job(bigint) IS 'let a job begin no further step until it is resumed';
+
+CREATE FUNCTION shardext.resume_job(job bigint) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_resume_job' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION shardext.resume_job(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.resume_job(bigint) IS 'let a job that was paused go on';
+
+CREATE FUNCTION shardext.finish_move(job bigint) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_finish_move' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION shardext.finish_move(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.finish_move(bigint) IS 'drop the old copies of a move''s shards now: it cannot be taken back any more';
+
+CREATE FUNCTION shardext.reverse_move(job bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'shardext_reverse_move' LANGUAGE C;
+REVOKE EXECUTE ON FUNCTION shardext.reverse_move(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.reverse_move(bigint) IS 'take moved shards back to where they were, with all that was written since';
+
+CREATE FUNCTION shardext.capacity_plan(writes_per_second numeric, per_node numeric, headroom numeric DEFAULT 0.25,
+                                       OUT nodes int, OUT writes_per_node numeric, OUT spare_per_node numeric)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT p.n, pg_catalog.round($1 / p.n, 1), pg_catalog.round($2 - $1 / p.n, 1)
+      FROM (SELECT greatest(1, pg_catalog.ceil($1 / ($2 * (1 - $3))))::int AS n) p
+    $$;
+COMMENT ON FUNCTION shardext.capacity_plan(numeric, numeric, numeric) IS
+    'how many nodes carry so many writes per second if one carries per_node of them, with headroom (0.25: a quarter) to spare';
+
+-- Between nodes and for the job's process: called as the owner of the extension.
+
+CREATE FUNCTION shardext.internal_begin_move(shards int[], source int) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'shardext_internal_begin_move' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_begin_move(int[], int) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_begin_move(int[], int) IS 'between nodes: write down a job of this node and start it';
+
+CREATE FUNCTION shardext.internal_wish(job bigint, wish text) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_wish' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_wish(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_wish(bigint, text) IS 'between nodes: what is asked of a job of this node';
+
+CREATE FUNCTION shardext.internal_make_copy(shard int, part text) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_make_copy' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_make_copy(int, text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_make_copy(int, text) IS
+    'for moves: the tables of a logical shard of another node, bare; their indexes; or the rest';
+
+CREATE FUNCTION shardext.internal_drop_copy(shard int) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_drop_copy' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_drop_copy(int) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_drop_copy(int) IS 'for moves: drop the schema of a logical shard that is not this node''s';
+
+CREATE FUNCTION shardext.internal_shard_ddl(statement text) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_shard_ddl' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_shard_ddl(text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_shard_ddl(text) IS 'for moves: a definition in the schema of a logical shard, where users may make none';
+
+CREATE FUNCTION shardext.internal_fence(shards int[], mode text, wait_ms int) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_fence' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_fence(int[], text, int) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_fence(int[], text, int) IS
+    'for moves: lock the tables of logical shards against writers, or everyone, until the transaction ends';
+
+CREATE FUNCTION shardext.internal_marker_stop() RETURNS trigger
+    AS 'MODULE_PATHNAME', 'shardext_internal_marker_stop' LANGUAGE C;
+COMMENT ON FUNCTION shardext.internal_marker_stop() IS 'for moves: the stream into a copy stops at a marker while somebody looks';
+
+-- Which job moves a shard of this node: there are never two.
+CREATE TABLE shardext.catalog_claim (
+    shard int PRIMARY KEY,
+    job   bigint NOT NULL
+);
+
+CREATE VIEW shardext.internal_local_jobs AS
+    SELECT j.job, j.kind,
+           CASE WHEN j.wish = 'pause' AND j.state NOT IN ('done', 'failed', 'cancelled') THEN 'paused' ELSE j.state END AS state,
+           (SELECT l.sentence FROM shardext.catalog_job_log l WHERE l.job = j.job ORDER BY l.at DESC LIMIT 1) AS sentence,
+           CASE WHEN j.state IN ('prepare', 'backfill') AND j.bytes_total > 0
+                THEN least(99, j.bytes_done * 100 / j.bytes_total) || ' %' END AS progress,
+           j.shards,
+           (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id = j.source) AS source,
+           (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id = j.target) AS target,
+           j.tables, j.rows_done AS rows, j.bytes_done, j.bytes_total,
+           CASE WHEN j.copied IS NOT NULL AND j.bytes_done > 0
+                THEN pg_catalog.round((j.bytes_done / 1e6 / greatest(0.001, extract(epoch FROM j.changed - j.copied)))::numeric, 1)
+                END AS mb_per_second,
+           (SELECT pg_catalog.pg_wal_lsn_diff(s.latest_end_lsn, s.received_lsn)::bigint
+              FROM pg_catalog.pg_stat_subscription s WHERE s.subname = 'shardext_move_' || j.job LIMIT 1) AS lag_bytes,
+           j.pause_ms, j.made AS started, j.clean_at, j.wish, j.error
+      FROM shardext.catalog_job j;
+COMMENT ON VIEW shardext.internal_local_jobs IS 'what nodes tell each other for jobs';
+GRANT SELECT ON shardext.internal_local_jobs TO PUBLIC;
+
+CREATE FUNCTION shardext.internal_cluster_jobs() RETURNS SETOF shardext.internal_local_jobs
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'shardext_internal_cluster_jobs';
+COMMENT ON FUNCTION shardext.internal_cluster_jobs() IS 'for jobs: internal_local_jobs of all nodes';
+
+CREATE VIEW shardext.jobs AS
+    SELECT job, kind, state, sentence, progress, shards, source, target, tables, rows, bytes_done, bytes_total,
+           mb_per_second, lag_bytes, pause_ms, started, clean_at, error
+      FROM shardext.internal_cluster_jobs();
+COMMENT ON VIEW shardext.jobs IS 'moves of logical shards, of all nodes';
+GRANT SELECT ON shardext.jobs TO PUBLIC;
+
+CREATE VIEW shardext.internal_local_job_log AS SELECT job, at, sentence FROM shardext.catalog_job_log;
+COMMENT ON VIEW shardext.internal_local_job_log IS 'what nodes tell each other for job_log';
+GRANT SELECT ON shardext.internal_local_job_log TO PUBLIC;
+
+CREATE FUNCTION shardext.internal_cluster_job_log() RETURNS SETOF shardext.internal_local_job_log
+    LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'shardext_internal_cluster_job_log';
+COMMENT ON FUNCTION shardext.internal_cluster_job_log() IS 'for job_log: internal_local_job_log of all nodes';
+
+CREATE VIEW shardext.job_log AS SELECT job, at, sentence FROM shardext.internal_cluster_job_log() ORDER BY at;
+COMMENT ON VIEW shardext.job_log IS 'what jobs have done, and when';
+GRANT SELECT ON shardext.job_log TO PUBLIC;

@@ -1,0 +1,69 @@
+/*
+ * job_store.h
+ *	  Jobs as rows: read and written by the process that runs one, each call in a
+ *	  transaction of its own unless it says otherwise.
+ */
+#ifndef SHARDEXT_JOB_STORE_H
+#define SHARDEXT_JOB_STORE_H
+
+#include "postgres.h"
+#include "nodes/pg_list.h"
+
+/* A job's number tells the node that runs it. */
+#define JOB_NODE_FACTOR		INT64CONST(1000000000)
+#define JOB_NODE(job)		((int) ((job) / JOB_NODE_FACTOR))
+
+typedef struct Job
+{
+	int64		number;
+	char	   *state;
+	char	   *wish;
+	int			nshards;
+	int		   *shards;
+	int			source;			/* node_id */
+	int			target;
+	int64		marker;			/* the last that was written */
+	char	   *back_lsn;		/* or NULL */
+	char	   *shape;			/* see move_run.h; or NULL */
+	bool		may_clean;		/* clean_at has passed */
+} Job;
+
+/* In CurrentMemoryContext; NULL if there is none. */
+extern Job *job_load(int64 number);
+
+/* "{1,2}" */
+extern char *job_shards_text(const Job *job);
+
+/* UPDATE .. SET; fmt is text of ours, values quoted by quote_literal_cstr. */
+extern void job_set(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
+
+/* The same within the transaction of the caller. */
+extern void job_set_within(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
+
+/* Any statement of ours, within the transaction of the caller. */
+extern void job_run_within(const char *sql);
+
+extern void job_say(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
+
+typedef struct JobObject
+{
+	int			node_id;
+	char	   *kind;
+	char	   *name;
+} JobObject;
+
+/* Before it is made, and after it is gone. */
+extern void job_object_add(int64 number, int node_id, const char *kind, const char *name);
+extern void job_object_remove(int64 number, const JobObject *object);
+extern List *job_objects(int64 number);	/* JobObject *, the latest first */
+
+/* Numbers of the jobs of this node that have not ended (int64 *), for those who start their processes. */
+extern List *jobs_to_run(void);
+
+/* Somebody asks something of a job of this node, within the caller's transaction; ERROR if it comes too early or late. */
+extern void job_wish(int64 number, const char *wish);
+
+/* A new job of this node, within the caller's transaction. */
+extern int64 job_insert(const char *shards, int source, int target);
+
+#endif

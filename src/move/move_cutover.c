@@ -1,0 +1,249 @@
+/*
+ * move_cutover.c
+ *	  The owner changes: in one distributed transaction on the old owner, the new
+ *	  one and the authority (design D9).
+ *
+ *	lock the cluster's catalog			nobody waits for us yet
+ *	fence the shards on the old owner	everybody waits from here on
+ *	marker: written there, seen here	the copy has everything
+ *	marks of ids, the map, the job		on all nodes concerned
+ *	commit								two-phase; the fence is held by what is prepared
+ *
+ * The fence keeps readers out, too: who waits for it finds, under READ COMMITTED,
+ * that the shard has another owner, and goes there. If the fence is not had within
+ * some milliseconds, because a transaction uses the shards, everything is let go
+ * and tried again after a pause.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "base/errors.h"
+#include "base/fault.h"
+#include "base/settings.h"
+#include "catalog/catalog_write.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "cluster/catalog_image.h"
+#include "cluster/cluster_admin.h"
+#include "cluster/shard_marks.h"
+#include "dxact/dxact.h"
+#include "miscadmin.h"
+#include "move/move_run.h"
+#include "move/shard_copy.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#define FENCE_WAIT_MS	15
+#define MARKER_WAIT_MS	1000
+#define FIRST_PAUSE_MS	20
+#define MAX_PAUSE_MS	1000
+
+typedef struct Cutover
+{
+	MoveRun    *run;
+	int			from;			/* node ids */
+	int			to;
+	int64		marker;
+	const char *state;			/* of the job afterwards */
+	char	   *shape;			/* of the new owner's tables */
+	instr_time	fenced_at;
+	double		pause_ms;
+} Cutover;
+
+/* ERROR 55P03 if somebody uses the shards. */
+static void
+fence(Cutover *cutover)
+{
+	Job		   *job = cutover->run->job;
+
+	if (cutover->from == node_self())
+	{
+		for (int i = 0; i < job->nshards; i++)
+			shard_copy_fence(job->shards[i], true, FENCE_WAIT_MS);
+		return;
+	}
+	(void) conn_execute(dxact_connection(cutover->from, GetUserId(), DXACT_WRITE),
+						psprintf("SELECT shardext.internal_fence('%s', 'everyone', %d)", job_shards_text(job),
+								 FENCE_WAIT_MS), NULL);
+}
+
+static ShardRow *
+changed_rows(Cutover *cutover, const ShardRow *present, int npresent)
+{
+	Job		   *job = cutover->run->job;
+	ShardRow   *rows = palloc(job->nshards * sizeof(ShardRow));
+
+	for (int i = 0; i < job->nshards; i++)
+	{
+		int			shard = job->shards[i];
+
+		if (shard >= npresent || present[shard].owner != cutover->from)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("logical shard %d does not belong to node \"%s\" any more", shard, node_name(cutover->from)),
+					 errdetail("The map of the cluster was changed while the shard was moved."),
+					 errhint("Look into shardext.shards.")));
+		rows[i] = (ShardRow)
+		{
+			.shard = shard, .owner = cutover->to, .version = present[shard].version + 1
+		};
+	}
+	return rows;
+}
+
+/* To the other two of old owner, new owner and authority; the rest of the cluster hears of it within a second. */
+static void
+tell_nodes(Cutover *cutover)
+{
+	CatalogImage *image = catalog_image_read();
+	int			other = cutover->from == node_self() ? cutover->to : cutover->from;
+	int			authority = cluster_require()->authority;
+
+	catalog_image_send(dxact_connection(other, GetUserId(), DXACT_WRITE), image, 0);
+	if (authority != node_self() && authority != other)
+		catalog_image_send(dxact_connection(authority, GetUserId(), DXACT_WRITE), image, 0);
+}
+
+/* Copies and owners change places in the list of what is to be dropped one day. */
+static void
+note_job(Cutover *cutover)
+{
+	Job		   *job = cutover->run->job;
+
+	job_run_within(psprintf("UPDATE shardext.catalog_job_object SET node = %d WHERE job = " INT64_FORMAT
+							" AND kind = 'copy'", cutover->from, job->number));
+	job_set_within(job->number, "state = %s, shape = %s, back_lsn = '%X/%X', clean_at = clock_timestamp() + interval '%d seconds'",
+				   cutover->state, cutover->shape ? quote_literal_cstr(cutover->shape) : "NULL", LSN_FORMAT_ARGS(GetXLogInsertRecPtr()), setting_cleanup_delay);
+}
+
+/* Definitions change what goes forward by beginning anew, and what comes back by making it impossible. */
+static void
+check_shape(Cutover *cutover)
+{
+	MoveRun    *run = cutover->run;
+
+	if (cutover->from == run->job->source)
+		move_check_shape(run);
+	else if (!move_shape_is(run, run->target, run->job->shape))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("tables were changed since they were moved"),
+				 errdetail("The old copies on node \"%s\" do not have the change.", node_name(run->job->source)),
+				 errhint("Move the shards there again.")));
+}
+
+static void
+change_owner(Cutover *cutover)
+{
+	int			npresent;
+	ShardRow   *present;
+	ShardRow   *changed;
+	ShardMarks *marks;
+	Job		   *job = cutover->run->job;
+
+	present = catalog_read_shards(&npresent);
+	changed = changed_rows(cutover, present, npresent);
+	fence(cutover);
+	INSTR_TIME_SET_CURRENT(cutover->fenced_at);
+	FAULT_POINT("move_fenced");
+	check_shape(cutover);
+	move_marker_write(cutover->run, move_link_of(cutover->run, cutover->from), cutover->marker, true);
+	if (!move_marker_await(cutover->run, move_link_of(cutover->run, cutover->to), cutover->marker, MARKER_WAIT_MS))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the stream is not near enough for the cutover")));
+	marks = shard_marks_take(job->nshards, changed, present);
+	shard_marks_give(marks);
+	catalog_write_shards(job->nshards, changed);
+	tell_nodes(cutover);
+	note_job(cutover);
+	FAULT_POINT("move_before_commit");
+}
+
+/* One attempt, in a transaction; errors go on. */
+static void
+attempt(Cutover *cutover)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	instr_time	now;
+
+	cutover->shape = move_shape(cutover->run, move_link_of(cutover->run, cutover->to));
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SetUserIdAndSecContext(extension_owner(), 0);
+	cluster_admin_lock();
+	change_owner(cutover);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, cutover->fenced_at);
+	cutover->pause_ms = INSTR_TIME_GET_MILLISEC(now);
+	MemoryContextSwitchTo(caller_cxt);
+}
+
+/* False: the shards are in use, try again. */
+static bool
+attempt_caught(Cutover *cutover)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		attempt(cutover);
+		done = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(caller_cxt);
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		MemoryContextSwitchTo(caller_cxt);
+	}
+	PG_END_TRY();
+	return done;
+}
+
+static void
+hand_over(Cutover *cutover)
+{
+	long		pause_ms = FIRST_PAUSE_MS;
+	Job		   *job = cutover->run->job;
+
+	for (;;)
+	{
+		cutover->marker = move_marker_number(cutover->run);
+		if (attempt_caught(cutover))
+			break;
+		pg_usleep(pause_ms * 1000);
+		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
+		move_check_wish(cutover->run);
+	}
+	FAULT_POINT("move_after_commit");
+	job_set(job->number, "pause_ms = %.3f", cutover->pause_ms);
+	job_say(job->number, "Node \"%s\" serves %s; users waited for %.1f ms at most.", node_name(cutover->to),
+			job->nshards == 1 ? psprintf("logical shard %d", job->shards[0]) : psprintf("%d logical shards", job->nshards),
+			cutover->pause_ms);
+}
+
+void
+move_cutover(MoveRun *run)
+{
+	Cutover		cutover = {.run = run, .from = run->job->source, .to = run->job->target, .state = "'turn'"};
+
+	hand_over(&cutover);
+}
+
+void
+move_take_back(MoveRun *run)
+{
+	Cutover		cutover = {.run = run, .from = run->job->target, .to = run->job->source, .state = "'clean'"};
+
+	hand_over(&cutover);
+}

@@ -1,0 +1,417 @@
+/*
+ * move_link.c
+ *	  Connections of a job's process to nodes.
+ *
+ * Ordinary sessions of the extension's owner: none of what they do belongs to a
+ * distributed transaction. Every wait can be interrupted, and sees when the
+ * other side is gone. An error leaves links in any state; the process closes all
+ * of them before it tries again.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/errors.h"
+#include "base/settings.h"
+#include "catalog/node_map.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "move/move_link.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/wait_event.h"
+
+#define FLUSH_BYTES		(256 * 1024)
+
+struct MoveLink
+{
+	dlist_node	chain;
+	char		node_name[NAMEDATALEN];
+	PGconn	   *pg;
+};
+
+static dlist_head links = DLIST_STATIC_INIT(links);
+
+static const NodeInfo *
+find_node(int node_id)
+{
+	const NodeInfo *node = node_by_id(node_id);
+
+	if (node == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("node number %d is no member of the cluster", node_id),
+				 errdetail("It was removed."),
+				 errhint("Cancel the job.")));
+	return node;
+}
+
+static void
+append_parameter(StringInfo text, const char *name, const char *value)
+{
+	appendStringInfo(text, "%s%s='", text->len > 0 ? " " : "", name);
+	for (; *value; value++)
+	{
+		if (*value == '\'' || *value == '\\')
+			appendStringInfoChar(text, '\\');
+		appendStringInfoChar(text, *value);
+	}
+	appendStringInfoChar(text, '\'');
+}
+
+static char *
+build_conninfo(int node_id, char *name)
+{
+	const NodeInfo *node = find_node(node_id);
+	StringInfoData text;
+
+	strlcpy(name, node->name, NAMEDATALEN);
+	initStringInfo(&text);
+	append_parameter(&text, "host", node->host);
+	append_parameter(&text, "port", psprintf("%d", node->port));
+	append_parameter(&text, "dbname", node->dbname);
+	append_parameter(&text, "user", GetUserNameFromId(extension_owner(), false));
+	append_parameter(&text, "connect_timeout", psprintf("%d", Max(2, setting_connect_timeout / 1000)));
+	if (strchr(node->host, ',') != NULL)
+		append_parameter(&text, "target_session_attrs", "read-write");
+	return text.data;
+}
+
+/* Looks into the catalog, in a transaction of its own if there is none. */
+static char *
+conninfo_of(int node_id, char *name)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	bool		alone = !IsTransactionState();
+	char	   *conninfo;
+
+	if (alone)
+		StartTransactionCommand();
+	MemoryContextSwitchTo(caller_cxt);
+	conninfo = build_conninfo(node_id, name);
+	if (alone)
+		CommitTransactionCommand();
+	MemoryContextSwitchTo(caller_cxt);
+	return conninfo;
+}
+
+char *
+move_link_conninfo(int node_id)
+{
+	char		name[NAMEDATALEN];
+
+	return conninfo_of(node_id, name);
+}
+
+/* Wait until the socket is ready for what is wanted (WL_SOCKET_*), or the latch is set. */
+static int
+await_socket(MoveLink *link, int wanted, long timeout_ms)
+{
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | wanted | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
+	int			rc = WaitLatchOrSocket(MyLatch, events, PQsocket(link->pg), timeout_ms, PG_WAIT_EXTENSION);
+
+	if (rc & WL_LATCH_SET)
+	{
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return rc;
+}
+
+static void
+raise_unreachable(MoveLink *link)
+{
+	char	   *reason = pchomp(PQerrorMessage(link->pg));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_SX_NODE_UNAVAILABLE),
+			 errmsg("node \"%s\" is unavailable", link->node_name),
+			 errdetail("%s", reason[0] ? reason : "The connection is broken."),
+			 errhint("The job goes on when the node is back.")));
+}
+
+static void
+connect_link(MoveLink *link, const char *conninfo)
+{
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+
+	link->pg = PQconnectStart(conninfo);
+	if (link->pg == NULL)
+		elog(ERROR, "out of memory");
+	if (PQstatus(link->pg) == CONNECTION_BAD)
+		raise_unreachable(link);
+	while (status != PGRES_POLLING_OK)
+	{
+		if (status == PGRES_POLLING_FAILED)
+			raise_unreachable(link);
+		(void) await_socket(link, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE, 1000);
+		status = PQconnectPoll(link->pg);
+	}
+}
+
+MoveLink *
+move_link_open(int node_id, MoveLinkKind kind)
+{
+	StringInfoData conninfo;
+	MoveLink   *link = MemoryContextAllocZero(TopMemoryContext, sizeof(MoveLink));
+
+	dlist_push_tail(&links, &link->chain);
+	initStringInfo(&conninfo);
+	appendStringInfoString(&conninfo, conninfo_of(node_id, link->node_name));
+	append_parameter(&conninfo, "application_name", "shardext job");
+	append_parameter(&conninfo, "client_encoding", GetDatabaseEncodingName());
+	append_parameter(&conninfo, "options",
+					 "-c search_path=pg_catalog -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=3"
+					 " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+					 " -c idle_session_timeout=0 -c session_replication_role=replica -c row_security=off"
+					 " -c client_min_messages=warning" SX_NO_TRANSACTION_TIMEOUT);
+	append_parameter(&conninfo, "keepalives_idle", "10");
+	append_parameter(&conninfo, "keepalives_interval", "5");
+	append_parameter(&conninfo, "keepalives_count", "3");
+	if (kind == LINK_REPLICATION)
+		append_parameter(&conninfo, "replication", "database");
+	connect_link(link, conninfo.data);
+	return link;
+}
+
+void
+move_link_close(MoveLink *link)
+{
+	dlist_delete(&link->chain);
+	PQfinish(link->pg);
+	pfree(link);
+}
+
+void
+move_links_close(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &links)
+		move_link_close(dlist_container(MoveLink, chain, iter.cur));
+}
+
+pg_noreturn static void
+raise_remote(MoveLink *link, PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+	int			code = state ? MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]) :
+		ERRCODE_SX_NODE_UNAVAILABLE;
+
+	message = message ? pstrdup(message) : pchomp(PQerrorMessage(link->pg));
+	detail = detail ? pstrdup(detail) : NULL;
+	hint = hint ? pstrdup(hint) : NULL;
+	PQclear(result);
+	ereport(ERROR,
+			(errcode(code),
+			 errmsg_internal("%s", message),
+			 detail ? errdetail_internal("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0,
+			 errcontext("node \"%s\"", link->node_name)));
+}
+
+/* The next result of what was sent; NULL after the last. */
+static PGresult *
+next_result(MoveLink *link)
+{
+	while (PQisBusy(link->pg))
+	{
+		int			rc = await_socket(link, WL_SOCKET_READABLE, -1);
+
+		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(link->pg))
+			raise_unreachable(link);
+	}
+	return PQgetResult(link->pg);
+}
+
+static bool
+is_failure(const PGresult *result)
+{
+	switch (PQresultStatus(result))
+	{
+		case PGRES_COMMAND_OK:
+		case PGRES_TUPLES_OK:
+		case PGRES_EMPTY_QUERY:
+		case PGRES_COPY_IN:
+		case PGRES_COPY_OUT:
+			return false;
+		default:
+			return true;
+	}
+}
+
+/* The last result of a statement; those before are forgotten. In COPY: the first. */
+static PGresult *
+run(MoveLink *link, const char *sql, bool copy)
+{
+	PGresult   *result;
+	PGresult   *last = NULL;
+
+	if (!PQsendQuery(link->pg, sql))
+		raise_unreachable(link);
+	while ((result = next_result(link)) != NULL)
+	{
+		PQclear(last);
+		last = result;
+		if (is_failure(result))
+			raise_remote(link, result);
+		if (copy)
+			break;
+	}
+	if (last == NULL)
+		raise_unreachable(link);
+	return last;
+}
+
+#define FORMAT_SQL(sql, fmt) \
+	do { \
+		initStringInfo(&(sql)); \
+		for (;;) \
+		{ \
+			va_list		args_; \
+			int			needed_; \
+			\
+			va_start(args_, fmt); \
+			needed_ = appendStringInfoVA(&(sql), fmt, args_); \
+			va_end(args_); \
+			if (needed_ == 0) \
+				break; \
+			enlargeStringInfo(&(sql), needed_); \
+		} \
+	} while (0)
+
+void
+move_link_run(MoveLink *link, const char *fmt,...)
+{
+	StringInfoData sql;
+
+	FORMAT_SQL(sql, fmt);
+	PQclear(run(link, sql.data, false));
+	pfree(sql.data);
+}
+
+PGresult *
+move_link_rows(MoveLink *link, const char *fmt,...)
+{
+	StringInfoData sql;
+	PGresult   *result;
+
+	FORMAT_SQL(sql, fmt);
+	result = run(link, sql.data, false);
+	pfree(sql.data);
+	return result;
+}
+
+char *
+move_link_value(MoveLink *link, const char *fmt,...)
+{
+	StringInfoData sql;
+	PGresult   *result;
+	char	   *value = NULL;
+
+	FORMAT_SQL(sql, fmt);
+	result = run(link, sql.data, false);
+	if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))
+		value = pstrdup(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	pfree(sql.data);
+	return value;
+}
+
+/* Send what libpq has buffered for the link until little is left. */
+static void
+push_out(MoveLink *link)
+{
+	int			left;
+
+	while ((left = PQflush(link->pg)) != 0)
+	{
+		int			rc;
+
+		if (left < 0)
+			raise_unreachable(link);
+		rc = await_socket(link, WL_SOCKET_WRITEABLE | WL_SOCKET_READABLE, -1);
+		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(link->pg))
+			raise_unreachable(link);
+	}
+}
+
+/* One piece of the data; false at the end. */
+static bool
+take_piece(MoveLink *from, char **piece, int *length)
+{
+	while ((*length = PQgetCopyData(from->pg, piece, 1)) == 0)
+	{
+		int			rc = await_socket(from, WL_SOCKET_READABLE, -1);
+
+		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(from->pg))
+			raise_unreachable(from);
+	}
+	if (*length == -2)
+		raise_unreachable(from);
+	return *length > 0;
+}
+
+static int64
+end_copy(MoveLink *link)
+{
+	PGresult   *result;
+	int64		rows = 0;
+
+	while ((result = next_result(link)) != NULL)
+	{
+		if (is_failure(result))
+			raise_remote(link, result);
+		rows = strtoll(PQcmdTuples(result), NULL, 10);
+		PQclear(result);
+	}
+	return rows;
+}
+
+static void
+put_piece(MoveLink *to, char *piece, int length)
+{
+	int			done;
+
+	while ((done = PQputCopyData(to->pg, piece, length)) == 0)
+		push_out(to);
+	PQfreemem(piece);
+	if (done < 0)
+		raise_unreachable(to);
+}
+
+int64
+move_link_copy(MoveLink *from, const char *copy_out, MoveLink *to, const char *copy_in,
+			   void (*passed) (void *arg, int bytes), void *arg)
+{
+	char	   *piece;
+	int			length;
+	int			unsent = 0;
+
+	PQclear(run(to, copy_in, true));
+	PQclear(run(from, copy_out, true));
+	(void) PQsetnonblocking(to->pg, 1);
+	while (take_piece(from, &piece, &length))
+	{
+		put_piece(to, piece, length);
+		unsent += length;
+		if (unsent >= FLUSH_BYTES)
+		{
+			push_out(to);
+			passed(arg, unsent);
+			unsent = 0;
+		}
+	}
+	(void) end_copy(from);
+	while (PQputCopyEnd(to->pg, NULL) == 0)
+		push_out(to);
+	push_out(to);
+	(void) PQsetnonblocking(to->pg, 0);
+	passed(arg, unsent);
+	return end_copy(to);
+}

@@ -1,0 +1,140 @@
+/*
+ * move_objects.c
+ *	  What a move makes on nodes, and how it goes away.
+ *
+ *	kind			name					on
+ *	copy			number of a shard		a node that does not own it
+ *	identity		table					where REPLICA IDENTITY FULL was set
+ *	marker			table					both nodes
+ *	publication		its name				where a stream begins
+ *	slot			its name				the same
+ *	subscription	its name				where it ends
+ *
+ * A row is written before the thing is made and deleted after it is gone, so
+ * whatever breaks off, the list is never too short. Dropping what is not there
+ * does nothing.
+ */
+#include "postgres.h"
+
+#include "catalog/node_map.h"
+#include "catalog/table_map.h"
+#include "move/move_run.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+char *
+move_object_name(const Job *job, const char *prefix)
+{
+	return psprintf("%s_" INT64_FORMAT, prefix, job->number);
+}
+
+char *
+move_marker_table(const Job *job)
+{
+	char		schema[NAMEDATALEN];
+
+	return psprintf("%s.shardext_marker", shard_schema_name(job->shards[0], schema));
+}
+
+MoveLink *
+move_link_of(MoveRun *run, int node_id)
+{
+	return node_id == run->job->source ? run->source : run->target;
+}
+
+/* Definitions wait for users of the table, and others behind them: not for long. */
+void
+move_shard_ddl(MoveLink *link, const char *sql)
+{
+	move_link_run(link, "SET lock_timeout = 100; SELECT shardext.internal_shard_ddl(%s)", quote_literal_cstr(sql));
+	move_link_run(link, "RESET lock_timeout");
+}
+
+/* Its table may be gone with its schema. */
+static void
+drop_identity(MoveLink *link, const char *table)
+{
+	move_shard_ddl(link, psprintf("ALTER TABLE IF EXISTS %s REPLICA IDENTITY DEFAULT", table));
+}
+
+static void
+drop_slot(MoveLink *link, const char *name)
+{
+	char	   *quoted = quote_literal_cstr(name);
+
+	/* a walsender that is just ending keeps its slot for a moment */
+	for (int tries = 0; tries < 500; tries++)
+	{
+		char	   *left = move_link_value(link, "SELECT count(pg_terminate_backend(active_pid)) FROM pg_replication_slots"
+										   " WHERE slot_name = %s AND active", quoted);
+
+		if (strcmp(left, "0") == 0)
+			break;
+		pg_usleep(10000);
+		CHECK_FOR_INTERRUPTS();
+	}
+	move_link_run(link, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
+				  " AND database = current_database()", quoted);
+}
+
+static void
+drop_subscription(MoveLink *link, const char *name)
+{
+	if (strcmp(move_link_value(link, "SELECT count(*) FROM pg_subscription WHERE subname = %s AND subdbid ="
+							   " (SELECT oid FROM pg_database WHERE datname = current_database())",
+							   quote_literal_cstr(name)), "0") == 0)
+		return;
+	move_link_run(link, "ALTER SUBSCRIPTION %s DISABLE", name);
+	move_link_run(link, "ALTER SUBSCRIPTION %s SET (slot_name = NONE)", name);
+	move_link_run(link, "DROP SUBSCRIPTION %s", name);
+}
+
+static void
+drop_object(MoveLink *link, const char *kind, const char *name)
+{
+	if (strcmp(kind, "copy") == 0)
+		move_link_run(link, "SELECT shardext.internal_drop_copy(%s)", name);
+	else if (strcmp(kind, "identity") == 0)
+		drop_identity(link, name);
+	else if (strcmp(kind, "marker") == 0)
+		move_shard_ddl(link, psprintf("DROP TABLE IF EXISTS %s", name));
+	else if (strcmp(kind, "publication") == 0)
+		move_link_run(link, "DROP PUBLICATION IF EXISTS %s", name);
+	else if (strcmp(kind, "slot") == 0)
+		drop_slot(link, name);
+	else if (strcmp(kind, "subscription") == 0)
+		drop_subscription(link, name);
+	else
+		elog(ERROR, "unknown kind of object \"%s\"", kind);
+}
+
+static void
+drop_and_forget(MoveRun *run, const JobObject *object)
+{
+	drop_object(move_link_of(run, object->node_id), object->kind, object->name);
+	job_object_remove(run->job->number, object);
+}
+
+void
+move_objects_drop(MoveRun *run)
+{
+	ListCell   *lc;
+
+	foreach(lc, job_objects(run->job->number))
+		drop_and_forget(run, lfirst(lc));
+}
+
+void
+move_object_drop_kind(MoveRun *run, int node_id, const char *kind, const char *prefix)
+{
+	ListCell   *lc;
+
+	foreach(lc, job_objects(run->job->number))
+	{
+		JobObject  *object = lfirst(lc);
+
+		if (object->node_id == node_id && strcmp(object->kind, kind) == 0 &&
+			strncmp(object->name, prefix, strlen(prefix)) == 0)
+			drop_and_forget(run, object);
+	}
+}

@@ -1,0 +1,77 @@
+/*
+ * move_run.h
+ *	  What the steps of a move share. Every step may be begun again after it was
+ *	  broken off at any point.
+ */
+#ifndef SHARDEXT_MOVE_RUN_H
+#define SHARDEXT_MOVE_RUN_H
+
+#include "postgres.h"
+#include "move/job_store.h"
+#include "move/move_link.h"
+#include "nodes/pg_list.h"
+
+typedef struct MoveRun
+{
+	Job		   *job;
+	MoveLink   *source;			/* sessions for what has no state */
+	MoveLink   *target;
+} MoveRun;
+
+/* Raised as an error by which a step says: what was copied is of no use any more, begin anew. */
+#define ERRCODE_MOVE_AGAIN	MAKE_SQLSTATE('S', 'X', '9', '0', '1')
+
+/* The steps, in their order. */
+extern void move_prepare(MoveRun *run);
+extern void move_backfill(MoveRun *run);
+extern void move_build(MoveRun *run);
+extern void move_stream(MoveRun *run);
+extern void move_verify(MoveRun *run);
+extern void move_cutover(MoveRun *run);
+extern void move_turn_stream(MoveRun *run);
+extern void move_take_back(MoveRun *run);
+
+/* ERROR if the job shall be cancelled; called where a step may take long. */
+extern void move_check_wish(MoveRun *run);
+
+/* A shard table on the source. */
+typedef struct MoveTable
+{
+	char	   *name;			/* qualified and quoted */
+	char	   *columns;		/* "(a, b)": those that are not generated */
+	bool		binary;			/* its types mean the same on every node */
+	bool		hashable;
+	bool		keyed;			/* has a primary key, or a replica identity of its own */
+} MoveTable;
+
+extern List *move_tables(MoveRun *run, MoveLink *link);
+
+/* Names of what a job makes. */
+extern char *move_object_name(const Job *job, const char *prefix);	/* "shardext_move_2000000007" */
+extern char *move_marker_table(const Job *job);
+
+#define FORWARD	"shardext_move"
+#define BACKWARD "shardext_back"
+
+/*
+ * A marker travels: when it is seen, everything that was committed before it is
+ * there. Its number is drawn, and written down, first.
+ */
+extern int64 move_marker_number(MoveRun *run);
+extern void move_marker_write(MoveRun *run, MoveLink *from, int64 marker, bool durable);
+extern bool move_marker_await(MoveRun *run, MoveLink *to, int64 marker, int wait_ms);
+
+/* A value that changes with every definition of the shards' tables; Job.shape is the owner's when it was copied. */
+extern char *move_shape(MoveRun *run, MoveLink *link);
+extern bool move_shape_is(MoveRun *run, MoveLink *link, const char *shape);
+
+/* ERROR ERRCODE_MOVE_AGAIN if the source's tables are not as they were copied. */
+extern void move_check_shape(MoveRun *run);
+
+/* Drop what the job has made, the latest first. */
+extern void move_objects_drop(MoveRun *run);
+extern void move_object_drop_kind(MoveRun *run, int node_id, const char *kind, const char *prefix);
+extern void move_shard_ddl(MoveLink *link, const char *sql);
+extern MoveLink *move_link_of(MoveRun *run, int node_id);
+
+#endif

@@ -1,0 +1,247 @@
+/*
+ * move_steps.c
+ *	  A move as a table of states, and what happens when a step fails.
+ *
+ *	prepare -> backfill -> build -> stream -> verify -> cutover
+ *		|_________|___________|                           |  owner changed, in the commit itself
+ *		 broken off: from the beginning                  turn -> keep -> clean -> done
+ *														          |_ back _|
+ *
+ * Until the cutover an error that a repetition does not cure, or a cancellation,
+ * ends the move: what it has made is dropped. After it there is only forward.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/errors.h"
+#include "base/fault.h"
+#include "catalog/node_map.h"
+#include "miscadmin.h"
+#include "move/move_run.h"
+#include "move/move_steps.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#define RETRY_MS	1000
+#define LOOK_MS		500
+
+typedef struct MoveState
+{
+	const char *name;
+	const char *next;			/* NULL: the step writes it itself */
+	const char *resume;			/* where to begin again if the step was broken off */
+	bool		reversible;		/* the owner has not changed */
+	const char *sentence;
+	void		(*step) (MoveRun *run);
+} MoveState;
+
+static void
+drop_all(MoveRun *run)
+{
+	move_objects_drop(run);
+}
+
+static const MoveState states[] = {
+	{"prepare", "backfill", "prepare", true, "Making tables on the target.", move_prepare},
+	{"backfill", "build", "prepare", true, "Copying rows under one snapshot.", move_backfill},
+	{"build", "stream", "prepare", true, "Building indexes, foreign keys and triggers.", move_build},
+	{"stream", "verify", "stream", true, "Applying what was written meanwhile.", move_stream},
+	{"verify", "cutover", "stream", true, "Comparing both sides.", move_verify},
+	{"cutover", NULL, "stream", true, "Waiting for a moment to change the owner.", move_cutover},
+	{"turn", "keep", "turn", false, "Turning the stream round.", move_turn_stream},
+	{"keep", NULL, "keep", false, "Served by the target; the old copy is kept current.", NULL},
+	{"back", NULL, "back", false, "Going back to the source.", move_take_back},
+	{"clean", "done", "clean", false, "Dropping what is not needed any more.", drop_all},
+};
+
+static const MoveState *
+state_of(const Job *job)
+{
+	for (int i = 0; i < lengthof(states); i++)
+		if (strcmp(states[i].name, job->state) == 0)
+			return &states[i];
+	return NULL;
+}
+
+static void
+set_state(const Job *job, const char *state)
+{
+	job_set(job->number, "state = %s, error = NULL", quote_literal_cstr(state));
+}
+
+static void
+open_links(MoveRun *run)
+{
+	run->source = move_link_open(run->job->source, LINK_SQL);
+	run->target = move_link_open(run->job->target, LINK_SQL);
+}
+
+/* What broke off is dropped; the job begins again, or ends. */
+static void
+undo(MoveRun *run, const char *state)
+{
+	move_links_close();
+	open_links(run);
+	move_objects_drop(run);
+	set_state(run->job, state);
+}
+
+void
+move_check_wish(MoveRun *run)
+{
+	Job		   *now = job_load(run->job->number);
+
+	CHECK_FOR_INTERRUPTS();
+	if (now != NULL && strcmp(now->wish, "cancel") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("the job is cancelled")));
+}
+
+/* Would it go well another time? */
+static bool
+may_be_repeated(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case ERRCODE_CONNECTION_EXCEPTION:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+			return sqlerrcode != ERRCODE_QUERY_CANCELED;
+		default:
+			return sqlerrcode == ERRCODE_SX_NODE_UNAVAILABLE || sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+				sqlerrcode == ERRCODE_MOVE_AGAIN || sqlerrcode == ERRCODE_OBJECT_IN_USE;
+	}
+}
+
+static const char *
+error_text(const ErrorData *error)
+{
+	return error->detail ? psprintf("%s (%s)", error->message, error->detail) : error->message;
+}
+
+/* After an error: where does the job stand now? */
+static void
+take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
+{
+	Job		   *job = run->job;
+	bool		cancelled = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
+
+	if (!state->reversible || (may_be_repeated(error->sqlerrcode) && error->sqlerrcode != ERRCODE_MOVE_AGAIN &&
+							   strcmp(state->resume, "prepare") != 0))
+	{
+		job_set(job->number, "state = %s, error = %s", quote_literal_cstr(state->resume),
+				quote_literal_cstr(error_text(error)));
+		return;
+	}
+	job_say(job->number, "%s: %s", state->name, error_text(error));
+	if (may_be_repeated(error->sqlerrcode))
+		undo(run, "prepare");
+	else
+		undo(run, cancelled ? "cancelled" : "failed");
+	job_set(job->number, "error = %s", quote_literal_cstr(error_text(error)));
+}
+
+static void
+run_step(MoveRun *run, const MoveState *state)
+{
+	job_say(run->job->number, "%s", state->sentence);
+	open_links(run);
+	FAULT_POINT("move_step");
+	/* broken off before: what is there is of no use */
+	if (strcmp(state->resume, "prepare") == 0 && state->step == move_prepare)
+		move_objects_drop(run);
+	if (state->step != NULL)
+		state->step(run);
+	move_links_close();
+	if (state->next != NULL)
+		set_state(run->job, state->next);
+}
+
+static bool
+try_step(MoveRun *run, const MoveState *state)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		run_step(run, state);
+		done = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		HOLD_INTERRUPTS();
+		MemoryContextSwitchTo(caller_cxt);
+		error = CopyErrorData();
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+		MemoryContextSwitchTo(caller_cxt);
+		RESUME_INTERRUPTS();
+		move_links_close();
+		take_error(run, state, error);
+	}
+	PG_END_TRY();
+	return done;
+}
+
+/* Are the tables still those that the old copies follow? */
+static bool
+shape_is_kept(MoveRun *run)
+{
+	bool		kept;
+
+	run->target = move_link_open(run->job->target, LINK_SQL);
+	kept = move_shape_is(run, run->target, run->job->shape);
+	move_links_close();
+	return kept;
+}
+
+/* What the old copy is kept for: somebody's wish, or time. */
+static bool
+leave_keep(MoveRun *run)
+{
+	const Job  *job = run->job;
+
+	if (strcmp(job->wish, "finish") != 0 && !shape_is_kept(run))
+	{
+		job_say(job->number, "Tables were changed: the move cannot be taken back any more.");
+		set_state(job, "clean");
+	}
+	else if (strcmp(job->wish, "reverse") == 0)
+		set_state(job, "back");
+	else if (strcmp(job->wish, "finish") == 0 || job->may_clean)
+		set_state(job, "clean");
+	else
+		return false;
+	return true;
+}
+
+bool
+move_advance(Job *job, long *wait_ms)
+{
+	MoveRun		run = {.job = job};
+	const MoveState *state = state_of(job);
+
+	*wait_ms = LOOK_MS;
+	if (state == NULL)
+		return false;
+	if (strcmp(job->wish, "pause") == 0)
+		return true;
+	if (strcmp(state->name, "keep") == 0)
+	{
+		if (leave_keep(&run))
+			*wait_ms = 0;
+		return true;
+	}
+	if (strcmp(job->wish, "cancel") == 0 && state->reversible)
+	{
+		undo(&run, "cancelled");
+		return false;
+	}
+	*wait_ms = try_step(&run, state) ? 0 : RETRY_MS;
+	return true;
+}

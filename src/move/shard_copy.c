@@ -1,0 +1,95 @@
+/*
+ * shard_copy.c
+ *	  The tables of a logical shard on a node that does not own it: what a move
+ *	  fills, and what it leaves behind.
+ *
+ * A copy is made by the statements that make shard tables (ddl/table_definition.h)
+ * over the shells of this node. Nobody is led to it: the fence refuses
+ * statements for shards that this node does not own.
+ */
+#include "postgres.h"
+
+#include "base/settings.h"
+#include "catalog/namespace.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
+#include "cluster/shard_handover.h"
+#include "ddl/shard_apply.h"
+#include "ddl/table_definition.h"
+#include "move/shard_copy.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+
+static void
+check_not_ours(int shard)
+{
+	if (shard_map_owner(shard, NULL) == node_self())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("logical shard %d belongs to this node", shard),
+				 errdetail("Only a copy that a move has made, or left behind, can be made or dropped."),
+				 errhint("This function is for moves.")));
+}
+
+static List *
+statements_of(const TableInfo *table, const char *part)
+{
+	if (strcmp(part, "tables") == 0)
+		return table_definition_parts(table->relid, DEFINE_TABLE, DEFINE_CHECKS);
+	if (strcmp(part, "indexes") == 0)
+		return table_definition(table->relid, DEFINE_INDEXES);
+	if (strcmp(part, "rest") == 0)
+		return table_definition_parts(table->relid, DEFINE_FOREIGN_KEYS, DEFINE_TRIGGERS);
+	elog(ERROR, "unknown part \"%s\" of a copy", part);
+}
+
+void
+shard_copy_make(int shard, const char *part)
+{
+	Bitmapset  *only = bms_make_singleton(shard);
+	ListCell   *lc;
+
+	check_not_ours(shard);
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+		Oid			shell = table->relid;
+		List	   *statements;
+
+		if (table->kind != TABLE_SHARDED)
+			continue;
+		/* a definition that is prepared here, but not committed, comes first */
+		LockRelationOid(shell, AccessShareLock);
+		statements = statements_of(table, part);
+		if (strcmp(part, "tables") == 0)
+			shard_tables_create(shell, statements, only);
+		else
+			shard_tables_apply(shell, statements, only);
+	}
+}
+
+void
+shard_copy_drop(int shard)
+{
+	char		name[NAMEDATALEN];
+	Oid			schema;
+
+	check_not_ours(shard);
+	schema = get_namespace_oid(shard_schema_name(shard, name), true);
+	if (!OidIsValid(schema) || !shard_schema_is_ours(schema, shard))
+		return;
+	ddl_run_elevated(psprintf("DROP SCHEMA %s CASCADE", name));
+}
+
+void
+shard_copy_fence(int shard, bool everyone, int wait_ms)
+{
+	int			nestlevel = NewGUCNestLevel();
+	char		timeout[16];
+
+	snprintf(timeout, sizeof(timeout), "%d", wait_ms);
+	setting_save("lock_timeout", timeout);
+	shard_handover_lock(shard, everyone ? FENCE_EVERYONE : FENCE_WRITERS);
+	AtEOXact_GUC(true, nestlevel);
+}

@@ -1,0 +1,19 @@
+/*
+ * shard_copy.h
+ *	  The tables of a logical shard on a node that does not own it.
+ */
+#ifndef SHARDEXT_SHARD_COPY_H
+#define SHARDEXT_SHARD_COPY_H
+
+#include "postgres.h"
+
+/* part: "tables" (bare, with guards), "indexes", "rest" (foreign keys, triggers). */
+extern void shard_copy_make(int shard, const char *part);
+
+/* ERROR if the shard is this node's. The schema goes with all that is in it, if it is ours. */
+extern void shard_copy_drop(int shard);
+
+/* Lock the shard's tables here until the transaction ends, or ERROR 55P03 after wait_ms. */
+extern void shard_copy_fence(int shard, bool everyone, int wait_ms);
+
+#endif
