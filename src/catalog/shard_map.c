@@ -104,6 +104,9 @@ static bool changed_here = false;
 static MemoryContext own_cxt = NULL;
 static MapRows own_view;
 
+/* See shard_map_hold_snapshot. */
+static bool snapshot_held = false;
+
 static void freshen(void);
 
 static void
@@ -564,6 +567,12 @@ owner_under_snapshot(int shard, Snapshot snapshot)
 	return owner;
 }
 
+void
+shard_map_hold_snapshot(bool held)
+{
+	snapshot_held = held;
+}
+
 ShardVerdict
 shard_map_check(int shard, ShardAccess access, Snapshot snapshot)
 {
@@ -580,7 +589,9 @@ shard_map_check(int shard, ShardAccess access, Snapshot snapshot)
 	if (likely(snapshot_sees(snapshot, xid)))
 		return owned_now ? SHARD_OK : SHARD_MOVED;
 
-	/* The newest change is not for this snapshot: go by the row that is. */
+	/* The newest change is not for this snapshot: go by the row that is, if the snapshot is to be kept. */
+	if (!owned_now && !snapshot_held && !IsolationUsesXactSnapshot())
+		return SHARD_MOVED;
 	if (owner_under_snapshot(shard, snapshot) == self)
 		return SHARD_OK;
 	return owned_now ? SHARD_TOO_NEW : SHARD_MOVED;

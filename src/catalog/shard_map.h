@@ -41,6 +41,13 @@ extern Bitmapset *shard_map_owned_by(int node_id);
  */
 extern ShardVerdict shard_map_check(int shard, ShardAccess access, Snapshot snapshot);
 
+/*
+ * Snapshots given to shard_map_check are those of some moment in the past that
+ * the session holds to (a cut through the cluster). Otherwise READ COMMITTED
+ * reads from the owner of now only: what it waited for may have changed the owner.
+ */
+extern void shard_map_hold_snapshot(bool held);
+
 /* ERROR SX001 or 40001 for a verdict other than SHARD_OK (direct clients). */
 pg_noreturn extern void shard_map_raise(int shard, ShardVerdict verdict);
 

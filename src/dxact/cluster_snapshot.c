@@ -33,6 +33,7 @@
 #include "base/fault.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
+#include "catalog/shard_map.h"
 #include "catalog/pg_type.h"
 #include "dxact/cluster_snapshot.h"
 #include "dxact/commit_gate.h"
@@ -84,6 +85,7 @@ cluster_snapshot_take(void)
 {
 	cluster_snapshot_drop();
 	held = RegisterSnapshotOnOwner(GetLatestSnapshot(), TopTransactionResourceOwner);
+	shard_map_hold_snapshot(true);
 }
 
 void
@@ -92,6 +94,7 @@ cluster_snapshot_drop(void)
 	if (held != NULL)
 		UnregisterSnapshotFromOwner(held, TopTransactionResourceOwner);
 	held = NULL;
+	shard_map_hold_snapshot(false);
 }
 
 /* Every participant lets its snapshot go, with what is sent to it next. */
@@ -123,6 +126,7 @@ cluster_snapshot_after_abort(void)
 {
 	/* the resource owner has let the snapshot go, or will */
 	held = NULL;
+	shard_map_hold_snapshot(false);
 	scope = SCOPE_NONE;
 	owner = NULL;
 	used = false;

@@ -124,6 +124,15 @@ wait_a_while(long wait_ms)
 	}
 }
 
+static void
+begin_again(int64 number)
+{
+	Job		   *job = job_load(number);
+
+	if (job != NULL)
+		move_resume(job);
+}
+
 PGDLLEXPORT void shardext_job_main(Datum arg);
 
 void
@@ -142,6 +151,8 @@ shardext_job_main(Datum arg)
 	if (!lock_job(number, true))
 		proc_exit(0);
 	step_cxt = AllocSetContextCreate(TopMemoryContext, "shardext job", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(step_cxt);
+	begin_again(number);
 	while (goes_on)
 	{
 		long		wait_ms;

@@ -154,6 +154,7 @@ move_prepare(MoveRun *run)
 
 	check_node(run, job->source);
 	check_node(run, job->target);
+	move_claim(run);
 	tables = move_tables(run, run->source);
 	foreach(lc, tables)
 	{

@@ -4,6 +4,7 @@
  *
  *	kind			name					on
  *	copy			number of a shard		a node that does not own it
+ *	claim			number of a shard		the node it is moved from: there are never two jobs
  *	identity		table					where REPLICA IDENTITY FULL was set
  *	marker			table					both nodes
  *	publication		its name				where a stream begins
@@ -40,6 +41,36 @@ MoveLink *
 move_link_of(MoveRun *run, int node_id)
 {
 	return node_id == run->job->source ? run->source : run->target;
+}
+
+static void
+claim_on(MoveRun *run, int node_id, int shard)
+{
+	char	   *other;
+	int64		job = run->job->number;
+
+	job_object_add(job, node_id, "claim", psprintf("%d", shard));
+	move_link_run(move_link_of(run, node_id), "INSERT INTO shardext.catalog_claim VALUES (%d, " INT64_FORMAT
+				  ") ON CONFLICT DO NOTHING", shard, job);
+	other = move_link_value(move_link_of(run, node_id), "SELECT job FROM shardext.catalog_claim WHERE shard = %d"
+							" AND job <> " INT64_FORMAT, shard, job);
+	if (other != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("logical shard %d belongs to job %s", shard, other),
+				 errdetail("That job moves it, or keeps its old copy."),
+				 errhint("Wait for that job, or finish it with shardext.finish_move.")));
+}
+
+/* On both nodes, since either may be that of the other job. */
+void
+move_claim(MoveRun *run)
+{
+	for (int i = 0; i < run->job->nshards; i++)
+	{
+		claim_on(run, run->job->source, run->job->shards[i]);
+		claim_on(run, run->job->target, run->job->shards[i]);
+	}
 }
 
 /* Definitions wait for users of the table, and others behind them: not for long. */
@@ -90,10 +121,12 @@ drop_subscription(MoveLink *link, const char *name)
 }
 
 static void
-drop_object(MoveLink *link, const char *kind, const char *name)
+drop_object(MoveLink *link, int64 job, const char *kind, const char *name)
 {
 	if (strcmp(kind, "copy") == 0)
 		move_link_run(link, "SELECT shardext.internal_drop_copy(%s)", name);
+	else if (strcmp(kind, "claim") == 0)
+		move_link_run(link, "DELETE FROM shardext.catalog_claim WHERE shard = %s AND job = " INT64_FORMAT, name, job);
 	else if (strcmp(kind, "identity") == 0)
 		drop_identity(link, name);
 	else if (strcmp(kind, "marker") == 0)
@@ -111,7 +144,11 @@ drop_object(MoveLink *link, const char *kind, const char *name)
 static void
 drop_and_forget(MoveRun *run, const JobObject *object)
 {
-	drop_object(move_link_of(run, object->node_id), object->kind, object->name);
+	MoveLink   *link = move_link_of(run, object->node_id);
+
+	/* what lay on a node that has left went with it */
+	if (link != NULL)
+		drop_object(link, run->job->number, object->kind, object->name);
 	job_object_remove(run->job->number, object);
 }
 

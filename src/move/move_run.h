@@ -68,6 +68,11 @@ extern bool move_shape_is(MoveRun *run, MoveLink *link, const char *shape);
 /* ERROR ERRCODE_MOVE_AGAIN if the source's tables are not as they were copied. */
 extern void move_check_shape(MoveRun *run);
 
+/* ERROR if another job has to do with one of the shards. */
+extern void move_claim(MoveRun *run);
+
+extern bool move_slot_is_lost(MoveLink *link, const Job *job, const char *prefix);
+
 /* Drop what the job has made, the latest first. */
 extern void move_objects_drop(MoveRun *run);
 extern void move_object_drop_kind(MoveRun *run, int node_id, const char *kind, const char *prefix);

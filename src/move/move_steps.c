@@ -24,6 +24,7 @@
 
 #define RETRY_MS	1000
 #define LOOK_MS		500
+#define CHECK_EACH	20			/* looks */
 
 typedef struct MoveState
 {
@@ -69,10 +70,32 @@ set_state(const Job *job, const char *state)
 	job_set(job->number, "state = %s, error = NULL", quote_literal_cstr(state));
 }
 
+static bool
+is_member(int node_id)
+{
+	bool		found;
+
+	StartTransactionCommand();
+	found = node_by_id(node_id) != NULL;
+	CommitTransactionCommand();
+	return found;
+}
+
+/* A source that has left the cluster ends the move: there is nothing to copy from, or to go back to. */
+static const MoveState *
+state_without_source(MoveRun *run, const MoveState *state)
+{
+	if (state->reversible)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("node number %d is no member of the cluster any more", run->job->source)));
+	return &states[lengthof(states) - 1];
+}
+
 static void
 open_links(MoveRun *run)
 {
-	run->source = move_link_open(run->job->source, LINK_SQL);
+	run->source = is_member(run->job->source) ? move_link_open(run->job->source, LINK_SQL) : NULL;
 	run->target = move_link_open(run->job->target, LINK_SQL);
 }
 
@@ -120,6 +143,20 @@ error_text(const ErrorData *error)
 	return error->detail ? psprintf("%s (%s)", error->message, error->detail) : error->message;
 }
 
+/* An error may be due to that. */
+static bool
+definitions_changed(MoveRun *run)
+{
+	bool		changed;
+
+	if (run->job->shape == NULL || !is_member(run->job->source))
+		return false;
+	open_links(run);
+	changed = !move_shape_is(run, run->source, run->job->shape);
+	move_links_close();
+	return changed;
+}
+
 /* After an error: where does the job stand now? */
 static void
 take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
@@ -135,7 +172,7 @@ take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
 		return;
 	}
 	job_say(job->number, "%s: %s", state->name, error_text(error));
-	if (may_be_repeated(error->sqlerrcode))
+	if (may_be_repeated(error->sqlerrcode) || (!cancelled && definitions_changed(run)))
 		undo(run, "prepare");
 	else
 		undo(run, cancelled ? "cancelled" : "failed");
@@ -147,6 +184,8 @@ run_step(MoveRun *run, const MoveState *state)
 {
 	job_say(run->job->number, "%s", state->sentence);
 	open_links(run);
+	if (run->source == NULL)
+		state = state_without_source(run, state);
 	FAULT_POINT("move_step");
 	/* broken off before: what is there is of no use */
 	if (strcmp(state->resume, "prepare") == 0 && state->step == move_prepare)
@@ -188,16 +227,19 @@ try_step(MoveRun *run, const MoveState *state)
 	return done;
 }
 
-/* Are the tables still those that the old copies follow? */
-static bool
-shape_is_kept(MoveRun *run)
+/* Why the old copies cannot follow the new owner any more; NULL if they can. */
+static const char *
+way_back_problem(MoveRun *run)
 {
-	bool		kept;
+	const char *problem = NULL;
 
 	run->target = move_link_open(run->job->target, LINK_SQL);
-	kept = move_shape_is(run, run->target, run->job->shape);
+	if (!move_shape_is(run, run->target, run->job->shape))
+		problem = "Tables were changed";
+	else if (move_slot_is_lost(run->target, run->job, BACKWARD))
+		problem = "The slot of the stream back is lost";
 	move_links_close();
-	return kept;
+	return problem;
 }
 
 /* What the old copy is kept for: somebody's wish, or time. */
@@ -205,19 +247,31 @@ static bool
 leave_keep(MoveRun *run)
 {
 	const Job  *job = run->job;
+	static int	looks = 0;
+	bool		reverse = strcmp(job->wish, "reverse") == 0;
+	const char *problem = reverse || looks++ % CHECK_EACH == 0 ? way_back_problem(run) : NULL;
 
-	if (strcmp(job->wish, "finish") != 0 && !shape_is_kept(run))
+	if (problem != NULL)
 	{
-		job_say(job->number, "Tables were changed: the move cannot be taken back any more.");
+		job_say(job->number, "%s: the move cannot be taken back any more.", problem);
 		set_state(job, "clean");
 	}
-	else if (strcmp(job->wish, "reverse") == 0)
+	else if (reverse)
 		set_state(job, "back");
 	else if (strcmp(job->wish, "finish") == 0 || job->may_clean)
 		set_state(job, "clean");
 	else
 		return false;
 	return true;
+}
+
+void
+move_resume(Job *job)
+{
+	const MoveState *state = state_of(job);
+
+	if (state != NULL && strcmp(state->resume, state->name) != 0)
+		job_set(job->number, "state = %s", quote_literal_cstr(state->resume));
 }
 
 bool

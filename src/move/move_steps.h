@@ -7,6 +7,9 @@
 
 #include "move/job_store.h"
 
+/* A process begins with the job: a step that was broken off begins again where it may. */
+extern void move_resume(Job *job);
+
 /* Do the next step of the job, or what is wished. False: it has ended, or waits for somebody. */
 extern bool move_advance(Job *job, long *wait_ms);
 

@@ -101,6 +101,27 @@ move_check_shape(MoveRun *run)
 				 errdetail("Their copies on node \"%s\" are made again.", node_name(run->job->target))));
 }
 
+bool
+move_slot_is_lost(MoveLink *link, const Job *job, const char *prefix)
+{
+	char	   *state = move_link_value(link, "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s",
+										quote_literal_cstr(move_object_name(job, prefix)));
+
+	return state == NULL || strcmp(state, "lost") == 0;
+}
+
+/* The stream will never come: its WAL is gone (max_slot_wal_keep_size), or its slot. */
+static void
+check_slot(MoveRun *run)
+{
+	if (move_slot_is_lost(run->source, run->job, FORWARD))
+		ereport(ERROR,
+				(errcode(ERRCODE_MOVE_AGAIN),
+				 errmsg("the slot of the stream on node \"%s\" is lost", node_name(run->job->source)),
+				 errdetail("WAL that it needs is gone."),
+				 errhint("Raise max_slot_wal_keep_size there.")));
+}
+
 static bool
 subscription_exists(MoveLink *link, const char *name)
 {
@@ -148,6 +169,7 @@ catch_up(MoveRun *run)
 		{
 			move_check_wish(run);
 			move_check_shape(run);
+			check_slot(run);
 		}
 		if (!TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), NEAR_MS))
 			return;
