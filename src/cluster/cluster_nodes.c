@@ -103,7 +103,8 @@ cluster_add_node(const NodeInfo *candidate, bool rebalance)
 	ListCell   *lc;
 
 	if (rebalance)
-		reason_raise(reason_make("Call it without \"rebalance\".", "Shards with rows cannot be moved yet."),
+		reason_raise(reason_make("Call it without \"rebalance\", and then shardext.move_shards().",
+								 "Nothing decides yet which shards to move."),
 					 "add_node() with rebalancing is not supported");
 	cluster_check_node_name(node.name);
 	cluster_check_host(node.host);
@@ -195,8 +196,7 @@ check_removable(const NodeInfo *node)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot remove node \"%s\"", node->name),
 				 errdetail("It owns %d logical shards.", owned),
-				 errhint("Shards cannot be moved yet: shardext.unshard_tables(), "
-						 "shardext.drop_cluster(), and create it anew.")));
+				 errhint("Move them to other nodes first: shardext.move_shards().")));
 }
 
 /* The node forgets the cluster, if it can be reached; its decisions must not be needed any more. */

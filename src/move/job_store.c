@@ -270,7 +270,7 @@ static const struct
 }			wishes[] = {
 	{"run", " prepare backfill build stream verify cutover turn keep back clean ", "It has ended."},
 	{"pause", " prepare backfill build stream verify cutover turn keep back clean ", "It has ended."},
-	{"cancel", " prepare backfill build stream verify cutover ", "The owner of the shards has changed, or it has ended."},
+	{"cancel", " prepare backfill build stream verify cutover ", "The owner has changed, or it has ended."},
 	{"finish", " turn keep ", "Only a move that has changed the owner, and keeps the old copies, can be finished."},
 	{"reverse", " turn keep ", "Only a move that has changed the owner, and keeps the old copies, can be taken back."},
 };

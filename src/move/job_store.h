@@ -55,12 +55,12 @@ typedef struct JobObject
 /* Before it is made, and after it is gone. */
 extern void job_object_add(int64 number, int node_id, const char *kind, const char *name);
 extern void job_object_remove(int64 number, const JobObject *object);
-extern List *job_objects(int64 number);	/* JobObject *, the latest first */
+extern List *job_objects(int64 number); /* JobObject *, the latest first */
 
 /* Numbers of the jobs of this node that have not ended (int64 *), for those who start their processes. */
 extern List *jobs_to_run(void);
 
-/* Somebody asks something of a job of this node, within the caller's transaction; ERROR if it comes too early or late. */
+/* Somebody asks something of a job of this node, within the caller's transaction; ERROR if too early or late. */
 extern void job_wish(int64 number, const char *wish);
 
 /* A new job of this node, within the caller's transaction. */

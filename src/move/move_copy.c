@@ -43,6 +43,10 @@
 	" WHERE c.relkind = 'r' AND c.relname <> 'shardext_marker' AND n.nspname = ANY (%s)" \
 	" ORDER BY n.nspname, c.relname"
 
+#define BYTES_QUERY \
+	"SELECT coalesce(sum(pg_table_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
+	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s)"
+
 /* ARRAY['shard_0001', ...] */
 static char *
 schemas_array(const Job *job)
@@ -103,7 +107,8 @@ make_marker(MoveRun *run, int node_id)
 	char	   *table = move_marker_table(run->job);
 
 	job_object_add(run->job->number, node_id, "marker", table);
-	move_shard_ddl(move_link_of(run, node_id), psprintf("CREATE TABLE %s (id int PRIMARY KEY, n bigint NOT NULL)", table));
+	move_shard_ddl(move_link_of(run, node_id),
+				   psprintf("CREATE TABLE %s (id int PRIMARY KEY, n bigint NOT NULL)", table));
 }
 
 static void
@@ -121,21 +126,23 @@ make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 	move_link_run(move_link_of(run, node_id), "CREATE PUBLICATION %s FOR TABLE %s", name, list.data);
 }
 
+#define PROBLEMS_QUERY \
+	"SELECT string_agg(problem, ' ') FROM (VALUES" \
+	" ((SELECT count(*) FROM pg_replication_slots) >= current_setting('max_replication_slots')::int," \
+	"  'It has no replication slot free (max_replication_slots).')," \
+	" ((SELECT count(*) FROM pg_stat_replication) >= current_setting('max_wal_senders')::int," \
+	"  'It has no WAL sender free (max_wal_senders).')," \
+	" ((SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL)" \
+	"  >= current_setting('max_logical_replication_workers')::int," \
+	"  'It has no worker for a subscription free (max_logical_replication_workers).')," \
+	" (current_setting('wal_level') <> 'logical', 'Its wal_level is not logical.'))" \
+	" v(is_so, problem) WHERE is_so"
+
 /* What is missing on a node for one more stream out of it and one into it, all at once. */
 static void
 check_node(MoveRun *run, int node_id)
 {
-	char	   *problems = move_link_value(move_link_of(run, node_id),
-										   "SELECT string_agg(problem, ' ') FROM (VALUES"
-										   " ((SELECT count(*) FROM pg_replication_slots) >= current_setting('max_replication_slots')::int,"
-										   "  'It has no replication slot free (max_replication_slots).'),"
-										   " ((SELECT count(*) FROM pg_stat_replication) >= current_setting('max_wal_senders')::int,"
-										   "  'It has no WAL sender free (max_wal_senders).'),"
-										   " ((SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL)"
-										   "  >= current_setting('max_logical_replication_workers')::int,"
-										   "  'It has no worker for a subscription free (max_logical_replication_workers).'),"
-										   " (current_setting('wal_level') <> 'logical', 'Its wal_level is not logical.'))"
-										   " v(is_so, problem) WHERE is_so");
+	char	   *problems = move_link_value(move_link_of(run, node_id), PROBLEMS_QUERY);
 
 	if (problems != NULL)
 		ereport(ERROR,
@@ -171,7 +178,8 @@ move_prepare(MoveRun *run)
 	make_marker(run, job->target);
 	move_shard_ddl(run->target, psprintf("CREATE TRIGGER shardext_stop BEFORE INSERT OR UPDATE ON %s FOR EACH ROW"
 										 " EXECUTE FUNCTION shardext.internal_marker_stop()", move_marker_table(job)));
-	move_shard_ddl(run->target, psprintf("ALTER TABLE %s ENABLE REPLICA TRIGGER shardext_stop", move_marker_table(job)));
+	move_shard_ddl(run->target, psprintf("ALTER TABLE %s ENABLE REPLICA TRIGGER shardext_stop",
+										 move_marker_table(job)));
 	foreach(lc, tables)
 	{
 		if (!((MoveTable *) lfirst(lc))->keyed)
@@ -179,7 +187,8 @@ move_prepare(MoveRun *run)
 	}
 	make_publication(run, job->source, FORWARD, tables);
 	make_publication(run, job->target, BACKWARD, tables);
-	job_set(job->number, "tables = %d, shape = %s", list_length(tables), job->shape ? quote_literal_cstr(job->shape) : "NULL");
+	job_set(job->number, "tables = %d, shape = %s", list_length(tables),
+			job->shape ? quote_literal_cstr(job->shape) : "NULL");
 }
 
 /* What has passed, reported now and then, and not faster than the setting allows. */
@@ -227,10 +236,10 @@ static int64
 copy_table(MoveRun *run, const MoveTable *table, MoveLink *from, Progress *progress)
 {
 	const char *format = table->binary ? "binary" : "text";
+	char	   *copy_out = psprintf("COPY %s %s TO STDOUT (FORMAT %s)", table->name, table->columns, format);
+	char	   *copy_in = psprintf("COPY %s %s FROM STDIN (FORMAT %s)", table->name, table->columns, format);
 
-	return move_link_copy(from, psprintf("COPY %s %s TO STDOUT (FORMAT %s)", table->name, table->columns, format),
-						  run->target, psprintf("COPY %s %s FROM STDIN (FORMAT %s)", table->name, table->columns, format),
-						  bytes_passed, progress);
+	return move_link_copy(from, copy_out, run->target, copy_in, bytes_passed, progress);
 }
 
 /* The slot of the stream to come; the snapshot is good while the link is open and idle. */
@@ -264,9 +273,7 @@ move_backfill(MoveRun *run)
 	move_link_close(slot_link);
 	tables = move_tables(run, from);
 	job_set(run->job->number, "copied = clock_timestamp(), bytes_done = 0, rows_done = 0, bytes_total = %s",
-			move_link_value(from, "SELECT coalesce(sum(pg_table_size(c.oid)), 0) FROM pg_class c"
-							" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname = ANY (%s)",
-							schemas_array(run->job)));
+			move_link_value(from, BYTES_QUERY, schemas_array(run->job)));
 	foreach(lc, tables)
 	{
 		FAULT_POINT("move_between_tables");

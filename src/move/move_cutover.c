@@ -83,7 +83,8 @@ changed_rows(Cutover *cutover, const ShardRow *present, int npresent)
 		if (shard >= npresent || present[shard].owner != cutover->from)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("logical shard %d does not belong to node \"%s\" any more", shard, node_name(cutover->from)),
+					 errmsg("logical shard %d does not belong to node \"%s\" any more", shard,
+							node_name(cutover->from)),
 					 errdetail("The map of the cluster was changed while the shard was moved."),
 					 errhint("Look into shardext.shards.")));
 		rows[i] = (ShardRow)
@@ -115,8 +116,10 @@ note_job(Cutover *cutover)
 
 	job_run_within(psprintf("UPDATE shardext.catalog_job_object SET node = %d WHERE job = " INT64_FORMAT
 							" AND kind = 'copy'", cutover->from, job->number));
-	job_set_within(job->number, "state = %s, shape = %s, back_lsn = '%X/%X', clean_at = clock_timestamp() + interval '%d seconds'",
-				   cutover->state, cutover->shape ? quote_literal_cstr(cutover->shape) : "NULL", LSN_FORMAT_ARGS(GetXLogInsertRecPtr()), setting_cleanup_delay);
+	job_set_within(job->number, "state = %s, shape = %s, back_lsn = '%X/%X',"
+				   " clean_at = clock_timestamp() + interval '%d seconds'",
+				   cutover->state, cutover->shape ? quote_literal_cstr(cutover->shape) : "NULL",
+				   LSN_FORMAT_ARGS(GetXLogInsertRecPtr()), setting_cleanup_delay);
 }
 
 /* Definitions change what goes forward by beginning anew, and what comes back by making it impossible. */
@@ -228,7 +231,8 @@ hand_over(Cutover *cutover)
 	FAULT_POINT("move_after_commit");
 	job_set(job->number, "pause_ms = %.3f", cutover->pause_ms);
 	job_say(job->number, "Node \"%s\" serves %s; users waited for %.1f ms at most.", node_name(cutover->to),
-			job->nshards == 1 ? psprintf("logical shard %d", job->shards[0]) : psprintf("%d logical shards", job->nshards),
+			job->nshards == 1 ? psprintf("logical shard %d", job->shards[0]) :
+			psprintf("%d logical shards", job->nshards),
 			cutover->pause_ms);
 }
 

@@ -52,6 +52,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_cluster_job_log);
 
 #define STOP_CLASS		6022	/* as in move_verify.c */
 #define LOOK_MS			50
+#define ANSWER_MS		5000
 
 static NodeConn *
 connect_to(int node_id)
@@ -62,7 +63,8 @@ connect_to(int node_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no such job"),
-				 errdetail("The first digits of a job's number are the number of its node, and there is no node %d.", node_id),
+				 errdetail("The first digits of a job's number are that of its node, and there is no node %d.",
+						   node_id),
 				 errhint("Look into shardext.jobs.")));
 	return conn_open_private(node, GetUserNameFromId(GetUserId(), false));
 }
@@ -420,6 +422,7 @@ rows_of_all(FunctionCallInfo fcinfo, const char *view)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	const char *role = GetUserNameFromId(GetUserId(), false);
+	char	   *sql = psprintf("SELECT * FROM shardext.%s", view);
 	AttInMetadata *meta;
 	ListCell   *lc;
 
@@ -430,7 +433,7 @@ rows_of_all(FunctionCallInfo fcinfo, const char *view)
 		const NodeInfo *node = lfirst(lc);
 		NodeConn   *conn = connect_if_possible(node, role);
 		char	   *reason = NULL;
-		PGresult   *result = conn ? conn_ask(conn, psprintf("SELECT * FROM shardext.%s", view), NULL, 5000, &reason) : NULL;
+		PGresult   *result = conn ? conn_ask(conn, sql, NULL, ANSWER_MS, &reason) : NULL;
 
 		if (result != NULL)
 			put_rows(rsinfo, meta, result);

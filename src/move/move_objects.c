@@ -96,8 +96,8 @@ drop_slot(MoveLink *link, const char *name)
 	/* a walsender that is just ending keeps its slot for a moment */
 	for (int tries = 0; tries < 500; tries++)
 	{
-		char	   *left = move_link_value(link, "SELECT count(pg_terminate_backend(active_pid)) FROM pg_replication_slots"
-										   " WHERE slot_name = %s AND active", quoted);
+		char	   *left = move_link_value(link, "SELECT count(pg_terminate_backend(active_pid))"
+										   " FROM pg_replication_slots WHERE slot_name = %s AND active", quoted);
 
 		if (strcmp(left, "0") == 0)
 			break;

@@ -58,6 +58,17 @@ move_marker_await(MoveRun *run, MoveLink *to, int64 marker, int wait_ms)
 	}
 }
 
+#define SHAPE_QUERY \
+	"WITH r AS (SELECT c.oid, c.xmin, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n" \
+	"   ON n.oid = c.relnamespace WHERE n.nspname IN (%s) AND c.relname NOT LIKE 'shardext\\_marker%%')" \
+	" SELECT md5(string_agg(line, ';' ORDER BY line COLLATE \"C\")) FROM (" \
+	" SELECT format('%%s %%s', oid, xmin) AS line FROM r" \
+	" UNION ALL SELECT format('%%s.%%s %%s', attrelid, attnum, a.xmin) FROM pg_attribute a" \
+	"   JOIN r ON attrelid = r.oid" \
+	" UNION ALL SELECT format('%%s %%s', i.indexrelid, i.xmin) FROM pg_index i JOIN r ON i.indrelid = r.oid" \
+	" UNION ALL SELECT format('%%s %%s', c.oid, c.xmin) FROM pg_constraint c JOIN r ON conrelid = r.oid" \
+	" UNION ALL SELECT format('%%s %%s', t.oid, t.xmin) FROM pg_trigger t JOIN r ON tgrelid = r.oid) AS lines"
+
 /*
  * Changes with every definition of the shards' tables. Only looks into the
  * catalog, so that it can be asked while somebody has locked them.
@@ -70,17 +81,7 @@ move_shape(MoveRun *run, MoveLink *link)
 	initStringInfo(&schemas);
 	for (int i = 0; i < run->job->nshards; i++)
 		appendStringInfo(&schemas, "%s'shard_%04d'", i == 0 ? "" : ", ", run->job->shards[i]);
-	return move_link_value(link,
-						   "WITH r AS (SELECT c.oid, c.xmin, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n"
-						   "   ON n.oid = c.relnamespace WHERE n.nspname IN (%s) AND c.relname NOT LIKE 'shardext\\_marker%%')"
-						   " SELECT md5(string_agg(line, ';' ORDER BY line COLLATE \"C\")) FROM ("
-						   " SELECT format('%%s %%s', oid, xmin) AS line FROM r"
-						   " UNION ALL SELECT format('%%s.%%s %%s', attrelid, attnum, a.xmin) FROM pg_attribute a"
-						   "   JOIN r ON attrelid = r.oid"
-						   " UNION ALL SELECT format('%%s %%s', i.indexrelid, i.xmin) FROM pg_index i JOIN r ON i.indrelid = r.oid"
-						   " UNION ALL SELECT format('%%s %%s', c.oid, c.xmin) FROM pg_constraint c JOIN r ON conrelid = r.oid"
-						   " UNION ALL SELECT format('%%s %%s', t.oid, t.xmin) FROM pg_trigger t JOIN r ON tgrelid = r.oid"
-						   ") AS lines", schemas.data);
+	return move_link_value(link, SHAPE_QUERY, schemas.data);
 }
 
 bool
@@ -140,8 +141,9 @@ make_subscription(MoveRun *run, int to, int from, const char *prefix)
 	if (subscription_exists(link, name))
 		return;
 	job_object_add(run->job->number, to, "subscription", name);
-	move_link_run(link, "CREATE SUBSCRIPTION %s CONNECTION %s PUBLICATION %s WITH (enabled = false, create_slot = false,"
-				  " slot_name = %s, copy_data = false)", name, quote_literal_cstr(move_link_conninfo(from)), name, name);
+	move_link_run(link, "CREATE SUBSCRIPTION %s CONNECTION %s PUBLICATION %s"
+				  " WITH (enabled = false, create_slot = false, slot_name = %s, copy_data = false)",
+				  name, quote_literal_cstr(move_link_conninfo(from)), name, name);
 }
 
 static void

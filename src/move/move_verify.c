@@ -71,6 +71,11 @@ snapshot_source(MoveRun *run, MoveLink *fence, MoveLink *look, int64 marker)
 	move_link_run(fence, "COMMIT");
 }
 
+#define STOPPED_QUERY \
+	"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = %d" \
+	" AND objid = '%s'::regclass AND objsubid = 2" \
+	" AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+
 /* Wait until the subscription's worker stands in the trigger. */
 static void
 await_stop(MoveRun *run, MoveLink *link)
@@ -79,10 +84,7 @@ await_stop(MoveRun *run, MoveLink *link)
 
 	for (;;)
 	{
-		char	   *waiting = move_link_value(link, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-											  " AND classid = %d AND objid = '%s'::regclass AND objsubid = 2"
-											  " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-											  STOP_CLASS, move_marker_table(run->job));
+		char	   *waiting = move_link_value(link, STOPPED_QUERY, STOP_CLASS, move_marker_table(run->job));
 
 		if (strcmp(waiting, "0") != 0)
 			return;
@@ -108,11 +110,11 @@ snapshot_target(MoveRun *run, MoveLink *stop, MoveLink *look)
 static char *
 sum_of(MoveLink *link, const MoveTable *table)
 {
-	return move_link_value(link, "SELECT concat(count(*), ' ', sum(%s)) FROM ONLY %s AS t",
-						   table->hashable ? "hash_record_extended(t, 0)" : "hashtextextended(t::text, 0)", table->name);
+	const char *hash = table->hashable ? "hash_record_extended(t, 0)" : "hashtextextended(t::text, 0)";
+
+	return move_link_value(link, "SELECT concat(count(*), ' ', sum(%s)) FROM ONLY %s AS t", hash, table->name);
 }
 
-/* Which part of the rows differs: by the hash of the row's first sixteenth. */
 static void
 raise_difference(MoveRun *run, const MoveTable *table, const char *here, const char *there)
 {
