@@ -15,10 +15,15 @@ CREATE TABLE account (id bigint PRIMARY KEY, v int NOT NULL);
 SELECT shardext.shard_table('account', 'id', 'hash');
 INSERT INTO account SELECT g, 0 FROM generate_series(1, 100) g;
 END
-# Sessions of nodes with each other have no idle time-outs, whatever their role has there.
+# Sessions of nodes with each other have no time-outs of idleness or of transactions, whatever their role has there.
 $_->safe_psql('postgres', 'CREATE ROLE app LOGIN SUPERUSER') foreach $cluster->nodes;
 $_->safe_psql('postgres', "ALTER ROLE app SET idle_in_transaction_session_timeout = '300ms';
 		ALTER ROLE app SET idle_session_timeout = '300ms'") foreach ($paris, $tokyo);
+my $has_transaction_timeout = $paris->pg_version >= 17;
+if ($has_transaction_timeout)
+{
+	$_->safe_psql('postgres', "ALTER ROLE app SET transaction_timeout = '300ms'") foreach ($paris, $tokyo);
+}
 my %key = map { $_ => $cluster->key_on('account', $_) } qw(london paris tokyo);
 my ($l, $p, $t) = @key{qw(london paris tokyo)};
 
@@ -46,6 +51,15 @@ $session->query_safe("BEGIN; UPDATE account SET v = 5 WHERE id IN ($p, $t)");
 ok($cluster->wait_for('paris', $in_transaction, '0'), 'a client that is idle in its transaction loses it on all nodes');
 is(sum(), '2', 'which leaves nothing');
 $cluster->quit($session);
+SKIP:
+{
+	skip 'no transaction_timeout before PostgreSQL 17', 3 unless $has_transaction_timeout;
+	($out, $err) = run("SET transaction_timeout = '2s';
+BEGIN; UPDATE account SET v = 5 WHERE id IN ($p, $t); SELECT pg_sleep(600);");
+	like($err, qr/^FATAL:  25P04/, 'transaction_timeout ends the session of the client');
+	ok($cluster->wait_for('paris', $in_transaction, '0'), 'and its transaction on all nodes');
+	is(sum(), '2', 'which leaves nothing');
+}
 
 # statement_timeout ends what runs on a node, and the transaction can go on after a savepoint.
 ($out, $err) = run("BEGIN; UPDATE account SET v = 2 WHERE id = $p; SAVEPOINT a;
