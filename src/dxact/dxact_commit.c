@@ -9,7 +9,7 @@
  *	3. Otherwise: mark the transaction as running (a lock), PREPARE TRANSACTION
  *	   on all writers at once, write one decision record per participant in the
  *	   local transaction and have its commit durable whatever
- *	   synchronous_commit says (dxact_durable.c).
+ *	   synchronous_commit says (dxact_part.c).
  *	4. The local commit decides.
  *	5. COMMIT PREPARED on all writers at once, within bounds and without
  *	   errors. What could not be reached is left to the recovery duty there.
