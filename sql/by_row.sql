@@ -136,6 +136,19 @@ DROP VIEW big, barred;
 DROP VIEW big, barred;
 DROP TABLE items, notes, kinds, home_ids;
 
+-- ids that a default makes are ids of the row's shard
+CREATE TABLE authors (id bigint PRIMARY KEY DEFAULT shardext.next_id(), name text);
+CREATE TABLE works (id bigint DEFAULT shardext.next_id(), author bigint NOT NULL REFERENCES authors, t text, PRIMARY KEY (author, id));
+SELECT shardext.shard_tables('{authors,works}', '{id,author}', 'id');
+INSERT INTO authors (name) SELECT 'n' || i FROM generate_series(1, 20) i;
+INSERT INTO works (author, t) SELECT id, 'x' FROM authors;
+MERGE INTO authors USING (VALUES ('n1'), ('new1'), ('new2')) s(n) ON authors.name = s.n
+    WHEN NOT MATCHED THEN INSERT (name) VALUES (s.n) WHEN MATCHED THEN UPDATE SET name = name || '!';
+MERGE INTO works USING authors a ON author = a.id WHEN NOT MATCHED THEN INSERT (author, t) VALUES (a.id, 'merged') WHEN MATCHED THEN DO NOTHING;
+INSERT INTO works (author, t) SELECT id, 'y' FROM authors WHERE name LIKE 'n1%' RETURNING shardext.id_shard(id) = shardext.id_shard(author), (SELECT count(*) FROM authors);
+SELECT t, count(*), count(*) FILTER (WHERE shardext.id_shard(id) = shardext.id_shard(author)) FROM works GROUP BY 1 ORDER BY 1;
+DROP TABLE authors, works;
+
 -- foreign keys see an update: rows that refer follow, or forbid it
 CREATE TABLE users (id int PRIMARY KEY, name text);
 CREATE TABLE photos (owner int NOT NULL REFERENCES users ON UPDATE CASCADE ON DELETE CASCADE, n int, PRIMARY KEY (owner, n));

@@ -24,6 +24,7 @@
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_pull.h"
+#include "plan/row_ids.h"
 
 /* Collects into *context (a Reason *) why a Query cannot run this way. */
 static bool
@@ -68,8 +69,12 @@ plan_by_row_takes(Query *query)
 PlannedStmt *
 plan_by_row(const PlanInput *input, const Reason **reason)
 {
+	Query	   *query;
+
 	*reason = NULL;
 	if (find_conflict_clause((Node *) input->run_query, reason))
 		return NULL;
-	return plan_pull_query(copyObject(input->run_query), input->query_string, input->cursor_options, input->params);
+	query = copyObject(input->run_query);
+	row_ids_place(query);
+	return plan_pull_query(query, input->query_string, input->cursor_options, input->params);
 }
