@@ -25,8 +25,8 @@
 static Expr *
 call(const char *name, int nargs, const Oid *types, List *args, Oid result)
 {
-	Oid			function = LookupFuncName(list_make2(makeString("shardext"), makeString(pstrdup(name))), nargs, types,
-										  false);
+	List	   *full_name = list_make2(makeString("shardext"), makeString(pstrdup(name)));
+	Oid			function = LookupFuncName(full_name, nargs, types, false);
 
 	return (Expr *) makeFuncExpr(function, result, args, InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 }
@@ -47,8 +47,8 @@ static Expr *
 shard_of_key(const TableInfo *table, List *tlist)
 {
 	Oid			types[] = {REGCLASSOID, ANYOID};
-	List	   *args = list_make1(makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(table->relid),
-											false, true));
+	Const	   *relation = makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(table->relid), false, true);
+	List	   *args = list_make1(relation);
 
 	for (int i = 0; i < table->nkeys; i++)
 	{
