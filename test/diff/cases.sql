@@ -425,7 +425,6 @@ UPDATE users SET age = 1 WHERE id = {u} AND age < vol(100) RETURNING age;
 
 UPDATE users SET id = id WHERE id = {u};
 
--- refused
 UPDATE users SET id = id + 5 WHERE id = {u2} RETURNING id - {u2};
 
 UPDATE photos SET views = views + 1 WHERE id = {p} AND views >= 0 RETURNING views, old_views(views);
@@ -450,7 +449,6 @@ SELECT name, age FROM users WHERE id = {newu};
 MERGE INTO likes t USING (SELECT {p} AS photo_id, g AS user_id FROM generate_series(1, 4) g) s ON t.photo_id = s.photo_id AND t.user_id = s.user_id AND t.photo_id = {p} WHEN MATCHED AND t.user_id = 2 THEN DELETE WHEN MATCHED THEN UPDATE SET n = t.n + 1 WHEN NOT MATCHED THEN INSERT VALUES (s.photo_id, s.user_id, 0);
 SELECT * FROM likes WHERE photo_id = {p} ORDER BY 2;
 
--- refused
 MERGE INTO photos t USING users s ON t.owner_id = s.id AND s.id = {u} AND t.owner_id = {u} WHEN MATCHED THEN UPDATE SET title = s.name WHEN NOT MATCHED THEN DO NOTHING;
 
 MERGE INTO photos t USING (SELECT * FROM users WHERE id = {u}) s ON t.owner_id = s.id WHEN MATCHED THEN UPDATE SET title = s.name, views = DEFAULT WHEN NOT MATCHED THEN INSERT (id, owner_id) VALUES ({newp}, s.id);
@@ -460,17 +458,13 @@ SELECT name, age FROM users WHERE id = {u};
 
 MERGE INTO users t USING (VALUES ({u}, 'm', 7)) s(id, name, age) ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = gen_random_uuid()::text, created = clock_timestamp() WHEN NOT MATCHED THEN INSERT (id, name, age) VALUES (s.id, s.name, s.age);
 
--- refused
 MERGE INTO users t USING (VALUES ({u}, 'm', 7)) s(id, name, age) ON t.id = s.id WHEN MATCHED THEN UPDATE SET age = nextval('seq') WHEN NOT MATCHED THEN INSERT (id, name, age) VALUES (s.id, s.name, nextval('seq'));
 
--- refused
 MERGE INTO users t USING (VALUES ({u}, 'm', 7)) s(id, name, age) ON t.id = s.id WHEN MATCHED THEN UPDATE SET age = vol(8) WHEN NOT MATCHED THEN INSERT (id, name, age) VALUES (s.id, s.name, s.age);
 SELECT name, age FROM users WHERE id = {u};
 
--- refused
 MERGE INTO users t USING (VALUES ({u}, 'm', 7)) s(id, name, age) ON t.id = s.id WHEN MATCHED THEN UPDATE SET age = vol(t.age) WHEN NOT MATCHED THEN INSERT (id, name, age) VALUES (s.id, s.name, s.age);
 
--- refused
 MERGE INTO users t USING (VALUES ({newu}, 'm', 7)) s(id, name, age) ON t.id = s.id WHEN MATCHED THEN UPDATE SET age = stab(3) WHEN NOT MATCHED THEN INSERT (id, name, age, created) VALUES (s.id, s.name, stab(s.age), now());
 SELECT name, age, created = now() FROM users WHERE id = {newu};
 
@@ -513,13 +507,11 @@ DECLARE c NO SCROLL CURSOR FOR SELECT id FROM photos WHERE owner_id = {u} ORDER 
 FETCH 1 FROM c;
 FETCH BACKWARD 1 FROM c;
 
--- refused
 DECLARE c CURSOR FOR SELECT * FROM photos WHERE owner_id = {u} ORDER BY id FOR UPDATE;
 FETCH 1 FROM c;
 UPDATE photos SET views = 55 WHERE CURRENT OF c;
 
--- refused
-DECLARE c CURSOR FOR SELECT * FROM photos WHERE owner_id = {u} ORDER BY id;
+DECLARE c CURSOR FOR SELECT * FROM photos WHERE owner_id = {u};
 FETCH 1 FROM c;
 DELETE FROM photos WHERE CURRENT OF c;
 
@@ -758,10 +750,8 @@ SELECT * FROM v_users WHERE id = {u};
 
 UPDATE v_users SET age = 12 WHERE id = {u} RETURNING *;
 
--- refused
 INSERT INTO v_users (id, name, age) VALUES ({newu}, 'v', 1) RETURNING *;
 
--- refused
 INSERT INTO v_users (id, name, age) VALUES ({newu}, 'v', 5000) RETURNING *;
 
 DELETE FROM v_users WHERE id = {newu};
@@ -805,7 +795,6 @@ DO $$ DECLARE c CURSOR (k bigint) FOR SELECT id, title FROM photos WHERE owner_i
 
 DO $$ DECLARE c SCROLL CURSOR FOR SELECT id, title FROM photos WHERE owner_id = {u} ORDER BY id; r record; BEGIN OPEN c; FETCH LAST FROM c INTO r; RAISE NOTICE '%', r.title; FETCH PRIOR FROM c INTO r; RAISE NOTICE '%', r.title; MOVE FIRST FROM c; FETCH c INTO r; RAISE NOTICE '%', r.title; CLOSE c; END $$;
 
--- refused
 DO $$ DECLARE c CURSOR FOR SELECT * FROM photos WHERE owner_id = {u} ORDER BY id FOR UPDATE; BEGIN FOR r IN c LOOP UPDATE photos SET views = views + 1 WHERE CURRENT OF c; END LOOP; END $$;
 
 DO $$ BEGIN UPDATE users SET nocol = 1 WHERE id = {u}; END $$;
@@ -1076,7 +1065,6 @@ INSERT INTO users (id, name) VALUES ({u}, 'a'), ({v}, 'b') ON CONFLICT DO NOTHIN
 
 INSERT INTO users (id, name) SELECT {newu}, 'x' UNION ALL SELECT {v}, 'dup';
 
--- refused
 SELECT id FROM users WHERE country = 1 ORDER BY id FOR UPDATE;
 
 SELECT id FROM users FOR SHARE;
@@ -1144,7 +1132,6 @@ DELETE FROM users USING home h WHERE h.uid = users.id AND users.id = {nou};
 
 INSERT INTO photos (id, owner_id, title) SELECT {newp}, {u}, note FROM home LIMIT 1 RETURNING title;
 
--- refused
 MERGE INTO users t USING home h ON t.id = h.uid AND t.id = {u} WHEN MATCHED THEN UPDATE SET age = 3;
 
 WITH w AS (INSERT INTO home VALUES ({u}, 1, 'cte') RETURNING *) SELECT u.name, w.note FROM users u JOIN w ON w.uid = u.id WHERE u.id = {u};
@@ -1315,7 +1302,6 @@ WITH w AS (INSERT INTO users (id, name) SELECT {newu} + g, 'w' || g FROM generat
 
 WITH w AS (INSERT INTO users (id, name) SELECT id + 50, name FROM users WHERE id = {u} ORDER BY age LIMIT 1 RETURNING *) SELECT name, created = now() FROM w;
 
--- refused
 WITH s AS (SELECT * FROM users WHERE id = {u}), w AS (INSERT INTO users (id, name) SELECT id + 50, name FROM s UNION SELECT id + 51, name FROM s RETURNING *) SELECT name, created = now() FROM w;
 
 WITH w AS (UPDATE users SET created = DEFAULT, age = DEFAULT WHERE id = {u} RETURNING *) SELECT name, age, created = now() FROM w;
@@ -1375,7 +1361,6 @@ EXECUTE q({u}, 'a');
 EXECUTE q({v}, 'b');
 DEALLOCATE q;
 
--- refused
 CREATE FUNCTION at1(p bigint, k bigint) RETURNS SETOF photos LANGUAGE sql BEGIN ATOMIC INSERT INTO photos (title, owner_id, id) VALUES ('a' || p, k, p), ('b', k, p + 1) RETURNING *; END;
 SELECT * FROM at1({newp}, {u}) ORDER BY 1;
 CREATE FUNCTION at2(p bigint, k bigint) RETURNS SETOF photos LANGUAGE sql BEGIN ATOMIC INSERT INTO photos (title, owner_id, id) SELECT name, id, p FROM users WHERE id = k RETURNING *; END;
@@ -1385,7 +1370,6 @@ SELECT at3({u});
 CREATE FUNCTION at4(k bigint) RETURNS int LANGUAGE sql BEGIN ATOMIC UPDATE users SET (age, name) = (SELECT count(*), max(title) FROM photos WHERE owner_id = k) WHERE id = k RETURNING age; END;
 SELECT at4({u});
 
--- refused
 CREATE FUNCTION at5(k bigint) RETURNS text LANGUAGE sql BEGIN ATOMIC UPDATE users SET tags[1] = 'x', tags[2] = 'y', addr.city = 'rome' WHERE id = k RETURNING tags::text || addr::text; END;
 SELECT at5({u});
 
@@ -1404,11 +1388,9 @@ SELECT at8() ORDER BY 1;
 CREATE FUNCTION at9(a bigint, b bigint) RETURNS SETOF text LANGUAGE sql BEGIN ATOMIC INSERT INTO users (name, id) VALUES ('a', a), ('b', b) RETURNING name; END;
 SELECT at9({newu}, {newv}) ORDER BY 1;
 
--- refused
 CREATE FUNCTION at10(k bigint) RETURNS text LANGUAGE sql BEGIN ATOMIC MERGE INTO users t USING (SELECT k AS id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET name = 'at10'; SELECT name FROM users WHERE id = k; END;
 SELECT at10({u});
 
--- refused
 CREATE FUNCTION at11(k bigint) RETURNS text LANGUAGE sql BEGIN ATOMIC WITH w AS (UPDATE users SET age = 4 WHERE id = k RETURNING name) SELECT name FROM w; END;
 SELECT at11({u});
 
@@ -1429,3 +1411,33 @@ WITH d AS (DELETE FROM photos WHERE owner_id IN ({u}, {v}) RETURNING *), n AS (S
 WITH x AS (INSERT INTO users (id, name) VALUES ({newu}, 'a'), ({v}, 'b') RETURNING id) SELECT count(*) FROM x;
 
 WITH x AS (UPDATE users SET age = -1 WHERE id = {u} RETURNING id), y AS (DELETE FROM likes) SELECT count(*) FROM x;
+
+-- rows that go to another shard, locks and cursors over several shards
+UPDATE users SET id = {newu}, name = name || '!' WHERE id = {nou} OR id = (SELECT min(id) FROM users WHERE id = {u2}) RETURNING id, name, gen;
+
+UPDATE acc SET no = no + 1000 WHERE no NOT IN (SELECT no FROM moves) RETURNING *;
+SELECT * FROM acc ORDER BY no;
+
+UPDATE trg SET id = id + 8192 WHERE t IS NOT NULL RETURNING t;
+
+SELECT u.id, p.title FROM users u JOIN photos p ON p.views = u.age OR p.owner_id = u.id ORDER BY 1, 2 LIMIT 3 FOR UPDATE OF p;
+
+SELECT u.id, c.name FROM users u LEFT JOIN countries c ON c.id = u.country ORDER BY u.id FOR NO KEY UPDATE OF u SKIP LOCKED;
+
+SELECT sum(age) FROM (SELECT age FROM users ORDER BY id LIMIT 4 FOR SHARE) s;
+
+MERGE INTO users t USING (SELECT id, age FROM users UNION ALL SELECT {newv}, 5) s ON t.id = s.id WHEN MATCHED AND s.age IS NULL THEN DELETE WHEN MATCHED THEN UPDATE SET age = s.age + 1 WHEN NOT MATCHED THEN INSERT (id, name) VALUES (s.id, 'merged');
+SELECT id, name, age FROM users ORDER BY 1;
+
+MERGE INTO trg USING (VALUES ({u}, 'a'), ({v}, 'skip'), ({newu}, 'raise')) s(i, t) ON id = i WHEN MATCHED THEN UPDATE SET t = s.t WHEN NOT MATCHED THEN INSERT VALUES (i, s.t);
+
+DECLARE c CURSOR FOR SELECT id, name FROM users WHERE id = {v};
+FETCH c;
+UPDATE users SET name = 'c', tags[1] = 'at c' WHERE CURRENT OF c RETURNING id, name, tags;
+DELETE FROM likes WHERE CURRENT OF c;
+
+UPDATE v_barrier SET name = 'b' || id WHERE id IN ({u}, {v}, {w}) RETURNING (SELECT count(*) FROM photos);
+
+UPDATE users SET (name, age) = (SELECT max(title), count(*) FROM photos WHERE owner_id = users.id), addr.city = 'x' WHERE id IN ({v}, {w}) RETURNING id, name, age, addr;
+
+DELETE FROM photos WHERE ctid IN (SELECT ctid FROM photos ORDER BY id LIMIT 2) RETURNING id;
