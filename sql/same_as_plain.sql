@@ -73,3 +73,12 @@ INSERT INTO by_hash SELECT * FROM by_id;
 SELECT count(*), count(b.n), sum(a.n - b.n) FROM by_id a LEFT JOIN by_hash b USING (id);
 SELECT count(*), count(b.n) FROM by_hash a LEFT JOIN (SELECT id, sum(n) AS n FROM by_id GROUP BY id) b USING (id);
 DROP TABLE by_id, by_hash;
+
+-- keys with COLLATE, which the executor does not know
+CREATE TABLE words (word text PRIMARY KEY, n int);
+SELECT shardext.shard_table('words', 'word');
+INSERT INTO words SELECT 'w' || i, i FROM generate_series(1, 20) i;
+UPDATE words SET n = -n WHERE word IN ('w1' COLLATE "C", 'w2' COLLATE "C");
+(SELECT n FROM words WHERE word = ('w1' COLLATE "C") LIMIT 3) UNION ALL (SELECT min(n) FROM words) ORDER BY 1;
+DELETE FROM words WHERE word = ANY (ARRAY['w1' COLLATE "C", 'w3']) RETURNING n;
+DROP TABLE words;

@@ -225,7 +225,8 @@ static List *
 shard_keys_of(const Query *query, Index rtindex)
 {
 	Oid			relid = rt_fetch(rtindex, query->rtable)->relid;
-	List	   *quals = make_ands_implicit((Expr *) copyObject(query->jointree->quals));
+	/* what is made here is evaluated as it is: not before it is simplified */
+	List	   *quals = make_ands_implicit((Expr *) eval_const_expressions(NULL, query->jointree->quals));
 	List	   *result = NIL;
 	ListCell   *lc;
 

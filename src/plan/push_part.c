@@ -188,7 +188,8 @@ shard_keys_of(const Query *fragment, Index rtindex)
 
 	if (rtindex == 0)
 		return NIL;
-	quals = make_ands_implicit((Expr *) copyObject(fragment->jointree->quals));
+	/* what is made here is evaluated as it is: not before it is simplified */
+	quals = make_ands_implicit((Expr *) eval_const_expressions(NULL, fragment->jointree->quals));
 	foreach(lc, relation_shard_keys(table_info(rt_fetch(rtindex, fragment->rtable)->relid), rtindex, quals))
 	{
 		ShardKey   *key = (ShardKey *) lfirst(lc);
