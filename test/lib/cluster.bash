@@ -155,7 +155,7 @@ cluster_server()
 		done
 	} | cluster_as_server_user tee -a "$data/postgresql.conf" >/dev/null
 	echo "$port" >"$cluster_dir/$name.port"
-	cluster_as_server_user "$cluster_bin/pg_ctl" -D "$data" -l "$cluster_dir/$name.log" -w -t 60 start >/dev/null || {
+	cluster_as_server_user "$cluster_bin/pg_ctl" -D "$data" -l "$cluster_dir/$name.log" -w -t 180 start >/dev/null || {
 		tail -20 "$cluster_dir/$name.log" >&2
 		return 1
 	}
