@@ -5,7 +5,8 @@
  * shard_fill: one scan of the table; each row's shard is computed and its id
  * columns are verified; the rows are sorted by shard (maintenance_work_mem, then
  * on disk), so that one shard table at a time is written: those of this node by
- * heap inserts, the others by one COPY per shard. Constraints, indexes and
+ * heap inserts, the others by one COPY per shard. Within a shard they keep their
+ * order, which indexes profit from that follow it (by time). Constraints, indexes and
  * triggers come later, so nothing fires; every row was valid before.
  *
  * shard_collect is the way back: shard after shard, rows are read and inserted
@@ -60,14 +61,19 @@ report_progress(uint64 rows, const char *name, const char *verb)
 		ereport(NOTICE, (errmsg(UINT64_FORMAT " rows of \"%s\" %s", rows, name, verb)));
 }
 
+/* What is sorted by: the shard, then the number of the row in the table. */
+#define ROW_BITS			48
+#define PLACE_OF_ROW(shard, row)	(((int64) (shard) << ROW_BITS) | (int64) (row))
+#define PLACE_SHARD(place)	((int) ((place) >> ROW_BITS))
+
 static TupleDesc
-desc_with_shard(TupleDesc desc)
+desc_with_place(TupleDesc desc)
 {
 	TupleDesc	sorted = CreateTemplateTupleDesc(desc->natts + 1);
 
 	for (int i = 1; i <= desc->natts; i++)
 		TupleDescCopyEntry(sorted, i, desc, i);
-	TupleDescInitEntry(sorted, desc->natts + 1, "shard", INT4OID, -1, 0);
+	TupleDescInitEntry(sorted, desc->natts + 1, "place", INT8OID, -1, 0);
 	return sorted;
 }
 
@@ -114,12 +120,12 @@ shard_of_row(const TablePlan *plan, TupleTableSlot *slot)
 	return shard;
 }
 
-/* All rows, sorted by shard. */
+/* All rows, sorted by place. */
 static Tuplesortstate *
 sort_rows(const TablePlan *plan, Relation rel, TupleDesc sorted_desc)
 {
 	AttrNumber	sort_column = sorted_desc->natts;
-	Oid			less = Int4LessOperator;
+	Oid			less = Int8LessOperator;
 	Oid			collation = InvalidOid;
 	bool		nulls_first = false;
 	Tuplesortstate *sort = tuplesort_begin_heap(sorted_desc, 1, &sort_column, &less, &collation, &nulls_first,
@@ -129,6 +135,7 @@ sort_rows(const TablePlan *plan, Relation rel, TupleDesc sorted_desc)
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 	int			natts = RelationGetDescr(rel)->natts;
+	int64		rows = 0;
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, in))
 	{
@@ -137,7 +144,7 @@ sort_rows(const TablePlan *plan, Relation rel, TupleDesc sorted_desc)
 		ExecClearTuple(out);
 		memcpy(out->tts_values, in->tts_values, sizeof(Datum) * natts);
 		memcpy(out->tts_isnull, in->tts_isnull, sizeof(bool) * natts);
-		out->tts_values[natts] = Int32GetDatum(shard_of_row(plan, in));
+		out->tts_values[natts] = Int64GetDatum(PLACE_OF_ROW(shard_of_row(plan, in), rows++));
 		out->tts_isnull[natts] = false;
 		ExecStoreVirtualTuple(out);
 		tuplesort_puttupleslot(sort, out);
@@ -208,7 +215,7 @@ void
 shard_fill(const TablePlan *plan)
 {
 	Relation	rel = table_open(plan->relid, NoLock);
-	TupleDesc	sorted_desc = desc_with_shard(RelationGetDescr(rel));
+	TupleDesc	sorted_desc = desc_with_place(RelationGetDescr(rel));
 	int			natts = RelationGetDescr(rel)->natts;
 	Tuplesortstate *sort = sort_rows(plan, rel, sorted_desc);
 	TupleTableSlot *row = MakeSingleTupleTableSlot(sorted_desc, &TTSOpsMinimalTuple);
@@ -224,7 +231,7 @@ shard_fill(const TablePlan *plan)
 
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(row);
-		shard = DatumGetInt32(row->tts_values[natts]);
+		shard = PLACE_SHARD(DatumGetInt64(row->tts_values[natts]));
 		if (shard != target.shard)
 		{
 			target_close(&target);
