@@ -15,6 +15,7 @@
 
 #define NOTE_START		"/*shardext "
 #define NOTE_SHARDS_KEY "shards="
+#define NOTE_ROWS_WORD "rows"
 #define NOTE_REFERENCE_WORD "reference"
 #define NOTE_DDL_WORD "ddl"
 #define NOTE_COMMAND_KEY "command="
@@ -109,6 +110,8 @@ statement_note_parse(const char *text)
 		note.shards = parse_shards(&cursor, text);
 		note.hold = skip(&cursor, NOTE_HOLD);
 	}
+	else if (skip(&cursor, NOTE_ROWS_WORD))
+		note.kind = NOTE_ROWS;
 	else if (skip(&cursor, NOTE_REFERENCE_WORD))
 		note.kind = NOTE_REFERENCE;
 	else if (skip(&cursor, NOTE_DDL_WORD))

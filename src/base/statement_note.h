@@ -5,6 +5,7 @@
  *
  *	  / *shardext shards=1-5,9* / SELECT ...	run over exactly these shards, rows concatenated
  *	  / *shardext shards=1-5,9 hold* / SELECT ...	.. and hold its snapshot to the end of the transaction
+ *	  / *shardext rows* / INSERT ...			each row names its shard, see exec/insert_rows.h
  *	  / *shardext reference* / UPDATE ...		apply to this node's copy of the reference table only
  *	  / *shardext ddl* / ALTER TABLE ...		apply to this node's shell and shard tables only
  *
@@ -27,6 +28,7 @@ typedef enum NoteKind
 {
 	NOTE_NONE,					/* no note: the statement must route by itself */
 	NOTE_SHARDS,
+	NOTE_ROWS,
 	NOTE_REFERENCE,
 	NOTE_DDL
 } NoteKind;
@@ -48,6 +50,7 @@ extern char *statement_note_shards(const Bitmapset *shards, bool hold);
 /* The note (NULL: none) with the number of a command; 0: as it is. */
 extern const char *statement_note_with_command(const char *note, uint32 command);
 
+#define STATEMENT_NOTE_ROWS			"/*shardext rows*/ "
 #define STATEMENT_NOTE_REFERENCE	"/*shardext reference*/ "
 #define STATEMENT_NOTE_DDL			"/*shardext ddl*/ "
 

@@ -32,6 +32,7 @@
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "exec/insert_batch.h"
+#include "exec/insert_rows.h"
 #include "exec/insert_shards.h"
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
@@ -57,6 +58,7 @@ enum
 	FLAG_ONE_STATEMENT,
 	FLAG_FIRST_PARAM,
 	FLAG_EVERYWHERE,
+	FLAG_HERE,
 };
 
 typedef struct InsertState
@@ -68,6 +70,7 @@ typedef struct InsertState
 	const char *query_string;
 	bool		spool;
 	bool		one_statement;
+	bool		here;
 
 	/* columns, by position in form.attnos; -1: not computed here */
 	int			ncolumns;
@@ -76,7 +79,8 @@ typedef struct InsertState
 	Bitmapset  *id_positions;
 
 	/* execution */
-	InsertSender *sender;
+	InsertSender *sender;		/* of a reference table's rows, */
+	RowSender  *row_sender;		/* or of a sharded one's */
 	bool		done;
 	Bitmapset  *free_shards;	/* to choose from for rows without key */
 	int			last_free;
@@ -133,8 +137,8 @@ insert_shards_make(const InsertParts *parts)
 	if (parts->result != NIL)
 		scan->scan.plan.targetlist = parts->result;
 	scan->custom_plans = list_make1(parts->child);
-	scan->custom_private = list_make5(list_make4_int(parts->spool, parts->one_statement, parts->form.first_param,
-													 parts->form.everywhere),
+	scan->custom_private = list_make5(list_make5_int(parts->spool, parts->one_statement, parts->form.first_param,
+													 parts->form.everywhere, parts->here),
 									  parts->form.text_query,
 									  parts->form.run_query,
 									  parts->form.attnos,
@@ -161,6 +165,7 @@ create_state(CustomScan *scan)
 	state->one_statement = list_nth_int(flags, FLAG_ONE_STATEMENT);
 	state->form.first_param = list_nth_int(flags, FLAG_FIRST_PARAM);
 	state->form.everywhere = list_nth_int(flags, FLAG_EVERYWHERE);
+	state->here = list_nth_int(flags, FLAG_HERE);
 	state->form.text_query = (Query *) list_nth(private, PRIVATE_TEXT_QUERY);
 	state->form.run_query = (Query *) list_nth(private, PRIVATE_RUN_QUERY);
 	state->form.attnos = (List *) list_nth(private, PRIVATE_ATTNOS);
@@ -349,6 +354,15 @@ deferred_columns(InsertState *state, const Datum *values, const bool *nulls)
 
 /* ---------- execution ---------- */
 
+/* A coordinator has sent the row and says for which shard. */
+static void
+insert_row_here(InsertState *state, TupleTableSlot *row)
+{
+	slot_getsomeattrs(row, state->ncolumns + 1);
+	row_sender_add(state->row_sender, DatumGetInt32(row->tts_values[state->ncolumns]), NULL, row->tts_values,
+				   row->tts_isnull, true);
+}
+
 static void
 insert_row(InsertState *state, TupleTableSlot *row)
 {
@@ -357,6 +371,11 @@ insert_row(InsertState *state, TupleTableSlot *row)
 	Bitmapset  *made_by_owner;
 	int			shard;
 
+	if (state->here)
+	{
+		insert_row_here(state, row);
+		return;
+	}
 	slot_getsomeattrs(row, state->ncolumns);
 	ResetExprContext(econtext);
 	old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
@@ -364,7 +383,11 @@ insert_row(InsertState *state, TupleTableSlot *row)
 	MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
 	shard = state->form.everywhere ? ROUTE_NO_SHARD :
 		shard_of_row(state, row->tts_values, row->tts_isnull, made_by_owner);
-	insert_sender_add(state->sender, shard, made_by_owner, row->tts_values, row->tts_isnull);
+	if (state->row_sender != NULL)
+		row_sender_add(state->row_sender, shard, made_by_owner, row->tts_values, row->tts_isnull,
+					   state->one_statement);
+	else
+		insert_sender_add(state->sender, shard, made_by_owner, row->tts_values, row->tts_isnull);
 	MemoryContextSwitchTo(old);
 }
 
@@ -415,6 +438,20 @@ insert_spooled(InsertState *state)
 }
 
 static void
+make_sender(InsertState *state, TupleTableSlot *returned_slot)
+{
+	EState	   *estate = state->css.ss.ps.state;
+	ExprContext *econtext = state->css.ss.ps.ps_ExprContext;
+
+	if (state->form.everywhere)
+		state->sender = insert_sender_make(&state->form, state->types, state->query_string, state->one_statement,
+										   estate, econtext, returned_slot, keep_returned, state);
+	else
+		state->row_sender = row_sender_make(&state->form, state->types, state->query_string, state->here, estate,
+											econtext, returned_slot, keep_returned, state);
+}
+
+static void
 run_insert(InsertState *state)
 {
 	EState	   *estate = state->css.ss.ps.state;
@@ -428,14 +465,13 @@ run_insert(InsertState *state)
 		state->returned = returned_rows_make(estate, columns, columns->natts);
 		returned_slot = ExecInitExtraTupleSlot(estate, columns, &TTSOpsVirtual);
 	}
-	state->sender = insert_sender_make(&state->form, state->types, state->query_string, state->one_statement,
-									   estate, state->css.ss.ps.ps_ExprContext,
-									   returned_slot, keep_returned, state);
+	make_sender(state, returned_slot);
 	if (state->spool)
 		insert_spooled(state);
 	else
 		insert_from_child(state);
-	estate->es_processed += insert_sender_finish(state->sender);
+	estate->es_processed += state->row_sender != NULL ? row_sender_finish(state->row_sender) :
+		insert_sender_finish(state->sender);
 	if (state->returned != NULL)
 		returned_rows_sort(state->returned);
 	MemoryContextSwitchTo(old);
@@ -467,6 +503,8 @@ end(CustomScanState *node)
 
 	if (state->sender)
 		insert_sender_end(state->sender);
+	if (state->row_sender)
+		row_sender_end(state->row_sender);
 	if (state->returned != NULL)
 		returned_rows_end(state->returned);
 	ExecEndNode((PlanState *) linitial(node->custom_ps));

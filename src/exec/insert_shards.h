@@ -30,10 +30,14 @@ typedef struct InsertForm
 	List	   *returned;
 } InsertForm;
 
+/* Number of rows of a statement that takes them as arrays, or from the tuplestore INSERT_ROWS_TABLE. */
+#define INSERT_ANY_ROWS		0
+
 /*
  * The statement for a batch of nrows rows, which gives a value for each column
  * of form->attnos but those whose position (from 0) is in made_by_owner.
- * Parameters first_param + 1 ... are the values, row by row.
+ * Parameters first_param + 1 ... are the values, row by row;
+ * with INSERT_ANY_ROWS an array per column and one of the rows' shards.
  */
 typedef struct InsertShape
 {
@@ -57,6 +61,7 @@ typedef struct InsertParts
 	List	   *result;			/* RETURNING over that (INDEX_VAR) if it is evaluated here; NIL: it is that */
 	bool		spool;			/* read the child to its end before the first row is written */
 	bool		one_statement;	/* ON CONFLICT DO UPDATE: all rows of a shard in one statement */
+	bool		here;			/* on a node that was sent the rows: behind form.attnos comes the row's shard */
 } InsertParts;
 
 extern CustomScan *insert_shards_make(const InsertParts *parts);

@@ -53,6 +53,7 @@ struct LocalRun
 	ParamListInfo params;
 	EState	   *parent;
 	int			eflags;
+	const LocalSource *source;	/* or NULL */
 
 	/* where */
 	const Bitmapset *shards;	/* NULL: the one in shard */
@@ -100,9 +101,12 @@ start_shard(LocalRun *run)
 	int			eflags = run->eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK);
 
 	run->finished = false;
+	if (run->source != NULL)
+		run->source->enter_shard(run->source->arg, run->shard);
 	run->query_desc = CreateQueryDesc(template->stmt, run->plan->query_string,
 									  run->parent->es_snapshot, run->parent->es_crosscheck_snapshot,
-									  None_Receiver, run->params, run->parent->es_queryEnv,
+									  None_Receiver, run->params,
+									  run->source != NULL ? run->source->environment : run->parent->es_queryEnv,
 									  run->parent->es_instrument);
 	SHARD_SCOPE(run->shard, makes_ids(run));
 	{
@@ -288,11 +292,11 @@ local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo params, EState *
 	return run;
 }
 
-LocalRun *
-local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
-				EState *parent, int eflags, int *refused)
+/* Lock, check, start. */
+static LocalRun *
+start_run(LocalRun *run, const Bitmapset *shards, int *refused)
 {
-	LocalRun   *run = make_run(plan, params, parent, eflags);
+	LocalPlan  *plan = run->plan;
 	MemoryContext outer;
 
 	if (refused)
@@ -316,6 +320,23 @@ local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
 	plan->executions++;
 	MemoryContextSwitchTo(outer);
 	return run;
+}
+
+LocalRun *
+local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
+				EState *parent, int eflags, int *refused)
+{
+	return start_run(make_run(plan, params, parent, eflags), shards, refused);
+}
+
+LocalRun *
+local_run_start_from(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params, EState *parent, int *refused,
+					 const LocalSource *source)
+{
+	LocalRun   *run = make_run(plan, params, parent, 0);
+
+	run->source = source;
+	return start_run(run, shards, refused);
 }
 
 ShardVerdict

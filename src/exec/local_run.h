@@ -38,6 +38,18 @@ extern LocalPlan *local_plan_make(const Query *query, const char *query_string, 
 extern LocalRun *local_run_start(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
 								 EState *parent, int eflags, int *refused);
 
+/* Rows that the Query takes from a named tuplestore: others in each shard. */
+typedef struct LocalSource
+{
+	QueryEnvironment *environment;
+	void		(*enter_shard) (void *arg, int shard);	/* the executor is about to start there */
+	void	   *arg;
+} LocalSource;
+
+/* As local_run_start; source lives as long as the run. */
+extern LocalRun *local_run_start_from(LocalPlan *plan, const Bitmapset *shards, ParamListInfo params,
+									  EState *parent, int *refused, const LocalSource *source);
+
 /* The same for one shard, or for none (ROUTE_NO_SHARD: the Query names no shell). */
 extern LocalRun *local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo params,
 									   EState *parent, int eflags, int *refused);

@@ -58,6 +58,7 @@ struct RemoteRun
 	ParamCodec *params;
 	bool		writes;
 	bool		prepare;
+	bool		prepare_noted;
 	bool		autocommit_write;
 	bool		repeatable;
 	uint32		command;
@@ -123,6 +124,12 @@ void
 remote_run_set_prepare(RemoteRun *run, bool prepare)
 {
 	run->prepare = prepare;
+}
+
+void
+remote_run_set_prepare_noted(RemoteRun *run)
+{
+	run->prepare_noted = true;
 }
 
 void
@@ -342,7 +349,8 @@ remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 		stream->values = values;
 		stream->nulls = nulls;
 	}
-	send_statement(stream, run->prepare && sql_prefix == NULL, values, nulls);
+	send_statement(stream, run->prepare && (sql_prefix == NULL || (run->prepare_noted && run->command == 0)),
+				   values, nulls);
 }
 
 /* A stream to read from next: one whose rows are here if there is any. NULL when all are done. */

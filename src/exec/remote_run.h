@@ -32,6 +32,9 @@ extern RemoteRun *remote_run_make_cached(const char *sql, TupleDesc slot_desc, c
 /* Is the text worth a prepared statement on the node? Default: yes without sql_prefix. */
 extern void remote_run_set_prepare(RemoteRun *run, bool prepare);
 
+/* The same note goes in front of the text each time: with it, it is worth a prepared statement. */
+extern void remote_run_set_prepare_noted(RemoteRun *run);
+
 /*
  * values and nulls stay good as long as the run: a statement whose connection
  * turns out to have been dead, when nothing of the transaction was there, may be

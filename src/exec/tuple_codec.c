@@ -543,9 +543,8 @@ encode_value(ParamColumn *column, Datum value, int *length)
 	return NULL;
 }
 
-/* Output functions write what any session reads back unchanged; returns the nest level to undo. */
-static int
-begin_exact_output(void)
+int
+exact_output_begin(void)
 {
 	int			level = NewGUCNestLevel();
 
@@ -557,12 +556,18 @@ begin_exact_output(void)
 }
 
 void
+exact_output_end(int level)
+{
+	AtEOXact_GUC(true, level);
+}
+
+void
 param_codec_encode(ParamCodec *codec, const Datum *values, const bool *nulls, ConnParams *params)
 {
 	const char **bytes = palloc(sizeof(char *) * Max(codec->n, 1));
 	int		   *lengths = palloc0(sizeof(int) * Max(codec->n, 1));
 	int		   *formats = palloc(sizeof(int) * Max(codec->n, 1));
-	int			level = codec->needs_exact_output ? begin_exact_output() : -1;
+	int			level = codec->needs_exact_output ? exact_output_begin() : -1;
 
 	for (int i = 0; i < codec->n; i++)
 	{
@@ -572,7 +577,7 @@ param_codec_encode(ParamCodec *codec, const Datum *values, const bool *nulls, Co
 		bytes[i] = nulls[i] ? NULL : encode_value(column, values[i], &lengths[i]);
 	}
 	if (level >= 0)
-		AtEOXact_GUC(true, level);
+		exact_output_end(level);
 
 	params->n = codec->n;
 	params->types = codec->types;

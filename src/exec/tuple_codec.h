@@ -39,4 +39,11 @@ extern ParamCodec *param_codec_make(int nparams, const Oid *types);
 /* Parameters as libpq wants them, in CurrentMemoryContext. */
 extern void param_codec_encode(ParamCodec *codec, const Datum *values, const bool *nulls, ConnParams *params);
 
+/*
+ * From begin to end output functions write what any session reads back unchanged; begin's result is for end. An error
+ * in between undoes it as well.
+ */
+extern int	exact_output_begin(void);
+extern void exact_output_end(int level);
+
 #endif

@@ -21,6 +21,7 @@
 #include "base/errors.h"
 #include "plan/insert_shape.h"
 #include "plan/modify_shape.h"
+#include "plan/rows_shape.h"
 #include "plan/shard_sql.h"
 
 static bool
@@ -230,6 +231,8 @@ insert_shape_make(const InsertForm *form, const Bitmapset *made_by_owner, int nr
 	const Reason *reason = NULL;
 	const ShardSql *sql;
 
+	if (nrows == INSERT_ANY_ROWS)
+		return rows_shape_make(form, made_by_owner);
 	if (form->command != CMD_INSERT)
 		return modify_shape_make(form, nrows);
 	shape = palloc(sizeof(InsertShape));

@@ -12,6 +12,8 @@
  * out shard by shard and combined here (plan_push_noted): the coordinator gets
  * one result for all shards of this node.
  *
+ * NOTE_ROWS: rows of an INSERT, each with its shard (exec/insert_rows.c).
+ *
  * NOTE_REFERENCE: this node's copy of a reference table (exec/modify_reference).
  */
 #include "postgres.h"
@@ -30,6 +32,7 @@
 #include "catalog/table_map.h"
 #include "exec/scan_fanout.h"
 #include "plan/plan_forwarded.h"
+#include "plan/plan_insert.h"
 #include "plan/plan_push.h"
 #include "plan/plan_reference.h"
 #include "plan/planned_statement.h"
@@ -171,6 +174,8 @@ plan_forwarded(const PlanInput *input, const Reason **reason)
 	{
 		case NOTE_SHARDS:
 			return plan_noted_shards(input, reason);
+		case NOTE_ROWS:
+			return plan_insert_here(input, reason);
 		case NOTE_REFERENCE:
 			return plan_noted_reference(input, reason);
 		case NOTE_NONE:

@@ -9,7 +9,7 @@
 #include "plan/plan_way.h"
 
 /*
- * For input->note.kind NOTE_SHARDS and NOTE_REFERENCE (a forwarded session).
+ * For input->note.kind NOTE_SHARDS, NOTE_ROWS and NOTE_REFERENCE (a forwarded session).
  * Never NULL without a reason; the reason is to be raised, there is no other way.
  */
 extern PlannedStmt *plan_forwarded(const PlanInput *input, const Reason **reason);

@@ -36,6 +36,7 @@
 #include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/returning_here.h"
+#include "plan/rows_shape.h"
 #include "plan/shippable.h"
 
 #define HINT_SPLIT "Insert the rows of each shard by a statement of their own."
@@ -259,15 +260,44 @@ return_here(InsertParts *parts)
 	parts->result = here.result;
 }
 
+/* What is the same for all rows: the statement without the source of its rows. */
+static Query *
+without_source(const Query *query)
+{
+	Query	   *copy = palloc(sizeof(Query));
+
+	memcpy(copy, query, sizeof(Query));
+	copy->rtable = list_copy(query->rtable);
+	insert_shape_retire_entries(copy);
+	copy->jointree = makeFromExpr(NIL, NULL);
+	copy->cteList = NIL;
+	return copyObject(copy);
+}
+
+static PlannedStmt *
+make_plan(const PlanInput *input, InsertParts *parts, Query *rows)
+{
+	Query	   *query = input->run_query;
+	PlannedStmt *stmt;
+
+	parts->query_string = input->query_string;
+	stmt = plan_pull_query(rows, input->query_string, input->cursor_options & ~CURSOR_OPT_SCROLL, input->params);
+	parts->child = stmt->planTree;
+	stmt->planTree = (Plan *) insert_shards_make(parts);
+	stmt->commandType = CMD_INSERT;
+	stmt->hasReturning = query->returningList != NIL;
+	stmt->canSetTag = query->canSetTag;
+	stmt->parallelModeNeeded = false;
+	return stmt;
+}
+
 static PlannedStmt *
 plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 {
 	Query	   *run_query = input->run_query;
 	Oid			relid = rt_fetch(run_query->resultRelation, run_query->rtable)->relid;
-	const TableInfo *table = table_info(relid);
 	InsertParts parts = {0};
 	Query	   *rows;
-	PlannedStmt *stmt;
 
 	*reason = check_statement(input);
 	if (*reason == NULL)
@@ -275,32 +305,22 @@ plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 	if (*reason != NULL)
 		return NULL;
 
-	rows = rows_query(input, table, &parts.form.attnos);
+	rows = rows_query(input, table_info(relid), &parts.form.attnos);
 	parts.form.command = CMD_INSERT;
 	parts.form.table = relid;
 	parts.form.everywhere = everywhere;
-	parts.form.text_query = copyObject(input->text_query);
-	parts.form.run_query = copyObject(run_query);
+	parts.form.text_query = without_source(input->text_query);
+	parts.form.run_query = without_source(run_query);
 	parts.form.first_param = Max(insert_shape_max_param(run_query), insert_shape_max_param(input->text_query));
 	parts.target_list = run_query->returningList;
 	if (returns_here(input))
 		return_here(&parts);
-	*reason = insert_shape_check(&parts.form);
+	*reason = everywhere ? insert_shape_check(&parts.form) : rows_shape_check(&parts.form);
 	if (*reason != NULL)
 		return NULL;
-
-	parts.query_string = input->query_string;
 	parts.spool = must_spool(input, rows);
 	parts.one_statement = run_query->onConflict != NULL && run_query->onConflict->action == ONCONFLICT_UPDATE;
-
-	stmt = plan_pull_query(rows, input->query_string, input->cursor_options & ~CURSOR_OPT_SCROLL, input->params);
-	parts.child = stmt->planTree;
-	stmt->planTree = (Plan *) insert_shards_make(&parts);
-	stmt->commandType = CMD_INSERT;
-	stmt->hasReturning = run_query->returningList != NIL;
-	stmt->canSetTag = run_query->canSetTag;
-	stmt->parallelModeNeeded = false;
-	return stmt;
+	return make_plan(input, &parts, rows);
 }
 
 PlannedStmt *
@@ -313,4 +333,35 @@ PlannedStmt *
 plan_insert_everywhere(const PlanInput *input, const Reason **reason)
 {
 	return plan_rows(input, true, reason);
+}
+
+PlannedStmt *
+plan_insert_here(const PlanInput *input, const Reason **reason)
+{
+	Query	   *query = input->run_query;
+	Oid			relid = query->resultRelation == 0 ? InvalidOid :
+		rt_fetch(query->resultRelation, query->rtable)->relid;
+	const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
+	InsertParts parts = {0};
+	Query	   *rows;
+
+	if (query->commandType != CMD_INSERT || table == NULL || table->kind != TABLE_SHARDED)
+		*reason = reason_make(NULL, "The statement does not insert into a sharded table of this node.");
+	else if (!reads_only_reference_tables((Node *) query->withCheckOptions))
+		*reason = reason_make("Make the table that the policy reads a reference table.",
+							  "A policy for its rows reads a table that is not a reference table.");
+	else
+		*reason = NULL;
+	if (*reason != NULL)
+		return NULL;
+
+	rows = rows_query(input, table, &parts.form.attnos);
+	rows_shape_add_shard(rows);
+	parts.form.command = CMD_INSERT;
+	parts.form.table = relid;
+	parts.form.run_query = without_source(query);
+	parts.form.first_param = insert_shape_max_param(query);
+	parts.target_list = query->returningList;
+	parts.here = true;
+	return make_plan(input, &parts, rows);
 }

@@ -300,7 +300,7 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	if (plan != NULL)
 		return plan;
 
-	if (input.note.kind != NOTE_SHARDS && input.note.kind != NOTE_REFERENCE)
+	if (input.note.kind != NOTE_SHARDS && input.note.kind != NOTE_ROWS && input.note.kind != NOTE_REFERENCE)
 		return plan_cascade(&input, &writes);
 
 	plan = plan_forwarded(&input, &reason);

@@ -1,0 +1,634 @@
+/*
+ * insert_rows.c
+ *	  Rows of one INSERT into a sharded table on their way to their shards.
+ *
+ * Rows are kept until BUFFER_MEMORY bytes have come together, or the last one.
+ * Then they are sorted by the owners of their shards. Each other node gets one
+ * statement, whose parameters are an array per column and one of the shards'
+ * numbers:
+ *
+ *	  INSERT INTO t (a, b) SELECT c1, c2 FROM unnest($1, $2, $3) u(c1, c2, shard)
+ *
+ * with the note "rows". Its text does not depend on their number, so the node
+ * keeps it prepared; its planner makes a Shard Insert of it whose rows are all
+ * for shards of its own. Meanwhile rows of this node go, shard after shard, from
+ * a tuplestore into the shard tables, by one local plan. Then the answers are
+ * read. A node refuses all rows or none; refused ones are sorted again.
+ *
+ * A column whose type has no array type goes as an array of its text.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/queryenvironment.h"
+#include "utils/tuplestore.h"
+
+#include "base/statement_note.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "exec/fragment.h"
+#include "exec/insert_rows.h"
+#include "exec/local_run.h"
+#include "exec/remote_run.h"
+#include "exec/statement_command.h"
+#include "exec/tuple_codec.h"
+#include "exec/whole_statement.h"
+#include "route/route.h"
+
+#define BUFFER_MEMORY	(4 * 1024 * 1024)
+
+/* Rows for which the same columns are left to the owner, and how they go. */
+typedef struct RowGroup
+{
+	Bitmapset  *made_by_owner;
+	int			ngiven;
+	int		   *given;			/* their positions in form->attnos */
+	bool		has_text;		/* some go to other nodes as text */
+
+	/* statements; NULL until needed */
+	const InsertShape *shape;
+	LocalPlan  *local_plan;
+	TupleDesc	desc;			/* of the columns given */
+
+	/* rows: values of row i from i * ngiven on */
+	int			nrows;
+	int			space;
+	Datum	   *values;
+	bool	   *nulls;
+	int		   *shards;
+	int64	   *ordinals;
+} RowGroup;
+
+/* What one other node is working on. */
+typedef struct RowLane
+{
+	int			node_id;
+	List	   *rows;			/* int list: into the group's */
+	RemoteRun  *run;			/* NULL: not started, or done */
+} RowLane;
+
+struct RowSender
+{
+	/* statement */
+	const InsertForm *form;
+	const char *query_string;
+	bool		here;
+	int			ncolumns;
+	const Oid  *types;
+	int16	   *lengths;
+	bool	   *byval;
+	EState	   *estate;
+	ExprContext *econtext;
+	TupleTableSlot *returning;
+	InsertReturned returned;
+	void	   *arg;
+	MemoryContext cxt;			/* of the query */
+
+	/* rows */
+	List	   *groups;			/* of RowGroup * */
+	MemoryContext rows_cxt;		/* what is buffered */
+	Size		buffered;
+	int64		next_ordinal;
+
+	/* sending */
+	List	   *lanes;			/* of RowLane *: this round's, in send_cxt */
+	MemoryContext send_cxt;
+	uint64		processed;
+};
+
+/* Rows of one group for shards of this node, read by its local plan. */
+typedef struct LocalRows
+{
+	RowSender  *sender;
+	RowGroup   *group;
+	int		   *rows;			/* into the group's, by shard */
+	int			nrows;
+	int			first;			/* of the shard at hand, */
+	int			end;			/* and the first of the next */
+	EphemeralNamedRelation entry;
+} LocalRows;
+
+bool
+insert_rows_as_text(Oid type)
+{
+	return !OidIsValid(get_array_type(type));
+}
+
+RowSender *
+row_sender_make(const InsertForm *form, const Oid *types, const char *query_string, bool here, EState *estate,
+				ExprContext *econtext, TupleTableSlot *returning, InsertReturned returned, void *arg)
+{
+	RowSender  *sender = palloc0(sizeof(RowSender));
+
+	sender->form = form;
+	sender->query_string = query_string;
+	sender->here = here;
+	sender->ncolumns = list_length(form->attnos);
+	sender->types = types;
+	sender->lengths = palloc(sizeof(int16) * (sender->ncolumns + 1));
+	sender->byval = palloc(sizeof(bool) * (sender->ncolumns + 1));
+	for (int i = 0; i < sender->ncolumns; i++)
+		get_typlenbyval(types[i], &sender->lengths[i], &sender->byval[i]);
+	sender->estate = estate;
+	sender->econtext = econtext;
+	sender->returning = returning;
+	sender->returned = returned;
+	sender->arg = arg;
+	sender->cxt = CurrentMemoryContext;
+	sender->rows_cxt = AllocSetContextCreate(sender->cxt, "shardext rows to insert", ALLOCSET_DEFAULT_SIZES);
+	sender->send_cxt = AllocSetContextCreate(sender->cxt, "shardext rows on their way", ALLOCSET_DEFAULT_SIZES);
+	return sender;
+}
+
+/* ---------- groups ---------- */
+
+static RowGroup *
+group_of(RowSender *sender, const Bitmapset *made_by_owner)
+{
+	MemoryContext old;
+	RowGroup   *group;
+	ListCell   *lc;
+
+	foreach(lc, sender->groups)
+	{
+		group = (RowGroup *) lfirst(lc);
+		if (bms_equal(group->made_by_owner, made_by_owner))
+			return group;
+	}
+	old = MemoryContextSwitchTo(sender->cxt);
+	group = palloc0(sizeof(RowGroup));
+	group->made_by_owner = bms_copy(made_by_owner);
+	group->given = palloc(sizeof(int) * (sender->ncolumns + 1));
+	for (int i = 0; i < sender->ncolumns; i++)
+	{
+		if (bms_is_member(i, made_by_owner))
+			continue;
+		group->given[group->ngiven++] = i;
+		group->has_text |= insert_rows_as_text(sender->types[i]);
+	}
+	group->desc = CreateTemplateTupleDesc(group->ngiven);
+	for (int i = 0; i < group->ngiven; i++)
+		TupleDescInitEntry(group->desc, i + 1, psprintf("c%d", i + 1), sender->types[group->given[i]], -1, 0);
+	sender->groups = lappend(sender->groups, group);
+	MemoryContextSwitchTo(old);
+	return group;
+}
+
+static const InsertShape *
+shape_of(RowSender *sender, RowGroup *group)
+{
+	if (group->shape == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(sender->cxt);
+
+		group->shape = insert_shards_maker()(sender->form, group->made_by_owner, INSERT_ANY_ROWS);
+		MemoryContextSwitchTo(old);
+	}
+	return group->shape;
+}
+
+/* ---------- rows of this node ---------- */
+
+static void
+put_rows(LocalRows *local, Tuplestorestate *store)
+{
+	RowGroup   *group = local->group;
+
+	for (int i = local->first; i < local->end; i++)
+	{
+		int			row = local->rows[i];
+
+		tuplestore_putvalues(store, group->desc, group->values + row * group->ngiven,
+							 group->nulls + row * group->ngiven);
+	}
+}
+
+static void
+end_store(LocalRows *local)
+{
+	if (local->entry->reldata != NULL)
+		tuplestore_end((Tuplestorestate *) local->entry->reldata);
+	local->entry->reldata = NULL;
+}
+
+/* The plan is about to start in a shard: its rows are what it finds. */
+static void
+enter_shard(void *arg, int shard)
+{
+	LocalRows  *local = (LocalRows *) arg;
+	MemoryContext old = MemoryContextSwitchTo(local->sender->send_cxt);
+	const int  *shards = local->group->shards;
+
+	end_store(local);
+	local->first = local->end;
+	while (local->end < local->nrows && shards[local->rows[local->end]] == shard)
+		local->end++;
+	local->entry->reldata = tuplestore_begin_heap(false, false, work_mem);
+	put_rows(local, (Tuplestorestate *) local->entry->reldata);
+	MemoryContextSwitchTo(old);
+}
+
+static int
+compare_by_shard(const void *a, const void *b, void *arg)
+{
+	const RowGroup *group = (const RowGroup *) arg;
+	int			x = *(const int *) a;
+	int			y = *(const int *) b;
+
+	if (group->shards[x] != group->shards[y])
+		return group->shards[x] < group->shards[y] ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static EphemeralNamedRelation
+rows_entry(const RowGroup *group)
+{
+	EphemeralNamedRelation entry = palloc0(sizeof(EphemeralNamedRelationData));
+
+	entry->md.name = INSERT_ROWS_TABLE;
+	entry->md.tupdesc = group->desc;
+	entry->md.enrtype = ENR_NAMED_TUPLESTORE;
+	return entry;
+}
+
+static void
+read_local_rows(RowSender *sender, LocalRun *run, LocalRows *local)
+{
+	TupleTableSlot *row;
+	int			of_shard = -1;
+	int			n = 0;
+
+	while ((row = local_run_next(run)) != NULL)
+	{
+		if (sender->returning == NULL)
+			continue;
+		if (of_shard != local->first)
+			n = local->first;
+		of_shard = local->first;
+		ExecCopySlot(sender->returning, row);
+		sender->returned(sender->arg, sender->returning,
+						 local->group->ordinals[local->rows[Min(n, local->end - 1)]]);
+		n++;
+	}
+}
+
+/* A shard is not ours: to the coordinator, to the client (what only a newer snapshot would cure), or looked up again. */
+static void
+take_verdict(RowSender *sender, int shard, ShardVerdict verdict)
+{
+	if (sender->here)
+		statement_refuse_shard(sender->estate, shard, verdict);
+	else if (verdict == SHARD_TOO_NEW)
+		shard_map_raise(shard, verdict);
+}
+
+/* False: nothing has been written, a shard is not ours (any more). */
+static bool
+write_here(RowSender *sender, RowGroup *group, List *rows)
+{
+	LocalRows	local = {.sender = sender, .group = group, .nrows = list_length(rows)};
+	LocalSource source = {.environment = create_queryEnv(), .enter_shard = enter_shard, .arg = &local};
+	Bitmapset  *shards = NULL;
+	LocalRun   *run;
+	int			refused;
+	ListCell   *lc;
+
+	local.rows = palloc(sizeof(int) * local.nrows);
+	foreach(lc, rows)
+	{
+		local.rows[foreach_current_index(lc)] = lfirst_int(lc);
+		shards = bms_add_member(shards, group->shards[lfirst_int(lc)]);
+	}
+	qsort_arg(local.rows, local.nrows, sizeof(int), compare_by_shard, group);
+	local.entry = rows_entry(group);
+	register_ENR(source.environment, local.entry);
+	if (group->local_plan == NULL)
+	{
+		const InsertShape *shape = shape_of(sender, group);
+		MemoryContext old = MemoryContextSwitchTo(sender->cxt);
+
+		group->local_plan = local_plan_make(shape->local_query, sender->query_string, 0);
+		MemoryContextSwitchTo(old);
+	}
+	run = local_run_start_from(group->local_plan, shards, sender->estate->es_param_list_info, sender->estate, &refused,
+							   &source);
+	if (refused != ROUTE_NO_SHARD)
+	{
+		ShardVerdict verdict = local_run_verdict(run);
+
+		local_run_end(run);
+		take_verdict(sender, refused, verdict);
+		return sender->here;
+	}
+	read_local_rows(sender, run, &local);
+	sender->processed += local_run_processed(run);
+	local_run_end(run);
+	end_store(&local);
+	return true;
+}
+
+/* ---------- rows of other nodes ---------- */
+
+/* Elements of a type into one array. */
+static Datum
+make_array(Datum *elements, bool *nulls, int n, Oid type)
+{
+	int			lower = 1;
+	int16		length;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &length, &byval, &align);
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, type, length, byval, align));
+}
+
+static Datum
+column_array(RowSender *sender, const RowGroup *group, const List *rows, int column)
+{
+	int			n = list_length(rows);
+	Oid			type = sender->types[group->given[column]];
+	bool		as_text = insert_rows_as_text(type);
+	Datum	   *elements = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	Oid			output = InvalidOid;
+	bool		is_varlena;
+	ListCell   *lc;
+
+	if (as_text)
+		getTypeOutputInfo(type, &output, &is_varlena);
+	foreach(lc, rows)
+	{
+		int			i = foreach_current_index(lc);
+		int			at = lfirst_int(lc) * group->ngiven + column;
+
+		nulls[i] = group->nulls[at];
+		elements[i] = group->values[at];
+		if (as_text && !nulls[i])
+			elements[i] = CStringGetTextDatum(OidOutputFunctionCall(output, elements[i]));
+	}
+	return make_array(elements, nulls, n, as_text ? TEXTOID : type);
+}
+
+static Datum
+shards_array(const RowGroup *group, const List *rows)
+{
+	int			n = list_length(rows);
+	Datum	   *elements = palloc(sizeof(Datum) * n);
+	ListCell   *lc;
+
+	foreach(lc, rows)
+		elements[foreach_current_index(lc)] = Int32GetDatum(group->shards[lfirst_int(lc)]);
+	return PointerGetDatum(construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
+/* The parameters of the statement for a node: arrays of values, and what the statement has besides. */
+static void
+fill_params(RowSender *sender, const RowGroup *group, const List *rows, Oid *types, Datum *values, bool *nulls)
+{
+	int			level = group->has_text ? exact_output_begin() : -1;
+	ListCell   *lc;
+
+	foreach(lc, group->shape->remote_params)
+	{
+		int			i = foreach_current_index(lc);
+		Expr	   *expr = (Expr *) lfirst(lc);
+		int			column = -1;
+
+		types[i] = exprType((Node *) expr);
+		nulls[i] = false;
+		if (IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN)
+			column = ((Param *) expr)->paramid - sender->form->first_param - 1;
+		if (column == group->ngiven)
+			values[i] = shards_array(group, rows);
+		else if (column >= 0)
+			values[i] = column_array(sender, group, rows, column);
+		else
+			values[i] = ExecEvalExpr(ExecPrepareExpr(expr, sender->estate), sender->econtext, &nulls[i]);
+	}
+	if (level >= 0)
+		exact_output_end(level);
+}
+
+static void
+start_lane(RowSender *sender, RowGroup *group, RowLane *lane)
+{
+	const InsertShape *shape = shape_of(sender, group);
+	TupleDesc	desc = sender->returning ? sender->returning->tts_tupleDescriptor : NULL;
+	int			ncolumns = desc ? desc->natts : 0;
+	int			nparams = list_length(shape->remote_params);
+	Oid		   *types = palloc(sizeof(Oid) * (nparams + 1));
+	Datum	   *values = palloc(sizeof(Datum) * (nparams + 1));
+	bool	   *nulls = palloc(sizeof(bool) * (nparams + 1));
+
+	fill_params(sender, group, lane->rows, types, values, nulls);
+	lane->run = remote_run_make(shape->remote_sql, desc, ncolumns, NULL, nparams, types, true);
+	remote_run_set_command(lane->run, statement_command(sender->estate));
+	remote_run_set_prepare_noted(lane->run);
+	remote_run_start(lane->run, lane->node_id, GetUserId(), STATEMENT_NOTE_ROWS, values, nulls, false);
+}
+
+/* Read a node's answer; false: it has refused the rows. */
+static bool
+finish_lane(RowSender *sender, RowGroup *group, RowLane *lane)
+{
+	RemoteRun  *run = lane->run;
+	bool		refused;
+	int			n = 0;
+
+	while (remote_run_next(run, sender->returning))
+	{
+		int			row = list_nth_int(lane->rows, Min(n, list_length(lane->rows) - 1));
+
+		sender->returned(sender->arg, sender->returning, group->ordinals[row]);
+		n++;
+	}
+	refused = remote_run_refused(run) != ROUTE_NO_SHARD;
+	if (!refused)
+		sender->processed += remote_run_processed(run);
+	lane->run = NULL;
+	remote_run_end(run);
+	return !refused;
+}
+
+/* ---------- one round ---------- */
+
+static RowLane *
+lane_of(RowSender *sender, int node_id)
+{
+	RowLane    *lane;
+	ListCell   *lc;
+
+	foreach(lc, sender->lanes)
+	{
+		lane = (RowLane *) lfirst(lc);
+		if (lane->node_id == node_id)
+			return lane;
+	}
+	lane = palloc0(sizeof(RowLane));
+	lane->node_id = node_id;
+	sender->lanes = lappend(sender->lanes, lane);
+	return lane;
+}
+
+/* Send rows to the owners of their shards; returns those that have to be sent again. */
+static List *
+send_round(RowSender *sender, RowGroup *group, List *rows)
+{
+	int			self = node_self();
+	List	   *here = NIL;
+	List	   *again = NIL;
+	ListCell   *lc;
+
+	sender->lanes = NIL;
+	foreach(lc, rows)
+	{
+		int			owner = sender->here ? self : shard_map_owner(group->shards[lfirst_int(lc)], NULL);
+
+		if (owner == self)
+			here = lappend_int(here, lfirst_int(lc));
+		else if (owner == 0)
+			again = lappend_int(again, lfirst_int(lc));
+		else
+		{
+			RowLane    *lane = lane_of(sender, owner);
+
+			lane->rows = lappend_int(lane->rows, lfirst_int(lc));
+		}
+	}
+	foreach(lc, sender->lanes)
+		start_lane(sender, group, (RowLane *) lfirst(lc));
+	if (here != NIL && !write_here(sender, group, here))
+		again = list_concat(again, here);
+	foreach(lc, sender->lanes)
+	{
+		RowLane    *lane = (RowLane *) lfirst(lc);
+
+		if (!finish_lane(sender, group, lane))
+			again = list_concat(again, lane->rows);
+	}
+	sender->lanes = NIL;
+	return again;
+}
+
+static void
+send_group(RowSender *sender, RowGroup *group)
+{
+	MemoryContext old = MemoryContextSwitchTo(sender->send_cxt);
+	List	   *rows = NIL;
+
+	for (int i = 0; i < group->nrows; i++)
+		rows = lappend_int(rows, i);
+	for (int attempt = 0;; attempt++)
+	{
+		rows = send_round(sender, group, rows);
+		if (rows == NIL)
+			break;
+		fragment_wait_for_owner(group->shards[linitial_int(rows)], attempt);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(sender->send_cxt);
+}
+
+static void
+send_all(RowSender *sender)
+{
+	ListCell   *lc;
+
+	foreach(lc, sender->groups)
+	{
+		RowGroup   *group = (RowGroup *) lfirst(lc);
+
+		if (group->nrows > 0)
+			send_group(sender, group);
+		group->nrows = group->space = 0;
+	}
+	MemoryContextReset(sender->rows_cxt);
+	sender->buffered = 0;
+}
+
+/* ---------- collecting ---------- */
+
+/* Called in rows_cxt. */
+static void
+make_room(RowGroup *group)
+{
+	Size		values;
+
+	if (group->nrows < group->space)
+		return;
+	group->space = Max(64, group->space * 2);
+	values = (Size) group->space * group->ngiven + 1;
+	if (group->nrows == 0)
+	{
+		group->values = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Datum) * values);
+		group->nulls = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(bool) * values);
+		group->shards = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * group->space);
+		group->ordinals = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * group->space);
+		return;
+	}
+	group->values = repalloc_huge(group->values, sizeof(Datum) * values);
+	group->nulls = repalloc_huge(group->nulls, sizeof(bool) * values);
+	group->shards = repalloc_huge(group->shards, sizeof(int) * group->space);
+	group->ordinals = repalloc_huge(group->ordinals, sizeof(int64) * group->space);
+}
+
+void
+row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner, const Datum *values, const bool *nulls,
+			   bool all_at_once)
+{
+	RowGroup   *group = group_of(sender, made_by_owner);
+	MemoryContext old = MemoryContextSwitchTo(sender->rows_cxt);
+	Size		to;
+
+	make_room(group);
+	to = (Size) group->nrows * group->ngiven;
+	for (int i = 0; i < group->ngiven; i++)
+	{
+		int			column = group->given[i];
+
+		group->nulls[to + i] = nulls[column];
+		group->values[to + i] = (Datum) 0;
+		if (nulls[column])
+			continue;
+		group->values[to + i] = datumCopy(values[column], sender->byval[column], sender->lengths[column]);
+		if (!sender->byval[column])
+			sender->buffered += datumGetSize(values[column], false, sender->lengths[column]);
+	}
+	group->shards[group->nrows] = shard;
+	group->ordinals[group->nrows++] = sender->next_ordinal++;
+	sender->buffered += sizeof(int) + sizeof(int64) + group->ngiven * (sizeof(Datum) + sizeof(bool));
+	MemoryContextSwitchTo(old);
+
+	if (!all_at_once && !sender->here && sender->buffered > BUFFER_MEMORY)
+		send_all(sender);
+}
+
+uint64
+row_sender_finish(RowSender *sender)
+{
+	send_all(sender);
+	return sender->processed;
+}
+
+void
+row_sender_end(RowSender *sender)
+{
+	ListCell   *lc;
+
+	foreach(lc, sender->lanes)
+	{
+		RowLane    *lane = (RowLane *) lfirst(lc);
+
+		if (lane->run != NULL)
+			remote_run_end(lane->run);
+		lane->run = NULL;
+	}
+}
