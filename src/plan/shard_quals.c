@@ -138,6 +138,9 @@ append_key(List *keys, ShardKey *key)
 	return lappend(keys, key);
 }
 
+/* Ways of more values than this may have some of them twice: comparing all with all costs more. */
+#define MAX_KEYS_COMPARED	16
+
 /* Keys that together satisfy all demands: one that serves all, or each demand's first. */
 static List *
 choose_keys(List *demands)
@@ -155,8 +158,15 @@ choose_keys(List *demands)
 	}
 	foreach(lc, demands)
 	{
-		foreach(lc2, (List *) linitial((List *) lfirst(lc)))
-			keys = append_key(keys, lfirst(lc2));
+		List	   *way = (List *) linitial((List *) lfirst(lc));
+
+		if (list_length(way) > MAX_KEYS_COMPARED)
+			keys = list_concat(keys, way);
+		else
+		{
+			foreach(lc2, way)
+				keys = append_key(keys, lfirst(lc2));
+		}
 	}
 	return keys;
 }
