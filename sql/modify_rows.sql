@@ -115,7 +115,6 @@ UPDATE mr SET b = 1 WHERE k = 29 AND ctid = (SELECT min(ctid) FROM mr WHERE k = 
 CREATE VIEW mr_view AS SELECT k, b FROM mr;
 UPDATE mr_view SET b = nextval('seq');
 UPDATE mr SET k = vol(k);
-UPDATE mr SET b = nextval('seq') RETURNING (SELECT count(*) FROM home);
 MERGE INTO mr USING home ON mr.k = home.a WHEN MATCHED THEN DELETE;
 MERGE INTO mr USING home ON mr.k = 20 AND home.a = 1 WHEN MATCHED THEN UPDATE SET b = vol(b);
 BEGIN READ ONLY;

@@ -15,7 +15,8 @@
  * a tuplestore into the shard tables, by one local plan. Then the answers are
  * read. A node refuses all rows or none; refused ones are sorted again.
  *
- * A column whose type has no array type goes as an array of its text.
+ * A column whose type has no array type, or is composite, goes as an array of its
+ * text.
  */
 #include "postgres.h"
 
@@ -119,7 +120,8 @@ typedef struct LocalRows
 bool
 insert_rows_as_text(Oid type)
 {
-	return !OidIsValid(get_array_type(type));
+	/* a composite one's unnest() gives a column for each field */
+	return !OidIsValid(get_array_type(type)) || type_is_rowtype(type);
 }
 
 RowSender *

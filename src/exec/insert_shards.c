@@ -457,6 +457,7 @@ run_insert(InsertState *state)
 	EState	   *estate = state->css.ss.ps.state;
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	TupleTableSlot *returned_slot = NULL;
+	uint64		written;
 
 	if (state->css.ss.ps.plan->targetlist != NIL)
 	{
@@ -470,10 +471,11 @@ run_insert(InsertState *state)
 		insert_spooled(state);
 	else
 		insert_from_child(state);
-	estate->es_processed += state->row_sender != NULL ? row_sender_finish(state->row_sender) :
-		insert_sender_finish(state->sender);
+	written = state->row_sender != NULL ? row_sender_finish(state->row_sender) : insert_sender_finish(state->sender);
 	if (state->returned != NULL)
 		returned_rows_sort(state->returned);
+	else
+		estate->es_processed += written;
 	MemoryContextSwitchTo(old);
 }
 
@@ -493,7 +495,7 @@ access_next(ScanState *node)
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return scan_rows(node, access_next);
+	return scan_rows_returned(node, access_next);
 }
 
 static void

@@ -232,6 +232,7 @@ run_statement(ReferenceState *state)
 {
 	EState	   *estate = state->css.ss.ps.state;
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
+	uint64		written;
 
 	eval_params(state);
 	if (list_length(state->css.ss.ps.plan->targetlist) > 0)
@@ -240,10 +241,10 @@ run_statement(ReferenceState *state)
 		state->returned_slot = ExecInitExtraTupleSlot(estate, state->css.ss.ss_ScanTupleSlot->tts_tupleDescriptor,
 													  &TTSOpsMinimalTuple);
 	}
-	if (state->remote_sql == NULL)
-		estate->es_processed += reference_order_run_here(state->table, &steps, state);
-	else
-		estate->es_processed += reference_order_run(state->table, &steps, state);
+	written = state->remote_sql == NULL ? reference_order_run_here(state->table, &steps, state) :
+		reference_order_run(state->table, &steps, state);
+	if (state->returned == NULL)
+		estate->es_processed += written;
 	MemoryContextSwitchTo(old);
 }
 
@@ -271,7 +272,7 @@ access_next(ScanState *node)
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return scan_rows(node, access_next);
+	return scan_rows_returned(node, access_next);
 }
 
 static void

@@ -292,6 +292,7 @@ run_modify(ModifyState *state)
 	EState	   *estate = state->css.ss.ps.state;
 	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	int64		ordinal = 0;
+	uint64		written;
 
 	state->table = table_info(state->form.table);
 	if (state->table == NULL || state->table->kind != TABLE_SHARDED)
@@ -311,12 +312,14 @@ run_modify(ModifyState *state)
 		CHECK_FOR_INTERRUPTS();
 		send_row(state, ordinal++);
 	}
-	estate->es_processed += insert_sender_finish(state->sender);
+	written = insert_sender_finish(state->sender);
 	if (state->returned != NULL)
 	{
 		returned_rows_sort(state->returned);
 		tuplestore_rescan(state->rows);
 	}
+	else
+		estate->es_processed += written;
 	MemoryContextSwitchTo(old);
 }
 
@@ -336,7 +339,7 @@ access_next(ScanState *node)
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return scan_rows(node, access_next);
+	return scan_rows_returned(node, access_next);
 }
 
 static void

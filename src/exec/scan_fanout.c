@@ -367,7 +367,7 @@ finish(FanoutState *state)
 {
 	if (state->fragment == NULL)
 		return;
-	if (state->command != CMD_SELECT)
+	if (!state->spec.returns_rows)
 		state->css.ss.ps.state->es_processed += fragment_processed(state->fragment);
 	state->node_stats = fragment_nodes(state->fragment);
 	fragment_end(state->fragment);
@@ -459,7 +459,8 @@ exec(CustomScanState *node)
 {
 	if (scan_place_is_given(&node->ss))
 		return scan_place_given(&((FanoutState *) node)->place, &node->ss);
-	return scan_rows(node, access_next);
+	return ((FanoutState *) node)->command == CMD_SELECT ? scan_rows(node, access_next) :
+		scan_rows_returned(node, access_next);
 }
 
 static void

@@ -22,6 +22,20 @@ scan_rows(CustomScanState *node, ExecScanAccessMtd access)
 	return ExecScan(&node->ss, access, scan_rows_recheck);
 }
 
+/*
+ * The same for a node that writes and gives back a row for each row written: they count as they are asked for, since
+ * the caller may want some of them only (a row limit of SPI, which compares).
+ */
+static inline TupleTableSlot *
+scan_rows_returned(CustomScanState *node, ExecScanAccessMtd access)
+{
+	TupleTableSlot *slot = scan_rows(node, access);
+
+	if (!TupIsNull(slot))
+		node->ss.ps.state->es_processed++;
+	return slot;
+}
+
 /* ReScanCustomScan of nodes that write: they are on top of their plans. */
 static inline void
 scan_rows_only_once(CustomScanState *node)

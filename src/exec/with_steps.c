@@ -217,7 +217,8 @@ run_steps(WithState *state)
 		start_step(state, step, 0);
 		sx_executor_run_all(step->query_desc);
 		ExecutorFinish(step->query_desc);
-		if (i == state->counted && estate->es_plannedstmt->commandType != CMD_SELECT)
+		if (i == state->counted && estate->es_plannedstmt->commandType != CMD_SELECT &&
+			!estate->es_plannedstmt->hasReturning)
 			estate->es_processed += step->query_desc->estate->es_processed;
 	}
 	if (state->steps[state->nsteps - 1].rows != NULL)
@@ -251,7 +252,8 @@ access_next(ScanState *node)
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
-	return scan_rows(node, access_next);
+	return node->ss.ps.state->es_plannedstmt->commandType == CMD_SELECT ? scan_rows(node, access_next) :
+		scan_rows_returned(node, access_next);
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "optimizer/cost.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 
 #include "base/errors.h"
 #include "base/settings.h"
@@ -24,9 +25,11 @@
 #include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_reference.h"
+#include "plan/plan_returning.h"
 #include "plan/plan_router.h"
 #include "plan/plan_rows.h"
 #include "plan/plan_with.h"
+#include "plan/with_split.h"
 
 /* Collects StatementWrites. */
 static bool
@@ -104,7 +107,19 @@ applies_to_router(const PlanInput *input, const StatementWrites *writes)
 static bool
 applies_to_with(const PlanInput *input, const StatementWrites *writes)
 {
-	return input->run_query->hasModifyingCTE && (writes->sharded || writes->reference);
+	Query	   *query = input->run_query;
+
+	return (writes->sharded || writes->reference) &&
+		(query->hasModifyingCTE || with_split_in_returning(query));
+}
+
+static bool
+applies_to_returning(const PlanInput *input, const StatementWrites *writes)
+{
+	Query	   *query = input->run_query;
+
+	return (writes->sharded || writes->reference) && checkExprHasSubLink((Node *) query->returningList) &&
+		(query->commandType == CMD_INSERT || query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE);
 }
 
 static bool
@@ -163,6 +178,7 @@ static const struct
 }			ways[] = {
 	{plan_router, applies_to_router, true},
 	{plan_with, applies_to_with, false},
+	{plan_returning, applies_to_returning, false},
 	{plan_reference, applies_to_reference_write, true},
 	{plan_insert, applies_to_insert, false},
 	{plan_modify, applies_to_modify, false},

@@ -175,19 +175,12 @@ check_statement(const PlanInput *input)
 	if (!reads_only_reference_tables((Node *) query->withCheckOptions))
 		return reason_make("Make the table that the policy reads a reference table.",
 						   "A policy for its rows reads a table that is not a reference table.");
-	if (checkExprHasSubLink((Node *) query->returningList) || checkExprHasSubLink((Node *) query->onConflict))
-		return reason_make(HINT_SPLIT, "Its RETURNING or ON CONFLICT clause has a subquery.");
+	if (!reads_only_reference_tables((Node *) query->onConflict))
+		return reason_make(HINT_SPLIT, "Its ON CONFLICT clause has a subquery over a table that is not a reference table.");
 	if (contain_volatile_functions((Node *) query->onConflict) &&
 		shippable_check_expr((Node *) query->onConflict) != NULL)
 		return reason_make("Compute the value in another statement.",
 						   "Its ON CONFLICT clause uses volatile functions, which only this node may evaluate.");
-	for (ListCell *lc = list_head(text->targetList); lc != NULL; lc = lnext(text->targetList, lc))
-	{
-		Expr	   *expr = lfirst_node(TargetEntry, lc)->expr;
-
-		if (IsA(expr, SubscriptingRef) || IsA(expr, FieldStore))
-			return reason_make(HINT_SPLIT, "It assigns to parts of a column.");
-	}
 	return NULL;
 }
 

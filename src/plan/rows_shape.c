@@ -31,21 +31,16 @@ unnest_param(const InsertForm *form, int i, Oid type)
 {
 	RangeTblFunction *result = makeNode(RangeTblFunction);
 	Param	   *param = makeNode(Param);
-	Oid			array = get_array_type(type);
 	Oid			collation = get_typcollation(type);
-	Expr	   *argument = (Expr *) param;
 	FuncExpr   *call;
 
 	param->paramkind = PARAM_EXTERN;
 	param->paramid = form->first_param + i;
-	param->paramtype = array;
+	param->paramtype = get_array_type(type);
 	param->paramtypmod = -1;
 	param->paramcollid = collation;
 	param->location = -1;
-	/* its type is not sent along if it is a user's: OIDs differ */
-	if (array >= FirstNormalObjectId)
-		argument = (Expr *) makeRelabelType(argument, array, -1, collation, COERCE_EXPLICIT_CAST);
-	call = makeFuncExpr(F_UNNEST_ANYARRAY, type, list_make1(argument), collation, collation, COERCE_EXPLICIT_CALL);
+	call = makeFuncExpr(F_UNNEST_ANYARRAY, type, list_make1(param), collation, collation, COERCE_EXPLICIT_CALL);
 	call->funcretset = true;
 	result->funcexpr = (Node *) call;
 	result->funccolcount = 1;

@@ -86,11 +86,11 @@ redirect(Node *node, void *context)
 }
 
 static Bitmapset *
-clauses_read_by(const WithSplit *split, Query *body, int base)
+clauses_read_by(const WithSplit *split, Node *body, int base)
 {
 	Redirection look = {.split = split, .base = base, .only_look = true};
 
-	(void) redirect((Node *) body, &look);
+	(void) redirect(body, &look);
 	return look.found;
 }
 
@@ -151,13 +151,12 @@ piece_of_reader(const WithSplit *split, const Query *query, Bitmapset **reads, i
 	return piece;
 }
 
-WithSplit *
-with_split_make(Query *query)
+/* A split that knows the clauses only. */
+static WithSplit *
+with_names(const Query *query)
 {
 	WithSplit  *split = palloc0(sizeof(WithSplit));
 	int			n = list_length(query->cteList);
-	Bitmapset **reads = palloc0(sizeof(Bitmapset *) * (n + 1));
-	List	   *clauses = query->cteList;
 	ListCell   *lc;
 
 	split->nclauses = n;
@@ -165,24 +164,44 @@ with_split_make(Query *query)
 	split->tables = palloc0(sizeof(char *) * n);
 	split->writes = palloc0(sizeof(bool) * n);
 	split->piece = palloc0(sizeof(int) * n);
-	foreach(lc, clauses)
+	foreach(lc, query->cteList)
 		split->names[foreach_current_index(lc)] = lfirst_node(CommonTableExpr, lc)->ctename;
+	return split;
+}
+
+WithSplit *
+with_split_make(Query *query)
+{
+	WithSplit  *split = with_names(query);
+	int			n = list_length(query->cteList);
+	Bitmapset **reads = palloc0(sizeof(Bitmapset *) * (n + 1));
+	List	   *clauses = query->cteList;
+	Bitmapset  *in_returning;
+
 	for (int i = 0; i < n; i++)
 	{
 		split->writes[i] = clause_body(query, i)->commandType != CMD_SELECT;
-		reads[i] = clauses_read_by(split, clause_body(query, i), 1);
+		reads[i] = clauses_read_by(split, (Node *) clause_body(query, i), 1);
 	}
 	query->cteList = NIL;
-	reads[n] = clauses_read_by(split, query, 0);
+	reads[n] = clauses_read_by(split, (Node *) query, 0);
 	query->cteList = clauses;
+	in_returning = clauses_read_by(split, (Node *) query->returningList, 1);
 
 	for (int i = n - 1; i >= 0; i--)
 	{
-		split->piece[i] = split->writes[i] ? i : piece_of_reader(split, query, reads, i);
+		split->piece[i] = split->writes[i] || bms_is_member(i, in_returning) ? i :
+			piece_of_reader(split, query, reads, i);
 		if (with_split_is_statement(split, i))
 			split->tables[i] = psprintf("*with %d* %s", i + 1, split->names[i]);
 	}
 	return split;
+}
+
+bool
+with_split_in_returning(Query *query)
+{
+	return query->cteList != NIL && !bms_is_empty(clauses_read_by(with_names(query), (Node *) query->returningList, 1));
 }
 
 /* Clauses that come along with a statement, their references put right. */

@@ -10,7 +10,7 @@
 
 /*
  * Which of the clauses of a WITH become statements of their own: those that
- * write, and those that several statements read. The others go with the one
+ * write, and those that several statements or RETURNING read. The others go with the one
  * statement that reads them.
  */
 typedef struct WithSplit
@@ -21,6 +21,9 @@ typedef struct WithSplit
 	bool	   *writes;
 	int		   *piece;			/* the statement that a clause is in: its own number, another's, or nclauses */
 } WithSplit;
+
+/* Does a subquery of RETURNING read a WITH clause of the query? */
+extern bool with_split_in_returning(Query *query);
 
 extern WithSplit *with_split_make(Query *query);
 

@@ -1441,3 +1441,13 @@ UPDATE v_barrier SET name = 'b' || id WHERE id IN ({u}, {v}, {w}) RETURNING (SEL
 UPDATE users SET (name, age) = (SELECT max(title), count(*) FROM photos WHERE owner_id = users.id), addr.city = 'x' WHERE id IN ({v}, {w}) RETURNING id, name, age, addr;
 
 DELETE FROM photos WHERE ctid IN (SELECT ctid FROM photos ORDER BY id LIMIT 2) RETURNING id;
+
+UPDATE users SET age = age + 1 RETURNING id, age, (SELECT age FROM users x WHERE x.id = users.id), (SELECT count(*) FROM photos WHERE owner_id = users.id);
+
+DELETE FROM photos WHERE owner_id IN ({u}, {v}, {w}) AND id NOT IN (SELECT photo_id FROM likes) RETURNING id, (SELECT name FROM users WHERE users.id = owner_id), (SELECT count(*) FROM photos);
+
+INSERT INTO users (id, name) VALUES ({newu}, 'a'), ({newv}, 'b') RETURNING id, (SELECT count(*) FROM users), created = now(), users;
+
+DO $$ DECLARE r bigint; BEGIN UPDATE users SET age = 5 RETURNING id INTO STRICT r; END $$;
+
+INSERT INTO users (id, name, tags[2], tags[1], addr.city) VALUES ({newu}, 'a', 'x', 'y', 'rome'), ({newv}, 'b', NULL, 'z', 'oslo') RETURNING id, tags, addr;
