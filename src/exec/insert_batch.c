@@ -1,6 +1,7 @@
 /*
  * insert_batch.c
- *	  Rows of one INSERT on their way to their shards.
+ *	  Rows on their way to their shards, of which each is changed or deleted by
+ *	  its ctid, and rows inserted into a reference table.
  *
  * Rows are kept per shard (and per set of columns that the owner is to fill
  * in) until BATCH_ROWS of them or BATCH_MEMORY bytes in all have come together.

@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -282,14 +283,16 @@ read_local_rows(RowSender *sender, LocalRun *run, LocalRows *local)
 	}
 }
 
-/* A shard is not ours: to the coordinator, to the client (what only a newer snapshot would cure), or looked up again. */
+/* A shard is not ours: the coordinator is told, or it is looked up again, under a newer snapshot if that is the cure. */
 static void
 take_verdict(RowSender *sender, int shard, ShardVerdict verdict)
 {
 	if (sender->here)
 		statement_refuse_shard(sender->estate, shard, verdict);
-	else if (verdict == SHARD_TOO_NEW)
+	else if (verdict == SHARD_TOO_NEW && IsolationUsesXactSnapshot())
 		shard_map_raise(shard, verdict);
+	else if (verdict == SHARD_TOO_NEW)
+		local_run_newer_snapshot(sender->estate);
 }
 
 /* False: nothing has been written, a shard is not ours (any more). */

@@ -169,7 +169,7 @@ local_run_newer_snapshot(EState *estate)
 {
 	Snapshot	old = estate->es_snapshot;
 
-	estate->es_snapshot = RegisterSnapshot(GetLatestSnapshot());
+	estate->es_snapshot = statement_command_snapshot(estate, GetLatestSnapshot());
 	UnregisterSnapshot(old);
 }
 

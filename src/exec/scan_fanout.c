@@ -552,8 +552,9 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	FanoutState *state = (FanoutState *) node;
 
-	if (state->command == CMD_UPDATE || state->command == CMD_DELETE)
-		ExplainPropertyText("Command", state->command == CMD_UPDATE ? "Update" : "Delete", es);
+	if (state->command != CMD_SELECT)
+		ExplainPropertyText("Command", state->command == CMD_INSERT ? "Insert" :
+							state->command == CMD_UPDATE ? "Update" : "Delete", es);
 	if (state->key_relids == NIL || state->shards_known ||
 		node->ss.ps.state->es_param_list_info != NULL ||
 		!contain_param_extern((Node *) ((CustomScan *) node->ss.ps.plan)->custom_exprs, NULL))

@@ -85,8 +85,9 @@ snapshot_of_command(Snapshot snapshot, CommandId command)
 Snapshot
 statement_command_snapshot(const EState *estate, Snapshot snapshot)
 {
-	return statement_command(estate) == 0 ? RegisterSnapshot(snapshot) :
-		snapshot_of_command(snapshot, estate->es_snapshot->curcid);
+	if (estate != piece && statement_command(estate) == 0)
+		return RegisterSnapshot(snapshot);
+	return snapshot_of_command(snapshot, estate->es_snapshot->curcid);
 }
 
 /* ---------- another node ---------- */

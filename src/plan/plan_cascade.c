@@ -22,6 +22,7 @@
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_insert.h"
+#include "plan/plan_insert_select.h"
 #include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_reference.h"
@@ -139,6 +140,15 @@ applies_to_insert(const PlanInput *input, const StatementWrites *writes)
 }
 
 static bool
+applies_to_insert_select(const PlanInput *input, const StatementWrites *writes)
+{
+	const List *from = input->run_query->jointree != NULL ? input->run_query->jointree->fromlist : NIL;
+
+	return from != NIL && applies_to_insert(input, writes) &&
+		rt_fetch(linitial_node(RangeTblRef, from)->rtindex, input->run_query->rtable)->rtekind == RTE_SUBQUERY;
+}
+
+static bool
 applies_to_modify(const PlanInput *input, const StatementWrites *writes)
 {
 	const TableInfo *target = target_table(input);
@@ -180,6 +190,7 @@ static const struct
 	{plan_with, applies_to_with, false},
 	{plan_returning, applies_to_returning, false},
 	{plan_reference, applies_to_reference_write, true},
+	{plan_insert_select, applies_to_insert_select, false},
 	{plan_insert, applies_to_insert, false},
 	{plan_modify, applies_to_modify, false},
 	{plan_rows, applies_to_rows, false},

@@ -33,6 +33,7 @@
 #include "exec/scan_fanout.h"
 #include "plan/plan_forwarded.h"
 #include "plan/plan_insert.h"
+#include "plan/plan_insert_select.h"
 #include "plan/plan_push.h"
 #include "plan/plan_reference.h"
 #include "plan/planned_statement.h"
@@ -114,7 +115,8 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 	{
 		Index		rtindex = main_table(query);
 
-		if (rtindex > 0 && query_lies_with(query, rtindex))
+		if (rtindex > 0 && (query->commandType == CMD_INSERT ? insert_select_stays(query) :
+							query_lies_with(query, rtindex)))
 		{
 			use.count = 1;
 			use.relid = rt_fetch(rtindex, query->rtable)->relid;

@@ -175,6 +175,8 @@ check_statement(const PlanInput *input)
 	if (!reads_only_reference_tables((Node *) query->withCheckOptions))
 		return reason_make("Make the table that the policy reads a reference table.",
 						   "A policy for its rows reads a table that is not a reference table.");
+	if (checkExprHasSubLink((Node *) query->returningList))
+		return reason_make(HINT_SPLIT, "Its RETURNING clause has a subquery.");
 	if (!reads_only_reference_tables((Node *) query->onConflict))
 		return reason_make(HINT_SPLIT, "Its ON CONFLICT clause has a subquery over a table that is not a reference table.");
 	if (contain_volatile_functions((Node *) query->onConflict) &&

@@ -78,6 +78,14 @@ check_columns(const Query *query, const TableInfo *table)
 	return NULL;
 }
 
+static const Reason *
+check_returning(Query *query)
+{
+	if (checkExprHasSubLink((Node *) query->returningList))
+		return reason_make(HINT_ONE_SHARD, "Its RETURNING clause has a subquery.");
+	return NULL;
+}
+
 const Reason *
 plan_rows_check(const PlanInput *input)
 {
@@ -96,9 +104,10 @@ plan_rows_check(const PlanInput *input)
 						   "A policy for its rows reads a table that is not a reference table.");
 	if ((reason = plan_modify_check_assignments(query, table)) != NULL ||
 		(reason = plan_modify_check_positions(input)) != NULL ||
-		(reason = check_rights(query, table)) != NULL)
+		(reason = check_rights(query, table)) != NULL ||
+		(reason = check_columns(query, table)) != NULL)
 		return reason;
-	return check_columns(query, table);
+	return check_returning(query);
 }
 
 /* ---------- the rows ---------- */

@@ -179,9 +179,9 @@ add_to_subquery(RangeTblEntry *rte, const List *columns)
 	rte->subquery = outer;
 }
 
-/* An INSERT in a WITH clause. */
-static void
-fill_insert(Query *text_query, const Query *run_query)
+/* An INSERT in a WITH clause, or INSERT .. SELECT. */
+void
+text_defaults_fill_insert(Query *text_query, const Query *run_query)
 {
 	Oid			relid = rt_fetch(text_query->resultRelation, text_query->rtable)->relid;
 	List	   *columns = left_out(text_query->targetList, run_query->targetList, relid);
@@ -231,7 +231,7 @@ fill_level(Query *text_query, const Query *run_query, bool is_statement)
 	else if (text_query->commandType == CMD_MERGE)
 		fill_merge(text_query, run_query);
 	else if (text_query->commandType == CMD_INSERT && !is_statement)
-		fill_insert(text_query, run_query);
+		text_defaults_fill_insert(text_query, run_query);
 	if (text_query->onConflict != NULL && run_query->onConflict != NULL)
 		fill_named(text_query->onConflict->onConflictSet, run_query->onConflict->onConflictSet);
 }

@@ -17,4 +17,7 @@
  */
 extern void text_defaults_fill(Query *text_query, const Query *run_query);
 
+/* The same for what an INSERT .. SELECT that is the statement itself leaves out; text_query is a copy of one's own. */
+extern void text_defaults_fill_insert(Query *text_query, const Query *run_query);
+
 #endif
