@@ -283,7 +283,7 @@ read_local_rows(RowSender *sender, LocalRun *run, LocalRows *local)
 	}
 }
 
-/* A shard is not ours: the coordinator is told, or it is looked up again, under a newer snapshot if that is the cure. */
+/* A shard is not ours: the coordinator is told, or it is looked up again, with a newer snapshot if that is it. */
 static void
 take_verdict(RowSender *sender, int shard, ShardVerdict verdict)
 {

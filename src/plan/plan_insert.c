@@ -178,7 +178,8 @@ check_statement(const PlanInput *input)
 	if (checkExprHasSubLink((Node *) query->returningList))
 		return reason_make(HINT_SPLIT, "Its RETURNING clause has a subquery.");
 	if (!reads_only_reference_tables((Node *) query->onConflict))
-		return reason_make(HINT_SPLIT, "Its ON CONFLICT clause has a subquery over a table that is not a reference table.");
+		return reason_make(HINT_SPLIT,
+						   "Its ON CONFLICT clause has a subquery over a table that is not a reference table.");
 	if (contain_volatile_functions((Node *) query->onConflict) &&
 		shippable_check_expr((Node *) query->onConflict) != NULL)
 		return reason_make("Compute the value in another statement.",

@@ -168,8 +168,8 @@ plan_returning(const PlanInput *input, const Reason **reason)
 	if (text == NULL || !equal(columns.vars, text_columns.vars))
 	{
 		*reason = reason_make("Write to the table itself.",
-							  "Its RETURNING has a subquery and it writes through a view, or comes from a rule or a function "
-							  "body.");
+							  "Its RETURNING has a subquery and it writes through a view, or comes from a rule or a "
+							  "function body.");
 		return NULL;
 	}
 	/* a row comes back for each row, whatever of it is needed */
