@@ -65,5 +65,20 @@ SELECT count(*), sum(n) FROM it WHERE id BETWEEN 990 AND 1002;
 INSERT INTO it (id, n) VALUES (5001, 1), (20001, 1), (20002, 1);
 INSERT INTO it (id, n) VALUES (20001, 1), (20002, 1), (20001, 2) ON CONFLICT (id) DO UPDATE SET n = 3;
 SELECT count(*) FROM it WHERE id > 20000;
+\set SHOW_CONTEXT errors
+-- through views that only this node has, defaults of their own included
+CREATE VIEW iv AS SELECT b AS vb, id AS vid, n AS vn FROM it WHERE n > 0;
+CREATE VIEW iw AS SELECT vid, vn, vb FROM iv WHERE vn < 100;
+ALTER VIEW iv ALTER vn SET DEFAULT 77;
+DELETE FROM it;
+INSERT INTO iv (vid, vb) VALUES (101, 'x'), (102, 'y'), (103, 'z') RETURNING *;
+INSERT INTO iw (vid, vb, vn) VALUES (201, 'x', 1), (202, 'y', 2), (203, 'z', 3) RETURNING *;
+INSERT INTO iw (vid, vn) SELECT id + 300, a FROM ia WHERE id < 10;
+INSERT INTO iw (vid, vn) VALUES (201, 50), (204, 51) ON CONFLICT (vid) DO UPDATE SET vn = excluded.vn + iw.vn RETURNING *;
+UPDATE iv SET vn = vn + 10 WHERE vb > 'dd';
+DELETE FROM iw WHERE vid = 202 OR vid = 203;
+WITH x AS (UPDATE iv SET vn = 5 WHERE vid < 306 RETURNING *) SELECT count(*), sum(vn) FROM x;
+SELECT id, n, b, c = now() - (now() - c) FROM it ORDER BY id;
+DROP VIEW iv CASCADE;
 DROP FUNCTION compare;
 DROP TABLE ia, ib, ic, it, pa, pb, pc, pt;

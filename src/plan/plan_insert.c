@@ -38,6 +38,7 @@
 #include "plan/returning_here.h"
 #include "plan/rows_shape.h"
 #include "plan/shippable.h"
+#include "plan/text_query.h"
 
 #define HINT_SPLIT "Insert the rows of each shard by a statement of their own."
 
@@ -322,7 +323,15 @@ plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 PlannedStmt *
 plan_insert(const PlanInput *input, const Reason **reason)
 {
-	return plan_rows(input, false, reason);
+	PlanInput	of_table = *input;
+	bool		for_this_role;
+	PlannedStmt *plan;
+
+	of_table.text_query = text_query_of_write(input->run_query, input->text_query, &for_this_role);
+	plan = plan_rows(&of_table, false, reason);
+	if (plan != NULL)
+		plan->dependsOnRole |= for_this_role;
+	return plan;
 }
 
 PlannedStmt *

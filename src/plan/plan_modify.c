@@ -27,6 +27,7 @@
 #include "plan/planned_statement.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
+#include "plan/text_query.h"
 
 #define HINT_ONE_SHARD "Give the shard key in WHERE, so that the statement stays inside one shard."
 
@@ -249,11 +250,13 @@ plan_modify(const PlanInput *input, const Reason **reason)
 	Index		rtindex = fragment_table(query);
 	FanoutParts parts = {0};
 	const ShardSql *sql;
+	bool		for_this_role;
+	PlannedStmt *plan;
 
 	*reason = check_statement(input, rtindex);
 	if (*reason != NULL)
 		return NULL;
-	sql = shard_sql_make(copyObject(input->text_query), false, reason);
+	sql = shard_sql_make(copyObject(text_query_of_write(query, input->text_query, &for_this_role)), false, reason);
 	if (sql == NULL)
 		return NULL;
 
@@ -266,5 +269,7 @@ plan_modify(const PlanInput *input, const Reason **reason)
 	parts.remote_sql = sql->text;
 	parts.remote_params = sql->params;
 	parts.shard_keys = shard_keys_of(query, rtindex);
-	return planned_statement_make(query, (Plan *) scan_fanout_make(&parts), input->cursor_options);
+	plan = planned_statement_make(query, (Plan *) scan_fanout_make(&parts), input->cursor_options);
+	plan->dependsOnRole |= for_this_role;
+	return plan;
 }

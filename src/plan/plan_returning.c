@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
 
 #include "exec/with_steps.h"
 #include "plan/plan_cascade.h"
@@ -165,7 +166,8 @@ plan_returning(const PlanInput *input, const Reason **reason)
 	(void) find_columns((Node *) query->returningList, &columns);
 	if (text != NULL)
 		(void) find_columns((Node *) text->returningList, &text_columns);
-	if (text == NULL || !equal(columns.vars, text_columns.vars))
+	if (text == NULL || !equal(columns.vars, text_columns.vars) ||
+		rt_fetch(text->resultRelation, text->rtable)->relid != rt_fetch(query->resultRelation, query->rtable)->relid)
 	{
 		*reason = reason_make("Write to the table itself.",
 							  "Its RETURNING has a subquery and it writes through a view, or comes from a rule or a "

@@ -182,6 +182,15 @@ text_query_of_rewritten(Query *run_query)
 	return search.other_rights ? NULL : rewritten_text(run_query, search.found);
 }
 
+Query *
+text_query_of_write(Query *run_query, Query *text_query, bool *for_this_role)
+{
+	Query	   *without_views = text_query_without_views(run_query);
+
+	*for_this_role = without_views != NULL;
+	return without_views != NULL ? without_views : text_query;
+}
+
 /* The text of a Query that stays_as_it_is. */
 static Query *
 plain_text(Query *query)

@@ -35,4 +35,10 @@ extern Query *text_query_without_views(Query *run_query);
  */
 extern Query *text_query_of_rewritten(Query *run_query);
 
+/*
+ * The text of a write for other nodes: without views, if there is such a one (*for_this_role is set then), else
+ * text_query, which may be NULL.
+ */
+extern Query *text_query_of_write(Query *run_query, Query *text_query, bool *for_this_role);
+
 #endif
