@@ -82,3 +82,14 @@ UPDATE words SET n = -n WHERE word IN ('w1' COLLATE "C", 'w2' COLLATE "C");
 (SELECT n FROM words WHERE word = ('w1' COLLATE "C") LIMIT 3) UNION ALL (SELECT min(n) FROM words) ORDER BY 1;
 DELETE FROM words WHERE word = ANY (ARRAY['w1' COLLATE "C", 'w3']) RETURNING n;
 DROP TABLE words;
+
+-- a join with a name, of which only a part lies together
+CREATE TABLE near (id int PRIMARY KEY, b int);
+CREATE TABLE far (id int PRIMARY KEY, b int);
+SELECT shardext.shard_table('near', 'id');
+SELECT shardext.shard_table('far', 'id');
+INSERT INTO near SELECT i, i % 3 FROM generate_series(1, 9) i;
+INSERT INTO far SELECT * FROM near;
+SELECT x.id, j.ff, j.b FROM near x JOIN (far z(zid) CROSS JOIN far y(ff, fb)) j ON x.id = j.zid WHERE j.ff = j.b + 1 AND EXISTS (SELECT FROM near n WHERE n.id = j.zid) ORDER BY 1, 2;
+SELECT * FROM near x JOIN (far z CROSS JOIN far y(ff, fb)) j ON x.id = j.id AND x.id < 3 AND j.ff = 2 ORDER BY 1;
+DROP TABLE near, far;

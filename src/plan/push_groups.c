@@ -190,12 +190,37 @@ empty_entry(void)
 	return rte;
 }
 
+/* Columns are those of the tables: the joins by whose names they were called are taken apart. */
+static bool
+call_by_table(Node *node, void *context)
+{
+	Index	   *depth = (Index *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		if (((Var *) node)->varlevelsup == *depth)
+			((Var *) node)->varnosyn = ((Var *) node)->varattnosyn = 0;
+		return false;
+	}
+	if (IsA(node, Query))
+	{
+		(*depth)++;
+		(void) query_tree_walker((Query *) node, call_by_table, context, 0);
+		(*depth)--;
+		return false;
+	}
+	return expression_tree_walker(node, call_by_table, context);
+}
+
 /* SELECT of nothing FROM the members under these conditions. */
 static Query *
 make_fragment(const Joined *joined, const Bitmapset *members, List *conditions)
 {
 	Query	   *fragment = copyObject(joined->query);
 	List	   *items = NIL;
+	Index		depth = 0;
 	ListCell   *lc;
 
 	push_clear_upper_part(fragment);
@@ -217,6 +242,7 @@ make_fragment(const Joined *joined, const Bitmapset *members, List *conditions)
 	}
 	fragment->jointree = makeFromExpr(items, conditions == NIL ? NULL :
 									  (Node *) make_ands_explicit(copyObject(conditions)));
+	(void) call_by_table(fragment->jointree->quals, &depth);
 	fragment->hasSubLinks = checkExprHasSubLink(fragment->jointree->quals);
 	return fragment;
 }
@@ -318,6 +344,7 @@ output_number(Query *fragment, const Var *var)
 	int			resno = list_length(fragment->targetList) + 1;
 
 	own->varlevelsup = 0;
+	own->varnosyn = own->varattnosyn = 0;
 	foreach(lc, fragment->targetList)
 	{
 		if (equal(lfirst_node(TargetEntry, lc)->expr, own))
@@ -385,6 +412,7 @@ replace_group(Joined *joined, const TableGroup *group, PushStatement *statement)
 	OutputContext c = {group->members, bms_next_member(group->members, -1), fragment, 0};
 	Query	   *changed;
 	PushPart	part;
+	Index		depth = 0;
 	ListCell   *lc;
 
 	if (query_tree_walker(query, finds_odd_column, &c, QTW_IGNORE_JOINALIASES))
@@ -400,6 +428,7 @@ replace_group(Joined *joined, const TableGroup *group, PushStatement *statement)
 			lfirst(lc) = empty_entry();
 	}
 	changed = query_tree_mutator(changed, use_outputs, &c, QTW_IGNORE_JOINALIASES);
+	(void) query_tree_walker(changed, call_by_table, &depth, QTW_IGNORE_JOINALIASES);
 	if (push_part_make(fragment, &group->colocation, statement, &part) != NULL)
 		return false;
 	list_nth_cell(changed->rtable, c.entry - 1)->ptr_value = push_part_entry(&part);

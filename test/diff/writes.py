@@ -112,7 +112,7 @@ class Writer(Generator):
         if not FREE[table] or table not in UNIQUE:
             return self.insert(table)
         source = "(VALUES %s) s(%s)" % (self.values(table, self.pick(1, 1, 3)), ", ".join(names))
-        if self.chance(0.3):
+        if self.chance(0.3) and "id" not in names and "photo_id" not in names:
             kinds = [kind for _, kind in TABLES[table]]
             source = "(SELECT DISTINCT ON (%s) * FROM (%s) s(%s) ORDER BY %s) s" % (
                 ", ".join(UNIQUE[table]), self.query(1, [], kinds)[0], ", ".join(names), ", ".join(UNIQUE[table] + names))
