@@ -1,6 +1,24 @@
 -- Query levels that the shards carry out. Every query is run over sharded tables (schema ush) with pushdown and without,
 -- and over plain copies of them (schema upl). Shown: how many parts go to the shards, how many tables are scanned as leaves,
 -- and whether the rows were the same.
+SELECT $def$
+CREATE FUNCTION push_longer(text, text) RETURNS text IMMUTABLE STRICT LANGUAGE sql AS
+    $$ SELECT CASE WHEN (length($1), $1) > (length($2), $2) THEN $1 ELSE $2 END $$;
+CREATE AGGREGATE push_longest(text) (SFUNC = push_longer, STYPE = text, COMBINEFUNC = push_longer);
+CREATE FUNCTION push_add(bigint[], int, bigint) RETURNS bigint[] IMMUTABLE LANGUAGE sql AS
+    $$ SELECT ARRAY[$1[1] + coalesce($2, 0), $1[2] + coalesce($3, 0)] $$;
+CREATE FUNCTION push_add_states(bigint[], bigint[]) RETURNS bigint[] IMMUTABLE STRICT LANGUAGE sql AS
+    $$ SELECT ARRAY[$1[1] + $2[1], $1[2] + $2[2]] $$;
+CREATE FUNCTION push_show(bigint[]) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT $1::text $$;
+CREATE AGGREGATE push_total(int, bigint) (SFUNC = push_add, STYPE = bigint[], INITCOND = '{0,0}', COMBINEFUNC = push_add_states,
+                                          FINALFUNC = push_show);
+$def$ AS definitions \gset
+\c paris
+:definitions
+\c tokyo
+:definitions
+\c london
+:definitions
 SET client_min_messages = warning;
 CREATE SCHEMA ush;
 CREATE SCHEMA upl;
@@ -84,6 +102,19 @@ SELECT 1 FROM @.happening HAVING count(*) > 100
 SELECT 1 FROM @.happening HAVING count(*) > 1000
 SELECT avg(age::float4), avg(n::bigint), sum(n::float4) FROM @.human JOIN @.picture ON human_id = human.id
 SELECT sum(score::text::money), max(born::timestamptz), sum(make_interval(days => age)) FROM @.human JOIN @.picture ON human_id = human.id
+\.
+
+-- Other aggregates that can be combined: their states travel.
+COPY push_query (text) FROM stdin;
+SELECT stddev(kind)::numeric(20,10), variance(amount)::numeric(40,10), var_pop(kind)::numeric(20,10), stddev(score)::numeric(20,10) FROM @.happening FULL JOIN @.picture ON false
+SELECT stddev(kind)::numeric(20,10), variance(amount)::numeric(40,10) FROM @.happening
+SELECT corr(n, w)::numeric(20,8), regr_slope(n, w)::numeric(20,8), regr_count(n, w), covar_pop(w, n)::numeric(20,8), stddev(w)::numeric(20,8) FROM @.picture
+SELECT title, var_samp(score)::numeric(20,10), avg(make_interval(days => n)) FROM @.picture GROUP BY title
+SELECT flag, push_longest(k), push_total(kind, amount) FROM @.happening GROUP BY flag
+SELECT push_longest(k), push_total(kind, amount) FROM @.happening WHERE kind > 100
+SELECT push_total(kind, amount) FROM @.happening WHERE k = NULL
+SELECT kind, push_total(kind, amount) FILTER (WHERE flag) FROM @.happening GROUP BY kind
+SELECT stddev(DISTINCT kind)::numeric(20,10) FROM @.happening
 \.
 
 -- Groups that reach over shards, and groups that do not.
@@ -227,6 +258,17 @@ SET shardext.enable_pushdown = on;
 SELECT kind, count(*) FROM ush.happening GROUP BY kind ORDER BY kind;
 \c london
 
+-- States of aggregates: what users may do with them is little.
+SELECT shardext.partial_state('stddev(int)', 1) IS NOT NULL AS state;
+SELECT shardext.partial_state('stddev(int)', 'x'::text);
+SELECT shardext.partial_state('stddev(int)', 1, 2);
+SELECT shardext.partial_state('lower(text)', 'x'::text);
+SELECT shardext.partial_state('percentile_disc(float8, anyelement)', 0.5, 2);
+SELECT shardext.partial_state(NULL, 1);
+SELECT shardext.partial_state('stddev(int)', 1) OVER ();
+SELECT shardext.merge_states('stddev(int)', '\x73');
+SELECT shardext.combine_states('stddev(int)', '\x73', NULL::numeric);
+
 -- Rights are those on the tables; policies apply.
 SET client_min_messages = warning;
 CREATE ROLE shardext_push_reader LOGIN;
@@ -256,10 +298,14 @@ DROP TABLE ush.human;
 DROP SCHEMA upl CASCADE;
 DROP TABLE push_home, push_query;
 DROP FUNCTION push_rows_of, push_scans_of, push_compared;
+SELECT 'DROP AGGREGATE push_longest(text), push_total(int, bigint); DROP FUNCTION push_longer, push_add, push_add_states, push_show;' AS drops \gset
+:drops
 \c paris
 DROP SCHEMA ush CASCADE;
+:drops
 \c tokyo
 DROP SCHEMA ush CASCADE;
+:drops
 \c london
 DROP SCHEMA ush;
 DROP ROLE shardext_push_reader;

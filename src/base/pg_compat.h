@@ -44,7 +44,9 @@
 #define object_ownercheck(classid, object, role) \
 	((classid) == RelationRelationId ? pg_class_ownercheck(object, role) : false)
 #define sx_database_ownercheck(database, role)	pg_database_ownercheck(database, role)
+#define sx_proc_aclcheck(function, role, mode)	pg_proc_aclcheck(function, role, mode)
 #else
+#define sx_proc_aclcheck(function, role, mode)	object_aclcheck(ProcedureRelationId, function, role, mode)
 #define sx_database_ownercheck(database, role)	object_ownercheck(DatabaseRelationId, database, role)
 #endif
 

@@ -31,7 +31,6 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-#include "base/pg_compat.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"

@@ -4,8 +4,9 @@
  *
  * Levels of the statement that can go to the shards are replaced by parts
  * (push_level.h); what is left is planned over these and over leaf scans
- * (plan_pull_query). Correlated sub-SELECTs of a level that did not go become joins first (decorrelate.h). The plan names the relations of the parts as well, so that
- * they are locked, their rights checked and their changes noticed.
+ * (plan_pull_query). Correlated sub-SELECTs of a level that did not go become
+ * joins first (decorrelate.h). The plan names the relations of the parts as
+ * well, so that they are locked, their rights checked and their changes noticed.
  */
 #include "postgres.h"
 

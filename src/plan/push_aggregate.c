@@ -11,6 +11,8 @@
  *	  sum(bigint), sum(numeric)						sum(numeric) over the sums
  *	  avg(integers, numeric, floats)				the sum of the sums divided by the sum of the counts,
  *													by the division that PostgreSQL's avg ends in
+ *	  others with a combine function				shardext.combine_states over the transition states that
+ *													shardext.partial_state gives (exec/aggregate_state.h)
  *
  * DISTINCT is possible where no value is met in two shards. ORDER BY inside an
  * aggregate, ordered-set aggregates and what has no combine function are not
@@ -29,6 +31,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "exec/aggregate_state.h"
 #include "plan/push_aggregate.h"
 
 typedef enum CombineKind
@@ -38,6 +41,8 @@ typedef enum CombineKind
 	COMBINE_COUNTS,				/* shardext.add_counts */
 	COMBINE_SUMS,				/* shardext.add_sums */
 	COMBINE_NUMERIC_SUMS,		/* sum(numeric) */
+	COMBINE_STATES,				/* shardext.combine_states over shardext.partial_state */
+	COMBINE_MERGED_STATES,		/* shardext.merge_states over shardext.partial_state, which it is */
 	COMBINE_AVERAGE
 } CombineKind;
 
@@ -73,6 +78,29 @@ average_rule(Oid aggregate)
 	return NULL;
 }
 
+/* An aggregate of ours. */
+static Oid
+own_aggregate(const char *name, int nargs, Oid first, Oid second, Oid third)
+{
+	Oid			args[3] = {first, second, third};
+
+	return LookupFuncName(list_make2(makeString("shardext"), makeString(pstrdup(name))), nargs, args, false);
+}
+
+static Oid
+over_bigints(const char *name)
+{
+	return own_aggregate(name, 1, INT8OID, InvalidOid, InvalidOid);
+}
+
+static bool
+is_partial_state(const Aggref *aggref)
+{
+	return list_length(aggref->aggargtypes) > 1 && linitial_oid(aggref->aggargtypes) == REGPROCEDUREOID &&
+		aggref->aggtype == BYTEAOID &&
+		aggref->aggfnoid == own_aggregate("partial_state", 2, REGPROCEDUREOID, ANYOID, InvalidOid);
+}
+
 /* By what pg_aggregate says of it. */
 static CombineKind
 kind_from_catalog(const Aggref *aggref)
@@ -87,13 +115,15 @@ kind_from_catalog(const Aggref *aggref)
 	form = (Form_pg_aggregate) GETSTRUCT(tuple);
 	(void) SysCacheGetAttr(AGGFNOID, tuple, Anum_pg_aggregate_agginitval, &has_initial);
 	has_initial = !has_initial;
-	if (!OidIsValid(form->aggcombinefn) || OidIsValid(form->aggfinalfn) || form->aggtranstype == INTERNALOID)
-		kind = COMBINE_NOT;
-	else if (form->aggcombinefn == F_INT8PL && form->aggtranstype == INT8OID && aggref->aggtype == INT8OID)
+	if (form->aggcombinefn == F_INT8PL && !OidIsValid(form->aggfinalfn) && form->aggtranstype == INT8OID &&
+		aggref->aggtype == INT8OID)
 		kind = has_initial ? COMBINE_COUNTS : COMBINE_SUMS;
-	else if (form->aggtransfn == form->aggcombinefn && !has_initial && list_length(aggref->aggargtypes) == 1 &&
-			 linitial_oid(aggref->aggargtypes) == aggref->aggtype)
+	else if (form->aggtransfn == form->aggcombinefn && !OidIsValid(form->aggfinalfn) && !has_initial &&
+			 list_length(aggref->aggargtypes) == 1 && linitial_oid(aggref->aggargtypes) == aggref->aggtype)
 		kind = COMBINE_SAME;
+	else if (aggref->aggdistinct == NIL && !OidIsValid(aggref->inputcollid) &&
+			 aggregate_state_is_known(aggref->aggfnoid))
+		kind = COMBINE_STATES;
 	ReleaseSysCache(tuple);
 	return kind;
 }
@@ -109,6 +139,8 @@ combine_kind(const Aggref *aggref, bool disjoint)
 			COMBINE_NOT : COMBINE_AVERAGE;
 	if (aggref->aggfnoid == F_SUM_INT8 || aggref->aggfnoid == F_SUM_NUMERIC)
 		return COMBINE_NUMERIC_SUMS;
+	if (is_partial_state(aggref))
+		return COMBINE_MERGED_STATES;
 	return kind_from_catalog(aggref);
 }
 
@@ -116,13 +148,6 @@ bool
 push_aggregate_is_combinable(const Aggref *aggref, bool disjoint)
 {
 	return combine_kind(aggref, disjoint) != COMBINE_NOT;
-}
-
-/* An aggregate of ours. */
-static Oid
-own_aggregate(const char *name, Oid argument)
-{
-	return LookupFuncName(list_make2(makeString("shardext"), makeString(pstrdup(name))), 1, &argument, false);
 }
 
 /* function(argument) above; collations as in like. */
@@ -186,16 +211,65 @@ combine_average(const Aggref *aggref, PushColumns *columns)
 	Expr	   *divisor;
 
 	if (rule->sum_type == INT8OID)
-		sum_above = own_aggregate("add_sums", INT8OID);
+		sum_above = over_bigints("add_sums");
 	else
 		sum_above = rule->sum_type == NUMERICOID ? F_SUM_NUMERIC : F_SUM_FLOAT8;
 	dividend = (Expr *) make_aggregate(sum_above, rule->sum_type, columns->column(columns, (Expr *) sum), aggref);
-	divisor = (Expr *) make_aggregate(own_aggregate("add_counts", INT8OID), INT8OID,
+	divisor = (Expr *) make_aggregate(over_bigints("add_counts"), INT8OID,
 									  columns->column(columns, (Expr *) count), aggref);
 	return (Node *) makeFuncExpr(rule->divide, rule->type,
 								 list_make2(cast_to(rule->sum_to, rule->type, dividend),
 											cast_to(rule->count_to, rule->type, divisor)),
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/* ---------- states ---------- */
+
+static TargetEntry *
+aggregate_argument(const Aggref *aggref)
+{
+	return makeTargetEntry((Expr *) makeConst(REGPROCEDUREOID, -1, InvalidOid, sizeof(Oid),
+											  ObjectIdGetDatum(aggref->aggfnoid), false, true), 1, NULL, false);
+}
+
+/* partial_state('aggregate', arguments) */
+static Aggref *
+state_of(const Aggref *aggref)
+{
+	Aggref	   *result = copyObject(unconstify(Aggref *, aggref));
+	ListCell   *lc;
+
+	result->aggfnoid = own_aggregate("partial_state", 2, REGPROCEDUREOID, ANYOID, InvalidOid);
+	result->aggtype = BYTEAOID;
+	result->aggcollid = InvalidOid;
+	result->aggtranstype = InvalidOid;
+	result->aggargtypes = lcons_oid(REGPROCEDUREOID, result->aggargtypes);
+	foreach(lc, result->args)
+		lfirst_node(TargetEntry, lc)->resno++;
+	result->args = lcons(aggregate_argument(aggref), result->args);
+	return result;
+}
+
+/* combine_states or merge_states of the column; first: the argument that names the aggregate. */
+static Node *
+combine_states(const Aggref *aggref, TargetEntry *first, bool to_state, Var *state)
+{
+	Aggref	   *result = make_aggregate(InvalidOid, aggref->aggtype, state, aggref);
+
+	result->location = AGGREGATE_STATE_LOCATION;
+	result->args = list_make2(first, makeTargetEntry((Expr *) state, 2, NULL, false));
+	result->aggargtypes = list_make2_oid(REGPROCEDUREOID, BYTEAOID);
+	if (to_state)
+	{
+		result->aggfnoid = own_aggregate("merge_states", 2, REGPROCEDUREOID, BYTEAOID, InvalidOid);
+		return (Node *) result;
+	}
+	result->aggfnoid = own_aggregate("combine_states", 3, REGPROCEDUREOID, BYTEAOID, ANYELEMENTOID);
+	result->args = lappend(result->args,
+						   makeTargetEntry((Expr *) makeNullConst(aggref->aggtype, -1, aggref->aggcollid), 3,
+										   NULL, false));
+	result->aggargtypes = lappend_oid(result->aggargtypes, aggref->aggtype);
+	return (Node *) result;
 }
 
 Node *
@@ -209,23 +283,30 @@ push_aggregate_combine(const Aggref *aggref, bool disjoint, PushColumns *columns
 		return NULL;
 	if (kind == COMBINE_AVERAGE)
 		return combine_average(aggref, columns);
+	if (kind == COMBINE_STATES)
+		return combine_states(aggref, aggregate_argument(aggref), false,
+							  columns->column(columns, (Expr *) state_of(aggref)));
 	partial = columns->column(columns, (Expr *) copyObject(unconstify(Aggref *, aggref)));
+	if (kind == COMBINE_MERGED_STATES)
+		return combine_states(aggref, copyObject(linitial_node(TargetEntry, aggref->args)), true, partial);
 	switch (kind)
 	{
 		case COMBINE_SAME:
 			above = aggref->aggfnoid;
 			break;
 		case COMBINE_COUNTS:
-			above = own_aggregate("add_counts", INT8OID);
+			above = over_bigints("add_counts");
 			break;
 		case COMBINE_SUMS:
-			above = own_aggregate("add_sums", INT8OID);
+			above = over_bigints("add_sums");
 			break;
 		case COMBINE_NUMERIC_SUMS:
 			above = F_SUM_NUMERIC;
 			break;
 		case COMBINE_NOT:
 		case COMBINE_AVERAGE:
+		case COMBINE_STATES:
+		case COMBINE_MERGED_STATES:
 			break;
 	}
 	return (Node *) make_aggregate(above, aggref->aggtype, partial, aggref);

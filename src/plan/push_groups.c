@@ -449,7 +449,7 @@ push_one_group(Query *query, PushStatement *statement)
 	sharded = tables_of_kind(&joined, TABLE_SHARDED, NULL);
 	while ((rtindex = bms_next_member(sharded, rtindex)) >= 0)
 	{
-		TableGroup		group = {bms_make_singleton(rtindex)};
+		TableGroup	group = {bms_make_singleton(rtindex)};
 
 		add_sharded(&joined, &group, NULL);
 		add_reference(&joined, &group, NULL);

@@ -20,7 +20,7 @@ typedef struct PushStatement
 
 	/* out */
 	List	   *fragments;		/* of Query *: whose relations the plan must name */
-	const Reason *reason;		/* why the own level of the statement did not go; NULL: it did, or nothing was to gain */
+	const Reason *reason;		/* why the statement's own level did not go; NULL: it did, or nothing is gained */
 } PushStatement;
 
 /*
