@@ -120,16 +120,18 @@ session_is_proven(void)
 {
 	static uint64 looked_at = PG_UINT64_MAX;
 	static bool proven = false;
+	static char login[NAMEDATALEN] = "";	/* the role may get another name later */
 	const ClusterInfo *cluster = cluster_info();
 	const char *nonce = nonce_of_session();
 
 	if (cluster == NULL)
 		return superuser();
+	if (login[0] == '\0')
+		strlcpy(login, GetUserNameFromId(GetSessionUserId(), false), sizeof(login));
 	if (looked_at != catalog_generation())
 	{
 		proven = nonce != NULL &&
-			is_digest(cluster->secret,
-					  session_text(setting_forwarded, GetUserNameFromId(GetSessionUserId(), false), nonce),
+			is_digest(cluster->secret, session_text(setting_forwarded, login, nonce),
 					  setting_proof + NONCE_LENGTH + 1);
 		looked_at = catalog_generation();
 	}
