@@ -93,3 +93,12 @@ INSERT INTO far SELECT * FROM near;
 SELECT x.id, j.ff, j.b FROM near x JOIN (far z(zid) CROSS JOIN far y(ff, fb)) j ON x.id = j.zid WHERE j.ff = j.b + 1 AND EXISTS (SELECT FROM near n WHERE n.id = j.zid) ORDER BY 1, 2;
 SELECT * FROM near x JOIN (far z CROSS JOIN far y(ff, fb)) j ON x.id = j.id AND x.id < 3 AND j.ff = 2 ORDER BY 1;
 DROP TABLE near, far;
+
+-- an expression of columns inside and outside of a part, computed where the part is read
+CREATE TABLE likes (photo int, who int, n int, PRIMARY KEY (photo, who));
+SELECT shardext.shard_table('likes', 'photo');
+INSERT INTO likes SELECT i % 7, i, i % 4 FROM generate_series(1, 30) i;
+SELECT t3.c, count(*) FROM likes t1 FULL JOIN likes t2 ON t1.photo = t2.photo LEFT JOIN LATERAL (SELECT coalesce(t2.n, t4.n)
+	FROM likes t4 JOIN likes t5 ON t4.photo = t5.photo WHERE t5.photo = t1.photo) t3(c) ON t2.n = t3.c WHERE t2.photo = 3 GROUP BY t3.c, t1.n ORDER BY 1, 2;
+SELECT a.photo, s.x, count(*) FROM likes a LEFT JOIN LATERAL (SELECT coalesce(a.n, b.n) AS x FROM likes b JOIN likes c USING (photo) WHERE b.n = a.n AND c.who > a.who) s ON true GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 4;
+DROP TABLE likes;

@@ -23,6 +23,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
@@ -258,7 +259,9 @@ push_part_set_path(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = rel;
 	path->path.pathtarget = rel->reltarget;
-	path->path.rows = rel->rows;
+	/* an expression that is computed here may use columns of tables beside the part */
+	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
+	path->path.rows = path->path.param_info ? path->path.param_info->ppi_rows : rel->rows;
 	path->path.startup_cost = FRAGMENT_STARTUP_COST + qual_cost.startup + rel->reltarget->cost.startup;
 	path->path.total_cost = path->path.startup_cost + ((Path *) linitial(rel->pathlist))->total_cost +
 		(FRAGMENT_TUPLE_COST + rel->reltarget->cost.per_tuple) * rel->rows;
