@@ -7,3 +7,5 @@ CREATE TABLE tellers (bid bigint, tid int, balance bigint NOT NULL, PRIMARY KEY 
 CREATE TABLE accounts (bid bigint, aid int, balance bigint NOT NULL, filler text NOT NULL, PRIMARY KEY (bid, aid));
 CREATE TABLE history (bid bigint NOT NULL, tid int, aid int, delta int, made timestamptz);
 CREATE TABLE bulk (id bigint PRIMARY KEY, other bigint NOT NULL, body text NOT NULL, made timestamptz NOT NULL);
+CREATE TABLE many (id bigint PRIMARY KEY, other bigint NOT NULL, body text NOT NULL);
+CREATE TABLE source (id bigint PRIMARY KEY, other bigint NOT NULL, body text NOT NULL);

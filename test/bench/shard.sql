@@ -5,3 +5,4 @@ SELECT shardext.shard_table('tellers', 'bid', 'id');
 SELECT shardext.shard_table('accounts', 'bid', 'id');
 SELECT shardext.shard_table('history', 'bid', 'id');
 SELECT shardext.shard_table('bulk', 'id', 'hash');
+SELECT shardext.shard_tables('{many,source}', '{id,id}', 'hash');

@@ -1446,7 +1446,7 @@ UPDATE users SET age = age + 1 RETURNING id, age, (SELECT age FROM users x WHERE
 
 DELETE FROM photos WHERE owner_id IN ({u}, {v}, {w}) AND id NOT IN (SELECT photo_id FROM likes) RETURNING id, (SELECT name FROM users WHERE users.id = owner_id), (SELECT count(*) FROM photos);
 
-INSERT INTO users (id, name) VALUES ({newu}, 'a'), ({newv}, 'b') RETURNING id, (SELECT count(*) FROM users), created = now(), users;
+INSERT INTO users (id, name) VALUES ({newu}, 'a'), ({newv}, 'b') RETURNING id, (SELECT count(*) FROM users), created = now(), (users).gen;
 
 DO $$ DECLARE r bigint; BEGIN UPDATE users SET age = 5 RETURNING id INTO STRICT r; END $$;
 
