@@ -25,12 +25,14 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/planmain.h"
+#include "parser/parsetree.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #include "base/pg_compat.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
+#include "catalog/table_map.h"
 #include "exec/fragment.h"
 #include "exec/held_snapshot.h"
 #include "exec/plan_reason.h"
@@ -275,11 +277,20 @@ needs_running_plan(Node *node, void *context)
 	return expression_tree_walker(node, needs_running_plan, context);
 }
 
-/* The statement goes on reading after it has begun to write, and must not see what it wrote. */
+/* The statement goes on reading shards after it has begun to write them, and must not see what it wrote. */
 static bool
 writes_meanwhile(const EState *estate)
 {
-	return estate->es_plannedstmt->resultRelations != NIL;
+	ListCell   *lc;
+
+	foreach(lc, estate->es_plannedstmt->resultRelations)
+	{
+		const TableInfo *table = table_info(rt_fetch(lfirst_int(lc), estate->es_plannedstmt->rtable)->relid);
+
+		if (table != NULL && table->kind == TABLE_SHARDED)
+			return true;
+	}
+	return false;
 }
 
 /* Are the rows those of the moment when the statement began, whenever they are fetched? */
