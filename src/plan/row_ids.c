@@ -47,7 +47,8 @@ static Expr *
 shard_of_key(const TableInfo *table, List *tlist)
 {
 	Oid			types[] = {REGCLASSOID, ANYOID};
-	Const	   *relation = makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(table->relid), false, true);
+	Const	   *relation = makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid), ObjectIdGetDatum(table->relid),
+									false, true);
 	List	   *args = list_make1(relation);
 
 	for (int i = 0; i < table->nkeys; i++)
