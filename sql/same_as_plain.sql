@@ -102,3 +102,12 @@ SELECT t3.c, count(*) FROM likes t1 FULL JOIN likes t2 ON t1.photo = t2.photo LE
 	FROM likes t4 JOIN likes t5 ON t4.photo = t5.photo WHERE t5.photo = t1.photo) t3(c) ON t2.n = t3.c WHERE t2.photo = 3 GROUP BY t3.c, t1.n ORDER BY 1, 2;
 SELECT a.photo, s.x, count(*) FROM likes a LEFT JOIN LATERAL (SELECT coalesce(a.n, b.n) AS x FROM likes b JOIN likes c USING (photo) WHERE b.n = a.n AND c.who > a.who) s ON true GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 4;
 DROP TABLE likes;
+
+-- GROUPING() over a level in two steps, without aggregates
+CREATE TABLE grouped (id int PRIMARY KEY, n int);
+SELECT shardext.shard_table('grouped', 'id');
+INSERT INTO grouped SELECT i, i % 3 FROM generate_series(1, 9) i;
+SELECT n, grouping(n) FROM grouped GROUP BY n HAVING grouping(n) >= 0 ORDER BY 1;
+SELECT n, grouping(n) FROM grouped GROUP BY GROUPING SETS (n) HAVING grouping(n) >= 0 ORDER BY 2, 1;
+SELECT grouping(s.x) FROM grouped CROSS JOIN LATERAL (SELECT (SELECT grouped.n) AS x) s GROUP BY s.x;
+DROP TABLE grouped;

@@ -472,7 +472,9 @@ split_in_two_steps(const Query *query, const Colocation *colocation, PushSplit *
 	/* HAVING alone makes one group of all rows */
 	if (fragment->groupClause == NIL && !fragment->hasAggs)
 		return false;
-	split->above->hasAggs = fragment->hasAggs;
+	/* GROUPING() stays above */
+	split->above->hasAggs = fragment->hasAggs || contain_agg_clause((Node *) split->above->targetList) ||
+		contain_agg_clause(split->above->havingQual);
 	return true;
 }
 
