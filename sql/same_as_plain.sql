@@ -111,3 +111,14 @@ SELECT n, grouping(n) FROM grouped GROUP BY n HAVING grouping(n) >= 0 ORDER BY 1
 SELECT n, grouping(n) FROM grouped GROUP BY GROUPING SETS (n) HAVING grouping(n) >= 0 ORDER BY 2, 1;
 SELECT grouping(s.x) FROM grouped CROSS JOIN LATERAL (SELECT (SELECT grouped.n) AS x) s GROUP BY s.x;
 DROP TABLE grouped;
+
+-- a trigger of an ordinary table passes its row on
+CREATE TABLE passed (id int, n int);
+CREATE TABLE taken (id int PRIMARY KEY, n int);
+SELECT shardext.shard_table('taken', 'id');
+CREATE FUNCTION pass_on() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO taken VALUES (NEW.*); UPDATE taken t SET n = t.n + NEW.n WHERE t.id = NEW.id; RETURN NULL; END $$;
+CREATE TRIGGER pass_on BEFORE INSERT ON passed FOR EACH ROW EXECUTE FUNCTION pass_on();
+INSERT INTO passed SELECT i, i FROM generate_series(1, 6) i;
+SELECT * FROM taken ORDER BY id;
+DROP TABLE passed, taken;
+DROP FUNCTION pass_on();

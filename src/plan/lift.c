@@ -298,6 +298,14 @@ lift_comparison(Node *node, LiftContext *c)
 	return node;
 }
 
+/* A field of a row that is a parameter (NEW.x of a trigger): the other node need not know the row's type. */
+static bool
+is_field_of_param(Node *node)
+{
+	return IsA(node, FieldSelect) && IsA(((FieldSelect *) node)->arg, Param) &&
+		((Param *) ((FieldSelect *) node)->arg)->paramkind == PARAM_EXTERN;
+}
+
 static Node *
 lift_mutator(Node *node, void *context)
 {
@@ -322,7 +330,7 @@ lift_mutator(Node *node, void *context)
 		c->reason = inner.reason;
 		return node;
 	}
-	if (shippable_must_lift(node))
+	if (shippable_must_lift(node) || is_field_of_param(node))
 		return add_param(copyObject(node), true, c);
 	node = expression_tree_mutator(node, lift_mutator, context);
 	if (c->in_quals && c->lift_literals && !c->keep_literals)
