@@ -158,6 +158,30 @@
 #define sx_rte_move(from, to, rte)	((void) 0)
 #endif
 
+/* The range table of one Query follows that of another (needs rewrite/rewriteManip.h). */
+#if PG_VERSION_NUM >= 160000
+#define sx_combine_range_tables(query, other) \
+	CombineRangeTables(&(query)->rtable, &(query)->rteperminfos, (other)->rtable, (other)->rteperminfos)
+#else
+#define sx_combine_range_tables(query, other)	((query)->rtable = list_concat((query)->rtable, (other)->rtable))
+#endif
+
+/* Outputs of an entry of the range table instead of its Vars (needs rewrite/rewriteManip.h). */
+#if PG_VERSION_NUM >= 180000
+#define sx_replace_vars(node, varno, rte, outputs, has_sublinks) \
+	ReplaceVarsFromTargetList(node, varno, 0, rte, outputs, 0, REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#else
+#define sx_replace_vars(node, varno, rte, outputs, has_sublinks) \
+	ReplaceVarsFromTargetList(node, varno, 0, rte, outputs, REPLACEVARS_REPORT_ERROR, 0, has_sublinks)
+#endif
+
+/* Plan a subquery that is computed once (needs optimizer/planner.h). */
+#if PG_VERSION_NUM >= 170000
+#define sx_subquery_planner(glob, query, root)	subquery_planner(glob, query, root, false, 0.0, NULL)
+#else
+#define sx_subquery_planner(glob, query, root)	subquery_planner(glob, query, root, false, 0.0)
+#endif
+
 /* Permission entries of a PlannedStmt, and the relation of one. */
 #if PG_VERSION_NUM >= 160000
 #define sx_plan_permission_infos(stmt) ((stmt)->permInfos)

@@ -189,7 +189,7 @@ start_local(Fragment *fragment)
 	}
 	fragment->local_stats = add_stats(fragment, node_self(), fragment->local_shards);
 	fragment->local = local_run_start(*spec->local_plan, fragment->local_shards,
-									  fragment->estate->es_param_list_info, fragment->estate, 0, &refused);
+									  spec->local_params, fragment->estate, 0, &refused);
 	if (refused == ROUTE_NO_SHARD)
 		return;
 

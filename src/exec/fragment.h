@@ -21,6 +21,7 @@ typedef struct FragmentSpec
 	const char *query_string;
 	LocalPlan **local_plan;		/* made on first use, in plan_cxt */
 	MemoryContext plan_cxt;
+	ParamListInfo local_params; /* of run_query; set before each execution */
 
 	/* the remote side */
 	const char *remote_sql;		/* NULL: local shards only, others are refused to the coordinator */

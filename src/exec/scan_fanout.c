@@ -35,6 +35,7 @@
 #include "catalog/table_map.h"
 #include "exec/fragment.h"
 #include "exec/held_snapshot.h"
+#include "exec/input_params.h"
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/scan_fanout.h"
@@ -57,6 +58,7 @@ enum
 	PRIVATE_OIDS,				/* shell, role */
 	PRIVATE_KEY_COLUMNS,
 	PRIVATE_CURRENT_OF,			/* or NULL */
+	PRIVATE_INPUT_IDS,
 };
 
 enum
@@ -85,6 +87,8 @@ typedef struct FanoutState
 	List	   *key_lengths;
 	List	   *key_states;		/* of ExprState * */
 	List	   *param_states;
+	List	   *input_states;
+	List	   *input_ids;
 	FragmentSpec spec;
 	ScanPlace	place;
 
@@ -174,7 +178,7 @@ scan_fanout_make(const FanoutParts *parts)
 	else
 		scan->custom_scan_tlist = parts->scan_tlist;
 
-	scan->custom_exprs = copyObject(parts->remote_params);
+	scan->custom_exprs = list_concat(copyObject(parts->remote_params), copyObject(parts->inputs));
 	foreach(lc, parts->shard_keys)
 	{
 		FanoutKey  *key = (FanoutKey *) lfirst(lc);
@@ -197,7 +201,8 @@ scan_fanout_make(const FanoutParts *parts)
 	scan->custom_private = list_concat(scan->custom_private,
 									   list_make5(attnos, ints_of_set(parts->shards), key_relids, key_lengths,
 												  list_make2_oid(parts->shell, parts->role)));
-	scan->custom_private = list_concat(scan->custom_private, list_make2(parts->key_columns, parts->current_of));
+	scan->custom_private = list_concat(scan->custom_private,
+									   list_make3(parts->key_columns, parts->current_of, parts->input_ids));
 	return scan;
 }
 
@@ -233,6 +238,7 @@ unpack_spec(FanoutState *state, CustomScan *scan)
 	state->shell = linitial_oid(oids);
 	state->key_relids = (List *) list_nth(private, PRIVATE_KEY_RELIDS);
 	state->key_lengths = (List *) list_nth(private, PRIVATE_KEY_LENGTHS);
+	state->input_ids = (List *) list_nth(private, PRIVATE_INPUT_IDS);
 	foreach(lc, (List *) list_nth(private, PRIVATE_SHARDS))
 		state->only_shards = bms_add_member(state->only_shards, lfirst_int(lc));
 
@@ -316,7 +322,9 @@ begin(CustomScanState *node, EState *estate, int eflags)
 
 	state->param_states = list_copy(states);
 	state->param_states = list_truncate(state->param_states, state->spec.nparams);
-	state->key_states = list_copy_tail(states, state->spec.nparams);
+	state->input_states = list_copy_tail(states, state->spec.nparams);
+	state->key_states = list_copy_tail(state->input_states, list_length(state->input_ids));
+	state->input_states = list_truncate(state->input_states, list_length(state->input_ids));
 	state->place.recheck = ExecInitQual(list_copy_tail(scan->custom_exprs, list_length(states) - nrecheck),
 										&node->ss.ps);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
@@ -350,25 +358,52 @@ find_shards(FanoutState *state)
 }
 
 static void
+eval_all(FanoutState *state, List *expr_states, Datum **values, bool **nulls)
+{
+	ListCell   *lc;
+
+	*values = palloc(sizeof(Datum) * (list_length(expr_states) + 1));
+	*nulls = palloc(sizeof(bool) * (list_length(expr_states) + 1));
+	foreach(lc, expr_states)
+	{
+		int			i = foreach_current_index(lc);
+
+		(*values)[i] = ExecEvalExpr((ExprState *) lfirst(lc), state->css.ss.ps.ps_ExprContext, &(*nulls)[i]);
+	}
+}
+
+/* The parameters of run_query, in the current context: those of the statement, and what the plan computes first. */
+static ParamListInfo
+local_params(FanoutState *state)
+{
+	ParamListInfo params = state->css.ss.ps.state->es_param_list_info;
+	Oid		   *types;
+	Datum	   *values;
+	bool	   *nulls;
+	ListCell   *lc;
+
+	if (state->input_ids == NIL)
+		return params;
+	types = palloc(sizeof(Oid) * list_length(state->input_ids));
+	foreach(lc, state->input_states)
+		types[foreach_current_index(lc)] = exprType((Node *) lfirst_node(ExprState, lc)->expr);
+	eval_all(state, state->input_states, &values, &nulls);
+	return input_params_make(params, state->input_ids, types, values, nulls);
+}
+
+static void
 start(FanoutState *state)
 {
 	MemoryContext old;
 	Datum	   *values;
 	bool	   *nulls;
-	int			i = 0;
-	ListCell   *lc;
 
 	MemoryContextReset(state->fragment_cxt);
 	old = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
 	find_shards(state);
 	MemoryContextSwitchTo(state->fragment_cxt);
-	values = palloc(sizeof(Datum) * (state->spec.nparams + 1));
-	nulls = palloc(sizeof(bool) * (state->spec.nparams + 1));
-	foreach(lc, state->param_states)
-	{
-		values[i] = ExecEvalExpr((ExprState *) lfirst(lc), state->css.ss.ps.ps_ExprContext, &nulls[i]);
-		i++;
-	}
+	eval_all(state, state->param_states, &values, &nulls);
+	state->spec.local_params = local_params(state);
 	state->fragment = fragment_start(&state->spec, state->shards, values, nulls, state->css.ss.ps.state);
 	MemoryContextSwitchTo(old);
 }

@@ -42,6 +42,8 @@ typedef struct FanoutParts
 	const char *query_string;
 	const char *remote_sql;		/* NULL: local shards only */
 	List	   *remote_params;	/* expressions evaluated here, $1.. of remote_sql */
+	List	   *inputs;			/* of Param *: what the plan computes for run_query, .. */
+	List	   *input_ids;		/* .. where these are their numbers (int list) */
 	Oid			role;			/* InvalidOid: the current user at execution */
 	bool		hold;			/* the rows' places will be used again in this transaction */
 

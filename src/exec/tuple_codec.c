@@ -154,6 +154,14 @@ binary_form(Oid type)
 	}
 }
 
+bool
+tuple_codec_is_binary(Oid type)
+{
+	ValueForm	form = binary_form(type);
+
+	return form != FORM_TEXT && form != FORM_RECORD;
+}
+
 /* Can a value of the type come from another node as part of a row in binary form? */
 static bool
 comes_in_binary(Node *expr)

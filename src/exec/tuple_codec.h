@@ -14,6 +14,9 @@
 typedef struct RowCodec RowCodec;
 typedef struct ParamCodec ParamCodec;
 
+/* Has the (base) type a binary form that surely means the same on all nodes? */
+extern bool tuple_codec_is_binary(Oid type);
+
 /*
  * Rows of ncols columns, column i for attribute attnos[i] of desc (attnos NULL:
  * 1, 2, ...). Both codecs live in CurrentMemoryContext, hold no state of an

@@ -44,6 +44,7 @@
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "plan/decorrelate.h"
+#include "plan/query_shape.h"
 
 /* One "inner = outer" of the sub-SELECT's WHERE. */
 typedef struct Correlation
@@ -133,22 +134,6 @@ find_shells(Node *node, void *context)
 			return true;
 	}
 	return query_tree_walker((Query *) node, find_shells, context, 0);
-}
-
-/* Conditions joined by AND, as a list. */
-static List *
-conditions_of(Node *quals)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	if (quals == NULL)
-		return NIL;
-	if (!is_andclause(quals))
-		return list_make1(quals);
-	foreach(lc, ((BoolExpr *) quals)->args)
-		result = list_concat(result, conditions_of(lfirst(lc)));
-	return result;
 }
 
 /* ---------- the sub-SELECT's value ---------- */
@@ -309,7 +294,7 @@ split_conditions(Query *sub, List **correlations, List **others)
 	LevelContext levels;
 
 	*correlations = *others = NIL;
-	foreach(lc, conditions_of(quals))
+	foreach(lc, query_conditions(quals))
 	{
 		Correlation correlation;
 
@@ -402,7 +387,8 @@ keys_query(Query *query, Index varno, List *keys, List *conditions)
 	result->canSetTag = true;
 	result->rtable = list_make1(rte);
 	result->jointree = makeFromExpr(list_make1(ref), (Node *) make_ands_explicit(copyObject(conditions)));
-	result->hasSubLinks = checkExprHasSubLink(result->jointree->quals);
+	result->hasSubLinks = query->hasSubLinks;
+	result->hasRowSecurity = query->hasRowSecurity;
 	foreach(lc, keys)
 	{
 		int			resno = foreach_current_index(lc) + 1;
@@ -410,6 +396,7 @@ keys_query(Query *query, Index varno, List *keys, List *conditions)
 		result->targetList = lappend(result->targetList,
 									 makeTargetEntry(copyObject(lfirst(lc)), resno, psprintf("k%d", resno), false));
 	}
+	ChangeVarNodes((Node *) rte->securityQuals, varno, 1, 0);
 	ChangeVarNodes((Node *) result->jointree->quals, varno, 1, 0);
 	ChangeVarNodes((Node *) result->targetList, varno, 1, 0);
 	return result;
@@ -431,7 +418,7 @@ make_reduction(Query *query, List *inner_keys, List *outer_keys, List *operators
 
 	if (rte == NULL || rte->rtekind != RTE_RELATION)
 		return NULL;
-	foreach(lc, conditions_of(query->jointree->quals))
+	foreach(lc, query_conditions(query->jointree->quals))
 	{
 		if (relation_of(lfirst(lc)) == varno && !contain_volatile_functions(lfirst(lc)))
 			conditions = lappend(conditions, lfirst(lc));
@@ -607,7 +594,7 @@ decorrelate_walker(Node *node, void *context)
 	if (query->commandType == CMD_SELECT && query->hasSubLinks && query->rowMarks == NIL &&
 		query->jointree->fromlist != NIL && query->setOperations == NULL)
 	{
-		foreach(lc, conditions_of(query->jointree->quals))
+		foreach(lc, query_conditions(query->jointree->quals))
 		{
 			if (IsA(lfirst(lc), OpExpr) && !contain_volatile_functions(lfirst(lc)))
 				replace_in_strict(query, (Node **) &lfirst(lc));

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 
 #include "base/settings.h"
@@ -41,6 +42,19 @@ plan_over_parts(const PlanInput *input, Query *query, const PushStatement *pushe
 	return plan;
 }
 
+/* The first number that no parameter of the statement has. */
+static bool
+find_last_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
+		*(int *) context = Max(*(int *) context, ((Param *) node)->paramid + 1);
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, find_last_param, context, 0);
+	return expression_tree_walker(node, find_last_param, context);
+}
+
 PlannedStmt *
 plan_push_levels(const PlanInput *input)
 {
@@ -50,7 +64,10 @@ plan_push_levels(const PlanInput *input)
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
 		decorrelate_query(query);
-		if (setting_enable_pushdown)
+		pushed.may_broadcast = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0;
+		pushed.next_param = 1;
+		(void) find_last_param((Node *) query, &pushed.next_param);
+		if (setting_enable_pushdown && !push_statement_level(query, &pushed))
 			push_statement(query, &pushed);
 	}
 	return plan_over_parts(input, query, &pushed);

@@ -180,6 +180,51 @@ key_columns(const TableInfo *table, Index rtindex)
 	return keys;
 }
 
+Bitmapset *
+push_anchors(const Query *query)
+{
+	Bitmapset  *preserved = preserved_entries((Node *) query->jointree);
+	Bitmapset  *result = NULL;
+	int			rtindex = -1;
+
+	while ((rtindex = bms_next_member(preserved, rtindex)) >= 0)
+	{
+		if (sharded_relation(rt_fetch(rtindex, query->rtable)) != NULL)
+			result = bms_add_member(result, rtindex);
+	}
+	return result;
+}
+
+bool
+push_tables_elsewhere(Query *query, Index anchor, List **elsewhere)
+{
+	const TableInfo *table = sharded_relation(rt_fetch(anchor, query->rtable));
+	Node	   *quals = query->jointree->quals;
+	StatementWalk walk;
+	List	   *values = NIL;
+	ListCell   *lc;
+
+	*elsewhere = NIL;
+	foreach(lc, key_columns(table, anchor))
+	{
+		Node	   *value;
+		Node	   *condition = shard_key_condition(lfirst(lc), foreach_current_index(lc), &value);
+
+		query->jointree->quals = make_and_qual(query->jointree->quals, condition);
+		values = lappend(values, value);
+	}
+	statement_walk(&walk, query, NULL);
+	query->jointree->quals = quals;
+	if (walk.blocked != NULL || walk.writes != NIL || list_length(walk.facts.occurrences) != query_count_shells(query))
+		return false;
+	foreach(lc, walk.facts.occurrences)
+	{
+		if (!is_value_of_anchor(facts_resolve_occurrence(&walk.facts, lfirst(lc), NULL), table, values))
+			*elsewhere = lappend(*elsewhere, lfirst(lc));
+	}
+	return true;
+}
+
 /* An anchor inside of the sub-SELECT at rtindex. */
 static bool
 try_passed_keys(Query *query, Index rtindex, int nshells, Colocation *colocation)

@@ -25,6 +25,15 @@ typedef struct Colocation
  */
 extern const Reason *push_find_colocation(Query *query, Colocation *colocation);
 
+/* Entries of the level that may be its anchor: sharded tables that each joined row has one row of. */
+extern Bitmapset *push_anchors(const Query *query);
+
+/*
+ * The sharded tables in the level whose rows need not lie with the anchor's (of
+ * Occurrence *, whose frames are Querys of the level). False if that is not to be known.
+ */
+extern bool push_tables_elsewhere(Query *query, Index anchor, List **elsewhere);
+
 /*
  * Do joined rows that are equal in these expressions (by the default equality
  * of their types) always lie in one shard?

@@ -21,10 +21,14 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
+#include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_ctes.h"
+#include "plan/push_flatten.h"
 #include "plan/push_groups.h"
 #include "plan/push_level.h"
 #include "plan/push_part.h"
@@ -73,6 +77,14 @@ push_refers_outside(Node *node)
 	return refers_outside(node, &depth);
 }
 
+bool
+push_is_closed(Query *query)
+{
+	Index		depth = 0;
+
+	return !query_tree_walker(query, refers_outside, &depth, QTW_EXAMINE_RTES_BEFORE);
+}
+
 /* Constructs that have a meaning for the statement as a whole only. */
 static bool
 has_bound_construct(Node *node, void *context)
@@ -95,17 +107,42 @@ has_bound_construct(Node *node, void *context)
 static const Reason *
 check_shape(Query *query)
 {
-	Index		depth = 0;
-
 	if (query->setOperations != NULL)
 		return reason_make(NULL, "It is a set operation.");
 	if (query->jointree == NULL || query->jointree->fromlist == NIL)
 		return reason_make(NULL, "It has no FROM.");
 	if (has_bound_construct((Node *) query, NULL))
 		return reason_make(NULL, "It writes, locks or samples rows.");
-	if (query_tree_walker(query, refers_outside, &depth, QTW_EXAMINE_RTES_BEFORE))
+	if (!push_is_closed(query))
 		return reason_make(NULL, "It refers to rows of an outer query.");
 	return NULL;
+}
+
+/* What stands above the fragment evaluates sub-SELECTs itself. */
+static void
+restore_values(Query *above, List *inputs)
+{
+	above->targetList = (List *) push_broadcast_restore((Node *) above->targetList, inputs);
+	above->havingQual = push_broadcast_restore(above->havingQual, inputs);
+	above->hasSubLinks = checkExprHasSubLink((Node *) above->targetList) || checkExprHasSubLink(above->havingQual);
+}
+
+/*
+ * Can the level, changed if need be, be carried out in the shards? *inputs: what these are given (push_broadcast.h).
+ */
+static const Reason *
+find_way(Query *level, PushStatement *statement, Colocation *colocation, List **inputs)
+{
+	const Reason *reason = push_find_colocation(level, colocation);
+
+	if (reason == NULL || !statement->may_broadcast)
+		return reason;
+	if (push_flatten(level))
+		reason = push_find_colocation(level, colocation);
+	if (reason == NULL)
+		return NULL;
+	reason = push_broadcast(level, &statement->next_param, inputs);
+	return reason == NULL ? push_find_colocation(level, colocation) : reason;
 }
 
 /* Put the level's shard part below it. NULL, or why not; *saves = false: there would be nothing gained. */
@@ -117,25 +154,32 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	PushSplit	split;
 	PushPart	part;
 	Query	   *level;
+	List	   *inputs = NIL;
+	ListCell   *lc;
 
 	*saves = true;
 	if (reason != NULL)
 		return reason;
 	level = copyObject(query);
 	sx_flatten_groups(level);
-	reason = push_find_colocation(level, &colocation);
+	reason = find_way(level, statement, &colocation, &inputs);
 	if (reason == NULL)
 		reason = push_split(level, &colocation, &split);
 	if (reason != NULL)
 		return reason;
-	*saves = split.saves;
-	if (!split.saves && !statement->local_only)
+	*saves = split.saves || inputs != NIL;
+	if (!*saves && !statement->local_only)
 		return reason_make(NULL, "It fetches rows of one table.");
 	reason = push_part_make(split.fragment, &colocation, statement, &part);
 	if (reason != NULL)
 		return reason;
+	part.inputs = push_broadcast_used(split.fragment, inputs);
+	foreach(lc, inputs)
+		push_query(castNode(Query, lfirst_node(SubLink, lc)->subselect), statement);
 
 	*query = *split.above;
+	if (inputs != NIL)
+		restore_values(query, inputs);
 	query->rtable = list_make1(push_part_entry(&part));
 	statement->fragments = lappend(statement->fragments, split.fragment);
 	return NULL;

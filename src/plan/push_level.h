@@ -18,6 +18,10 @@ typedef struct PushStatement
 	bool		local_only;
 	Bitmapset  *shards;
 
+	/* small tables may be sent to the shards of larger ones (push_broadcast.h); the first free parameter number */
+	bool		may_broadcast;
+	int			next_param;
+
 	/* out */
 	List	   *fragments;		/* of Query *: whose relations the plan must name */
 	const Reason *reason;		/* why the statement's own level did not go; NULL: it did, or nothing is gained */
@@ -34,5 +38,8 @@ extern void push_statement(Query *query, PushStatement *statement);
 
 /* Does an expression, or a Query, refer to levels outside of the one it belongs to (the Query itself)? */
 extern bool push_refers_outside(Node *node);
+
+/* A Query that refers to nothing of levels outside of it. */
+extern bool push_is_closed(Query *query);
 
 #endif

@@ -24,10 +24,14 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/planmain.h"
+#include "optimizer/planner.h"
+#include "optimizer/subselect.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 
+#include "base/pg_compat.h"
 #include "exec/scan_fanout.h"
 #include "exec/tuple_codec.h"
 #include "plan/push_part.h"
@@ -49,7 +53,8 @@ enum
 	ITEM_SQL,					/* String or NULL */
 	ITEM_PARAMS,
 	ITEM_PRUNED_BY,				/* int list of one */
-	ITEM_SHARDS					/* int list */
+	ITEM_SHARDS,				/* int list */
+	ITEM_INPUTS
 };
 
 static const char *statement_text = NULL;
@@ -174,6 +179,7 @@ push_part_entry(const PushPart *part)
 								   part->params,
 								   list_make1_int(part->pruned_by),
 								   ints_of_set(part->shards));
+	rte->values_lists = lappend(rte->values_lists, part->inputs);
 	return rte;
 }
 
@@ -201,6 +207,80 @@ shard_keys_of(const Query *fragment, Index rtindex)
 		result = lappend(result, out);
 	}
 	return result;
+}
+
+/* ---------- inputs ---------- */
+
+typedef struct InputContext
+{
+	List	   *ids;			/* int list: parameters of the fragment */
+	List	   *params;			/* of Param *: what this plan computes for them */
+} InputContext;
+
+/* The plan of an input: computed once, when the fragment is first started. Its value is the Param. */
+static Param *
+plan_input(PlannerInfo *root, const SubLink *link)
+{
+	PlannerInfo *subroot = sx_subquery_planner(root->glob, castNode(Query, copyObject(link->subselect)), root);
+	RelOptInfo *final = fetch_upper_rel(subroot, UPPERREL_FINAL, NULL);
+	Plan	   *plan = create_plan(subroot, final->cheapest_total_path);
+	Param	   *param = SS_make_initplan_output_param(root, exprType((Node *) link), exprTypmod((Node *) link),
+													  exprCollation((Node *) link));
+
+	SS_make_initplan_from_plan(root, subroot, plan, param);
+	return param;
+}
+
+/* Parameters of the fragment that are inputs, as those of this plan. */
+static Node *
+name_inputs(Node *node, void *context)
+{
+	InputContext *c = (InputContext *) context;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN &&
+		list_member_int(c->ids, ((Param *) node)->paramid))
+	{
+		ListCell   *lc;
+		ListCell   *lc2;
+
+		forboth(lc, c->ids, lc2, c->params)
+		{
+			if (lfirst_int(lc) == ((Param *) node)->paramid)
+				return copyObject(lfirst(lc2));
+		}
+	}
+	return expression_tree_mutator(node, name_inputs, context);
+}
+
+static void
+add_inputs(PlannerInfo *root, List *inputs, FanoutParts *parts)
+{
+	InputContext context = {NIL, NIL};
+	ListCell   *lc;
+
+	if (inputs == NIL)
+		return;
+	foreach(lc, inputs)
+	{
+		context.ids = lappend_int(context.ids, lfirst_node(SubLink, lc)->subLinkId);
+		context.params = lappend(context.params, plan_input(root, lfirst_node(SubLink, lc)));
+	}
+	parts->inputs = context.params;
+	parts->input_ids = context.ids;
+	parts->remote_params = (List *) name_inputs((Node *) parts->remote_params, &context);
+	/* which shards there are to ask is not told by values that have yet to be computed: EXPLAIN shows them */
+	foreach(lc, parts->shard_keys)
+	{
+		FanoutKey  *key = (FanoutKey *) lfirst(lc);
+
+		if (!equal(key->exprs, name_inputs((Node *) key->exprs, &context)))
+		{
+			parts->shard_keys = NIL;
+			break;
+		}
+	}
 }
 
 static Plan *
@@ -233,6 +313,7 @@ plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 									   makeTargetEntry((Expr *) makeVarFromTargetEntry(rel->relid, tle), tle->resno,
 													   pstrdup(tle->resname), false));
 	}
+	add_inputs(root, (List *) list_nth(items, ITEM_INPUTS), &parts);
 	scan = scan_fanout_make(&parts);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);

@@ -19,6 +19,7 @@ typedef struct PushPart
 	Query	   *fragment;
 	const char *sql;			/* for other nodes; NULL: the shards of this node only */
 	List	   *params;			/* of sql */
+	List	   *inputs;			/* of SubLink *: see push_broadcast.h */
 	Index		pruned_by;		/* the entry of fragment whose conditions may name shards; 0: none */
 	Bitmapset  *shards;			/* without sql: these */
 } PushPart;

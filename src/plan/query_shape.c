@@ -43,3 +43,18 @@ query_writes(Query *query)
 {
 	return query->commandType != CMD_SELECT || query->hasModifyingCTE || find_row_marks((Node *) query, NULL);
 }
+
+List *
+query_conditions(Node *quals)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (quals == NULL)
+		return NIL;
+	if (!is_andclause(quals))
+		return list_make1(quals);
+	foreach(lc, ((BoolExpr *) quals)->args)
+		result = list_concat(result, query_conditions(lfirst(lc)));
+	return result;
+}

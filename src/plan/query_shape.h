@@ -14,4 +14,7 @@ extern bool query_is_flat(const Query *query);
 /* Changes or locks rows, at any level. */
 extern bool query_writes(Query *query);
 
+/* Conditions joined by AND, as a list; they are not copied. */
+extern List *query_conditions(Node *quals);
+
 #endif

@@ -1,0 +1,20 @@
+/*
+ * input_params.h
+ *	  Parameters of a fragment that its plan computes, beside those of the
+ *	  statement.
+ */
+#ifndef SHARDEXT_INPUT_PARAMS_H
+#define SHARDEXT_INPUT_PARAMS_H
+
+#include "postgres.h"
+#include "nodes/params.h"
+#include "nodes/pg_list.h"
+
+/*
+ * ids (int list): the numbers, above all that the fragment uses of the
+ * statement's. statement (may be NULL) and the arrays must live as long.
+ */
+extern ParamListInfo input_params_make(ParamListInfo statement, List *ids, const Oid *types, const Datum *values,
+									   const bool *nulls);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * push_flatten.h
+ *	  Sub-SELECTs of FROM that only join and filter become part of their level.
+ */
+#ifndef SHARDEXT_PUSH_FLATTEN_H
+#define SHARDEXT_PUSH_FLATTEN_H
+
+#include "postgres.h"
+#include "nodes/parsenodes.h"
+
+/* Changes the Query (a copy) in place, all rows staying the same; false: there was nothing to change. */
+extern bool push_flatten(Query *query);
+
+#endif
