@@ -47,16 +47,16 @@ END $$;
 -- joins
 SELECT compare('SELECT i.*, p.name FROM @item i, @part p WHERE p.k = i.part AND p.size = 3');
 SELECT compare('SELECT p.size, count(*), sum(i.price), avg(i.n) FROM @item i JOIN @part p ON p.k = i.part WHERE p.price < 30 GROUP BY 1');
-SELECT compare('SELECT i.o, x.name, s.name FROM @item i, @supplier s, @nation x WHERE s.k = i.supplier AND x.k = s.nation AND i.n > 6');
-SELECT compare('SELECT i.o, p.name FROM @item i LEFT JOIN @part p ON p.k = i.part AND p.size > 4 WHERE i.n = 2');
-SELECT compare('SELECT i.o FROM @item i LEFT JOIN @part p ON p.k = i.part AND p.size > 1 WHERE p.size IS NULL');
-SELECT compare('SELECT i.o, p.k FROM @part p RIGHT JOIN @item i USING (price) WHERE i.line = 1');
+SELECT compare('SELECT x.name, s.name, count(*), sum(i.o) FROM @item i, @supplier s, @nation x WHERE s.k = i.supplier AND x.k = s.nation AND i.n > 6 GROUP BY 1, 2');
+SELECT compare('SELECT p.name, count(*), sum(i.o) FROM @item i LEFT JOIN @part p ON p.k = i.part AND p.size > 4 WHERE i.n = 2 GROUP BY 1');
+SELECT compare('SELECT sum(i.o), count(*) FROM @item i LEFT JOIN @part p ON p.k = i.part AND p.size > 1 WHERE p.size IS NULL');
+SELECT compare('SELECT price, sum(i.o), max(p.k) FROM @part p RIGHT JOIN @item i USING (price) WHERE i.line = 1 GROUP BY 1');
 SELECT compare('SELECT k, o, line FROM @item i JOIN (@part p JOIN @supplier s USING (k)) ON i.part = k WHERE s.nation > 1');
 SELECT compare('SELECT count(*) FROM @item i, @nation x');
 SELECT compare('SELECT a.o, p.made FROM @item a, @item b, @part p WHERE a.o = b.o AND b.part = p.k AND p.k < 3');
 SELECT compare('SELECT DISTINCT i.word, h.x FROM @item i, @home h WHERE h.k = i.n');
 SELECT compare('SELECT i.o FROM @item i, @never n WHERE n.k = i.part');
-SELECT compare('SELECT i.o, n.x FROM @item i LEFT JOIN @never n ON n.k = i.part WHERE i.o < 10');
+SELECT compare('SELECT count(*), max(n.x) FROM @item i LEFT JOIN @never n ON n.k = i.part WHERE i.o < 1000');
 -- sub-SELECTs in FROM and in conditions
 SELECT compare('SELECT word, sum(v) FROM (SELECT i.word, i.price * p.size AS v FROM @item i, @part p WHERE i.part = p.k) AS x GROUP BY word');
 SELECT compare('SELECT i.o, g.m FROM @item i, (SELECT size, max(k) AS m FROM @part GROUP BY size) AS g WHERE g.m = i.part');

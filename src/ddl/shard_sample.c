@@ -95,7 +95,7 @@ row_to_text(TupleDesc desc, HeapTuple row)
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		Oid			base = getBaseType(att->atttypid);
+		Oid			base;
 		Oid			output;
 		bool		varlena;
 		bool		isnull;
@@ -103,6 +103,7 @@ row_to_text(TupleDesc desc, HeapTuple row)
 
 		if (att->attisdropped)
 			continue;
+		base = getBaseType(att->atttypid);
 		value = heap_getattr(row, i + 1, desc, &isnull);
 		if (isnull || !narrow(att, base, &value))
 		{

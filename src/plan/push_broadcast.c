@@ -29,27 +29,21 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
-#include "rewrite/rewriteManip.h"
-#include "utils/syscache.h"
 
-#include "base/pg_compat.h"
 #include "catalog/shard_map.h"
 #include "plan/plan_pull.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
+#include "plan/push_input.h"
 #include "plan/push_level.h"
 #include "plan/push_rows_of.h"
 #include "plan/push_split.h"
-#include "plan/query_shape.h"
 
 /* What it costs to read a packed row in one shard, compared with fetching a row from a node. */
 #define SHARD_READS_ROW	0.25
@@ -115,208 +109,6 @@ contains_elsewhere(Node *node, void *context)
 	return query_tree_walker((Query *) node, contains_elsewhere, context, 0);
 }
 
-/* ---------- the columns of a relation that the level uses ---------- */
-
-typedef struct ColumnSearch
-{
-	Index		varno;
-	int			depth;
-	Query	   *frame;
-	Bitmapset  *columns;
-	bool		failed;			/* whole rows, system columns */
-} ColumnSearch;
-
-static bool
-find_columns(Node *node, void *context)
-{
-	ColumnSearch *search = context;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-	{
-		search->depth++;
-		(void) query_tree_walker((Query *) node, find_columns, context, QTW_IGNORE_JOINALIASES);
-		search->depth--;
-		return false;
-	}
-	if (IsA(node, Var) && ((Var *) node)->varlevelsup == search->depth)
-	{
-		Var		   *var = (Var *) node;
-		RangeTblEntry *rte = rt_fetch(var->varno, search->frame->rtable);
-
-		if (var->varno == search->varno && var->varattno <= 0)
-			search->failed = true;
-		else if (var->varno == search->varno)
-			search->columns = bms_add_member(search->columns, var->varattno);
-		else if (rte->rtekind == RTE_JOIN && var->varattno <= 0)
-			search->failed = true;
-		else if (rte->rtekind == RTE_JOIN)
-		{
-			int			depth = search->depth;
-
-			search->depth = 0;
-			(void) find_columns(list_nth(rte->joinaliasvars, var->varattno - 1), context);
-			search->depth = depth;
-		}
-	}
-	return expression_tree_walker(node, find_columns, context);
-}
-
-static bool
-used_columns(Query *frame, Index varno, Bitmapset **columns)
-{
-	ColumnSearch search = {.varno = varno, .frame = frame};
-
-	(void) query_tree_walker(frame, find_columns, &search, QTW_IGNORE_JOINALIASES);
-	*columns = search.columns;
-	return !search.failed;
-}
-
-/* One output per column of the relation: the column, or NULL of no matter which type. */
-static List *
-relation_outputs(Oid relid, int natts, const Bitmapset *columns)
-{
-	List	   *result = NIL;
-
-	for (int attno = 1; attno <= natts; attno++)
-	{
-		Expr	   *expr;
-
-		if (bms_is_member(attno, columns))
-		{
-			HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attno));
-			Form_pg_attribute att;
-
-			if (!HeapTupleIsValid(tuple))
-				elog(ERROR, "cache lookup failed for attribute %d of relation %u", attno, relid);
-			att = (Form_pg_attribute) GETSTRUCT(tuple);
-			expr = (Expr *) makeVar(1, attno, att->atttypid, att->atttypmod, att->attcollation, 0);
-			ReleaseSysCache(tuple);
-		}
-		else
-			expr = (Expr *) makeNullConst(BOOLOID, -1, InvalidOid);
-		result = lappend(result, makeTargetEntry(expr, attno, psprintf("c%d", attno), false));
-	}
-	return result;
-}
-
-/* ---------- the conditions on it alone ---------- */
-
-typedef enum Reach
-{
-	NOT_HERE,
-	FROM_ABOVE,					/* conditions further up hold for each row */
-	NOT_FROM_ABOVE				/* .. do not: it may be absent there */
-} Reach;
-
-/* The places of conditions that the rows of entry varno must satisfy: *places gets Node **. */
-static Reach
-find_places(Node *jtnode, Index varno, List **places)
-{
-	JoinExpr   *join;
-	Reach		reach;
-	bool		is_left;
-	ListCell   *lc;
-
-	if (IsA(jtnode, RangeTblRef))
-		return ((RangeTblRef *) jtnode)->rtindex == varno ? FROM_ABOVE : NOT_HERE;
-	if (IsA(jtnode, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) jtnode)->fromlist)
-		{
-			reach = find_places(lfirst(lc), varno, places);
-			if (reach == FROM_ABOVE)
-				*places = lappend(*places, &((FromExpr *) jtnode)->quals);
-			if (reach != NOT_HERE)
-				return reach;
-		}
-		return NOT_HERE;
-	}
-	join = castNode(JoinExpr, jtnode);
-	reach = find_places(join->larg, varno, places);
-	is_left = reach != NOT_HERE;
-	if (!is_left)
-		reach = find_places(join->rarg, varno, places);
-	if (reach != FROM_ABOVE)
-		return reach;
-	switch (join->jointype)
-	{
-		case JOIN_INNER:
-			*places = lappend(*places, &join->quals);
-			return FROM_ABOVE;
-		case JOIN_LEFT:
-		case JOIN_RIGHT:
-			if (is_left == (join->jointype == JOIN_LEFT))
-				return FROM_ABOVE;
-			*places = lappend(*places, &join->quals);
-			return NOT_FROM_ABOVE;
-		default:
-			return NOT_FROM_ABOVE;
-	}
-}
-
-typedef struct OwnSearch
-{
-	Index		varno;
-	bool		found;
-} OwnSearch;
-
-/* Anything that is not of the relation alone? */
-static bool
-find_foreign(Node *node, void *context)
-{
-	OwnSearch  *search = context;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		if (((Var *) node)->varlevelsup != 0 || (Index) ((Var *) node)->varno != search->varno)
-			return true;
-		search->found = true;
-		return false;
-	}
-	if (IsA(node, SubLink) || IsA(node, Query) || IsA(node, Aggref) || IsA(node, GroupingFunc) || IsA(node, CurrentOfExpr))
-		return true;
-	return expression_tree_walker(node, find_foreign, context);
-}
-
-static bool
-is_own_condition(Node *qual, Index varno)
-{
-	OwnSearch	search = {varno, false};
-
-	return !find_foreign(qual, &search) && search.found && !contain_volatile_functions(qual);
-}
-
-/* Takes the conditions on entry varno alone out of the level. */
-static List *
-take_conditions(Query *frame, Index varno)
-{
-	List	   *places = NIL;
-	List	   *taken = NIL;
-	ListCell   *lc;
-	ListCell   *lc2;
-
-	(void) find_places((Node *) frame->jointree, varno, &places);
-	foreach(lc, places)
-	{
-		Node	  **place = lfirst(lc);
-		List	   *kept = NIL;
-
-		foreach(lc2, query_conditions(*place))
-		{
-			if (is_own_condition(lfirst(lc2), varno))
-				taken = lappend(taken, lfirst(lc2));
-			else
-				kept = lappend(kept, lfirst(lc2));
-		}
-		*place = kept == NIL ? NULL : (Node *) make_ands_explicit(kept);
-	}
-	return taken;
-}
-
 /* ---------- units ---------- */
 
 static void
@@ -339,35 +131,12 @@ add_unit(UnitSearch *search, Query *frame, Index varno, SubLink *link, Query *in
 static void
 add_relation(UnitSearch *search, Query *frame, Index varno)
 {
-	RangeTblEntry *rte = copyObject(rt_fetch(varno, frame->rtable));
-	RangeTblRef *ref = makeNode(RangeTblRef);
-	Query	   *inner = makeNode(Query);
-	Bitmapset  *columns;
-	List	   *conditions;
+	Query	   *inner = push_input_of_relation(frame, varno);
 
-	if (!used_columns(frame, varno, &columns))
-	{
+	if (inner == NULL)
 		search->failed = true;
-		return;
-	}
-	conditions = take_conditions(frame, varno);
-	/* what only the conditions used need not come */
-	if (!used_columns(frame, varno, &columns))
-		elog(ERROR, "columns of a condition are not to be found");
-
-	sx_rte_move(frame, inner, rte);
-	ref->rtindex = 1;
-	inner->commandType = CMD_SELECT;
-	inner->querySource = QSRC_ORIGINAL;
-	inner->canSetTag = true;
-	inner->rtable = list_make1(rte);
-	inner->jointree = makeFromExpr(list_make1(ref), conditions == NIL ? NULL : (Node *) make_ands_explicit(conditions));
-	inner->targetList = relation_outputs(rte->relid, list_length(rte->eref->colnames), columns);
-	inner->hasSubLinks = rte->securityQuals != NIL && frame->hasSubLinks;
-	inner->hasRowSecurity = frame->hasRowSecurity;
-	ChangeVarNodes(inner->jointree->quals, varno, 1, 0);
-	ChangeVarNodes((Node *) rte->securityQuals, varno, 1, 0);
-	add_unit(search, frame, varno, NULL, inner);
+	else
+		add_unit(search, frame, varno, NULL, inner);
 }
 
 static void
@@ -423,7 +192,8 @@ collect_sublinks(Node *node, void *context)
 		Query	   *sub = castNode(Query, link->subselect);
 		bool		is_member = link->subLinkType == ANY_SUBLINK || link->subLinkType == EXISTS_SUBLINK;
 
-		if (push_is_closed(sub) && (is_member || link->subLinkType == EXPR_SUBLINK || link->subLinkType == ALL_SUBLINK))
+		if (push_is_closed(sub) &&
+			(is_member || link->subLinkType == EXPR_SUBLINK || link->subLinkType == ALL_SUBLINK))
 			add_unit(search, NULL, 0, link, sub);
 		else if (is_member && !push_combines_rows(sub))
 			collect_units(sub, search);
@@ -652,8 +422,8 @@ push_broadcast(Query *query, int *next_param, List **inputs)
 		anchor = rtindex;
 	}
 	if (anchor == 0)
-		return reason_make(NULL, "Its tables do not lie together, and are not small enough for one of them to go to the "
-						   "rows of the other.");
+		return reason_make(NULL, "Its tables do not lie together, and none but one of them are small enough to be sent "
+						   "to its shards.");
 	(void) find_units(query, anchor, &search, &rows, &bytes);
 	foreach(lc, search.units)
 		replace_unit(lfirst(lc), next_param, inputs);
