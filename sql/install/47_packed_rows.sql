@@ -16,7 +16,7 @@ COMMENT ON AGGREGATE shardext.pack_rows(VARIADIC "any") IS
     'between nodes: rows in one value, which shardext.rows_of() reads; NULL if there are none';
 
 CREATE FUNCTION shardext.internal_rows_of_support(internal) RETURNS internal
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardext_rows_of_support';
+    LANGUAGE C IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardext_rows_of_support';
 COMMENT ON FUNCTION shardext.internal_rows_of_support(internal) IS 'tells the planner how many rows shardext.rows_of() gives';
 
 CREATE FUNCTION shardext.rows_of(packed bytea, expected int) RETURNS SETOF record

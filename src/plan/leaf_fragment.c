@@ -301,6 +301,20 @@ add_row_lock(Query *query, LockClauseStrength strength)
 	linitial_node(RangeTblEntry, query->rtable)->rellockmode = RowShareLock;
 }
 
+/* Vars go by what they are, not by what the statement called them: a column of a join that the fragment has not. */
+static bool
+forget_names(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		((Var *) node)->varnosyn = ((Var *) node)->varno;
+		((Var *) node)->varattnosyn = ((Var *) node)->varattno;
+	}
+	return expression_tree_walker(node, forget_names, context);
+}
+
 static Query *
 build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos, const LeafQuals *quals,
 			LockClauseStrength lock)
@@ -317,6 +331,7 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	rte->securityQuals = copyObject(quals->security);
 	ChangeVarNodes((Node *) rte->securityQuals, varno, 1, 0);
 	ChangeVarNodes((Node *) where, varno, 1, 0);
+	(void) forget_names((Node *) where, NULL);
 	ref->rtindex = 1;
 
 	query->commandType = CMD_SELECT;
