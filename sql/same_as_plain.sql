@@ -122,3 +122,10 @@ INSERT INTO passed SELECT i, i FROM generate_series(1, 6) i;
 SELECT * FROM taken ORDER BY id;
 DROP TABLE passed, taken;
 DROP FUNCTION pass_on();
+
+-- a sub-SELECT of FROM that reads WITH clauses of the level it becomes part of
+CREATE TABLE marks (id int PRIMARY KEY, n int);
+SELECT shardext.shard_table('marks', 'id');
+INSERT INTO marks SELECT i, i % 3 FROM generate_series(1, 9) i;
+WITH a(c) AS (SELECT count(*) FROM marks GROUP BY n), b(c) AS (SELECT a.c FROM marks m JOIN a ON m.n + 3 = a.c) SELECT count(*), sum(s.c) FROM (SELECT a.c FROM a JOIN b ON a.c = b.c) s;
+DROP TABLE marks;

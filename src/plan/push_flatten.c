@@ -86,6 +86,8 @@ dissolve(Query *query, Index varno, int i)
 	Query	   *replaced;
 
 	OffsetVarNodes((Node *) sub, offset, 0);
+	/* one level less: WITH clauses of the query, and what refers to queries around it */
+	IncrementVarSublevelsUp((Node *) sub, -1, 1);
 	sx_combine_range_tables(query, sub);
 	query->hasSubLinks = query->hasSubLinks || sub->hasSubLinks;
 	query->hasRowSecurity = query->hasRowSecurity || sub->hasRowSecurity;
