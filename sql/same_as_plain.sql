@@ -129,3 +129,12 @@ SELECT shardext.shard_table('marks', 'id');
 INSERT INTO marks SELECT i, i % 3 FROM generate_series(1, 9) i;
 WITH a(c) AS (SELECT count(*) FROM marks GROUP BY n), b(c) AS (SELECT a.c FROM marks m JOIN a ON m.n + 3 = a.c) SELECT count(*), sum(s.c) FROM (SELECT a.c FROM a JOIN b ON a.c = b.c) s;
 DROP TABLE marks;
+
+-- two values for the key, the first not known when the second is
+CREATE TABLE days (day date PRIMARY KEY, n int);
+SELECT shardext.shard_table('days', 'day');
+INSERT INTO days SELECT date '2024-01-01' + i, i FROM generate_series(1, 20) i;
+PREPARE p(date) AS SELECT n FROM days WHERE day = $1 AND day = date '2024-01-04' FOR UPDATE;
+EXECUTE p('2024-01-03'); EXECUTE p('2024-01-04'); EXECUTE p('2024-01-05'); EXECUTE p('2024-01-06'); EXECUTE p('2024-01-07');
+EXECUTE p('2024-01-08'); EXECUTE p('2024-01-09'); EXECUTE p('2024-01-10');
+DROP TABLE days;

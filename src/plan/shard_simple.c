@@ -105,7 +105,8 @@ key_from_quals(const TableInfo *table, Index varno, AttrNumber attno, Node *qual
 		foreach(lc, ((BoolExpr *) quals)->args)
 		{
 			value = constant_of(lfirst(lc), varno, attno, spec->types[0]);
-			if (value != NULL)
+			/* not the second condition on the column: the first may name another shard */
+			if (value != NULL || is_mentioned(varno, attno, lfirst(lc)))
 				break;
 		}
 	}
