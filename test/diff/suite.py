@@ -60,8 +60,8 @@ class Side:
 
 
 def makes_something(words):
-    """Tables, roles, views and functions; functions also go."""
-    return words[:1] == ["drop"] and {"function", "routine"} & set(words) or words[:1] == ["create"] and {"role", "user", "group", "function", "procedure", "view"} & set(words[:4]) or words[:1] == ["create"] and "table" in words[:4] and not {"temp", "temporary"} & set(words[:4]) or \
+    """Tables, roles, views and functions; views and functions also go."""
+    return words[:1] == ["drop"] and {"function", "routine", "view"} & set(words) or words[:1] == ["create"] and {"role", "user", "group", "function", "procedure", "view"} & set(words[:4]) or words[:1] == ["create"] and "table" in words[:4] and not {"temp", "temporary"} & set(words[:4]) or \
         "select" in words[:1] and "into" in words or words[:2] == ["create", "schema"]
 
 

@@ -77,10 +77,11 @@ BEGIN
 			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = p.oid AND s.version = p.xmin::text) LOOP
 		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %1$s; GRANT ALL ON SCHEMA %1$s TO PUBLIC;\n%2$s;\nALTER ROUTINE %3$s OWNER TO %4$s;\n', f.schema, pg_get_functiondef(f.oid),
 			f.oid::regprocedure, f.owner);
-		INSERT INTO suite.spread VALUES (f.oid, f.version, f.oid::regprocedure);
+		INSERT INTO suite.spread VALUES (f.oid, f.version, 'ROUTINE IF EXISTS ' || f.oid::regprocedure);
 	END LOOP;
-	FOR f IN DELETE FROM suite.spread s WHERE signature IS NOT NULL AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = s.function) RETURNING s.signature LOOP
-		script := format(E'DROP ROUTINE IF EXISTS %s;\n', f.signature) || script;
+	FOR f IN DELETE FROM suite.spread s WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = s.function)
+			AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.function) RETURNING s.signature LOOP
+		script := format(E'DROP %s;\n', f.signature) || script;
 	END LOOP;
 	FOR f IN SELECT c.oid, c.xmin::text AS version, c.oid::regclass AS name, c.relnamespace::regnamespace AS schema, c.relowner::regrole AS owner,
 			coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options
@@ -88,7 +89,7 @@ BEGIN
 			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = c.oid AND s.version = c.xmin::text) LOOP
 		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %1$s; GRANT ALL ON SCHEMA %1$s TO PUBLIC;\nDROP VIEW IF EXISTS %2$s;\n'
 			'CREATE VIEW %2$s%3$s AS %4$s\nALTER VIEW %2$s OWNER TO %5$s;\n', f.schema, f.name, f.options, pg_get_viewdef(f.oid), f.owner);
-		INSERT INTO suite.spread VALUES (f.oid, f.version);
+		INSERT INTO suite.spread VALUES (f.oid, f.version, 'VIEW IF EXISTS ' || f.name);
 	END LOOP;
 	IF script <> '' THEN
 		script := translate(encode(convert_to('SET check_function_bodies = off; ' || script, 'UTF8'), 'base64'), E'\n', '');
