@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """PostgreSQL's own regression tests on a plain server and on a cluster, compared statement by statement.
 
-    test/diff/suite.py --port PORT --plain PORT --source DIR --library FILE [--out DIR] [FILE ...]
+    test/diff/suite.py --port PORT --plain PORT --source DIR --regresslib FILE [--out DIR] [FILE ...]
 
-DIR is src/test/regress of PostgreSQL's sources, --library its regress.so. Both servers have a database "regression"; the
+DIR is src/test/regress of PostgreSQL's sources, --regresslib its regress.so. Both servers have a database "regression"; the
 cluster's is a node of three. After each statement that makes a table the cluster makes it a sharded or a reference table
 (suite.sql says how). Compared are what psql prints and the SQLSTATE, but not EXPLAIN, nor the order of rows without ORDER
 BY; suite.accepted lists the differences that are known, with their reasons. --out keeps a report for each file.
@@ -47,7 +47,7 @@ class Side:
         """What psql prints for the script, and whether it came to its end."""
         source = self.options.source
         environment = dict(os.environ, PGTZ="PST8PDT", PGDATESTYLE="Postgres, MDY", PG_ABS_SRCDIR=str(source), LC_ALL="C",
-                           PGOPTIONS="-c intervalstyle=postgres_verbose", PG_LIBDIR=str(self.options.library.parent),
+                           PGOPTIONS="-c intervalstyle=postgres_verbose", PG_LIBDIR=str(self.options.regresslib.parent),
                            PG_DLSUFFIX=".so", PG_ABS_BUILDDIR=str(self.options.results))
         command = ["psql", "-X", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", "regression",
                    "-v", "HIDE_TABLEAM=on", "-v", "HIDE_TOAST_COMPRESSION=on", "-f", "-"]
@@ -228,7 +228,7 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--plain", type=int, required=True)
     parser.add_argument("--source", type=Path, required=True)
-    parser.add_argument("--library", type=Path, required=True)
+    parser.add_argument("--regresslib", type=Path, required=True)
     parser.add_argument("--results", type=Path, required=True, help="a folder that the server may write to")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("files", nargs="*")
