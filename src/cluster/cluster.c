@@ -31,6 +31,7 @@
 #include "utils/uuid.h"
 
 void		(*cluster_joined_hook) (void) = NULL;
+void		(*cluster_leaving_hook) (void) = NULL;
 
 static void
 check_shard_count(int shard_count)
@@ -207,6 +208,8 @@ cluster_drop(void)
 				 errdetail("Table \"%s\" is a sharded or a reference table.", table),
 				 errhint("Make them ordinary tables by shardext.unshard_table(), or drop them.")));
 
+	if (cluster_leaving_hook)
+		cluster_leaving_hook();
 	foreach(lc, node_list())
 	{
 		int			node_id = ((NodeInfo *) lfirst(lc))->node_id;
@@ -254,6 +257,8 @@ cluster_leave(void)
 {
 	if (cluster_info() == NULL)
 		return;
+	if (cluster_leaving_hook)
+		cluster_leaving_hook();
 	catalog_delete_cluster();
 	drop_empty_shard_schemas();
 }

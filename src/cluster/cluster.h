@@ -30,6 +30,9 @@ extern void cluster_join(const CatalogImage *image, int this_node);
 extern void cluster_apply(const CatalogImage *image);
 extern void cluster_leave(void);
 
+/* Called before this database leaves its cluster: ERROR if it must not now; the module of jobs registers itself. */
+extern void (*cluster_leaving_hook) (void);
+
 /* Called when this database becomes a node (before the commit); the worker registers itself. */
 extern void (*cluster_joined_hook) (void);
 

@@ -40,28 +40,8 @@ plain_conn_close(PGconn *conn)
 	PQfinish(conn);
 }
 
-/* Wait for the next result; NULL after the last. */
-static PGresult *
-next_result(PGconn *conn)
-{
-	while (PQisBusy(conn))
-	{
-		int			rc = WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | WL_SOCKET_READABLE,
-										   PQsocket(conn), -1L, PG_WAIT_EXTENSION);
-
-		if (rc & WL_LATCH_SET)
-		{
-			ResetLatch(MyLatch);
-			CHECK_FOR_INTERRUPTS();
-		}
-		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(conn))
-			break;
-	}
-	return PQgetResult(conn);
-}
-
-static void
-rethrow(PGresult *result, PGconn *conn, const NodeInfo *node)
+pg_noreturn static void
+rethrow(PGresult *result, PGconn *conn, const char *node)
 {
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
@@ -79,7 +59,55 @@ rethrow(PGresult *result, PGconn *conn, const NodeInfo *node)
 			 errmsg_internal("%s", message),
 			 detail ? errdetail_internal("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0,
-			 errcontext("node \"%s\"", node->name)));
+			 errcontext("node \"%s\"", node)));
+}
+
+static bool
+is_failure(const PGresult *result)
+{
+	switch (PQresultStatus(result))
+	{
+		case PGRES_COMMAND_OK:
+		case PGRES_TUPLES_OK:
+		case PGRES_EMPTY_QUERY:
+		case PGRES_COPY_IN:
+		case PGRES_COPY_OUT:
+			return false;
+		default:
+			return true;
+	}
+}
+
+int
+plain_conn_await(PGconn *conn, int wanted, long timeout_ms)
+{
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | wanted | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
+	int			rc = WaitLatchOrSocket(MyLatch, events, PQsocket(conn), timeout_ms, PG_WAIT_EXTENSION);
+
+	if (rc & WL_LATCH_SET)
+	{
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return rc;
+}
+
+PGresult *
+plain_conn_next(PGconn *conn, const char *node)
+{
+	PGresult   *result;
+
+	while (PQisBusy(conn))
+	{
+		int			rc = plain_conn_await(conn, WL_SOCKET_READABLE, -1);
+
+		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(conn))
+			rethrow(NULL, conn, node);
+	}
+	result = PQgetResult(conn);
+	if (result != NULL && is_failure(result))
+		rethrow(result, conn, node);
+	return result;
 }
 
 static void
@@ -111,18 +139,16 @@ plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 	List	   *volatile values = NIL;
 
 	if (!PQsendQuery(conn, sql))
-		rethrow(NULL, conn, node);
+		rethrow(NULL, conn, node->name);
 	PG_TRY();
 	{
-		while ((result = next_result(conn)) != NULL)
+		while ((result = plain_conn_next(conn, node->name)) != NULL)
 		{
-			if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-				rethrow(result, conn, node);
 			values = add_values(values, result);
 			PQclear(result);
 		}
 		if (PQstatus(conn) != CONNECTION_OK)
-			rethrow(NULL, conn, node);
+			rethrow(NULL, conn, node->name);
 	}
 	PG_CATCH();
 	{

@@ -22,4 +22,13 @@ extern void plain_conn_close(PGconn *conn);
  */
 extern List *plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql);
 
+/*
+ * For those who send by themselves. Wait until the socket is ready for what is
+ * wanted (WL_SOCKET_*), the latch is set or the time is over (-1: none); interrupts are served.
+ */
+extern int	plain_conn_await(PGconn *conn, int wanted, long timeout_ms);
+
+/* The next result of what was sent, the caller's to clear; NULL after the last. The node's error becomes ours. */
+extern PGresult *plain_conn_next(PGconn *conn, const char *node);
+
 #endif

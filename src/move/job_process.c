@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "base/errors.h"
 #include "catalog/node_map.h"
+#include "cluster/cluster.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "move/job_process.h"
@@ -176,4 +177,5 @@ void
 job_process_preload(void)
 {
 	RegisterXactCallback(at_transaction_end, NULL);
+	cluster_leaving_hook = jobs_require_none;
 }

@@ -304,3 +304,19 @@ job_wish(int64 number, const char *wish)
 	}
 	elog(ERROR, "unknown wish \"%s\"", wish);
 }
+
+/* Slots and copies of a job would stay, and its process would look for a cluster that is no more. */
+void
+jobs_require_none(void)
+{
+	Rows		rows;
+
+	execute("SELECT min(job) FROM shardext.catalog_claim HAVING count(*) > 0", &rows);
+	if (rows.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("node \"%s\" cannot leave the cluster while job %s lasts", node_name(node_self()),
+						rows.values[0][0]),
+				 errdetail("It moves a logical shard, or keeps its old copy."),
+				 errhint("Call shardext.finish_move() or shardext.cancel_job(), and try again when it has ended.")));
+}

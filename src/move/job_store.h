@@ -63,6 +63,9 @@ extern List *jobs_to_run(void);
 /* Somebody asks something of a job of this node, within the caller's transaction; ERROR if too early or late. */
 extern void job_wish(int64 number, const char *wish);
 
+/* ERROR 55006 while a job has to do with shards of this node; within the caller's transaction. */
+extern void jobs_require_none(void);
+
 /* A new job of this node, within the caller's transaction. */
 extern int64 job_insert(const char *shards, int source, int target);
 

@@ -212,10 +212,7 @@ keep_to_rate(const Progress *progress)
 	due = progress->bytes / (setting_move_rate_limit * 1024.0) * 1000.0;
 	if (due - elapsed < 1)
 		return;
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, (long) Min(due - elapsed, 1000),
-					 PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
+	move_wait((int) Min(due - elapsed, 1000));
 }
 
 static void

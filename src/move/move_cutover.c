@@ -27,6 +27,7 @@
 #include "cluster/catalog_image.h"
 #include "cluster/cluster_admin.h"
 #include "cluster/shard_marks.h"
+#include "ddl/shard_apply.h"
 #include "dxact/dxact.h"
 #include "miscadmin.h"
 #include "move/move_run.h"
@@ -172,14 +173,16 @@ attempt(Cutover *cutover)
 {
 	MemoryContext caller_cxt = CurrentMemoryContext;
 	instr_time	now;
+	SavedRole	saved;
 
 	cutover->shape = move_shape(cutover->run, move_link_of(cutover->run, cutover->to));
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	SetUserIdAndSecContext(extension_owner(), 0);
+	saved = role_become(extension_owner());
 	cluster_admin_lock();
 	change_owner(cutover);
+	role_restore(saved);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	INSTR_TIME_SET_CURRENT(now);
@@ -224,7 +227,7 @@ hand_over(Cutover *cutover)
 		cutover->marker = move_marker_number(cutover->run);
 		if (attempt_caught(cutover))
 			break;
-		pg_usleep(pause_ms * 1000);
+		move_wait(pause_ms);
 		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
 		move_check_wish(cutover->run);
 	}

@@ -13,6 +13,7 @@
 #include "base/errors.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
+#include "ddl/plain_conn.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
@@ -105,21 +106,6 @@ move_link_conninfo(int node_id)
 	return conninfo_of(node_id, name);
 }
 
-/* Wait until the socket is ready for what is wanted (WL_SOCKET_*), or the latch is set. */
-static int
-await_socket(MoveLink *link, int wanted, long timeout_ms)
-{
-	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | wanted | (timeout_ms >= 0 ? WL_TIMEOUT : 0);
-	int			rc = WaitLatchOrSocket(MyLatch, events, PQsocket(link->pg), timeout_ms, PG_WAIT_EXTENSION);
-
-	if (rc & WL_LATCH_SET)
-	{
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
-	return rc;
-}
-
 static void
 raise_unreachable(MoveLink *link)
 {
@@ -146,7 +132,7 @@ connect_link(MoveLink *link, const char *conninfo)
 	{
 		if (status == PGRES_POLLING_FAILED)
 			raise_unreachable(link);
-		(void) await_socket(link, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE, 1000);
+		(void) plain_conn_await(link->pg, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE, 1000);
 		status = PQconnectPoll(link->pg);
 	}
 }
@@ -185,6 +171,14 @@ move_link_close(MoveLink *link)
 }
 
 void
+move_wait(int ms)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
 move_links_close(void)
 {
 	dlist_mutable_iter iter;
@@ -193,76 +187,31 @@ move_links_close(void)
 		move_link_close(dlist_container(MoveLink, chain, iter.cur));
 }
 
-pg_noreturn static void
-raise_remote(MoveLink *link, PGresult *result)
-{
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-	const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-	int			code = state ? MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]) :
-		ERRCODE_SX_NODE_UNAVAILABLE;
-
-	message = message ? pstrdup(message) : pchomp(PQerrorMessage(link->pg));
-	detail = detail ? pstrdup(detail) : NULL;
-	hint = hint ? pstrdup(hint) : NULL;
-	PQclear(result);
-	ereport(ERROR,
-			(errcode(code),
-			 errmsg_internal("%s", message),
-			 detail ? errdetail_internal("%s", detail) : 0,
-			 hint ? errhint("%s", hint) : 0,
-			 errcontext("node \"%s\"", link->node_name)));
-}
-
-/* The next result of what was sent; NULL after the last. */
-static PGresult *
-next_result(MoveLink *link)
-{
-	while (PQisBusy(link->pg))
-	{
-		int			rc = await_socket(link, WL_SOCKET_READABLE, -1);
-
-		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(link->pg))
-			raise_unreachable(link);
-	}
-	return PQgetResult(link->pg);
-}
-
-static bool
-is_failure(const PGresult *result)
-{
-	switch (PQresultStatus(result))
-	{
-		case PGRES_COMMAND_OK:
-		case PGRES_TUPLES_OK:
-		case PGRES_EMPTY_QUERY:
-		case PGRES_COPY_IN:
-		case PGRES_COPY_OUT:
-			return false;
-		default:
-			return true;
-	}
-}
-
 /* The last result of a statement; those before are forgotten. In COPY: the first. */
 static PGresult *
 run(MoveLink *link, const char *sql, bool copy)
 {
 	PGresult   *result;
-	PGresult   *last = NULL;
+	PGresult   *volatile last = NULL;
 
 	if (!PQsendQuery(link->pg, sql))
 		raise_unreachable(link);
-	while ((result = next_result(link)) != NULL)
+	PG_TRY();
+	{
+		while ((result = plain_conn_next(link->pg, link->node_name)) != NULL)
+		{
+			PQclear(last);
+			last = result;
+			if (copy)
+				break;
+		}
+	}
+	PG_CATCH();
 	{
 		PQclear(last);
-		last = result;
-		if (is_failure(result))
-			raise_remote(link, result);
-		if (copy)
-			break;
+		PG_RE_THROW();
 	}
+	PG_END_TRY();
 	if (last == NULL)
 		raise_unreachable(link);
 	return last;
@@ -335,7 +284,7 @@ push_out(MoveLink *link)
 
 		if (left < 0)
 			raise_unreachable(link);
-		rc = await_socket(link, WL_SOCKET_WRITEABLE | WL_SOCKET_READABLE, -1);
+		rc = plain_conn_await(link->pg, WL_SOCKET_WRITEABLE | WL_SOCKET_READABLE, -1);
 		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(link->pg))
 			raise_unreachable(link);
 	}
@@ -347,7 +296,7 @@ take_piece(MoveLink *from, char **piece, int *length)
 {
 	while ((*length = PQgetCopyData(from->pg, piece, 1)) == 0)
 	{
-		int			rc = await_socket(from, WL_SOCKET_READABLE, -1);
+		int			rc = plain_conn_await(from->pg, WL_SOCKET_READABLE, -1);
 
 		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(from->pg))
 			raise_unreachable(from);
@@ -363,10 +312,8 @@ end_copy(MoveLink *link)
 	PGresult   *result;
 	int64		rows = 0;
 
-	while ((result = next_result(link)) != NULL)
+	while ((result = plain_conn_next(link->pg, link->node_name)) != NULL)
 	{
-		if (is_failure(result))
-			raise_remote(link, result);
 		rows = strtoll(PQcmdTuples(result), NULL, 10);
 		PQclear(result);
 	}

@@ -23,6 +23,9 @@ extern MoveLink *move_link_open(int node_id, MoveLinkKind kind);
 extern void move_link_close(MoveLink *link);
 extern void move_links_close(void);
 
+/* Sleep; interrupts are served. */
+extern void move_wait(int ms);
+
 /* libpq's connection string to the node, as a subscription keeps it. */
 extern char *move_link_conninfo(int node_id);
 

@@ -101,8 +101,7 @@ drop_slot(MoveLink *link, const char *name)
 
 		if (strcmp(left, "0") == 0)
 			break;
-		pg_usleep(10000);
-		CHECK_FOR_INTERRUPTS();
+		move_wait(10);
 	}
 	move_link_run(link, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
 				  " AND database = current_database()", quoted);

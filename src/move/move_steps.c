@@ -137,9 +137,13 @@ may_be_repeated(int sqlerrcode)
 	}
 }
 
+/* For everybody to read in shardext.jobs: values of rows, which errors about data may name, are left to the log. */
 static const char *
 error_text(const ErrorData *error)
 {
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		return psprintf("an error with SQLSTATE %s, which the server's log has whole", unpack_sql_state(error->sqlerrcode));
 	return error->detail ? psprintf("%s (%s)", error->message, error->detail) : error->message;
 }
 

@@ -53,8 +53,7 @@ move_marker_await(MoveRun *run, MoveLink *to, int64 marker, int wait_ms)
 			return true;
 		if (GetCurrentTimestamp() >= deadline)
 			return false;
-		pg_usleep(POLL_MS * 300);
-		CHECK_FOR_INTERRUPTS();
+		move_wait(POLL_MS);
 	}
 }
 

@@ -62,7 +62,7 @@ snapshot_source(MoveRun *run, MoveLink *fence, MoveLink *look, int64 marker)
 		if (try_fence(fence, shards))
 			break;
 		move_link_run(fence, "ROLLBACK");
-		pg_usleep(pause_ms * 1000);
+		move_wait(pause_ms);
 		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
 		move_check_wish(run);
 	}
@@ -93,7 +93,7 @@ await_stop(MoveRun *run, MoveLink *link)
 			move_check_shape(run);
 			deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), STOP_PATIENCE_MS);
 		}
-		pg_usleep(1000);
+		move_wait(1);
 		move_check_wish(run);
 	}
 }

@@ -81,6 +81,8 @@ like(($london->psql('postgres', "SELECT shardext.wait_job(shardext.move_shard($s
 	qr/belongs to job $job/, 'a shard has one job at a time');
 like(($london->psql('postgres', "SELECT shardext.cancel_job($job)"))[2], qr/is in state "(turn|keep)"/, 'too late to be cancelled');
 state_is($job, 'keep', 'the old copy is kept');
+like(($paris->psql('postgres', "SELECT shardext.internal_leave()"))[2], qr/cannot leave the cluster while job $job lasts/,
+	'nor does its node leave');
 is($london->safe_psql('postgres', "SELECT shardext.reverse_move($job)"), $job, 'it is taken back');
 is($london->safe_psql('postgres', "SELECT shardext.wait_job($job)"), 'done', 'it is back');
 is(owner(), 'london', 'the old owner');
