@@ -6,10 +6,13 @@
 
 #include "base/arguments.h"
 #include "base/module.h"
+#include "catalog/id_maker.h"
 #include "catalog/namespace.h"
+#include "cluster/cluster_admin.h"
 #include "conn/conn_failures.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "monitor/cluster_check.h"
 #include "monitor/table_size.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -19,6 +22,9 @@ PG_FUNCTION_INFO_V1(shardext_table_size);
 PG_FUNCTION_INFO_V1(shardext_internal_local_size);
 PG_FUNCTION_INFO_V1(shardext_internal_preloaded);
 PG_FUNCTION_INFO_V1(shardext_internal_failures);
+PG_FUNCTION_INFO_V1(shardext_internal_id_mark);
+PG_FUNCTION_INFO_V1(shardext_internal_cluster_facts);
+PG_FUNCTION_INFO_V1(shardext_check);
 
 Datum
 shardext_table_size(PG_FUNCTION_ARGS)
@@ -59,5 +65,28 @@ shardext_internal_failures(PG_FUNCTION_ARGS)
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
+	return (Datum) 0;
+}
+
+Datum
+shardext_internal_id_mark(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(id_maker_mark(cluster_require_shard(PG_GETARG_INT32(0))));
+}
+
+Datum
+shardext_internal_cluster_facts(PG_FUNCTION_ARGS)
+{
+	InitMaterializedSRF(fcinfo, 0);
+	cluster_facts_put((ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+Datum
+shardext_check(PG_FUNCTION_ARGS)
+{
+	library_require_preloaded();
+	InitMaterializedSRF(fcinfo, 0);
+	cluster_check_put((ReturnSetInfo *) fcinfo->resultinfo);
 	return (Datum) 0;
 }

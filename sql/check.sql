@@ -1,0 +1,64 @@
+-- shardext.check(): a cluster in order has no rows; each damage is told, with a remedy that mends it.
+SET client_min_messages = warning;
+CREATE TABLE checked (id bigint PRIMARY KEY DEFAULT shardext.next_id(), v text CHECK (v <> ''), n int);
+CREATE INDEX checked_n ON checked (n) WHERE n > 0;
+SELECT shardext.shard_table('checked', 'id');
+CREATE TABLE checked_notes (id bigint, note text);
+SELECT shardext.shard_table('checked_notes', 'id', 'id');
+ALTER TABLE checked_notes ADD FOREIGN KEY (id) REFERENCES checked;
+INSERT INTO checked (v) SELECT i FROM generate_series(1, 100) i;
+SELECT * FROM shardext.check();
+-- this shard is london's, that one is not; the numbers are those of the test cluster
+SELECT min(shard) AS ours FROM shardext.shards WHERE node = 'london' \gset
+SELECT max(shard) AS theirs FROM shardext.shards WHERE node = 'paris' \gset
+SELECT format('shard_%s', lpad(:'ours', 4, '0')) AS schema, format('shard_%s', lpad(:'theirs', 4, '0')) AS copy \gset
+-- tables that are not what they should be
+SELECT shardext.internal_shard_ddl(format('DROP INDEX %s.checked_n', :'schema'));
+SELECT shardext.internal_shard_ddl(format('ALTER TABLE %s.checked DROP CONSTRAINT checked_v_check', :'schema'));
+SELECT shardext.internal_shard_ddl(format('ALTER TABLE %s.checked DROP CONSTRAINT shardext_guard', :'schema'));
+SELECT shardext.internal_shard_ddl(format('CREATE INDEX more ON %s.checked (v)', :'schema'));
+SELECT shardext.internal_shard_ddl(format('CREATE TABLE %s.stray (a int)', :'schema'));
+SELECT shardext.internal_shard_ddl(format('ALTER TABLE %s.checked_notes RENAME TO hidden', :'schema'));
+-- what jobs would have left
+SELECT slot_name FROM pg_create_logical_replication_slot('shardext_move_1000000999', 'pgoutput');
+CREATE PUBLICATION shardext_move_1000000999;
+SELECT pg_replication_origin_create('shardext_move_1000000999') > 0;
+INSERT INTO shardext.catalog_claim VALUES (:ours, 1000000999);
+SELECT shardext.internal_make_copy(:theirs, 'tables');
+-- a map and a mark that differ; tokyo is the authority meanwhile, so that nobody takes london's over
+SELECT shardext.move_authority('tokyo');
+SELECT version AS was FROM shardext.shards WHERE shard = :theirs \gset
+SELECT shardext.internal_write_shard(:theirs, 3, 1000);
+SELECT shardext.internal_accept_shards(ARRAY[:theirs], ARRAY[shardext.internal_id_mark(:theirs) + (1::bigint << 40)]);
+-- the mark is a number of this moment; replication origins belong to the server, which is that of all nodes here
+SELECT severity, object, problem, regexp_replace(remedy, '[0-9]{12,}', 'mark') AS remedy FROM shardext.check()
+    WHERE object NOT LIKE 'replication origin%on node "paris"' AND object NOT LIKE 'replication origin%on node "tokyo"'
+    ORDER BY object, problem;
+SELECT shardext.internal_shard_ddl(format('ALTER TABLE %s.hidden RENAME TO checked_notes', :'schema'));
+-- mended by what was told, as far as that is on this node
+SELECT remedy FROM shardext.internal_check_once() WHERE remedy LIKE '%;  -- on node "london"%' ORDER BY object \gexec
+SELECT shardext.internal_shard_ddl(format('ALTER TABLE %s.checked ADD CONSTRAINT shardext_guard CHECK (shardext.id_shard(id) = %s),'
+    ' ADD CONSTRAINT checked_v_check CHECK (v <> %L)', :'schema', :'ours', ''));
+SELECT shardext.internal_write_shard(:theirs, 2, :was);
+SELECT shardext.move_authority('london');
+\c paris
+SELECT remedy FROM shardext.internal_check_once() WHERE object LIKE 'logical shard%' \gset
+SELECT :'remedy' LIKE 'SELECT shardext.internal_accept_shards(ARRAY[%]);  -- on node "paris"';
+:remedy
+;
+\c london
+SET client_min_messages = warning;
+SELECT * FROM shardext.check();
+DROP TABLE checked_notes, checked;
+SELECT * FROM shardext.check();
+-- who may ask
+CREATE ROLE regress_looker;
+SET ROLE regress_looker;
+SELECT count(*) FROM shardext.check();
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION shardext.check() TO regress_looker;
+SET ROLE regress_looker;
+SELECT count(*) FROM shardext.check();
+RESET ROLE;
+REVOKE EXECUTE ON FUNCTION shardext.check() FROM regress_looker;
+DROP ROLE regress_looker;
