@@ -6,6 +6,12 @@
 #ifndef SHARDEXT_FAULT_POINTS_H
 #define SHARDEXT_FAULT_POINTS_H
 
+/* Of each state of a move (move_steps.c): before its step, after it, and after the next state is written down. */
+#define MOVE_STATE_POINTS(state) \
+	"move_" state "_begins", \
+	"move_" state "_done", \
+	"move_" state "_written"
+
 #define FAULT_POINTS \
 	/* catalog */ \
 	"shard_map_reload", \
@@ -34,7 +40,15 @@
 	/* ddl */ \
 	"index_built_in_shard", \
 	/* move */ \
-	"move_step", \
+	MOVE_STATE_POINTS("prepare"), \
+	MOVE_STATE_POINTS("backfill"), \
+	MOVE_STATE_POINTS("build"), \
+	MOVE_STATE_POINTS("stream"), \
+	MOVE_STATE_POINTS("verify"), \
+	MOVE_STATE_POINTS("cutover"), \
+	MOVE_STATE_POINTS("turn"), \
+	MOVE_STATE_POINTS("back"), \
+	MOVE_STATE_POINTS("clean"), \
 	"move_between_tables", \
 	"move_fenced", \
 	"move_before_commit", \

@@ -190,15 +190,17 @@ run_step(MoveRun *run, const MoveState *state)
 	open_links(run);
 	if (run->source == NULL)
 		state = state_without_source(run, state);
-	FAULT_POINT("move_step");
+	FAULT_POINT(psprintf("move_%s_begins", state->name));
 	/* broken off before: what is there is of no use */
 	if (strcmp(state->resume, "prepare") == 0 && state->step == move_prepare)
 		move_objects_drop(run);
 	if (state->step != NULL)
 		state->step(run);
+	FAULT_POINT(psprintf("move_%s_done", state->name));
 	move_links_close();
 	if (state->next != NULL)
 		set_state(run->job, state->next);
+	FAULT_POINT(psprintf("move_%s_written", state->name));
 }
 
 static bool
