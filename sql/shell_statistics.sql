@@ -83,6 +83,13 @@ ANALYZE stat;
 SELECT reltuples, null_frac BETWEEN 0.1 AND 0.5 AS nulls FROM pg_stats, pg_class
  WHERE schemaname = 'public' AND tablename = 'stat' AND attname = 'note' AND oid = 'stat'::regclass AND n_distinct BETWEEN -1 AND 400;
 RESET default_statistics_target;
+-- the figures of a shell may ask for workers to build its indexes
+SET min_parallel_table_scan_size = 0;
+CREATE INDEX stat_by_grp ON stat (grp);
+REINDEX TABLE stat;
+SELECT reltuples FROM pg_class WHERE oid = 'stat'::regclass;
+DROP INDEX stat_by_grp;
+RESET min_parallel_table_scan_size;
 TRUNCATE stat;
 ANALYZE stat;
 SELECT reltuples FROM pg_class WHERE oid = 'stat'::regclass;

@@ -119,20 +119,46 @@ raise_not_routed(Relation rel)
  * ------------------------------------------------------------------------
  */
 
+/* Is one of the relation's indexes under REINDEX? */
+static bool
+indexes_are_rebuilt(Relation rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		if (ReindexIsProcessingIndex(lfirst_oid(lc)))
+			return true;
+	}
+	return false;
+}
+
 static TableScanDesc
 begin_scan(Relation rel, Snapshot snapshot, int nkeys, struct ScanKeyData *key,
 		   ParallelTableScanDesc pscan, uint32 flags)
 {
-	/* ANALYZE may come to a shell: it gets what is served as a sample, or nothing; our own puts in the figures. */
-	if (!reads_empty && ((flags & SO_TYPE_ANALYZE) == 0 || !library_is_preloaded()))
+	/*
+	 * ANALYZE may come to a shell: it gets what is served as a sample, or nothing; our own puts in the figures. Of a
+	 * scan in parallel its leader has been asked.
+	 */
+	if (!reads_empty && pscan == NULL && ((flags & SO_TYPE_ANALYZE) == 0 || !library_is_preloaded()))
 		raise_not_routed(rel);
 	return heap_beginscan(rel, snapshot, nkeys, key, pscan, flags);
+}
+
+/* CREATE INDEX and REINDEX may have workers, which do not know what their leader is about. */
+static Size
+init_parallel_scan(Relation rel, ParallelTableScanDesc pscan)
+{
+	if (!reads_empty && !indexes_are_rebuilt(rel))
+		raise_not_routed(rel);
+	return GetHeapamTableAmRoutine()->parallelscan_initialize(rel, pscan);
 }
 
 static bool
 next_slot(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot)
 {
-	if (!reads_empty)
+	if (!reads_empty && scan->rs_parallel == NULL)
 		raise_not_routed(scan->rs_rd);
 	ExecClearTuple(slot);
 	return false;
@@ -331,7 +357,7 @@ static double
 build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync, bool anyvisible, bool progress,
 			BlockNumber start, BlockNumber nblocks, IndexBuildCallback callback, void *state, TableScanDesc scan)
 {
-	if (!reads_empty && !ReindexIsProcessingIndex(RelationGetRelid(index)))
+	if (!reads_empty && (scan == NULL || scan->rs_parallel == NULL) && !ReindexIsProcessingIndex(RelationGetRelid(index)))
 		raise_not_routed(rel);
 	if (scan != NULL)
 		table_endscan(scan);
@@ -404,6 +430,7 @@ shell_routine(void)
 	routine = *GetHeapamTableAmRoutine();
 	routine.scan_begin = begin_scan;
 	routine.scan_getnextslot = next_slot;
+	routine.parallelscan_initialize = init_parallel_scan;
 	routine.scan_getnextslot_tidrange = next_slot_tidrange;
 	routine.scan_analyze_next_block = next_analyze_block;
 	routine.scan_analyze_next_tuple = next_analyze_tuple;
