@@ -174,6 +174,7 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	if (reason != NULL)
 		return reason;
 	part.inputs = push_broadcast_used(split.fragment, inputs);
+	part.repeats = split.repeats;
 	foreach(lc, inputs)
 		push_query(castNode(Query, lfirst_node(SubLink, lc)->subselect), statement);
 

@@ -32,7 +32,9 @@
 #include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
+#include "catalog/node_map.h"
 #include "exec/scan_fanout.h"
+#include "exec/shard_set.h"
 #include "exec/tuple_codec.h"
 #include "plan/push_part.h"
 #include "plan/shard_quals.h"
@@ -54,7 +56,8 @@ enum
 	ITEM_PARAMS,
 	ITEM_PRUNED_BY,				/* int list of one */
 	ITEM_SHARDS,				/* int list */
-	ITEM_INPUTS
+	ITEM_INPUTS,
+	ITEM_REPEATS				/* int list of one */
 };
 
 static const char *statement_text = NULL;
@@ -180,6 +183,7 @@ push_part_entry(const PushPart *part)
 								   list_make1_int(part->pruned_by),
 								   ints_of_set(part->shards));
 	rte->values_lists = lappend(rte->values_lists, part->inputs);
+	rte->values_lists = lappend(rte->values_lists, list_make1_int(part->repeats));
 	return rte;
 }
 
@@ -320,6 +324,41 @@ plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 	return (Plan *) scan;
 }
 
+/* How many give what the fragment gives: each shard of this node, and each other node. */
+static int
+count_givers(List *items)
+{
+	if (list_nth(items, ITEM_SQL) == NULL)
+		return list_length((List *) list_nth(items, ITEM_SHARDS));
+	return bms_num_members(shard_set_of_node(shard_set_all(), node_self())) + list_length(node_list()) - 1;
+}
+
+/* Rows that the fragment's level reads and joins, as far as the planner of its stand-in has looked. */
+static double
+rows_joined(PlannerInfo *root)
+{
+	double		rows = 0;
+	ListCell   *lc;
+
+	for (int i = 1; i < root->simple_rel_array_size; i++)
+	{
+		if (root->simple_rel_array[i] != NULL && bms_is_member(i, root->all_baserels))
+			rows = Max(rows, root->simple_rel_array[i]->rows);
+	}
+	foreach(lc, root->join_rel_list)
+		rows = Max(rows, lfirst_node(RelOptInfo, lc)->rows);
+	return rows;
+}
+
+/* The planner has seen the stand-in, which gives each row once. */
+static double
+rows_given(const RelOptInfo *rel, List *items)
+{
+	if (!linitial_int((List *) list_nth(items, ITEM_REPEATS)))
+		return rel->rows;
+	return Max(rel->rows, Min(rel->rows * count_givers(items), rows_joined(rel->subroot)));
+}
+
 static const CustomPathMethods part_path_methods = {
 	.CustomName = "Shard Scan",
 	.PlanCustomPath = plan_part_path,
@@ -329,13 +368,15 @@ bool
 push_part_set_path(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 {
 	CustomPath *path;
-	QualCost	qual_cost = rel->baserestrictcost;
+	QualCost	qual_cost;
 
 	if (rte->rtekind != RTE_SUBQUERY || rte->values_lists == NIL)
 		return false;
 	if (IS_DUMMY_REL(rel))
 		return true;
 
+	rel->rows = rows_given(rel, rte->values_lists);
+	qual_cost = rel->baserestrictcost;
 	path = makeNode(CustomPath);
 	path->path.pathtype = T_CustomScan;
 	path->path.parent = rel;

@@ -22,6 +22,7 @@ typedef struct PushPart
 	List	   *inputs;			/* of SubLink *: see push_broadcast.h */
 	Index		pruned_by;		/* the entry of fragment whose conditions may name shards; 0: none */
 	Bitmapset  *shards;			/* without sql: these */
+	bool		repeats;		/* see push_split.h */
 } PushPart;
 
 /*

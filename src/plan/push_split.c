@@ -296,6 +296,7 @@ split_whole(const Query *query, const Colocation *colocation, PushSplit *split)
 	above->limitCount = upper.limitCount;
 	above->limitOffset = upper.limitOffset;
 	above->limitOption = upper.limitOption;
+	split->repeats = query->distinctClause != NIL && !distinct_in_shard;
 	if (!distinct_in_shard)
 	{
 		above->distinctClause = upper.distinctClause;
@@ -305,7 +306,9 @@ split_whole(const Query *query, const Colocation *colocation, PushSplit *split)
 
 	fragment->limitCount = fragment_limit(query);
 	fragment->limitOffset = NULL;
-	if (fragment->limitCount == NULL)
+	if (fragment->limitCount != NULL)
+		split->repeats = true;
+	else
 	{
 		fragment->limitOption = LIMIT_OPTION_COUNT;
 		if (!fragment->hasDistinctOn)
@@ -496,6 +499,7 @@ start_over(const Query *query, PushSplit *split)
 	split->fragment = copyObject(unconstify(Query *, query));
 	split->above = copyObject(unconstify(Query *, query));
 	split->fragment->canSetTag = true;
+	split->repeats = false;
 }
 
 const Reason *
@@ -518,6 +522,7 @@ push_split(const Query *query, const Colocation *colocation, PushSplit *split)
 	}
 	if (goes_in_two_steps(query, colocation))
 	{
+		split->repeats = true;
 		if (split_in_two_steps(query, colocation, split))
 			return NULL;
 		start_over(query, split);
