@@ -27,6 +27,7 @@
 #include "exec/insert_shards.h"
 #include "exec/modify_rows.h"
 #include "exec/modify_reference.h"
+#include "exec/plan_report.h"
 #include "exec/route_shortcut.h"
 #include "exec/row_access.h"
 #include "exec/scan_fanout.h"
@@ -59,6 +60,7 @@ static const Module modules[] = {
 	{"scan_route", scan_route_preload},
 	{"route_shortcut", route_shortcut_preload},
 	{"statement_command", statement_command_preload},
+	{"plan_report", plan_report_preload},
 	{"scan_fanout", scan_fanout_preload},
 	{"insert_shards", insert_shards_preload},
 	{"modify_rows", modify_rows_preload},

@@ -13,6 +13,7 @@
 #define ERRCODE_SX_NOT_SUPPORTED	MAKE_SQLSTATE('S', 'X', '0', '0', '3')
 #define ERRCODE_SX_CATALOG_MISMATCH MAKE_SQLSTATE('S', 'X', '0', '0', '4')
 #define ERRCODE_SX_RESIDENCY		MAKE_SQLSTATE('S', 'X', '0', '0', '5')
+#define ERRCODE_SX_PLAN_REPORT		MAKE_SQLSTATE('S', 'X', '0', '0', '6')	/* an INFO between nodes, no error */
 
 /*
  * Why a planner way said no. NULL means "it did not say no". The text is a

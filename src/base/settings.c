@@ -25,6 +25,7 @@ int			setting_snapshot_timeout = 2000;
 char	   *setting_forwarded = NULL;
 char	   *setting_proof = NULL;
 bool		setting_exact_text = false;
+char	   *setting_report_plan = NULL;
 bool		setting_enable_pushdown = true;
 int			setting_cleanup_delay = 600;
 int			setting_move_rate_limit = 0;
@@ -152,6 +153,13 @@ static const Setting settings[] = {
 		.context = PGC_USERSET,
 		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
 		.bool_variable = &setting_exact_text,
+	},
+	{
+		.name = "shardext.report_plan",
+		.description = "Set by nodes in the sessions they have with each other: how EXPLAIN wants the plan told.",
+		.context = PGC_USERSET,
+		.flags = GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE | GUC_NO_SHOW_ALL,
+		.string_variable = &setting_report_plan,
 	},
 #ifdef SHARDEXT_FAULTS
 	{

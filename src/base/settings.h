@@ -43,6 +43,9 @@ extern bool session_is_forwarded(void);
 /* Set by nodes in sessions of each other; shardext.exact_text, see exact_text.h. */
 extern bool setting_exact_text;
 
+/* The same: shardext.report_plan, see exec/plan_report.h. */
+extern char *setting_report_plan;
+
 /* Another value of a parameter, until AtEOXact_GUC of the caller's NewGUCNestLevel. */
 extern void setting_save(const char *name, const char *value);
 

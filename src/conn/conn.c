@@ -292,6 +292,7 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 	stream->conn = conn;
 	stream->refused = false;
 	stream->refused_too_new = false;
+	stream->plan = NULL;
 	conn->active = stream;
 	if (!conn_flush(conn, -1, true))
 		conn_raise_lost(conn);

@@ -34,6 +34,8 @@ typedef struct ConnStream
 	bool		refused;		/* the node answered with an SX001 refusal: rows so far are none */
 	int			refused_shard;
 	bool		refused_too_new;	/* refusal that only a newer snapshot cures: raise 40001 */
+	MemoryContext plan_cxt;		/* where to keep the plan that the node reports; NULL: nobody wants it */
+	char	   *plan;
 } ConnStream;
 
 /* Parameters of one statement. values[i] NULL = SQL NULL; formats 0 text, 1 binary. */
@@ -54,6 +56,12 @@ typedef struct ConnParams
  */
 extern void conn_stream_start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
 							  bool prepare, bool binary_results);
+
+/*
+ * Statements sent from now on, on any connection, report their plans: options
+ * as exec/plan_report.h has them, a constant. NULL: no longer.
+ */
+extern void conn_ask_plan(const char *options);
 
 /*
  * Next result of the stream: a PGresult with status PGRES_SINGLE_TUPLE (one

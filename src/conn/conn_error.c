@@ -5,7 +5,8 @@
  * Errors keep SQLSTATE, message, detail, hint and the name fields; the schema
  * of a shard table is given as the shell's. Notices are collected while libpq
  * calls us (nothing may be raised there) and passed on afterwards; the refusal
- * of a shard (INFO, SX001) is taken out and marks the stream.
+ * of a shard (INFO, SX001) is taken out and marks the stream, a plan that was
+ * asked for (INFO, SX006) is kept in it.
  */
 #include "postgres.h"
 
@@ -211,6 +212,18 @@ keep_text(NodeConn *conn, const PGresult *result, int code)
 	return text ? MemoryContextStrdup(conn->cxt, text) : NULL;
 }
 
+static void
+take_plan(NodeConn *conn, const char *plan)
+{
+	Size		size = plan != NULL ? strlen(plan) + 1 : 0;
+
+	if (conn->active == NULL || conn->active->plan_cxt == NULL || plan == NULL)
+		return;
+	conn->active->plan = MemoryContextAllocExtended(conn->active->plan_cxt, size, MCXT_ALLOC_NO_OOM);
+	if (conn->active->plan != NULL)
+		memcpy(conn->active->plan, plan, size);
+}
+
 /* libpq's notice receiver: must not raise anything. */
 void
 conn_notice_receive(void *arg, const PGresult *result)
@@ -223,6 +236,11 @@ conn_notice_receive(void *arg, const PGresult *result)
 	if (level == INFO && sqlstate == ERRCODE_SX_SHARD_MOVED)
 	{
 		take_refusal(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
+		return;
+	}
+	if (level == INFO && sqlstate == ERRCODE_SX_PLAN_REPORT)
+	{
+		take_plan(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
 		return;
 	}
 	if (level == 0)

@@ -14,7 +14,7 @@
  *
  * Custom settings (a.b) of which any session may be the author travel too,
  * except our own; policies and triggers read them. shardext.exact_text follows
- * from the others.
+ * from the others; shardext.report_plan is for single statements.
  */
 #include "postgres.h"
 
@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 
 #define EXACT_TEXT	"shardext.exact_text"
+#define REPORT_PLAN	"shardext.report_plan"
 
 /* Built-in settings; those marked are sent only once they differ from their built-in default. */
 static const struct
@@ -88,6 +89,7 @@ static uint64 version = 0;
 static int	last_lock_timeout;
 static int	last_remote_lock_timeout;
 static MemoryContext tracked_cxt = NULL;
+static const char *report_plan = "";
 
 static bool
 is_tracked_custom(const struct config_generic *gen)
@@ -265,6 +267,16 @@ current_version(void)
 	return version;
 }
 
+void
+conn_ask_plan(const char *options)
+{
+	const char *now = options != NULL ? options : "";
+
+	if (strcmp(now, report_plan) != 0)
+		version++;
+	report_plan = now;
+}
+
 static SentSetting *
 find_sent(NodeConn *conn, const char *name)
 {
@@ -343,13 +355,16 @@ collect(NodeConn *conn, List **params)
 		const char *name = conn->settings[i].name;
 		const char *value;
 
-		if (strchr(name, '.') == NULL || strcmp(name, EXACT_TEXT) == 0 || is_tracked(name))
+		if (strchr(name, '.') == NULL || strcmp(name, EXACT_TEXT) == 0 || strcmp(name, REPORT_PLAN) == 0 ||
+			is_tracked(name))
 			continue;
 		value = GetConfigOption(name, true, false);
 		add_setting(conn, name, value ? value : "", params);
 	}
 	if (text_is_inexact() || find_sent(conn, EXACT_TEXT) != NULL)
 		add_setting(conn, EXACT_TEXT, text_is_inexact() ? "on" : "off", params);
+	if (report_plan[0] != '\0' || find_sent(conn, REPORT_PLAN) != NULL)
+		add_setting(conn, REPORT_PLAN, report_plan, params);
 	snprintf(lock_timeout, sizeof(lock_timeout), "%d", LockTimeout ? LockTimeout : setting_remote_lock_timeout);
 	add_setting(conn, "lock_timeout", lock_timeout, params);
 }

@@ -6,10 +6,7 @@
  *	  Shard, Node	where the statement runs, or would run now
  *	  the local plan, as a child, when that is here
  *	  Remote SQL	under VERBOSE when it is not, or why there is none
- *	  Remote Time, Remote Plan	under ANALYZE
- *
- * The remote plan is asked for by an EXPLAIN of its own after the statement has
- * run, so that rows and times shown are those of the statement itself.
+ *	  what the other node has done, and its plan, under ANALYZE (node_work.h)
  */
 #include "postgres.h"
 
@@ -70,53 +67,6 @@ show_key(RouteState *state, ExplainState *es)
 	}
 }
 
-/* Lines of the plan that the other node makes of the statement. */
-static List *
-fetch_remote_plan(RouteState *state, const RouteCache *cache, ExplainState *es)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(1);
-	Oid		   *types = palloc(sizeof(Oid) * Max(cache->nparams, 1));
-	List	   *lines = NIL;
-	TupleTableSlot *slot;
-	RemoteRun  *run;
-	ListCell   *lc;
-	int			n = 0;
-
-	foreach(lc, cache->remote_params)
-		types[n++] = exprType(lfirst(lc));
-	TupleDescInitEntry(desc, 1, "QUERY PLAN", TEXTOID, -1, 0);
-	slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	run = remote_run_make(psprintf("EXPLAIN (COSTS %s, VERBOSE %s) %s", es->costs ? "on" : "off",
-								   es->verbose ? "on" : "off", cache->remote_sql),
-						  desc, 1, NULL, n, types, false);
-	remote_run_set_prepare(run, false);
-	remote_run_start(run, state->owner, state->role, NULL, state->values, state->nulls, true);
-	while (remote_run_next(run, slot))
-		lines = lappend(lines, TextDatumGetCString(slot->tts_values[0]));
-	remote_run_end(run);
-	ExecDropSingleTupleTableSlot(slot);
-	return lines;
-}
-
-static void
-show_remote_plan(RouteState *state, const RouteCache *cache, ExplainState *es)
-{
-	List	   *lines = fetch_remote_plan(state, cache, es);
-	ListCell   *lc;
-
-	if (es->format != EXPLAIN_FORMAT_TEXT)
-	{
-		ExplainPropertyList("Remote Plan", lines, es);
-		return;
-	}
-	ExplainPropertyText("Remote Plan", "", es);
-	foreach(lc, lines)
-	{
-		appendStringInfoSpaces(es->str, es->indent * 2 + 2);
-		appendStringInfo(es->str, "%s\n", (char *) lfirst(lc));
-	}
-}
-
 static void
 show_remote(RouteState *state, ExplainState *es)
 {
@@ -130,11 +80,7 @@ show_remote(RouteState *state, ExplainState *es)
 	}
 	if (es->verbose)
 		ExplainPropertyText("Remote SQL", cache->remote_sql, es);
-	if (!es->analyze || state->phase == ROUTE_NEW)
-		return;
-	if (es->timing)
-		ExplainPropertyFloat("Remote Time", "ms", INSTR_TIME_GET_MILLISEC(state->remote_time), 3, es);
-	show_remote_plan(state, cache, es);
+	work_meter_explain(state->meter, es);
 }
 
 /* EXPLAIN without ANALYZE: plan for the shard now, to have something to show. */

@@ -41,7 +41,6 @@ typedef struct NodePart
 	int			node_id;
 	Bitmapset  *shards;
 	RemoteRun  *run;
-	FragmentNode *stats;
 } NodePart;
 
 struct Fragment
@@ -55,7 +54,7 @@ struct Fragment
 	/* this pass */
 	Bitmapset  *local_shards;
 	LocalRun   *local;			/* NULL when done or nothing local */
-	FragmentNode *local_stats;
+	NodeWork   *local_work;		/* or NULL */
 	List	   *parts;			/* of NodePart *, those still to be read */
 	int			attempt;
 
@@ -63,28 +62,8 @@ struct Fragment
 	Bitmapset  *refused;
 
 	/* results */
-	instr_time	start;
 	uint64		processed;
-	List	   *nodes;			/* of FragmentNode * */
 };
-
-static FragmentNode *
-add_stats(Fragment *fragment, int node_id, const Bitmapset *shards)
-{
-	FragmentNode *stats = palloc0(sizeof(FragmentNode));
-
-	stats->node_id = node_id;
-	stats->nshards = bms_num_members(shards);
-	fragment->nodes = lappend(fragment->nodes, stats);
-	return stats;
-}
-
-static void
-stop_clock(Fragment *fragment, FragmentNode *stats)
-{
-	INSTR_TIME_SET_CURRENT(stats->time);
-	INSTR_TIME_SUBTRACT(stats->time, fragment->start);
-}
 
 void
 fragment_wait_for_owner(int shard, int attempt)
@@ -146,11 +125,12 @@ start_remote(Fragment *fragment, NodePart *part)
 {
 	const FragmentSpec *spec = fragment->spec;
 
-	part->stats = add_stats(fragment, part->node_id, part->shards);
+	(void) work_meter_start(spec->meter, part->node_id, part->shards);
 	part->run = remote_run_make(spec->remote_sql, spec->returns_rows ? spec->slot_desc : NULL,
 								spec->ncols, spec->attnos, spec->nparams, spec->param_types, spec->writes);
 	remote_run_set_repeatable(part->run);
 	remote_run_set_command(part->run, statement_command(fragment->estate));
+	remote_run_set_meter(part->run, spec->meter);
 	remote_run_start(part->run, part->node_id, spec->role, statement_note_shards(part->shards, spec->hold),
 					 fragment->values, fragment->nulls, false);
 }
@@ -166,10 +146,11 @@ verdict_of(const Fragment *fragment, int shard)
 }
 
 static void
-note_refused(Fragment *fragment, const Bitmapset *shards)
+note_refused(Fragment *fragment, int node_id, const Bitmapset *shards)
 {
 	MemoryContext old = MemoryContextSwitchTo(fragment->cxt);
 
+	work_meter_refused(fragment->spec->meter, node_id, shards);
 	fragment->refused = bms_add_members(fragment->refused, shards);
 	MemoryContextSwitchTo(old);
 }
@@ -187,7 +168,7 @@ start_local(Fragment *fragment)
 		*spec->local_plan = local_plan_make(spec->run_query, spec->query_string, CURSOR_OPT_PARALLEL_OK);
 		MemoryContextSwitchTo(old);
 	}
-	fragment->local_stats = add_stats(fragment, node_self(), fragment->local_shards);
+	fragment->local_work = work_meter_start(spec->meter, node_self(), fragment->local_shards);
 	fragment->local = local_run_start(*spec->local_plan, fragment->local_shards,
 									  spec->local_params, fragment->estate, 0, &refused);
 	if (refused == ROUTE_NO_SHARD)
@@ -199,13 +180,13 @@ start_local(Fragment *fragment)
 	if (spec->remote_sql == NULL)
 		statement_refuse_shard(fragment->estate, refused, verdict_of(fragment, refused));
 	else if (verdict_of(fragment, refused) != SHARD_TOO_NEW)
-		note_refused(fragment, fragment->local_shards);
+		note_refused(fragment, node_self(), fragment->local_shards);
 	else if (IsolationUsesXactSnapshot())
 		shard_map_raise(refused, SHARD_TOO_NEW);
 	else
 	{
 		local_run_newer_snapshot(fragment->estate);
-		note_refused(fragment, fragment->local_shards);
+		note_refused(fragment, node_self(), fragment->local_shards);
 	}
 }
 
@@ -234,7 +215,6 @@ fragment_start(const FragmentSpec *spec, Bitmapset *shards, const Datum *values,
 	fragment->nulls = nulls;
 	fragment->estate = estate;
 	fragment->cxt = CurrentMemoryContext;
-	INSTR_TIME_SET_CURRENT(fragment->start);
 	start_pass(fragment, shards);
 	return fragment;
 }
@@ -264,16 +244,16 @@ next_local(Fragment *fragment, TupleTableSlot *slot)
 	row = local_run_next(fragment->local);
 	if (!TupIsNull(row))
 	{
-		fragment->local_stats->rows++;
+		if (unlikely(fragment->local_work != NULL))
+			fragment->local_work->rows++;
 		store_local_row(fragment->spec, row, slot);
 		return true;
 	}
 	fragment->processed += local_run_processed(fragment->local);
-	if (!fragment->spec->returns_rows)
-		fragment->local_stats->rows = local_run_processed(fragment->local);
+	local_run_note_work(fragment->local, fragment->spec->meter, fragment->local_shards,
+						fragment->spec->returns_rows ? 0 : local_run_processed(fragment->local));
 	local_run_end(fragment->local);
 	fragment->local = NULL;
-	stop_clock(fragment, fragment->local_stats);
 	return false;
 }
 
@@ -285,18 +265,12 @@ next_remote(Fragment *fragment, TupleTableSlot *slot)
 		NodePart   *part = (NodePart *) linitial(fragment->parts);
 
 		if (remote_run_next(part->run, slot))
-		{
-			part->stats->rows++;
 			return true;
-		}
 		if (remote_run_refused(part->run) != ROUTE_NO_SHARD)
-			note_refused(fragment, part->shards);
+			note_refused(fragment, part->node_id, part->shards);
 		else
 			fragment->processed += remote_run_processed(part->run);
-		if (!fragment->spec->returns_rows)
-			part->stats->rows = remote_run_processed(part->run);
 		remote_run_end(part->run);
-		stop_clock(fragment, part->stats);
 		fragment->parts = list_delete_first(fragment->parts);
 	}
 	return false;
@@ -329,10 +303,11 @@ fragment_processed(const Fragment *fragment)
 	return fragment->processed;
 }
 
-List *
-fragment_nodes(const Fragment *fragment)
+void
+fragment_note_work(Fragment *fragment)
 {
-	return fragment->nodes;
+	if (fragment->local != NULL)
+		local_run_note_work(fragment->local, fragment->spec->meter, fragment->local_shards, 0);
 }
 
 void

@@ -9,9 +9,9 @@
 #include "postgres.h"
 #include "executor/executor.h"
 #include "nodes/bitmapset.h"
-#include "portability/instr_time.h"
 
 #include "exec/local_run.h"
+#include "exec/node_work.h"
 
 /* What is the same in every execution. */
 typedef struct FragmentSpec
@@ -35,19 +35,11 @@ typedef struct FragmentSpec
 	int			ncols;
 	const AttrNumber *attnos;	/* column i goes to attnos[i] - 1 of the slot */
 	bool		writes;
+	WorkMeter  *meter;			/* what the nodes do is counted there; NULL: nowhere */
 	bool		hold;			/* other nodes hold their snapshots to the end of the transaction */
 } FragmentSpec;
 
 typedef struct Fragment Fragment;
-
-/* For EXPLAIN ANALYZE: one per node that took part. */
-typedef struct FragmentNode
-{
-	int			node_id;
-	int			nshards;
-	uint64		rows;
-	instr_time	time;			/* from the start of the fragment to the node's last row */
-} FragmentNode;
 
 /*
  * Send the statement to all owners of shards and start the local part. values
@@ -60,7 +52,7 @@ extern Fragment *fragment_start(const FragmentSpec *spec, Bitmapset *shards,
 extern bool fragment_next(Fragment *fragment, TupleTableSlot *slot);
 
 extern uint64 fragment_processed(const Fragment *fragment); /* rows written, once fragment_next has returned false */
-extern List *fragment_nodes(const Fragment *fragment);	/* of FragmentNode * */
+extern void fragment_note_work(Fragment *fragment); /* before EXPLAIN tells of one that has not ended */
 extern void fragment_end(Fragment *fragment);
 
 /* Wait a moment before a refused shard is tried again; ERROR SX001 when attempt says it is enough. */

@@ -296,6 +296,7 @@ run_here(InsertSender *sender, const Chunk *chunk)
 		}
 	}
 	sender->processed += local_run_processed(run);
+	local_run_note_work(run, sender->form->meter, NULL, local_run_processed(run));
 	local_run_end(run);
 	MemoryContextSwitchTo(old);
 	return true;
@@ -405,6 +406,7 @@ run_there(InsertSender *sender, Chunk *chunk, int node_id)
 	lane->run = remote_run_make(shape->made->remote_sql, desc, ncolumns, attnos,
 								shape->nparams, shape->param_types, true);
 	remote_run_set_command(lane->run, statement_command(sender->estate));
+	remote_run_set_meter(lane->run, sender->form->meter);
 	note = everywhere ? STATEMENT_NOTE_REFERENCE : statement_note_shards(bms_make_singleton(chunk->shard), false);
 	remote_run_start(lane->run, node_id, GetUserId(), note, values, nulls, false);
 	MemoryContextSwitchTo(old);

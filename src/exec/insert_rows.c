@@ -335,6 +335,7 @@ write_here(RowSender *sender, RowGroup *group, List *rows)
 	}
 	read_local_rows(sender, run, &local);
 	sender->processed += local_run_processed(run);
+	local_run_note_work(run, sender->form->meter, shards, local_run_processed(run));
 	local_run_end(run);
 	end_store(&local);
 	return true;
@@ -437,6 +438,7 @@ start_lane(RowSender *sender, RowGroup *group, RowLane *lane)
 	lane->run = remote_run_make(shape->remote_sql, desc, ncolumns, NULL, nparams, types, true);
 	remote_run_set_command(lane->run, statement_command(sender->estate));
 	remote_run_set_prepare_noted(lane->run);
+	remote_run_set_meter(lane->run, sender->form->meter);
 	remote_run_start(lane->run, lane->node_id, GetUserId(), STATEMENT_NOTE_ROWS, values, nulls, false);
 }
 

@@ -466,6 +466,7 @@ run_insert(InsertState *state)
 		state->returned = returned_rows_make(estate, columns, columns->natts);
 		returned_slot = ExecInitExtraTupleSlot(estate, columns, &TTSOpsVirtual);
 	}
+	state->form.meter = work_meter_make(estate);
 	make_sender(state, returned_slot);
 	if (state->spool)
 		insert_spooled(state);
@@ -515,7 +516,11 @@ end(CustomScanState *node)
 static void
 explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
+	InsertState *state = (InsertState *) node;
+
+	ExplainPropertyText("Method", state->form.everywhere ? METHOD_COPIES : METHOD_ROWS, es);
 	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
+	work_meter_explain(state->form.meter, es);
 }
 
 void

@@ -12,6 +12,8 @@
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 
+#include "exec/node_work.h"
+
 /* What stays the same for all batches of one INSERT, or of rows changed by their ctid (exec/modify_rows.h). */
 typedef struct InsertForm
 {
@@ -28,6 +30,7 @@ typedef struct InsertForm
 	 * these Vars of the table, as the row is afterwards, and the ordinal.
 	 */
 	List	   *returned;
+	WorkMeter  *meter;			/* of the execution; NULL: nothing is measured */
 } InsertForm;
 
 /* Number of rows of a statement that takes them as arrays, or from the tuplestore INSERT_ROWS_TABLE. */

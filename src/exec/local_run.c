@@ -36,6 +36,7 @@
 #include "exec/exec_explain.h"
 #include "exec/guard_check.h"
 #include "exec/local_template.h"
+#include "exec/plan_report.h"
 #include "exec/shard_scope.h"
 #include "exec/statement_command.h"
 
@@ -389,6 +390,21 @@ local_run_end(LocalRun *run)
 		run->parent->es_auxmodifytables = list_delete_ptr(run->parent->es_auxmodifytables, run->finisher);
 	local_template_release(&run->user);
 	MemoryContextDelete(run->cxt);
+}
+
+void
+local_run_note_work(LocalRun *run, WorkMeter *meter, const Bitmapset *shards, uint64 rows)
+{
+	NodeWork   *work = work_meter_start(meter, node_self(), shards);
+	const char *wish;
+
+	if (work == NULL)
+		return;
+	work->rows += rows;
+	wish = work_meter_wish(meter, work);
+	if (wish != NULL && run->query_desc != NULL)
+		work_meter_take_plan(meter, work, plan_report_text(run->query_desc, wish));
+	work_meter_stop(meter, work);
 }
 
 void

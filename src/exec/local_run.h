@@ -16,6 +16,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/bitmapset.h"
 #include "catalog/shard_map.h"
+#include "exec/node_work.h"
 
 struct ExplainState;
 
@@ -72,6 +73,9 @@ extern void local_run_end(LocalRun *run);	/* frees it, the slot included */
 
 /* The plan of the last shard (with its counts, if it ran), as a child of the node being explained. */
 extern void local_run_explain(LocalRun *run, struct ExplainState *es);
+
+/* Before local_run_end: so many rows, and the plan of the last shard if it is wanted. */
+extern void local_run_note_work(LocalRun *run, WorkMeter *meter, const Bitmapset *shards, uint64 rows);
 
 /*
  * The relation swap (see local_swap.c): in a copy of query every shell becomes the

@@ -27,6 +27,7 @@
 #include "exec/local_run.h"
 #include "exec/modify_reference.h"
 #include "exec/reference_order.h"
+#include "exec/plan_reason.h"
 #include "exec/remote_run.h"
 #include "exec/result_columns.h"
 #include "exec/scan_rows.h"
@@ -67,6 +68,7 @@ typedef struct ReferenceState
 	Datum	   *values;
 	bool	   *nulls;
 	List	   *runs;			/* of NodeRun * */
+	WorkMeter  *meter;			/* or NULL */
 	Tuplestorestate *returned;
 	TupleTableSlot *returned_slot;
 } ReferenceState;
@@ -143,6 +145,7 @@ start_on_node(void *arg, int node_id)
 	node->run = remote_run_make(state->remote_sql, NULL, 0, NULL, state->nparams, state->types, true);
 	state->runs = lappend(state->runs, node);
 	remote_run_set_command(node->run, statement_command(state->css.ss.ps.state));
+	remote_run_set_meter(node->run, state->meter);
 	remote_run_start(node->run, node_id, GetUserId(), STATEMENT_NOTE_REFERENCE, state->values, state->nulls, false);
 }
 
@@ -193,6 +196,7 @@ write_here(void *arg)
 			tuplestore_puttupleslot(state->returned, row);
 	}
 	rows = local_run_processed(run);
+	local_run_note_work(run, state->meter, NULL, rows);
 	local_run_end(run);
 	estate->es_snapshot = before;
 	PopActiveSnapshot();
@@ -235,6 +239,7 @@ run_statement(ReferenceState *state)
 	uint64		written;
 
 	eval_params(state);
+	state->meter = work_meter_make(estate);
 	if (list_length(state->css.ss.ps.plan->targetlist) > 0)
 	{
 		state->returned = tuplestore_begin_heap(false, false, work_mem);
@@ -293,9 +298,11 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	ReferenceState *state = (ReferenceState *) node;
 
+	ExplainPropertyText("Method", METHOD_COPIES, es);
 	ExplainPropertyInteger("Copies", NULL, state->remote_sql ? list_length(node_list()) : 1, es);
 	if (es->verbose && state->remote_sql != NULL)
 		ExplainPropertyText("Remote SQL", state->remote_sql, es);
+	work_meter_explain(state->meter, es);
 }
 
 void

@@ -303,6 +303,7 @@ run_modify(ModifyState *state)
 	read_child(state);
 	see_locked_versions(estate);
 
+	state->form.meter = work_meter_make(estate);
 	state->sender = insert_sender_make(&state->form, value_types(state), state->query_string,
 									   has_statement_triggers(state), estate, state->css.ss.ps.ps_ExprContext,
 									   state->returned != NULL ? returned_rows_slot(state->returned) : NULL,
@@ -359,8 +360,12 @@ end(CustomScanState *node)
 static void
 explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
-	ExplainPropertyText("Command", ((ModifyState *) node)->form.command == CMD_UPDATE ? "Update" : "Delete", es);
+	ModifyState *state = (ModifyState *) node;
+
+	ExplainPropertyText("Method", METHOD_ROWS, es);
+	ExplainPropertyText("Command", state->form.command == CMD_UPDATE ? "Update" : "Delete", es);
 	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
+	work_meter_explain(state->form.meter, es);
 }
 
 void

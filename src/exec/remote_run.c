@@ -37,6 +37,7 @@ typedef struct RunStream
 	RemoteRun  *run;
 	Tuplestorestate *stored;	/* rows absorbed; NULL if none were */
 	bool		done;			/* nothing more comes from the connection */
+	NodeWork   *work;			/* with a meter */
 
 	/* what was started, to be started again; values only if the run is repeatable */
 	int			node_id;
@@ -62,6 +63,7 @@ struct RemoteRun
 	bool		autocommit_write;
 	bool		repeatable;
 	uint32		command;
+	WorkMeter  *meter;			/* or NULL */
 
 	/* where */
 	int			nstreams;
@@ -150,6 +152,12 @@ remote_run_set_command(RemoteRun *run, uint32 command)
 	run->command = command;
 }
 
+void
+remote_run_set_meter(RemoteRun *run, WorkMeter *meter)
+{
+	run->meter = meter;
+}
+
 static NodeConn *
 get_connection(RemoteRun *run, int node_id, Oid role, bool autocommit_read)
 {
@@ -160,7 +168,30 @@ get_connection(RemoteRun *run, int node_id, Oid role, bool autocommit_read)
 	return dxact_connection(node_id, role, run->writes ? DXACT_WRITE : DXACT_READ);
 }
 
-/* --- results --- */
+/* ---------- what EXPLAIN ANALYZE tells ---------- */
+
+static void
+count_sent(NodeWork *work, const ConnParams *params)
+{
+	for (int i = 0; i < params->n; i++)
+	{
+		if (params->values[i] != NULL)
+			work->sent += params->formats != NULL && params->formats[i] == 1 ? params->lengths[i] :
+				strlen(params->values[i]);
+	}
+}
+
+static void
+count_row(RunStream *stream, const PGresult *result, int row)
+{
+	if (likely(stream->work == NULL))
+		return;
+	stream->work->rows++;
+	for (int i = 0; i < PQnfields(result); i++)
+		stream->work->received += PQgetlength(result, row, i);
+}
+
+/* ---------- results ---------- */
 
 /* Not a row: the end of one stream. */
 static void
@@ -171,6 +202,8 @@ note_end(RunStream *stream, const PGresult *result)
 
 	if (*count != '\0')
 		run->processed += strtou64(count, NULL, 10);
+	if (*count != '\0' && stream->work != NULL && run->rows == NULL)
+		stream->work->rows += strtou64(count, NULL, 10);
 }
 
 static void
@@ -179,6 +212,11 @@ note_done(RunStream *stream)
 	RemoteRun  *run = stream->run;
 
 	stream->done = true;
+	if (stream->work != NULL)
+	{
+		work_meter_take_plan(run->meter, stream->work, stream->stream.plan);
+		work_meter_stop(run->meter, stream->work);
+	}
 	if (!stream->stream.refused)
 		return;
 	run->refused_shard = stream->stream.refused_shard;
@@ -231,6 +269,7 @@ store_rows(RunStream *stream, const PGresult *result, TupleTableSlot *slot)
 	for (int i = 0; i < PQntuples(result); i++)
 	{
 		decode_row(run, result, i, slot);
+		count_row(stream, result, i);
 		tuplestore_puttupleslot(stream->stored, slot);
 	}
 	ExecClearTuple(slot);
@@ -304,6 +343,28 @@ add_stream(RemoteRun *run)
 	return stream;
 }
 
+/* The node may be asked for its plan, too. */
+static void
+start_measured(RunStream *stream, NodeConn *conn, const ConnParams *params, bool prepare)
+{
+	RemoteRun  *run = stream->run;
+	const char *wish = work_meter_wish(run->meter, stream->work);
+
+	count_sent(stream->work, params);
+	stream->stream.plan_cxt = wish != NULL ? run->cxt : NULL;
+	conn_ask_plan(wish);
+	PG_TRY();
+	{
+		conn_stream_start(conn, &stream->stream, stream->sql, params, prepare,
+						  run->rows && row_codec_is_binary(run->rows));
+	}
+	PG_FINALLY();
+	{
+		conn_ask_plan(NULL);
+	}
+	PG_END_TRY();
+}
+
 static void
 send_statement(RunStream *stream, bool prepare, const Datum *values, const bool *nulls)
 {
@@ -315,8 +376,11 @@ send_statement(RunStream *stream, bool prepare, const Datum *values, const bool 
 	param_codec_encode(run->params, values, nulls, &params);
 	conn = get_connection(run, stream->node_id, stream->role, stream->autocommit_read);
 	stream->used = conn;
-	conn_stream_start(conn, &stream->stream, stream->sql, &params, prepare,
-					  run->rows && row_codec_is_binary(run->rows));
+	if (unlikely(stream->work != NULL))
+		start_measured(stream, conn, &params, prepare);
+	else
+		conn_stream_start(conn, &stream->stream, stream->sql, &params, prepare,
+						  run->rows && row_codec_is_binary(run->rows));
 }
 
 /* The connection has died unnoticed, nothing of the statement has been heard: once more, on a new one. */
@@ -343,6 +407,7 @@ remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 	stream->role = role;
 	stream->sql = sql_prefix ? psprintf("%s%s", sql_prefix, run->sql) : run->sql;
 	stream->autocommit_read = autocommit_read;
+	stream->work = work_meter_start(run->meter, node_id, NULL);
 	if (run->repeatable)
 	{
 		stream->stream.repeat = repeat;
@@ -413,7 +478,10 @@ read_wire(RunStream *stream, TupleTableSlot *slot)
 		if (PQresultStatus(result) != PGRES_SINGLE_TUPLE)
 			note_end(stream, result);
 		if (is_row)
+		{
 			decode_row(run, result, 0, slot);
+			count_row(stream, result, 0);
+		}
 		conn_result_free(result);
 		if (is_row)
 			return true;

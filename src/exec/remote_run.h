@@ -12,6 +12,7 @@
 #include "executor/tuptable.h"
 #include "nodes/params.h"
 #include "dxact/dxact.h"
+#include "exec/node_work.h"
 #include "exec/tuple_codec.h"
 
 typedef struct RemoteRun RemoteRun;
@@ -47,6 +48,9 @@ extern void remote_run_set_command(RemoteRun *run, uint32 command);
 
 /* The statement is the whole of its transaction: the node may commit it by itself, in the same round trip. */
 extern void remote_run_set_autocommit_write(RemoteRun *run);
+
+/* What the nodes do is counted there (NULL: nowhere). */
+extern void remote_run_set_meter(RemoteRun *run, WorkMeter *meter);
 
 /* Start on one node; sql_prefix (a statement note) may be NULL. Params are Datums of param_types. */
 extern void remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,

@@ -8,7 +8,6 @@
 
 #include "postgres.h"
 #include "nodes/execnodes.h"
-#include "portability/instr_time.h"
 #include "exec/remote_run.h"
 #include "exec/route_node.h"
 
@@ -47,7 +46,7 @@ typedef struct RouteState
 	bool	   *nulls;
 
 	/* for EXPLAIN ANALYZE */
-	instr_time	remote_time;
+	WorkMeter  *meter;
 } RouteState;
 
 /* The shard by the key (state->key_shard); false if a parameter has no value (EXPLAIN of a generic plan). */

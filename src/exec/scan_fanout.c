@@ -99,7 +99,6 @@ typedef struct FanoutState
 	MemoryContext fragment_cxt;
 	bool		was_read;		/* a row was asked for */
 	bool		finished;
-	List	   *node_stats;		/* of FragmentNode *, for EXPLAIN */
 
 	/* rescans */
 	bool		keep;			/* put rows into store */
@@ -202,6 +201,8 @@ scan_fanout_make(const FanoutParts *parts)
 												  list_make2_oid(parts->shell, parts->role)));
 	scan->custom_private = list_concat(scan->custom_private,
 									   list_make3(parts->key_columns, parts->current_of, parts->input_ids));
+	plan_method_set(scan, parts->method ? parts->method : parts->scanrelid > 0 ? METHOD_PULL :
+					parts->inputs != NIL ? METHOD_BROADCAST : METHOD_FRAGMENT);
 	return scan;
 }
 
@@ -328,6 +329,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 										&node->ss.ps);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	state->spec.plan_cxt = estate->es_query_cxt;
+	state->spec.meter = work_meter_make(estate);
 	/* whose rights have just been checked, whoever fetches the rows */
 	if (!OidIsValid(state->spec.role))
 		state->spec.role = GetUserId();
@@ -414,7 +416,6 @@ finish(FanoutState *state)
 		return;
 	if (!state->spec.returns_rows)
 		state->css.ss.ps.state->es_processed += fragment_processed(state->fragment);
-	state->node_stats = fragment_nodes(state->fragment);
 	fragment_end(state->fragment);
 	state->fragment = NULL;
 	state->finished = true;
@@ -545,40 +546,21 @@ end(CustomScanState *node)
 
 /* ---------- EXPLAIN ---------- */
 
-/* "london, paris, tokyo": the owners of the shards, by node id. */
-static char *
+/* Names of the owners of the shards, by node id. */
+static List *
 owners_of(const Bitmapset *shards)
 {
-	StringInfoData out;
+	List	   *names = NIL;
 	ListCell   *lc;
 
-	initStringInfo(&out);
 	foreach(lc, node_list())
 	{
 		NodeInfo   *info = (NodeInfo *) lfirst(lc);
 
 		if (shard_set_of_node(shards, info->node_id) != NULL)
-			appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", info->name);
+			names = lappend(names, pstrdup(info->name));
 	}
-	return out.data;
-}
-
-static void
-explain_times(FanoutState *state, ExplainState *es)
-{
-	List	   *nodes = state->fragment ? fragment_nodes(state->fragment) : state->node_stats;
-	ListCell   *lc;
-
-	foreach(lc, nodes)
-	{
-		FragmentNode *stats = (FragmentNode *) lfirst(lc);
-		char	   *label = psprintf("Node %s", node_name(stats->node_id));
-		char	   *text = psprintf("shards=%d rows=" UINT64_FORMAT, stats->nshards, stats->rows);
-
-		if (es->timing && !INSTR_TIME_IS_ZERO(stats->time))
-			text = psprintf("%s time=%.3f ms", text, INSTR_TIME_GET_MILLISEC(stats->time));
-		ExplainPropertyText(label, text, es);
-	}
+	return names;
 }
 
 /* Parameters of the statement in an expression: EXPLAIN (GENERIC_PLAN) has no values for them. */
@@ -592,11 +574,31 @@ contain_param_extern(Node *node, void *context)
 	return expression_tree_walker(node, contain_param_extern, context);
 }
 
+/* The plan in one of the shards that are here, if there is any. */
+static void
+show_shard_plan(FanoutState *state, ExplainState *es)
+{
+	const Bitmapset *here = shard_set_of_node(state->shards, node_self());
+	LocalPlan  *plan;
+	LocalRun   *run;
+	int			refused;
+
+	if (here == NULL || state->spec.run_query == NULL)
+		return;
+	plan = local_plan_make(state->spec.run_query, state->spec.query_string, CURSOR_OPT_PARALLEL_OK);
+	run = local_run_start_shard(plan, bms_next_member(here, -1), state->css.ss.ps.state->es_param_list_info,
+								state->css.ss.ps.state, EXEC_FLAG_EXPLAIN_ONLY, &refused);
+	if (refused == ROUTE_NO_SHARD)
+		local_run_explain(run, es);
+	local_run_end(run);
+}
+
 static void
 explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	FanoutState *state = (FanoutState *) node;
 
+	plan_method_explain((CustomScan *) node->ss.ps.plan, es);
 	if (state->command != CMD_SELECT)
 		ExplainPropertyText("Command", state->command == CMD_INSERT ? "Insert" :
 							state->command == CMD_UPDATE ? "Update" : "Delete", es);
@@ -606,14 +608,17 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		find_shards(state);
 	if (state->shards_known)
 	{
-		ExplainPropertyText("Nodes", owners_of(state->shards), es);
+		ExplainPropertyList("Nodes", owners_of(state->shards), es);
 		ExplainPropertyInteger("Shards", NULL, bms_num_members(state->shards), es);
 	}
 	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
 	if (es->verbose && state->spec.remote_sql != NULL)
 		ExplainPropertyText("Remote SQL", state->spec.remote_sql, es);
-	if (es->analyze)
-		explain_times(state, es);
+	if (es->verbose && !es->analyze && state->shards_known)
+		show_shard_plan(state, es);
+	if (state->fragment != NULL)
+		fragment_note_work(state->fragment);
+	work_meter_explain(state->spec.meter, es);
 }
 
 void

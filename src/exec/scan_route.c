@@ -39,6 +39,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "exec/exec_explain.h"
+#include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/route_state.h"
 #include "exec/scan_route.h"
@@ -157,22 +158,7 @@ route_state_evaluate_params(RouteState *state, const RouteCache *cache)
 static bool
 next_remote(RouteState *state)
 {
-	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
-	bool		found;
-
-	if (state->css.ss.ps.state->es_instrument)
-	{
-		instr_time	start;
-		instr_time	now;
-
-		INSTR_TIME_SET_CURRENT(start);
-		found = remote_run_next(state->remote, slot);
-		INSTR_TIME_SET_CURRENT(now);
-		INSTR_TIME_ACCUM_DIFF(state->remote_time, now, start);
-	}
-	else
-		found = remote_run_next(state->remote, slot);
-	return found;
+	return remote_run_next(state->remote, state->css.ss.ss_ScanTupleSlot);
 }
 
 /*
@@ -203,6 +189,9 @@ start_remote(RouteState *state)
 	remote_run_set_prepare(state->remote, state->node->parts.prepare);
 	remote_run_set_repeatable(state->remote);
 	remote_run_set_command(state->remote, statement_command(state->css.ss.ps.state));
+	if (state->css.ss.ps.state->es_instrument && state->meter == NULL)
+		state->meter = work_meter_make(state->css.ss.ps.state);
+	remote_run_set_meter(state->remote, state->meter);
 	if (commits_there(state, cache))
 		remote_run_set_autocommit_write(state->remote);
 	remote_run_start(state->remote, state->owner, state->role, NULL, state->values, state->nulls,
@@ -375,6 +364,7 @@ rescan_route(CustomScanState *css)
 static void
 explain_route(CustomScanState *css, List *ancestors, ExplainState *es)
 {
+	ExplainPropertyText("Method", METHOD_ROUTE, es);
 	exec_explain_route((RouteState *) css, es);
 }
 

@@ -287,6 +287,7 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 {
 	WithState  *state = (WithState *) node;
 
+	ExplainPropertyText("Method", METHOD_STEPS, es);
 	for (int i = 0; i < state->nsteps; i++)
 	{
 		const WithStep *step = &state->steps[i];

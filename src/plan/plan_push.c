@@ -14,6 +14,7 @@
 #include "optimizer/optimizer.h"
 
 #include "base/settings.h"
+#include "exec/plan_reason.h"
 #include "plan/decorrelate.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_push.h"
@@ -30,6 +31,7 @@ plan_over_parts(const PlanInput *input, Query *query, const PushStatement *pushe
 	bool		row_security;
 	ListCell   *lc;
 
+	plan_reason_attach_not_pushed(plan, pushed->reasons);
 	if (pushed->fragments == NIL)
 		return plan;
 	foreach(lc, pushed->fragments)
@@ -64,6 +66,7 @@ plan_push_levels(const PlanInput *input)
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
 		decorrelate_query(query);
+		pushed.reasons = NIL;
 		pushed.may_broadcast = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0;
 		pushed.next_param = 1;
 		(void) find_last_param((Node *) query, &pushed.next_param);

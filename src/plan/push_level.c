@@ -224,14 +224,47 @@ push_inside(Query *query, PushStatement *statement)
 								 QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES | QTW_IGNORE_JOINALIASES);
 }
 
+/* "users, photos": what the level reads. */
+static char *
+names_of_tables(const Query *query)
+{
+	StringInfoData out;
+	ListCell   *lc;
+
+	initStringInfo(&out);
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->inFromCl && rte->rtekind != RTE_JOIN && rte->rtekind != RTE_RESULT)
+			appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", rte->eref->aliasname);
+	}
+	return out.data;
+}
+
+static void
+note_reason(const Query *query, const Reason *reason, PushStatement *statement)
+{
+	if (query->setOperations == NULL && query_count_shells((Query *) query) > 0)
+		statement->reasons = list_append_unique(statement->reasons,
+												makeString(psprintf("%s: %s", names_of_tables(query), reason->detail)));
+}
+
 static void
 push_query(Query *query, PushStatement *statement)
 {
+	const Reason *reason;
 	bool		saves;
 
 	check_stack_depth();
-	if (query->commandType == CMD_SELECT && push_level(query, statement, &saves) != NULL)
-		push_inside(query, statement);
+	if (query->commandType != CMD_SELECT)
+		return;
+	reason = push_level(query, statement, &saves);
+	if (reason == NULL)
+		return;
+	if (saves)
+		note_reason(query, reason, statement);
+	push_inside(query, statement);
 }
 
 bool
@@ -247,6 +280,8 @@ push_statement_level(Query *query, PushStatement *statement)
 		return true;
 	if (!saves)
 		statement->reason = NULL;
+	else
+		note_reason(query, statement->reason, statement);
 	return false;
 }
 

@@ -25,6 +25,7 @@ typedef struct PushStatement
 	/* out */
 	List	   *fragments;		/* of Query *: whose relations the plan must name */
 	const Reason *reason;		/* why the statement's own level did not go; NULL: it did, or nothing is gained */
+	List	   *reasons;		/* of String *: why levels did not go that would gain by it, for EXPLAIN */
 } PushStatement;
 
 /*
