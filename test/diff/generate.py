@@ -166,6 +166,9 @@ class Generator:
         column = self.column([scope], kind)
         if kind == "int" and self.chance(0.4):
             return "(SELECT count(*) FROM %s%s)" % (items, where)
+        if kind in ("int", "text") and column and self.chance(0.15):
+            array = "ARRAY(SELECT %s FROM %s%s ORDER BY 1)" % (column[0], items, where)
+            return "cardinality(%s)" % array if kind == "int" else array + "::text"
         if not column:
             return "%s::%s" % (self.const(kind), SQLTYPE[kind])
         if self.chance(0.6):
@@ -258,8 +261,12 @@ class Generator:
             inner = [c[0] for c in lateral or [] if c[1] == "int"]
             return self.pick("generate_series(1, least(%s, 3)) %s(c0)", "unnest(ARRAY[%s, 3, NULL]) %s(c0)") % (
                 self.r.choice(inner) if inner else self.const("int") + "::int", alias), [(alias + ".c0", "int", True)]
+        if x < 0.5:
+            return self.pick("unnest(ARRAY[%s::int, 3, NULL]) WITH ORDINALITY %s(c0, c1)", "ROWS FROM (generate_series(1, %s::int %% 3), unnest(ARRAY[7, 8])) %s(c0, c1)") % (
+                self.const("int"), alias), [(alias + ".c0", "int", True), (alias + ".c1", "int", False)]
         table = self.relation()
-        return "%s %s" % (table, alias), [("%s.%s" % (alias, c), kind, c in KEYS[table]) for c, kind in TABLES[table]]
+        sample = " TABLESAMPLE SYSTEM (100)" if self.chance(0.01) and not table.startswith("v_") else ""
+        return "%s %s%s" % (table, alias, sample), [("%s.%s" % (alias, c), kind, c in KEYS[table]) for c, kind in TABLES[table]]
 
     def from_list(self, scopes, depth, few=False):
         text, columns = self.item(scopes, depth, None)
@@ -309,6 +316,9 @@ class Generator:
             text += " ORDER BY %s LIMIT %s" % (", ".join(str(i + 1) + self.pick("", "", "", " DESC", " NULLS FIRST") for i in range(len(kinds))), self.pick(
                 "1", "2", "3", "4", "(SELECT 1 + count(*) FROM countries)"))
             text += self.pick("", "", " OFFSET 1")
+        elif self.chance(0.03):
+            text = "SELECT * FROM (%s) %s ORDER BY 1%s FETCH FIRST %s ROWS WITH TIES" % (
+                text, self.name(), self.pick("", " DESC"), self.pick("1", "2", "3"))
         return text, kinds
 
     def recursive(self, outer):
@@ -333,7 +343,8 @@ class Generator:
             out = []
             for kind in kinds:
                 fit = [c[0] for c in keys if c[1] == kind]
-                out.append(fit[0] if fit and self.chance(0.7) else self.aggregate(columns, kind))
+                out.append(fit[0] if fit and self.chance(0.7) else self.of_group(keys, columns) if kind == "int" and self.chance(0.2) else
+                           self.aggregate(columns, kind))
             group = ", ".join(c[0] for c in keys)
             group = self.pick(group, group, group, group, "ROLLUP (%s)" % group, "CUBE (%s)" % group, "GROUPING SETS ((%s), ())" % group)
             return "SELECT %s FROM %s%s GROUP BY %s%s" % (", ".join(out), items, where, group,
@@ -348,6 +359,23 @@ class Generator:
             self.ordered = " ORDER BY (%s), %s" % (out[0], ", ".join(str(i + 1) for i in range(len(out))))
             return "SELECT DISTINCT ON ((%s)) %s FROM %s%s%s" % (out[0], on, items, where, self.ordered)
         return "SELECT %s%s FROM %s%s" % (self.pick("", "", "", "DISTINCT "), ", ".join(out), items, where)
+
+    def of_group(self, keys, columns):
+        """Of a group as such: its place among the others, an aggregate of its rows inside of a sub-SELECT, .."""
+        key = self.r.choice(keys)[0]
+        x = self.r.random()
+        if x < 0.3:
+            return "grouping(%s)" % ", ".join(c[0] for c in keys)
+        if x < 0.6:
+            return self.pick("(rank() OVER (ORDER BY count(*)))::int", "(sum(count(*)) OVER (PARTITION BY %s))::int" % key,
+                             "(count(*) OVER (ORDER BY %s))::int" % key, "(lag(count(*)) OVER (ORDER BY %s))::int" % ", ".join(c[0] for c in keys))
+        name = self.name()
+        table = self.relation()
+        column, kind = self.r.choice(TABLES[table])
+        fit = [c[0] for c in columns if c[1] == kind and kind != "uuid"]
+        condition = "%s.%s %s %s(%s)" % (name, column, self.pick("=", "<=", "<>"), self.pick("min", "max"), self.r.choice(fit)) if fit else \
+            "%s.%s IS NOT NULL AND count(%s) > 1" % (name, column, key)
+        return "(SELECT count(*) FROM %s %s WHERE %s)::int" % (table, name, condition)
 
     def having(self, keys, depth):
         """A condition over grouped columns, with a correlated sub-SELECT maybe."""
@@ -368,6 +396,11 @@ class Generator:
         if kind == "int" and self.chance(0.6):
             return self.pick("count(*)", "count(%s)" % a, "count(DISTINCT %s)" % a, "rank(%s) WITHIN GROUP (ORDER BY %s)" % (
                 self.value(a_kind), a), "bit_or(%s)" % fit[0] if fit else "count(*)"), None if self.chance(0.9) else "int"
+        if kind == "int" and self.chance(0.15):
+            b = self.r.choice(columns)[0]
+            return self.pick("count(DISTINCT (%s, %s))" % (a, b), "bool_or(%s = %s)" % (a, self.value(a_kind)), "every(%s IS NULL)" % b), "int"
+        if kind == "num" and small and self.chance(0.15):
+            return "percentile_cont(0.25) WITHIN GROUP (ORDER BY %s)" % self.r.choice(small), "numeric(20,6)"
         if kind == "text" and self.chance(0.4):
             return self.pick("string_agg(%s::text, ',' ORDER BY %s)", "array_agg(%s ORDER BY %s DESC NULLS FIRST)", "jsonb_agg(%s ORDER BY %s)",
                              "string_agg(DISTINCT %s::text, '+' ORDER BY %s::text)") % (a, a), "text"
@@ -396,6 +429,13 @@ class Generator:
         fit = [c[0] for c in columns if c[1] == kind]
         if self.chance(0.3):
             return self.framed(columns, kind)
+        numbers = [c[0] for c in columns if c[1] in ("int", "num")]
+        if kind in ("int", "num") and numbers and self.chance(0.35):
+            return "(%s OVER (%sORDER BY %s %s))::%s" % (
+                self.pick("count(*)", "sum(%s)" % self.r.choice(numbers), "count(%s)" % self.r.choice(columns)[0], "max(%s)" % self.r.choice(numbers)),
+                self.pick("", "PARTITION BY %s " % self.r.choice(columns)[0]), self.r.choice(numbers) + self.pick("", " DESC"), self.pick(
+                    "RANGE BETWEEN 2 PRECEDING AND 1 FOLLOWING", "RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING", "RANGE BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW",
+                    "GROUPS BETWEEN 1 PRECEDING AND CURRENT ROW", "GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING EXCLUDE GROUP", "GROUPS 2 PRECEDING EXCLUDE TIES"), SQLTYPE[kind])
         over = "(%sORDER BY %s)" % (self.pick("", "PARTITION BY %s " % self.r.choice(columns)[0]), self.r.choice(columns)[0])
         if kind == "int" and self.chance(0.6):
             return "%s OVER %s" % (self.pick("rank()", "count(*)", "dense_rank()"), over)

@@ -8,6 +8,9 @@ FREE = {"users": ["country", "age"], "photos": ["views"], "likes": ["n"], "album
         "moves": ["amount"], "tags": ["n", "v"], "comp": [], "comp2": ["d"], "countries": ["name", "since"], "docs": ["n", "day", "v"], "days": ["key", "num"],
         "sums": ["n", "day"]}
 
+# columns of shard keys that no constraint ties to others
+MOVED = {"acc": "no", "moves": "no", "tags": "tag", "comp": "a", "comp2": "a", "sums": "num", "days": "day", "docs": "key"}
+
 
 class Writer(Generator):
     def row(self, table):
@@ -89,6 +92,8 @@ class Writer(Generator):
 
     def update(self, table):
         own = self.columns_of(table, "t")
+        if table in MOVED and self.chance(0.25):
+            return self.move_rows(table, own)
         if not FREE[table]:
             return self.delete(table)
         sets = self.assignment(table, "t", [own])
@@ -99,6 +104,18 @@ class Writer(Generator):
             return "UPDATE %s t SET %s FROM %s%s" % (table, sets, items, self.where([own + more], 1, 1) or " WHERE true") + \
                 " AND %s = %s%s" % (key[0], self.pick(*join)[0], self.returning(table, "t"))
         return "UPDATE %s t SET %s%s%s" % (table, sets, self.where([own], 1), self.returning(table, "t"))
+
+    def move_rows(self, table, own):
+        """An UPDATE of the shard key: rows go to other shards. At most one row if the key must stay unique."""
+        column, step = MOVED[table], self.pick("%s + 100", "%s + 1", "%s - 100")
+        kind = dict(TABLES[table])[column]
+        value = step % ("t." + column) if kind in ("int", "num") else self.const(kind)
+        where = self.where([own], 1) if table not in UNIQUE else " WHERE " + " AND ".join(
+            "t.%s = %s" % (c, self.const(dict(TABLES[table])[c])) for c in UNIQUE[table])
+        more = ", " + self.assignment(table, "t", [own]) if FREE[table] and self.chance(0.4) else ""
+        if more.startswith(", (") or more.startswith(", %s =" % column):
+            more = ""
+        return "UPDATE %s t SET %s = %s%s%s%s" % (table, column, value, more, where, self.returning(table, "t"))
 
     def delete(self, table):
         own = self.columns_of(table, "t")
@@ -118,6 +135,10 @@ class Writer(Generator):
                 ", ".join(UNIQUE[table]), self.query(1, [], kinds)[0], ", ".join(names), ", ".join(UNIQUE[table] + names))
         actions = [" WHEN MATCHED%s THEN %s" % (self.pick("", " AND t.%s::text > '4'" % FREE[table][0]), self.pick(
             "DELETE", "UPDATE SET %s = s.%s::%s" % (FREE[table][0], FREE[table][0], SQLTYPE[dict(TABLES[table])[FREE[table][0]]]), "DO NOTHING"))] if self.chance(0.8) else []
+        if actions and self.chance(0.3):
+            actions.append(" WHEN MATCHED THEN %s" % self.pick("DELETE", "DO NOTHING"))
+        if self.chance(0.2):
+            actions.append(" WHEN NOT MATCHED AND s.%s IS NULL THEN DO NOTHING" % UNIQUE[table][0])
         if self.chance(0.8) or not actions:
             actions.append(" WHEN NOT MATCHED THEN INSERT VALUES (%s)" % ", ".join("s.%s::%s" % (c, SQLTYPE[kind]) for c, kind in TABLES[table]))
         on = " AND ".join("t.%s = s.%s::%s" % (c, c, SQLTYPE[dict(TABLES[table])[c]]) for c in UNIQUE[table])
