@@ -138,3 +138,13 @@ PREPARE p(date) AS SELECT n FROM days WHERE day = $1 AND day = date '2024-01-04'
 EXECUTE p('2024-01-03'); EXECUTE p('2024-01-04'); EXECUTE p('2024-01-05'); EXECUTE p('2024-01-06'); EXECUTE p('2024-01-07');
 EXECUTE p('2024-01-08'); EXECUTE p('2024-01-09'); EXECUTE p('2024-01-10');
 DROP TABLE days;
+
+-- ON CONFLICT reads a WITH clause of its statement
+CREATE TABLE kept (a int PRIMARY KEY, b text);
+SELECT shardext.shard_table('kept', 'a');
+INSERT INTO kept SELECT i, 'x' FROM generate_series(1, 6) i;
+WITH w AS (SELECT 1 AS a, 'one' AS b) INSERT INTO kept VALUES (1, 'new') ON CONFLICT (a) DO UPDATE SET (b, a) = (SELECT b, a FROM w) RETURNING *;
+WITH w AS (SELECT 'many' AS b) INSERT INTO kept SELECT i, 'new' FROM generate_series(2, 8) i ON CONFLICT (a) DO UPDATE SET b = (SELECT b FROM w) || excluded.a RETURNING *;
+WITH w AS (SELECT 'many' AS b), v(a) AS (VALUES (3), (9)) INSERT INTO kept SELECT a, b FROM v, w ON CONFLICT (a) DO UPDATE SET b = (SELECT b FROM w) || '!';
+SELECT * FROM kept ORDER BY a;
+DROP TABLE kept;

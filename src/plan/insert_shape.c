@@ -132,6 +132,36 @@ insert_shape_retire_entries(Query *query)
 	}
 }
 
+static bool
+reads_with_query(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+		return ((RangeTblEntry *) node)->rtekind == RTE_CTE;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, reads_with_query, context, QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, reads_with_query, context);
+}
+
+bool
+insert_shape_needs_with(const Query *query)
+{
+	return query->cteList != NIL && reads_with_query((Node *) query->onConflict, NULL);
+}
+
+void
+insert_shape_drop_source(Query *query)
+{
+	insert_shape_retire_entries(query);
+	query->jointree = makeFromExpr(NIL, NULL);
+	if (insert_shape_needs_with(query))
+		return;
+	query->cteList = NIL;
+	query->hasRecursive = false;
+	query->hasModifyingCTE = false;
+}
+
 /* Put VALUES of parameters in place of the source; returns the entries of the columns given. */
 static List *
 replace_source(Query *query, const InsertForm *form, const Bitmapset *made_by_owner, int nrows)
@@ -142,10 +172,7 @@ replace_source(Query *query, const InsertForm *form, const Bitmapset *made_by_ow
 	int			column = 0;
 	ListCell   *lc;
 
-	insert_shape_retire_entries(query);
-	query->cteList = NIL;
-	query->hasRecursive = false;
-	query->hasModifyingCTE = false;
+	insert_shape_drop_source(query);
 	query->rtable = lappend(query->rtable, values);
 	ref->rtindex = list_length(query->rtable);
 	query->jointree = makeFromExpr(list_make1(ref), NULL);

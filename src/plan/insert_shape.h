@@ -22,6 +22,10 @@ extern RangeTblEntry *insert_shape_values(List *values_lists);
 /* Entries other than those of the table written (and of "excluded") become empty: nothing shall refer to them. */
 extern void insert_shape_retire_entries(Query *query);
 
+/* The source of an INSERT's rows goes, its WITH queries included, unless ON CONFLICT reads them. */
+extern void insert_shape_drop_source(Query *query);
+extern bool insert_shape_needs_with(const Query *query);
+
 extern void insert_shape_preload(void);
 
 #endif

@@ -148,15 +148,6 @@ targets(const InsertForm *form, const List *attnos, Index source)
 	return tlist;
 }
 
-static void
-drop_source(Query *query)
-{
-	insert_shape_retire_entries(query);
-	query->cteList = NIL;
-	query->hasRecursive = false;
-	query->hasModifyingCTE = false;
-}
-
 /* SELECT u.c1, u.c2::.. FROM unnest(..) u(c1, c2, shard) */
 static Query *
 select_from_arrays(const InsertForm *form, const List *attnos)
@@ -199,7 +190,7 @@ remote_sql(const InsertForm *form, const List *attnos, const Reason **reason)
 	RangeTblEntry *source = makeNode(RangeTblEntry);
 	ListCell   *lc;
 
-	drop_source(query);
+	insert_shape_drop_source(query);
 	source->rtekind = RTE_SUBQUERY;
 	source->subquery = select_from_arrays(form, attnos);
 	source->alias = makeAlias("*SELECT*", NIL);
@@ -223,7 +214,7 @@ local_query(const InsertForm *form, const List *attnos)
 	Relation	table = table_open(form->table, AccessShareLock);
 	ListCell   *lc;
 
-	drop_source(query);
+	insert_shape_drop_source(query);
 	given = targets(form, attnos, set_source(query, store_entry(form, attnos)));
 	foreach(lc, query->targetList)
 	{
