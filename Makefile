@@ -88,6 +88,11 @@ FAULTS ?= $(if $(SECONDS),0,200)
 torture:
 	test/txn/run --seed $(SEED) --faults $(FAULTS) $(if $(SECONDS),--seconds $(SECONDS)) --amcheck $(TORTURE)
 
+# Logical shards move while everything breaks, at each step of a move: make torture-move SEED=7, TORTURE='--only "cutover fenced"'.
+torture-move:
+	test/move/run --seed $(SEED) --moves 20 --faults all $(TORTURE)
+	test/txn/run --seed $(SEED) --faults 40 --kinds move_shard,kill_server,cut_off $(TORTURE)
+
 # Plain PostgreSQL and the cluster give the same: DIFF='--statements 1000 --no-suite' for less.
 diff:
 	test/diff/all $(DIFF)
@@ -104,4 +109,4 @@ tpch:
 test-pg17 test-pg18:
 	test/chroot_test $(@:test-pg%=%)
 
-.PHONY: unit-programs unit test torture diff demo lint bench tpch test-pg17 test-pg18 FORCE
+.PHONY: unit-programs unit test torture torture-move diff demo lint bench tpch test-pg17 test-pg18 FORCE

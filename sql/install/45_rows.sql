@@ -11,3 +11,8 @@ CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind i
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_write';
 COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record) IS
     'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid';
+
+CREATE FUNCTION shardext.internal_hold_shard(relation text, wanted int, OUT shard int, OUT owner int, OUT version bigint) RETURNS SETOF record
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_internal_hold_shard';
+COMMENT ON FUNCTION shardext.internal_hold_shard(text, int) IS
+    'between nodes, for COPY: lock the table''s part of a shard (-1: of all shards of this node) for writing; owner null: it is locked';

@@ -8,7 +8,8 @@
  * that lacks its id gets a shard first: one of this node's, in turn, if it owns any.
  *
  * The receiving node runs the same code in a forwarded session: it routes the
- * rows again, but stores them only in its own shards; others are an error (SX001).
+ * rows again, but stores them only in its own shards; others are an error (SX001),
+ * which does not happen, since a shard is locked there before its first row is sent.
  *
  * Reference tables: every node gets every row. The writers' lock is taken on
  * all nodes in node order before the first row; what is not the same everywhere
@@ -24,8 +25,11 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "parser/parse_relation.h"
+#include "pgstat.h"
+#include "storage/latch.h"
 #include "utils/backend_progress.h"
 #include "utils/rel.h"
+#include "utils/wait_event.h"
 
 #include "base/errors.h"
 #include "base/settings.h"
@@ -40,6 +44,10 @@
 #include "copy/copy_local.h"
 #include "copy/copy_remote.h"
 #include "exec/reference_order.h"
+
+/* How often the owner of a shard is looked for, when it is not the one that the map names. */
+#define MAX_TRIES	500
+#define TRY_EACH_MS	10
 
 /* One COPY FROM into a sharded table. */
 typedef struct CopyRouter
@@ -147,16 +155,27 @@ store_here(CopyRouter *router, int shard)
 	copy_local_insert(router->local, shard);
 }
 
+/* Its old owner has given the shard away, and the new one does not have it yet: that is a matter of milliseconds. */
+static void
+wait_for_the_map(void)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, TRY_EACH_MS, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 /* Store the current row, or send it to the owner of its shard. */
 static void
 route_row(CopyRouter *router)
 {
 	int			shard = row_shard(router);
 
-	for (int tries = 0; tries < 3; tries++)
+	for (int tries = 0; tries < MAX_TRIES; tries++)
 	{
 		int			owner = shard_map_owner(shard, NULL);
 
+		if (tries > 2)
+			wait_for_the_map();
 		if (owner == router->self)
 		{
 			ShardVerdict verdict = copy_local_open(router->local, shard);
@@ -169,13 +188,13 @@ route_row(CopyRouter *router)
 			if (verdict == SHARD_TOO_NEW)
 				shard_map_raise(shard, verdict);
 		}
-		else if (owner != 0 && !session_is_forwarded())
+		else if (session_is_forwarded())
+			break;
+		else if (owner != 0 && copy_remote_hold(router->remote, owner, shard))
 		{
 			copy_remote_row(router->remote, owner);
 			return;
 		}
-		else
-			break;
 	}
 	shard_map_raise(shard, SHARD_MOVED);
 }

@@ -33,8 +33,10 @@
 #include "utils/rel.h"
 
 #include "catalog/node_map.h"
+#include "copy/copy_hold.h"
 #include "copy/copy_remote.h"
 #include "dxact/dxact.h"
+#include "route/route.h"
 
 #define SEND_BYTES 32768
 
@@ -42,6 +44,10 @@ typedef struct CopyNode
 {
 	int			node_id;
 	NodeConn   *conn;
+	bool		copying;		/* has been given the statement */
+	bool		asked_for_all;	/* held was made of all shards of the node */
+	Bitmapset  *held;			/* shards that are ours to write there */
+	int64		stored;			/* rows of COPYs that have ended */
 	StringInfoData buffer;
 } CopyNode;
 
@@ -49,6 +55,7 @@ struct CopyRemote
 {
 	CopyInput  *input;
 	bool		verbatim;
+	char	   *relation;		/* qualified and quoted */
 	char	   *sql;
 
 	/* rewritten: columns and how their values are printed */
@@ -102,9 +109,7 @@ make_sql(CopyRemote *remote)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "COPY %s (",
-					 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(input->table)),
-												RelationGetRelationName(input->table)));
+	appendStringInfo(&sql, "COPY %s (", remote->relation);
 	for (int i = 0; i < remote->ncolumns; i++)
 		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(NameStr(TupleDescAttr(desc, remote->columns[i] - 1)->attname)));
@@ -147,6 +152,8 @@ copy_remote_begin(CopyInput *input, bool owner_defaults)
 	remote->output = palloc0((remote->ncolumns + 1) * sizeof(FmgrInfo));
 	remote->verbatim = input->raw && remote->ncolumns == input->nsupplied && remote->ncolumns > 0 &&
 		!digits_mean_something(&input->cstate->opts);
+	remote->relation = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(input->table)),
+												  RelationGetRelationName(input->table));
 	remote->sql = make_sql(remote);
 	return remote;
 }
@@ -300,13 +307,46 @@ hide_context(CopyRemote *remote)
 	return context;
 }
 
+/* Of one shard, or of all that the node owns. */
 static void
-send_buffer(CopyRemote *remote, CopyNode *node)
+ask_to_hold(CopyRemote *remote, CopyNode *node, int shard)
 {
 	ErrorContextCallback *context = hide_context(remote);
+	MemoryContext old;
+	Bitmapset  *held = copy_hold_there(node->conn, remote->relation, shard);
 
-	if (node->buffer.len > 0)
-		conn_copy_data(node->conn, node->buffer.data, node->buffer.len);
+	old = MemoryContextSwitchTo(remote->cxt);
+	node->held = bms_add_members(node->held, held);
+	MemoryContextSwitchTo(old);
+	error_context_stack = context;
+}
+
+static void
+end_copying(CopyNode *node)
+{
+	if (node->copying)
+		node->stored += conn_copy_end(node->conn, NULL);
+	node->copying = false;
+}
+
+/* last: nothing comes after it, so that there is no need to look ahead. */
+static void
+send_buffer(CopyRemote *remote, CopyNode *node, bool last)
+{
+	ErrorContextCallback *context;
+
+	if (node->buffer.len == 0)
+		return;
+	if (!node->copying && !last && node->held != NULL && !node->asked_for_all)
+	{
+		ask_to_hold(remote, node, ROUTE_NO_SHARD);
+		node->asked_for_all = true;
+	}
+	context = hide_context(remote);
+	if (!node->copying)
+		conn_copy_start(node->conn, remote->sql);
+	node->copying = true;
+	conn_copy_data(node->conn, node->buffer.data, node->buffer.len);
 	resetStringInfo(&node->buffer);
 	error_context_stack = context;
 }
@@ -333,7 +373,6 @@ find_node(CopyRemote *remote, int node_id)
 	enlargeStringInfo(&node->buffer, 2 * SEND_BYTES);
 	context = hide_context(remote);
 	node->conn = dxact_connection(node_id, GetUserId(), DXACT_WRITE);
-	conn_copy_start(node->conn, remote->sql);
 	error_context_stack = context;
 	remote->nodes = lappend(remote->nodes, node);
 	MemoryContextSwitchTo(old);
@@ -343,7 +382,30 @@ find_node(CopyRemote *remote, int node_id)
 void
 copy_remote_start(CopyRemote *remote, int node_id)
 {
-	(void) find_node(remote, node_id);
+	CopyNode   *node = find_node(remote, node_id);
+	ErrorContextCallback *context = hide_context(remote);
+
+	conn_copy_start(node->conn, remote->sql);
+	node->copying = true;
+	error_context_stack = context;
+}
+
+bool
+copy_remote_hold(CopyRemote *remote, int node_id, int shard)
+{
+	CopyNode   *node = find_node(remote, node_id);
+	ErrorContextCallback *context;
+
+	if (bms_is_member(shard, node->held))
+		return true;
+
+	/* it has come to the node since that was asked for its shards: nothing can be said in the middle of a COPY */
+	send_buffer(remote, node, true);
+	context = hide_context(remote);
+	end_copying(node);
+	error_context_stack = context;
+	ask_to_hold(remote, node, shard);
+	return bms_is_member(shard, node->held);
 }
 
 void
@@ -354,7 +416,7 @@ copy_remote_row(CopyRemote *remote, int node_id)
 
 	append_line(remote, &node->buffer);
 	if (node->buffer.len >= SEND_BYTES)
-		send_buffer(remote, node);
+		send_buffer(remote, node, false);
 	MemoryContextSwitchTo(old);
 }
 
@@ -364,7 +426,7 @@ copy_remote_flush(CopyRemote *remote)
 	ListCell   *lc;
 
 	foreach(lc, remote->nodes)
-		send_buffer(remote, (CopyNode *) lfirst(lc));
+		send_buffer(remote, (CopyNode *) lfirst(lc), true);
 }
 
 uint64
@@ -379,8 +441,10 @@ copy_remote_end(CopyRemote *remote, int64 must_be)
 	foreach(lc, remote->nodes)
 	{
 		CopyNode   *node = (CopyNode *) lfirst(lc);
-		int64		rows = conn_copy_end(node->conn, NULL);
+		int64		rows;
 
+		end_copying(node);
+		rows = node->stored;
 		if (must_be >= 0 && rows != must_be)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

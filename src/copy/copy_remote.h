@@ -16,8 +16,14 @@ typedef struct CopyRemote CopyRemote;
  */
 extern CopyRemote *copy_remote_begin(CopyInput *input, bool owner_defaults);
 
-/* Begin the COPY on a node (otherwise its first row does). */
+/* Begin the COPY on a node now, whatever it owns: for reference tables. */
 extern void copy_remote_start(CopyRemote *remote, int node_id);
+
+/*
+ * Will the node store rows of the shard, whatever happens until the transaction
+ * ends? If not, its owner by the map may be another one now.
+ */
+extern bool copy_remote_hold(CopyRemote *remote, int node_id, int shard);
 
 /* Send the input's current row to a node. */
 extern void copy_remote_row(CopyRemote *remote, int node_id);

@@ -34,6 +34,8 @@ for name, result, arguments in (
         ("PQnfields", INT, [POINTER]),
         ("PQgetisnull", INT, [POINTER, INT, INT]),
         ("PQgetvalue", TEXT, [POINTER, INT, INT]),
+        ("PQputCopyData", INT, [POINTER, TEXT, INT]),
+        ("PQputCopyEnd", INT, [POINTER, TEXT]),
         ("PQclear", None, [POINTER])):
     function = getattr(pq, name)
     function.restype, function.argtypes = result, arguments
@@ -42,6 +44,7 @@ quiet = ctypes.CFUNCTYPE(None, POINTER, POINTER)(lambda arg, message: None)
 CONNECTION_OK, CONNECTION_BAD = 0, 1
 POLL_FAILED, POLL_WRITING, POLL_OK = 0, 2, 3
 FATAL_ERROR = 7
+COPY_IN = 4
 
 
 def field(res, letter):
@@ -191,3 +194,24 @@ class Session:
         if error:
             raise Refused(error[0], error[1], sql)
         return rows
+
+    def copy(self, sql, data, seconds=None):
+        """COPY .. FROM STDIN of the data, which is text; the tag in self.tag."""
+        if self.conn is None:
+            raise Lost("", "not connected")
+        deadline = time.monotonic() + (seconds or self.patience)
+        if not pq.PQsendQuery(self.conn, sql.encode()):
+            raise self._lost("")
+        while pq.PQisBusy(self.conn):
+            self._wait(deadline)
+            if not pq.PQconsumeInput(self.conn):
+                raise self._lost("")
+        res = pq.PQgetResult(self.conn)
+        status, error = pq.PQresultStatus(res), (field(res, "C"), field(res, "M"))
+        pq.PQclear(res)
+        if status != COPY_IN:
+            self._answers(sql, deadline)
+            raise Refused(error[0], error[1], sql)
+        if pq.PQputCopyData(self.conn, data.encode(), len(data.encode())) != 1 or pq.PQputCopyEnd(self.conn, None) != 1:
+            raise self._lost("")
+        self._answers(sql, deadline)

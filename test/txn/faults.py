@@ -160,6 +160,36 @@ class Nemesis:
         time.sleep(10)
         server.thaw(frozen)
 
+    # Logical shards
+
+    def move_shard(self, server):
+        """One to this server, and perhaps back; nobody may be told of it."""
+        rows = self.ask(server, "SELECT shard, node FROM shardext.shards WHERE node <> '%s'" % server.name)
+        shard, node = self.rng.choice(rows)
+        job = self.ask(server, "SELECT shardext.move_shard(%s, '%s')" % (shard, server.name))[0][0]
+        self.ask(server, "SELECT shardext.wait_job(%s)" % job)
+        back = self.rng.random() < 0.4
+        self.until_ok(lambda: self.ask(server, "SELECT shardext.%s(%s)" % ("reverse_move" if back else "finish_move", job)))
+
+        def problem():
+            state = self.ask(server, "SELECT state FROM shardext.internal_local_jobs WHERE job = %s" % job)[0][0]
+            return None if state == "done" else "job %s is in state %s" % (job, state)
+
+        trouble = self.until(time.monotonic() + max(60, self.world.settle), problem)
+        if trouble:
+            self.world.complain(trouble)
+        return "shard %s from %s%s" % (shard, node, " and back" if back else "")
+
+    def ask(self, server, sql):
+        session = Session(server.dsn)
+        try:
+            return session.run(sql, seconds=max(60, self.world.settle))
+        finally:
+            session.close()
+
+    def until_ok(self, act):
+        self.until(time.monotonic() + max(60, self.world.settle), lambda: act() and None)
+
     # Processes
 
     def kill_backend(self, server):
