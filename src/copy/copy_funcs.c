@@ -17,6 +17,7 @@ shardext_internal_hold_shard(PG_FUNCTION_ARGS)
 {
 	List	   *name = textToQualifiedNameList(PG_GETARG_TEXT_PP(0));
 
-	copy_hold_here(fcinfo, RangeVarGetRelid(makeRangeVarFromNameList(name), AccessShareLock, false), PG_GETARG_INT32(1));
+	copy_hold_here(fcinfo, RangeVarGetRelid(makeRangeVarFromNameList(name), AccessShareLock, false),
+				   PG_GETARG_INT32(1));
 	return (Datum) 0;
 }
