@@ -45,7 +45,7 @@ CREATE TABLE shardext.catalog_table (
 
 -- Decision records of distributed transactions coordinated here: a record means commit.
 CREATE TABLE shardext.catalog_decision (
-    gid  text PRIMARY KEY,
+    gid  text COLLATE "C" PRIMARY KEY, -- cheap to compare: each distributed commit inserts some
     made timestamptz NOT NULL DEFAULT now(),
     token text NOT NULL,    -- of the participant, about what it has prepared (src/dxact/dxact_part.c)
     trouble text            -- 'lost': neither prepared nor committed there; 'unknown': cannot be told any more

@@ -68,7 +68,7 @@ subtransaction_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId 
 		raised_in = parent;
 }
 
-/* One int4, text or oid key column against the first (or given) column of the primary key. */
+/* One int4, text (collation "C") or oid key column against the first (or given) column of the primary key. */
 static HeapTuple
 find_row(Relation rel, Oid index, RegProcedure equal, Datum value, SysScanDesc *scan)
 {
@@ -76,7 +76,7 @@ find_row(Relation rel, Oid index, RegProcedure equal, Datum value, SysScanDesc *
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, equal, value);
 	if (equal == F_TEXTEQ)
-		key.sk_collation = DEFAULT_COLLATION_OID;
+		key.sk_collation = C_COLLATION_OID;
 	*scan = systable_beginscan(rel, index, true, NULL, 1, &key);
 	return systable_getnext(*scan);
 }
