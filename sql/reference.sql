@@ -61,7 +61,7 @@ SELECT label, n FROM ref WHERE label IN ('from paris', 'gone');
 INSERT INTO ref (label) VALUES ('ok'), ('one');
 INSERT INTO ref_child VALUES (1000000, -5);
 SELECT count(*) FROM ref WHERE label = 'ok';
--- refused
+-- what only one node can carry out: see reference_rows
 UPDATE ref SET n = random();
 UPDATE ref SET made = DEFAULT;
 UPDATE ref SET n = se.v FROM se WHERE se.k = ref.label;

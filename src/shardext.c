@@ -28,6 +28,8 @@
 #include "exec/modify_rows.h"
 #include "exec/modify_reference.h"
 #include "exec/plan_report.h"
+#include "exec/reference_capture.h"
+#include "exec/reference_rows.h"
 #include "exec/route_shortcut.h"
 #include "exec/row_access.h"
 #include "exec/scan_fanout.h"
@@ -67,6 +69,8 @@ static const Module modules[] = {
 	{"row_access", row_access_preload},
 	{"held_snapshot", held_snapshot_preload},
 	{"modify_reference", modify_reference_preload},
+	{"reference_capture", reference_capture_preload},
+	{"reference_rows", reference_rows_preload},
 	{"with_steps", with_steps_preload},
 	{"plan_pull", plan_pull_preload},
 	{"insert_shape", insert_shape_preload},

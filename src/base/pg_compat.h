@@ -78,6 +78,25 @@
 #define SX_UPDATE_INDEXES_TYPE	bool
 #endif
 
+/*
+ * The sets of columns of indexes that a relation keeps: forget them in a copy of
+ * it, free those of a copy (needs utils/rel.h).
+ */
+#if PG_VERSION_NUM >= 160000
+#define sx_forget_index_columns(rel) \
+	((rel)->rd_attrsvalid = false, (rel)->rd_keyattr = (rel)->rd_pkattr = (rel)->rd_idattr = \
+	 (rel)->rd_hotblockingattr = (rel)->rd_summarizedattr = NULL)
+#define sx_free_index_columns(rel) \
+	(bms_free((rel)->rd_keyattr), bms_free((rel)->rd_pkattr), bms_free((rel)->rd_idattr), \
+	 bms_free((rel)->rd_hotblockingattr), bms_free((rel)->rd_summarizedattr))
+#else
+#define sx_forget_index_columns(rel) \
+	((rel)->rd_indexattr = (rel)->rd_keyattr = (rel)->rd_pkattr = (rel)->rd_idattr = NULL)
+#define sx_free_index_columns(rel) \
+	(bms_free((rel)->rd_indexattr), bms_free((rel)->rd_keyattr), bms_free((rel)->rd_pkattr), \
+	 bms_free((rel)->rd_idattr))
+#endif
+
 /* reindex_relation of a whole table, without its TOAST table's (needs catalog/index.h). */
 #if PG_VERSION_NUM >= 170000
 #define sx_reindex_relation(relid) reindex_relation(NULL, relid, 0, &(ReindexParams) {0})

@@ -26,6 +26,12 @@ write_guard_is_open(void)
 	return guard_open;
 }
 
+bool
+write_guard_is_trigger(const char *name)
+{
+	return strcmp(name, "shardext_guard") == 0;
+}
+
 static void
 close_at_xact_end(XactEvent event, void *arg)
 {

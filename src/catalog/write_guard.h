@@ -16,6 +16,9 @@
 extern bool write_guard_set_open(bool open);
 extern bool write_guard_is_open(void);
 
+/* Is this the name of that trigger? */
+extern bool write_guard_is_trigger(const char *name);
+
 extern void write_guard_preload(void);
 
 #endif

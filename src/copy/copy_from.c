@@ -43,6 +43,7 @@
 #include "copy/copy_from.h"
 #include "copy/copy_local.h"
 #include "copy/copy_remote.h"
+#include "exec/reference_capture.h"
 #include "exec/reference_order.h"
 
 /* How often the owner of a shard is looked for, when it is not the one that the map names. */
@@ -266,17 +267,31 @@ send_to_others(CopyRemote *remote)
 	}
 }
 
+/* Then rows are stored here, under the eyes of the triggers, and what was stored goes to the other copies. */
+static bool
+has_triggers(const CopyInput *input)
+{
+	return !session_is_forwarded() && reference_capture_trigger(input->table->trigdesc, CMD_INSERT) != NULL;
+}
+
 static uint64
 copy_reference(CopyInput *input)
 {
-	CopyRemote *remote = begin_everywhere(input);
+	bool		captured = has_triggers(input);
+	CopyRemote *remote = captured ? NULL : begin_everywhere(input);
 	CopyLocal  *local = copy_local_begin(input);
-	bool		guard = write_guard_set_open(true);
+	bool		guard;
 	int64		excluded = 0;
 	int64		read = 0;
 	uint64		stored;
 
-	/* The guard is a BEFORE STATEMENT trigger, fired now. */
+	if (captured)
+	{
+		reference_capture_lock(RelationGetRelid(input->table));
+		copy_local_capture(local);
+	}
+	/* The guard is a BEFORE STATEMENT trigger, fired now; a capture has made it quiet. */
+	guard = write_guard_set_open(!captured);
 	(void) copy_local_open(local, ROUTE_NO_SHARD);
 	(void) write_guard_set_open(guard);
 

@@ -36,6 +36,7 @@
 #include "catalog/table_map.h"
 #include "copy/copy_local.h"
 #include "exec/guard_check.h"
+#include "exec/reference_capture.h"
 #include "route/route.h"
 
 #define BATCH_ROWS		200
@@ -62,6 +63,7 @@ struct CopyLocal
 	EState	   *estate;
 	ResultRelInfo *root;
 	CommandId	command;
+	ReferenceCapture *capture;	/* NULL: rows stay here */
 	BulkInsertState bulk;
 	CopyTarget *bulk_target;	/* the one bulk has a buffer of */
 
@@ -102,6 +104,12 @@ copy_local_begin(CopyInput *input)
 	return local;
 }
 
+void
+copy_local_capture(CopyLocal *local)
+{
+	local->capture = reference_capture_begin(local->root, local->estate);
+}
+
 /* ---- targets ---- */
 
 static CopyTarget *
@@ -119,7 +127,8 @@ make_target(CopyLocal *local, Relation table)
 		rel = makeNode(ResultRelInfo);
 		InitResultRelInfo(rel, table, 0, local->root, 0);
 	}
-	ExecOpenIndices(rel, false);
+	if (rel->ri_IndexRelationDescs == NULL)
+		ExecOpenIndices(rel, false);
 	guard_check_attach(rel, estate);
 	estate->es_tuple_routing_result_relations = lappend(estate->es_tuple_routing_result_relations, rel);
 
@@ -297,6 +306,8 @@ copy_local_end(CopyLocal *local)
 	EState	   *estate = local->estate;
 
 	write_all(local);
+	if (local->capture != NULL)
+		reference_capture_send(local->capture);
 	copy_input_pop_context(local->input);	/* triggers at the end are about no line */
 	FreeBulkInsertState(local->bulk);
 	for (int i = 0; i < local->ntargets; i++)

@@ -13,6 +13,9 @@ typedef struct CopyLocal CopyLocal;
 
 extern CopyLocal *copy_local_begin(CopyInput *input);
 
+/* The rows of a reference table go to the other copies as they are stored here, triggers and all. */
+extern void copy_local_capture(CopyLocal *local);
+
 /*
  * Lock the shard's table and check that the shard is ours (once per shard).
  * ROUTE_NO_SHARD stands for the table itself (reference tables).

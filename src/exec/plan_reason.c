@@ -48,7 +48,8 @@ first_of_ours(Plan *plan)
 	switch (nodeTag(plan))
 	{
 		case T_CustomScan:
-			if (strncmp(((CustomScan *) plan)->methods->CustomName, "Shard ", 6) == 0)
+			if (strncmp(((CustomScan *) plan)->methods->CustomName, "Shard ", 6) == 0 ||
+				strcmp(((CustomScan *) plan)->methods->CustomName, "Reference Rows") == 0)
 				return (CustomScan *) plan;
 			found = first_in_list(((CustomScan *) plan)->custom_plans);
 			break;

@@ -22,6 +22,7 @@
 
 #include "catalog/node_map.h"
 #include "catalog/write_guard.h"
+#include "exec/reference_capture.h"
 #include "exec/reference_order.h"
 
 /* The object sub-id of the writers' lock: no column has it. */
@@ -76,6 +77,7 @@ reference_order_run(Oid table, const ReferenceSteps *steps, void *arg)
 	uint64		rows;
 	ListCell   *lc;
 
+	reference_capture_send_all();
 	if (first == self)
 		rows = reference_order_run_here(table, steps, arg);
 	else

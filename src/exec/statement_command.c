@@ -163,6 +163,14 @@ statement_command_join(const EState *parent, EState *nested)
 		nested->es_output_cid = parent->es_output_cid;
 }
 
+CommandId
+statement_command_id(void)
+{
+	CommandId	command = GetCurrentCommandId(true);
+
+	return piece != NULL ? piece->es_output_cid : command;
+}
+
 void
 statement_command_preload(void)
 {

@@ -28,6 +28,9 @@ extern void statement_command_join(const EState *parent, EState *nested);
 /* Make a snapshot for the pieces of estate's command: a registered one, like snapshot, but blind to other pieces. */
 extern Snapshot statement_command_snapshot(const EState *estate, Snapshot snapshot);
 
+/* On a node that was sent a call as a piece of a command, inside of that call: the command id of what it writes. */
+extern CommandId statement_command_id(void);
+
 extern void statement_command_preload(void);
 
 #endif

@@ -190,6 +190,7 @@ static const struct
 	{plan_with, applies_to_with, false},
 	{plan_returning, applies_to_returning, false},
 	{plan_reference, applies_to_reference_write, true},
+	{plan_reference_rows, applies_to_reference_write, false},
 	{plan_insert_select, applies_to_insert_select, false},
 	{plan_insert, applies_to_insert, false},
 	{plan_modify, applies_to_modify, false},

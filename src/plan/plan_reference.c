@@ -2,11 +2,16 @@
  * plan_reference.c
  *	  Writes on reference tables: the same change on every node.
  *
- * INSERT: rows are computed once, here, and their values go to every node
- * (plan_insert_everywhere). UPDATE and DELETE: the statement itself runs on
- * every node (exec/modify_reference.h), so it must do the same on equal copies
- * wherever it runs: no volatile function, nothing but reference tables, nothing
- * whose outcome depends on the order in which rows happen to lie.
+ * plan_reference. INSERT: rows are computed once, here, and their values go to
+ * every node (plan_insert_everywhere). UPDATE and DELETE: the statement itself
+ * runs on every node (exec/modify_reference.h), so it must do the same on equal
+ * copies wherever it runs: no volatile function, nothing but reference tables,
+ * nothing whose outcome depends on the order in which rows happen to lie. No
+ * trigger of a user's may fire: it would do so on every node.
+ *
+ * plan_reference_rows, for all others: PostgreSQL's own plan writes this node's
+ * copy, and the rows that it has written go to the other copies
+ * (exec/reference_rows.h).
  *
  * From another node (note "reference"): this node's copy alone. While the write
  * guard is open, further writes come from triggers and foreign keys of a write
@@ -15,26 +20,28 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/settings.h"
 #include "catalog/write_guard.h"
+#include "catalog/table_map.h"
 #include "exec/modify_reference.h"
+#include "exec/reference_capture.h"
+#include "exec/reference_rows.h"
 #include "plan/plan_insert.h"
 #include "plan/plan_modify.h"
+#include "plan/plan_pull.h"
 #include "plan/plan_reference.h"
 #include "plan/planned_statement.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
-
-#define HINT_COMPUTE "Compute the value in a SELECT first and pass it as a parameter."
 
 static Oid
 target_of(const PlanInput *input)
@@ -83,23 +90,44 @@ assigns_changing_default(const PlanInput *input)
 	return false;
 }
 
-/* A trigger that may change the rows, differently on each node. */
-static const Reason *
-check_triggers(Oid relid, CmdType command)
+/* A reference table that the command may change by a foreign key to relation; what becomes of its rows then. */
+static Oid
+cascades_to(const Trigger *trigger, CmdType command, CmdType *becomes)
 {
-	Relation	relation = table_open(relid, NoLock);
+	const TableInfo *table = OidIsValid(trigger->tgconstrrelid) ? table_info(trigger->tgconstrrelid) : NULL;
+	bool		on_delete = trigger->tgfoid == F_RI_FKEY_CASCADE_DEL || trigger->tgfoid == F_RI_FKEY_SETNULL_DEL ||
+		trigger->tgfoid == F_RI_FKEY_SETDEFAULT_DEL;
+	bool		on_update = trigger->tgfoid == F_RI_FKEY_CASCADE_UPD || trigger->tgfoid == F_RI_FKEY_SETNULL_UPD ||
+		trigger->tgfoid == F_RI_FKEY_SETDEFAULT_UPD;
+
+	*becomes = trigger->tgfoid == F_RI_FKEY_CASCADE_DEL ? CMD_DELETE : CMD_UPDATE;
+	if (table == NULL || table->kind != TABLE_REFERENCE)
+		return InvalidOid;
+	return (on_delete && command == CMD_DELETE) || (on_update && command == CMD_UPDATE) ? table->relid : InvalidOid;
+}
+
+/*
+ * Would a trigger of a user's fire on every node, for the table or for one that
+ * its foreign keys lead to? tables collects those that were looked at.
+ */
+static const Reason *
+check_triggers(Oid relid, CmdType command, List **tables)
+{
+	Relation	relation = table_open(relid, *tables == NIL ? NoLock : AccessShareLock);
+	const TriggerDesc *triggers = relation->trigdesc;
+	const Trigger *found = reference_capture_trigger(triggers, command);
 	const Reason *reason = NULL;
 
-	for (int i = 0; relation->trigdesc != NULL && i < relation->trigdesc->numtriggers; i++)
+	*tables = lappend_oid(*tables, relid);
+	if (found != NULL)
+		reason = reason_make(NULL, "Trigger \"%s\" is to fire once, not on every node.", found->tgname);
+	for (int i = 0; reason == NULL && triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		Trigger    *trigger = &relation->trigdesc->triggers[i];
-		bool		fires = (command == CMD_INSERT && TRIGGER_FOR_INSERT(trigger->tgtype)) ||
-			(command == CMD_UPDATE && TRIGGER_FOR_UPDATE(trigger->tgtype));
+		CmdType		becomes;
+		Oid			other = cascades_to(&triggers->triggers[i], command, &becomes);
 
-		if (fires && !trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED &&
-			TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype))
-			reason = reason_make("Drop the trigger and compute the value in the statement.",
-								 "Trigger \"%s\" could change the rows differently on each node.", trigger->tgname);
+		if (OidIsValid(other) && !list_member_oid(*tables, other))
+			reason = check_triggers(other, becomes, tables);
 	}
 	table_close(relation, NoLock);
 	return reason;
@@ -111,24 +139,23 @@ check_update_or_delete(const PlanInput *input)
 	Query	   *query = input->run_query;
 
 	if (query->commandType == CMD_MERGE)
-		return reason_make("Use INSERT ... ON CONFLICT, UPDATE and DELETE.", "It is a MERGE into a reference table.");
+		return reason_make(NULL, "It is a MERGE into a reference table.");
 	if (input->text_query == NULL)
 		return reason_make(NULL, "It comes from a rule or a function body whose text is not at hand.");
 	if (query->cteList != NIL)
-		return reason_make("Use subqueries.", "It writes a reference table and has a WITH clause.");
+		return reason_make(NULL, "It writes a reference table and has a WITH clause.");
 	if (query->commandType == CMD_UPDATE && list_length(query->jointree->fromlist) > 1)
-		return reason_make("Use a subquery that gives at most one row.",
+		return reason_make(NULL,
 						   "It is an UPDATE ... FROM of a reference table: which of several matching rows "
 						   "counts could differ from node to node.");
 	if (!reads_only_reference_tables((Node *) query))
-		return reason_make("Read the other tables first and pass the values as parameters.",
-						   "It writes a reference table and reads tables that are not reference tables.");
+		return reason_make(NULL, "It writes a reference table and reads tables that are not reference tables.");
 	if (contain_volatile_functions((Node *) query) || assigns_changing_default(input))
-		return reason_make(HINT_COMPUTE, "It writes a reference table and uses volatile functions: each node "
-										 "would compute another value.");
+		return reason_make(NULL, "It writes a reference table and uses volatile functions: each node "
+								 "would compute another value.");
 	if (depends_on_row_order((Node *) query, NULL))
-		return reason_make(HINT_COMPUTE, "It writes a reference table and has LIMIT, OFFSET, DISTINCT ON or a "
-										 "window function: its rows could differ from node to node.");
+		return reason_make(NULL, "It writes a reference table and has LIMIT, OFFSET, DISTINCT ON or a "
+								 "window function: its rows could differ from node to node.");
 	return shippable_check_query(query);
 }
 
@@ -146,11 +173,46 @@ make_statement(const PlanInput *input, const char *remote_sql, List *remote_para
 	return planned_statement_make(input->run_query, (Plan *) modify_reference_make(&parts), input->cursor_options);
 }
 
-PlannedStmt *
-plan_reference(const PlanInput *input, const Reason **reason)
+static const Reason *
+check_all_triggers(const PlanInput *input, List **tables)
+{
+	const Query *query = input->run_query;
+	const Reason *reason = check_triggers(target_of(input), query->commandType, tables);
+	List	   *updated = NIL;
+
+	if (reason == NULL && query->onConflict != NULL && query->onConflict->action == ONCONFLICT_UPDATE)
+	{
+		reason = check_triggers(target_of(input), CMD_UPDATE, &updated);
+		*tables = list_concat_unique_oid(*tables, updated);
+	}
+	return reason;
+}
+
+/* The same statement on every copy. */
+static PlannedStmt *
+plan_everywhere(const PlanInput *input, const Reason **reason)
 {
 	Query	   *text;
 	const ShardSql *sql;
+
+	if (input->run_query->commandType == CMD_INSERT)
+		return plan_insert_everywhere(input, reason);
+	*reason = check_update_or_delete(input);
+	if (*reason != NULL)
+		return NULL;
+	text = copyObject(input->text_query);
+	text->returningList = NIL;	/* this node's copy gives the rows */
+	sql = shard_sql_make(text, false, reason);
+	if (sql == NULL)
+		return NULL;
+	return make_statement(input, sql->text, sql->params);
+}
+
+PlannedStmt *
+plan_reference(const PlanInput *input, const Reason **reason)
+{
+	List	   *tables = NIL;
+	PlannedStmt *plan;
 
 	*reason = NULL;
 	if (write_guard_is_open())
@@ -162,19 +224,25 @@ plan_reference(const PlanInput *input, const Reason **reason)
 		*reason = reason_make("Let the client's own statement write the reference table.",
 							  "A statement that another node has sent writes a reference table.");
 	else
-		*reason = check_triggers(target_of(input), input->run_query->commandType);
+		*reason = check_all_triggers(input, &tables);
 	if (*reason != NULL)
 		return NULL;
-	if (input->run_query->commandType == CMD_INSERT)
-		return plan_insert_everywhere(input, reason);
+	plan = plan_everywhere(input, reason);
+	/* a trigger that comes to one of them makes another plan */
+	if (plan != NULL)
+		plan->relationOids = list_concat_unique_oid(plan->relationOids, tables);
+	return plan;
+}
 
-	*reason = check_update_or_delete(input);
-	if (*reason != NULL)
-		return NULL;
-	text = copyObject(input->text_query);
-	text->returningList = NIL;	/* this node's copy gives the rows */
-	sql = shard_sql_make(text, false, reason);
-	if (sql == NULL)
-		return NULL;
-	return make_statement(input, sql->text, sql->params);
+PlannedStmt *
+plan_reference_rows(const PlanInput *input, const Reason **reason)
+{
+	Query	   *query = input->run_query;
+	PlannedStmt *plan;
+
+	*reason = NULL;
+	plan = plan_pull_query(copyObject(query), input->query_string, input->cursor_options & ~CURSOR_OPT_SCROLL,
+						   input->params);
+	plan->planTree = (Plan *) reference_rows_make(plan->planTree, target_of(input), query->returningList);
+	return plan;
 }

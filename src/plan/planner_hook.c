@@ -36,6 +36,7 @@
 #include "plan/plan_cascade.h"
 #include "plan/plan_direct.h"
 #include "plan/plan_forwarded.h"
+#include "plan/plan_reference.h"
 #include "plan/plan_router.h"
 #include "plan/planner_hook.h"
 #include "plan/text_query.h"
@@ -282,13 +283,13 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
 		statement_writes_find(query, &writes);
-	if (writes.current_of && (writes.reference || (writes.sharded && session_is_forwarded())))
+	if (writes.current_of && session_is_forwarded())
 		reason_raise(reason_make("Use the primary key of the row fetched in WHERE.",
-								 "Each copy of the table has positions of its own."),
-					 "WHERE CURRENT OF is not supported on reference tables");
-	if (writes.current_of && writes.sharded)
+								 "The cursor is one of the session of another node."),
+					 "WHERE CURRENT OF is not supported between nodes");
+	if (writes.current_of && (writes.sharded || writes.reference))
 	{
-		plan = plan_by_row(&input, &reason);
+		plan = writes.reference ? plan_reference_rows(&input, &reason) : plan_by_row(&input, &reason);
 		if (plan == NULL)
 			reason_raise(reason, "this statement cannot write the row of a cursor");
 		return plan;

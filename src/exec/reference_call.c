@@ -1,0 +1,191 @@
+/*
+ * reference_call.c
+ *	  What the node of a statement asks of the others when it alone writes a
+ *	  reference table: locks, and the rows that it has written.
+ *
+ * The writers' locks are taken everywhere before the statement reads anything,
+ * on the node of the lowest number first, as for other writes of reference
+ * tables (reference_order.c). Those of referencing reference tables come with
+ * them: foreign keys between reference tables are checked here only, so whoever
+ * adds a reference to a row that goes away must be through on all nodes before,
+ * or wait.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "base/pg_compat.h"
+#include "catalog/node_map.h"
+#include "catalog/table_map.h"
+#include "exec/reference_call.h"
+#include "exec/reference_order.h"
+#include "exec/remote_run.h"
+#include "exec/statement_command.h"
+
+static char *
+full_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
+}
+
+/* Rows of the table are written there by who may do it with them what he likes. */
+static Oid
+role_for(Oid table)
+{
+	Relation	relation = RelationIdGetRelation(table);
+	Oid			owner = relation->rd_rel->relowner;
+
+	RelationClose(relation);
+	return object_ownercheck(RelationRelationId, table, GetUserId()) ? GetUserId() : owner;
+}
+
+/* A call that gives back nothing of interest. */
+static RemoteRun *
+make_call(const char *sql, const EState *estate, int nparams)
+{
+	static const Oid type = BYTEAOID;
+	static const AttrNumber first = 1;
+	TupleDesc	desc = CreateTemplateTupleDesc(1);
+	RemoteRun  *run;
+
+	TupleDescInitEntry(desc, 1, "done", BOOLOID, -1, 0);
+	run = remote_run_make(sql, desc, 1, &first, nparams, &type, true);
+	if (estate != NULL)
+		remote_run_set_command(run, statement_command(estate));
+	return run;
+}
+
+static void
+finish_call(RemoteRun *run)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(1);
+	TupleTableSlot *slot;
+
+	TupleDescInitEntry(desc, 1, "done", BOOLOID, -1, 0);
+	slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	while (remote_run_next(run, slot))
+		;
+	ExecDropSingleTupleTableSlot(slot);
+	remote_run_end(run);
+}
+
+void
+reference_call_write(Oid table, const EState *estate, bytea *packed)
+{
+	char	   *sql = psprintf("SELECT shardext.internal_reference_write(%s::pg_catalog.regclass, $1)",
+							   quote_literal_cstr(full_name(table)));
+	RemoteRun  *run = make_call(sql, estate, 1);
+	Datum		value = PointerGetDatum(packed);
+	bool		isnull = false;
+	Oid			role = role_for(table);
+	ListCell   *lc;
+
+	foreach(lc, node_list())
+	{
+		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
+
+		if (node_id != node_self())
+			remote_run_start(run, node_id, role, NULL, &value, &isnull, false);
+	}
+	finish_call(run);
+}
+
+/* ---------- locks ---------- */
+
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp((const char *) lfirst(a), (const char *) lfirst(b));
+}
+
+/* The table and the reference tables that refer to it, by their names, in an order that is the same everywhere. */
+static List *
+tables_to_lock(Oid table)
+{
+	Relation	relation = RelationIdGetRelation(table);
+	const TriggerDesc *triggers = relation->trigdesc;
+	List	   *relids = list_make1_oid(table);
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+		const TableInfo *other = OidIsValid(trigger->tgconstrrelid) ? table_info(trigger->tgconstrrelid) : NULL;
+
+		if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK && other != NULL && other->kind == TABLE_REFERENCE)
+			relids = list_append_unique_oid(relids, trigger->tgconstrrelid);
+	}
+	RelationClose(relation);
+	foreach(lc, relids)
+		names = lappend(names, full_name(lfirst_oid(lc)));
+	list_sort(names, compare_names);
+	return names;
+}
+
+static char *
+lock_sql(List *names)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT shardext.internal_reference_lock(ARRAY[");
+	foreach(lc, names)
+		appendStringInfo(&sql, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
+						 quote_literal_cstr((const char *) lfirst(lc)));
+	appendStringInfoString(&sql, "]::pg_catalog.regclass[])");
+	return sql.data;
+}
+
+static void
+lock_here(List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		char	   *name = lfirst(lc);
+
+		reference_order_lock(DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name))));
+	}
+}
+
+void
+reference_call_lock(Oid table)
+{
+	List	   *names = tables_to_lock(table);
+	char	   *sql = lock_sql(names);
+	List	   *nodes = node_list();
+	int			first = ((const NodeInfo *) linitial(nodes))->node_id;
+	Oid			role = role_for(table);
+	RemoteRun  *run;
+	ListCell   *lc;
+
+	if (first != node_self())
+	{
+		run = make_call(sql, NULL, 0);
+		remote_run_start(run, first, role, NULL, NULL, NULL, false);
+		finish_call(run);
+	}
+	lock_here(names);
+	run = make_call(sql, NULL, 0);
+	foreach(lc, nodes)
+	{
+		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
+
+		if (node_id != first && node_id != node_self())
+			remote_run_start(run, node_id, role, NULL, NULL, NULL, false);
+	}
+	finish_call(run);
+}
