@@ -102,7 +102,9 @@ COMMIT;
 INSERT INTO parts SELECT i, 3, 'p' FROM generate_series(1, 4) i;
 INSERT INTO parts SELECT i, 4, 'p' || random() FROM generate_series(5, 6) i;
 INSERT INTO uses SELECT i, 3 + i % 2 FROM generate_series(1, 30) i;
+\set SHOW_CONTEXT never
 UPDATE rules SET id = id + 30, at = clock_timestamp() WHERE id = 4;
+\set SHOW_CONTEXT errors
 UPDATE parts SET rule = 99 + 0 * random() WHERE id = 1;
 DELETE FROM rules WHERE id = 3 AND random() >= 0;
 SELECT count(*), count(DISTINCT rule) FROM uses;
