@@ -148,3 +148,12 @@ WITH w AS (SELECT 'many' AS b) INSERT INTO kept SELECT i, 'new' FROM generate_se
 WITH w AS (SELECT 'many' AS b), v(a) AS (VALUES (3), (9)) INSERT INTO kept SELECT a, b FROM v, w ON CONFLICT (a) DO UPDATE SET b = (SELECT b FROM w) || '!';
 SELECT * FROM kept ORDER BY a;
 DROP TABLE kept;
+
+-- DISTINCT aggregates of the key over grouping sets: a value is in several groups of one shard
+CREATE TABLE seen (owner int, n int, t text, PRIMARY KEY (owner, n));
+SELECT shardext.shard_table('seen', 'owner');
+INSERT INTO seen SELECT i % 5, i, 't' || i % 3 FROM generate_series(1, 30) i;
+SELECT t, count(DISTINCT owner), sum(DISTINCT owner), count(*) FROM seen GROUP BY ROLLUP (t) ORDER BY 1;
+SELECT count(DISTINCT owner) FROM seen GROUP BY GROUPING SETS ((n), ()) HAVING count(DISTINCT owner) > 1;
+SELECT t, count(DISTINCT owner) FROM seen GROUP BY t ORDER BY 1;
+DROP TABLE seen;

@@ -318,12 +318,16 @@ split_whole(const Query *query, const Colocation *colocation, PushSplit *split)
 
 /* ---------- expressions above ---------- */
 
+/*
+ * Are its distinct values of one shard not those of another? Of grouping sets the fragment's groups are finer than those
+ * above, in one shard too: a value may be in several of them.
+ */
 static bool
-aggregate_is_disjoint(const Aggref *aggref, const Colocation *colocation)
+aggregate_is_disjoint(const Aggref *aggref, const Query *query, const Colocation *colocation)
 {
 	List	   *args = aggref->args;
 
-	return aggref->aggdistinct != NIL &&
+	return aggref->aggdistinct != NIL && query->groupingSets == NIL &&
 		push_pins_shard(colocation, get_sortgrouplist_exprs(aggref->aggdistinct, args));
 }
 
@@ -371,7 +375,7 @@ over_groups(Node *node, void *context)
 	if (IsA(node, Aggref))
 	{
 		Aggref	   *aggref = (Aggref *) node;
-		bool		disjoint = aggregate_is_disjoint(aggref, c->colocation);
+		bool		disjoint = aggregate_is_disjoint(aggref, c->query, c->colocation);
 		Node	   *combined = push_aggregate_combine(aggref, disjoint, &c->columns);
 
 		if (combined == NULL)
@@ -427,27 +431,28 @@ replace_upper_part(Query *above, Node *(*replace) (Node *node, void *context), S
 static bool
 has_uncombinable(Node *node, void *context)
 {
-	const Colocation *colocation = (const Colocation *) context;
+	const SplitContext *c = (const SplitContext *) context;
 
 	if (node == NULL)
 		return false;
 	if (IsA(node, SubLink))
 		return true;
 	if (IsA(node, Aggref))
-		return !push_aggregate_is_combinable((Aggref *) node, aggregate_is_disjoint((Aggref *) node, colocation));
+		return !push_aggregate_is_combinable((Aggref *) node, aggregate_is_disjoint((Aggref *) node, c->query, c->colocation));
 	return expression_tree_walker(node, has_uncombinable, context);
 }
 
 static bool
 goes_in_two_steps(const Query *query, const Colocation *colocation)
 {
+	SplitContext c = {.query = query, .colocation = colocation};
+
 	if (!groups(query))
 		return false;
 	if (expression_returns_set((Node *) clause_exprs(query->groupClause, query)) ||
 		contain_volatile_functions((Node *) clause_exprs(query->groupClause, query)))
 		return false;
-	return !has_uncombinable((Node *) query->targetList, unconstify(Colocation *, colocation)) &&
-		!has_uncombinable(query->havingQual, unconstify(Colocation *, colocation));
+	return !has_uncombinable((Node *) query->targetList, &c) && !has_uncombinable(query->havingQual, &c);
 }
 
 static bool
