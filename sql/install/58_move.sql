@@ -14,7 +14,7 @@ CREATE TABLE shardext.catalog_job (
     rows_done   bigint NOT NULL DEFAULT 0,
     bytes_done  bigint NOT NULL DEFAULT 0,
     bytes_total bigint NOT NULL DEFAULT 0,
-    marker      bigint NOT NULL DEFAULT 0,  -- last one written, see src/move/move_marker.c
+    lag_bytes   bigint,                 -- of the stream's slot, looked at now and then
     back_lsn    pg_lsn,                 -- where the reverse stream begins
     pause_ms    double precision,       -- how long the shards' users waited at the cutover
     clean_at    timestamptz,            -- when the old copies go
@@ -127,10 +127,6 @@ REVOKE EXECUTE ON FUNCTION shardext.internal_fence(int[], text, int) FROM PUBLIC
 COMMENT ON FUNCTION shardext.internal_fence(int[], text, int) IS
     'for moves: lock the tables of logical shards against writers, or everyone, until the transaction ends';
 
-CREATE FUNCTION shardext.internal_marker_stop() RETURNS trigger
-    AS 'MODULE_PATHNAME', 'shardext_internal_marker_stop' LANGUAGE C;
-COMMENT ON FUNCTION shardext.internal_marker_stop() IS 'for moves: the stream into a copy stops at a marker while somebody looks';
-
 -- Which job moves a shard of this node: there are never two.
 CREATE TABLE shardext.catalog_claim (
     shard int PRIMARY KEY,
@@ -150,9 +146,7 @@ CREATE VIEW shardext.internal_local_jobs AS
            CASE WHEN j.copied IS NOT NULL AND j.bytes_done > 0
                 THEN pg_catalog.round((j.bytes_done / 1e6 / greatest(0.001, extract(epoch FROM j.changed - j.copied)))::numeric, 1)
                 END AS mb_per_second,
-           (SELECT pg_catalog.pg_wal_lsn_diff(s.latest_end_lsn, s.received_lsn)::bigint
-              FROM pg_catalog.pg_stat_subscription s WHERE s.subname = 'shardext_move_' || j.job LIMIT 1) AS lag_bytes,
-           j.pause_ms, j.made AS started, j.clean_at, j.wish, j.error
+           j.lag_bytes, j.pause_ms, j.made AS started, j.clean_at, j.wish, j.error
       FROM shardext.catalog_job j;
 COMMENT ON VIEW shardext.internal_local_jobs IS 'what nodes tell each other for jobs';
 GRANT SELECT ON shardext.internal_local_jobs TO PUBLIC;

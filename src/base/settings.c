@@ -29,6 +29,7 @@ char	   *setting_report_plan = NULL;
 bool		setting_enable_pushdown = true;
 int			setting_cleanup_delay = 600;
 int			setting_move_rate_limit = 0;
+int			setting_move_wal_limit = 16384;
 
 typedef struct Setting
 {
@@ -131,6 +132,14 @@ static const Setting settings[] = {
 		.flags = GUC_UNIT_KB,
 		.int_variable = &setting_move_rate_limit,
 		.boot = 0, .min = 0, .max = PG_INT32_MAX,
+	},
+	{
+		.name = "shardext.move_wal_limit",
+		.description = "WAL that a node keeps for a move at most; then the move, or the way back, is given up (0: no limit).",
+		.context = PGC_SIGHUP,
+		.flags = GUC_UNIT_MB,
+		.int_variable = &setting_move_wal_limit,
+		.boot = 16384, .min = 0, .max = PG_INT32_MAX,
 	},
 	{
 		.name = "shardext.forwarded",

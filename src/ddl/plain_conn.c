@@ -72,6 +72,8 @@ is_failure(const PGresult *result)
 		case PGRES_EMPTY_QUERY:
 		case PGRES_COPY_IN:
 		case PGRES_COPY_OUT:
+		case PGRES_COPY_BOTH:
+		case PGRES_PIPELINE_SYNC:
 			return false;
 		default:
 			return true;

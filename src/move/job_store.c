@@ -118,7 +118,7 @@ job_load(int64 number)
 	Job		   *job;
 	char	  **row;
 
-	execute_alone(psprintf("SELECT state, wish, array_to_string(shards, ','), source, target, marker, back_lsn,"
+	execute_alone(psprintf("SELECT state, wish, array_to_string(shards, ','), source, target, back_lsn,"
 						   " coalesce(clean_at <= clock_timestamp(), false), shape"
 						   " FROM shardext.catalog_job WHERE job = " INT64_FORMAT, number), &rows);
 	if (rows.n == 0)
@@ -131,10 +131,9 @@ job_load(int64 number)
 	job->shards = parse_shards(row[2], &job->nshards);
 	job->source = atoi(row[3]);
 	job->target = atoi(row[4]);
-	job->marker = strtoll(row[5], NULL, 10);
-	job->back_lsn = row[6];
-	job->may_clean = row[7][0] == 't';
-	job->shape = row[8];
+	job->back_lsn = row[5];
+	job->may_clean = row[6][0] == 't';
+	job->shape = row[7];
 	return job;
 }
 

@@ -22,7 +22,6 @@ typedef struct Job
 	int		   *shards;
 	int			source;			/* node_id */
 	int			target;
-	int64		marker;			/* the last that was written */
 	char	   *back_lsn;		/* or NULL */
 	char	   *shape;			/* see move_run.h; or NULL */
 	bool		may_clean;		/* clean_at has passed */

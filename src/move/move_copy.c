@@ -40,7 +40,7 @@
 	" c.relreplident <> 'd' OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)," \
 	" c.relpersistence" \
 	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
-	" WHERE c.relkind = 'r' AND c.relname <> 'shardext_marker' AND n.nspname = ANY (%s)" \
+	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s)" \
 	" ORDER BY n.nspname, c.relname"
 
 #define BYTES_QUERY \
@@ -102,16 +102,6 @@ set_identity(MoveRun *run, int node_id, const MoveTable *table)
 }
 
 static void
-make_marker(MoveRun *run, int node_id)
-{
-	char	   *table = move_marker_table(run->job);
-
-	job_object_add(run->job->number, node_id, "marker", table);
-	move_shard_ddl(move_link_of(run, node_id),
-				   psprintf("CREATE TABLE %s (id int PRIMARY KEY, n bigint NOT NULL)", table));
-}
-
-static void
 make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 {
 	char	   *name = move_object_name(run->job, prefix);
@@ -119,11 +109,10 @@ make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 	ListCell   *lc;
 
 	initStringInfo(&list);
-	appendStringInfoString(&list, move_marker_table(run->job));
 	foreach(lc, tables)
-		appendStringInfo(&list, ", %s", ((MoveTable *) lfirst(lc))->name);
+		appendStringInfo(&list, "%s%s", list.len == 0 ? " FOR TABLE " : ", ", ((MoveTable *) lfirst(lc))->name);
 	job_object_add(run->job->number, node_id, "publication", name);
-	move_link_run(move_link_of(run, node_id), "CREATE PUBLICATION %s FOR TABLE %s", name, list.data);
+	move_link_run(move_link_of(run, node_id), "CREATE PUBLICATION %s%s", name, list.data);
 }
 
 #define PROBLEMS_QUERY \
@@ -132,9 +121,6 @@ make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 	"  'It has no replication slot free (max_replication_slots).')," \
 	" ((SELECT count(*) FROM pg_stat_replication) >= current_setting('max_wal_senders')::int," \
 	"  'It has no WAL sender free (max_wal_senders).')," \
-	" ((SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL)" \
-	"  >= current_setting('max_logical_replication_workers')::int," \
-	"  'It has no worker for a subscription free (max_logical_replication_workers).')," \
 	" (current_setting('wal_level') <> 'logical', 'Its wal_level is not logical.'))" \
 	" v(is_so, problem) WHERE is_so"
 
@@ -174,12 +160,6 @@ move_prepare(MoveRun *run)
 		job_object_add(job->number, job->target, "copy", psprintf("%d", job->shards[i]));
 		move_link_run(run->target, "SELECT shardext.internal_make_copy(%d, 'tables')", job->shards[i]);
 	}
-	make_marker(run, job->source);
-	make_marker(run, job->target);
-	move_shard_ddl(run->target, psprintf("CREATE TRIGGER shardext_stop BEFORE INSERT OR UPDATE ON %s FOR EACH ROW"
-										 " EXECUTE FUNCTION shardext.internal_marker_stop()", move_marker_table(job)));
-	move_shard_ddl(run->target, psprintf("ALTER TABLE %s ENABLE REPLICA TRIGGER shardext_stop",
-										 move_marker_table(job)));
 	foreach(lc, tables)
 	{
 		if (!((MoveTable *) lfirst(lc))->keyed)

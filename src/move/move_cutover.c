@@ -5,7 +5,7 @@
  *
  *	lock the cluster's catalog			nobody waits for us yet
  *	fence the shards on the old owner	everybody waits from here on
- *	marker: written there, seen here	the copy has everything
+ *	marker: written there, come here	the copy has everything
  *	marks of ids, the map, the job		on all nodes concerned
  *	commit								two-phase; the fence is held by what is prepared
  *
@@ -47,7 +47,7 @@ typedef struct Cutover
 	MoveRun    *run;
 	int			from;			/* node ids */
 	int			to;
-	int64		marker;
+	const char *stream;			/* FORWARD or BACKWARD */
 	const char *state;			/* of the job afterwards */
 	char	   *shape;			/* of the new owner's tables */
 	instr_time	fenced_at;
@@ -125,18 +125,37 @@ note_job(Cutover *cutover)
 
 /* Definitions change what goes forward by beginning anew, and what comes back by making it impossible. */
 static void
-check_shape(Cutover *cutover)
+compare_shapes(Cutover *cutover, const char *shape)
 {
 	MoveRun    *run = cutover->run;
 
+	if (move_same_shape(shape, run->job->shape))
+		return;
 	if (cutover->from == run->job->source)
-		move_check_shape(run);
-	else if (!move_shape_is(run, run->target, run->job->shape))
+		move_shape_differs(run);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("tables were changed since they were moved"),
+			 errdetail("The old copies on node \"%s\" do not have the change.", node_name(run->job->source)),
+			 errhint("Move the shards there again.")));
+}
+
+/* Nobody writes any more: have the rest of the stream on the other side, and look at the tables meanwhile. */
+static void
+drain(Cutover *cutover)
+{
+	MoveRun    *run = cutover->run;
+	MoveLink   *from = move_link_of(run, cutover->from);
+	char	   *marker = move_marker_write(run, from);
+	bool		there;
+
+	move_shape_send(run, from);
+	there = stream_feed_run(move_feed(run, cutover->stream), marker, MARKER_WAIT_MS);
+	compare_shapes(cutover, move_shape_received(from));
+	if (!there)
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("tables were changed since they were moved"),
-				 errdetail("The old copies on node \"%s\" do not have the change.", node_name(run->job->source)),
-				 errhint("Move the shards there again.")));
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the stream is not near enough for the cutover")));
 }
 
 static void
@@ -153,12 +172,7 @@ change_owner(Cutover *cutover)
 	fence(cutover);
 	INSTR_TIME_SET_CURRENT(cutover->fenced_at);
 	FAULT_POINT("move_fenced");
-	check_shape(cutover);
-	move_marker_write(cutover->run, move_link_of(cutover->run, cutover->from), cutover->marker, true);
-	if (!move_marker_await(cutover->run, move_link_of(cutover->run, cutover->to), cutover->marker, MARKER_WAIT_MS))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("the stream is not near enough for the cutover")));
+	drain(cutover);
 	marks = shard_marks_take(job->nshards, changed, present);
 	shard_marks_give(marks);
 	catalog_write_shards(job->nshards, changed);
@@ -224,10 +238,9 @@ hand_over(Cutover *cutover)
 
 	for (;;)
 	{
-		cutover->marker = move_marker_number(cutover->run);
 		if (attempt_caught(cutover))
 			break;
-		move_wait(pause_ms);
+		(void) stream_feed_run(move_feed(cutover->run, cutover->stream), NULL, pause_ms);
 		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
 		move_check_wish(cutover->run);
 	}
@@ -242,7 +255,10 @@ hand_over(Cutover *cutover)
 void
 move_cutover(MoveRun *run)
 {
-	Cutover		cutover = {.run = run, .from = run->job->source, .to = run->job->target, .state = "'turn'"};
+	Cutover		cutover = {
+		.run = run, .from = run->job->source, .to = run->job->target,
+		.stream = FORWARD, .state = "'turn'"
+	};
 
 	hand_over(&cutover);
 }
@@ -250,7 +266,10 @@ move_cutover(MoveRun *run)
 void
 move_take_back(MoveRun *run)
 {
-	Cutover		cutover = {.run = run, .from = run->job->target, .to = run->job->source, .state = "'clean'"};
+	Cutover		cutover = {
+		.run = run, .from = run->job->target, .to = run->job->source,
+		.stream = BACKWARD, .state = "'clean'"
+	};
 
 	hand_over(&cutover);
 }

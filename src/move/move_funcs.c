@@ -13,7 +13,6 @@
 #include "catalog/pg_type.h"
 #include "catalog/shard_map.h"
 #include "cluster/cluster_admin.h"
-#include "commands/trigger.h"
 #include "conn/conn.h"
 #include "ddl/shard_apply.h"
 #include "fmgr.h"
@@ -28,7 +27,6 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -46,11 +44,9 @@ PG_FUNCTION_INFO_V1(shardext_internal_make_copy);
 PG_FUNCTION_INFO_V1(shardext_internal_drop_copy);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_fence);
-PG_FUNCTION_INFO_V1(shardext_internal_marker_stop);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_jobs);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_job_log);
 
-#define STOP_CLASS		6022	/* as in move_verify.c */
 #define LOOK_MS			50
 #define ANSWER_MS		5000
 
@@ -365,19 +361,6 @@ shardext_internal_fence(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 		shard_copy_fence(shards[i], everyone, PG_GETARG_INT32(2));
 	PG_RETURN_VOID();
-}
-
-/* Trigger of a marker's copy: wait while the job's process looks at the copy. */
-Datum
-shardext_internal_marker_stop(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		elog(ERROR, "not called as a trigger");
-	DirectFunctionCall2(pg_advisory_xact_lock_shared_int4, Int32GetDatum(STOP_CLASS),
-						Int32GetDatum((int32) RelationGetRelid(trigger->tg_relation)));
-	PG_RETURN_POINTER(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple);
 }
 
 static void

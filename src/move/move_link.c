@@ -98,16 +98,8 @@ conninfo_of(int node_id, char *name)
 	return conninfo;
 }
 
-char *
-move_link_conninfo(int node_id)
-{
-	char		name[NAMEDATALEN];
-
-	return conninfo_of(node_id, name);
-}
-
-static void
-raise_unreachable(MoveLink *link)
+void
+move_link_lost(MoveLink *link)
 {
 	char	   *reason = pchomp(PQerrorMessage(link->pg));
 
@@ -127,14 +119,26 @@ connect_link(MoveLink *link, const char *conninfo)
 	if (link->pg == NULL)
 		elog(ERROR, "out of memory");
 	if (PQstatus(link->pg) == CONNECTION_BAD)
-		raise_unreachable(link);
+		move_link_lost(link);
 	while (status != PGRES_POLLING_OK)
 	{
 		if (status == PGRES_POLLING_FAILED)
-			raise_unreachable(link);
+			move_link_lost(link);
 		(void) plain_conn_await(link->pg, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE, 1000);
 		status = PQconnectPoll(link->pg);
 	}
+}
+
+PGconn *
+move_link_pg(MoveLink *link)
+{
+	return link->pg;
+}
+
+const char *
+move_link_node(MoveLink *link)
+{
+	return link->node_name;
 }
 
 MoveLink *
@@ -152,7 +156,7 @@ move_link_open(int node_id, MoveLinkKind kind)
 					 "-c search_path=pg_catalog -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=3"
 					 " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
 					 " -c idle_session_timeout=0 -c session_replication_role=replica -c row_security=off"
-					 " -c client_min_messages=warning" SX_NO_TRANSACTION_TIMEOUT);
+					 " -c client_min_messages=warning -c lc_monetary=C" SX_NO_TRANSACTION_TIMEOUT);
 	append_parameter(&conninfo, "keepalives_idle", "10");
 	append_parameter(&conninfo, "keepalives_interval", "5");
 	append_parameter(&conninfo, "keepalives_count", "3");
@@ -187,15 +191,13 @@ move_links_close(void)
 		move_link_close(dlist_container(MoveLink, chain, iter.cur));
 }
 
-/* The last result of a statement; those before are forgotten. In COPY: the first. */
+/* The last result of what was sent; those before are forgotten. In COPY: the first. */
 static PGresult *
-run(MoveLink *link, const char *sql, bool copy)
+await_result(MoveLink *link, bool copy)
 {
 	PGresult   *result;
 	PGresult   *volatile last = NULL;
 
-	if (!PQsendQuery(link->pg, sql))
-		raise_unreachable(link);
 	PG_TRY();
 	{
 		while ((result = plain_conn_next(link->pg, link->node_name)) != NULL)
@@ -213,8 +215,16 @@ run(MoveLink *link, const char *sql, bool copy)
 	}
 	PG_END_TRY();
 	if (last == NULL)
-		raise_unreachable(link);
+		move_link_lost(link);
 	return last;
+}
+
+static PGresult *
+run(MoveLink *link, const char *sql, bool copy)
+{
+	if (!PQsendQuery(link->pg, sql))
+		move_link_lost(link);
+	return await_result(link, copy);
 }
 
 #define FORMAT_SQL(sql, fmt) \
@@ -242,6 +252,31 @@ move_link_run(MoveLink *link, const char *fmt,...)
 	FORMAT_SQL(sql, fmt);
 	PQclear(run(link, sql.data, false));
 	pfree(sql.data);
+}
+
+void
+move_link_send(MoveLink *link, const char *fmt,...)
+{
+	StringInfoData sql;
+
+	FORMAT_SQL(sql, fmt);
+	if (!PQsendQuery(link->pg, sql.data))
+		move_link_lost(link);
+	pfree(sql.data);
+}
+
+bool
+move_link_is_done(MoveLink *link)
+{
+	if (!PQconsumeInput(link->pg))
+		move_link_lost(link);
+	return !PQisBusy(link->pg);
+}
+
+PGresult *
+move_link_result(MoveLink *link)
+{
+	return await_result(link, false);
 }
 
 PGresult *
@@ -283,11 +318,34 @@ push_out(MoveLink *link)
 		int			rc;
 
 		if (left < 0)
-			raise_unreachable(link);
+			move_link_lost(link);
 		rc = plain_conn_await(link->pg, WL_SOCKET_WRITEABLE | WL_SOCKET_READABLE, -1);
 		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(link->pg))
-			raise_unreachable(link);
+			move_link_lost(link);
 	}
+}
+
+void
+move_link_begin_copy(MoveLink *link, const char *sql)
+{
+	PQclear(run(link, sql, true));
+}
+
+int
+move_link_copy_piece(MoveLink *link, char **piece)
+{
+	int			length = PQgetCopyData(link->pg, piece, 1);
+
+	if (length == 0 && PQconsumeInput(link->pg))
+		length = PQgetCopyData(link->pg, piece, 1);
+	if (length > 0 || (length == 0 && PQstatus(link->pg) == CONNECTION_OK))
+		return length;
+	/* the error that has ended it, if any, is raised */
+	if (length == -1)
+		PQclear(await_result(link, true));
+	if (length != -1)
+		move_link_lost(link);
+	return -1;
 }
 
 /* One piece of the data; false at the end. */
@@ -299,10 +357,10 @@ take_piece(MoveLink *from, char **piece, int *length)
 		int			rc = plain_conn_await(from->pg, WL_SOCKET_READABLE, -1);
 
 		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(from->pg))
-			raise_unreachable(from);
+			move_link_lost(from);
 	}
 	if (*length == -2)
-		raise_unreachable(from);
+		move_link_lost(from);
 	return *length > 0;
 }
 
@@ -329,7 +387,7 @@ put_piece(MoveLink *to, char *piece, int length)
 		push_out(to);
 	PQfreemem(piece);
 	if (done < 0)
-		raise_unreachable(to);
+		move_link_lost(to);
 }
 
 int64
@@ -340,8 +398,8 @@ move_link_copy(MoveLink *from, const char *copy_out, MoveLink *to, const char *c
 	int			length;
 	int			unsent = 0;
 
-	PQclear(run(to, copy_in, true));
-	PQclear(run(from, copy_out, true));
+	move_link_begin_copy(to, copy_in);
+	move_link_begin_copy(from, copy_out);
 	(void) PQsetnonblocking(to->pg, 1);
 	while (take_piece(from, &piece, &length))
 	{

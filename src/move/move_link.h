@@ -8,6 +8,7 @@
 #define SHARDEXT_MOVE_LINK_H
 
 #include "postgres.h"
+#include "base/pg_compat.h"
 #include "libpq-fe.h"
 
 typedef struct MoveLink MoveLink;
@@ -23,11 +24,26 @@ extern MoveLink *move_link_open(int node_id, MoveLinkKind kind);
 extern void move_link_close(MoveLink *link);
 extern void move_links_close(void);
 
+/* For those who send and receive by themselves. */
+extern PGconn *move_link_pg(MoveLink *link);
+extern const char *move_link_node(MoveLink *link);
+
+/* ERROR SX002: the connection is broken. */
+pg_noreturn extern void move_link_lost(MoveLink *link);
+
+/* Begin COPY, or a stream; PQgetCopyData is the caller's. */
+extern void move_link_begin_copy(MoveLink *link, const char *sql);
+
+/* One piece of it, PQfreemem it; 0: there is none at the moment, -1: the end. Errors become ours. */
+extern int	move_link_copy_piece(MoveLink *link, char **piece);
+
 /* Sleep; interrupts are served. */
 extern void move_wait(int ms);
 
-/* libpq's connection string to the node, as a subscription keeps it. */
-extern char *move_link_conninfo(int node_id);
+/* Send a statement; its result is there, or can be awaited, later: one at a time. */
+extern void move_link_send(MoveLink *link, const char *fmt,...) pg_attribute_printf(2, 3);
+extern bool move_link_is_done(MoveLink *link);
+extern PGresult *move_link_result(MoveLink *link);
 
 /* One statement, or several without results. Its error becomes ours, with the node as context. */
 extern void move_link_run(MoveLink *link, const char *fmt,...) pg_attribute_printf(2, 3);

@@ -6,10 +6,9 @@
  *	copy			number of a shard		a node that does not own it
  *	claim			number of a shard		the node it is moved from: there are never two jobs
  *	identity		table					where REPLICA IDENTITY FULL was set
- *	marker			table					both nodes
  *	publication		its name				where a stream begins
  *	slot			its name				the same
- *	subscription	its name				where it ends
+ *	origin			its name				where it ends: how far it has come
  *
  * A row is written before the thing is made and deleted after it is gone, so
  * whatever breaks off, the list is never too short. Dropping what is not there
@@ -19,22 +18,15 @@
 
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
-#include "move/move_run.h"
 #include "miscadmin.h"
+#include "move/move_run.h"
+#include "move/stream_feed.h"
 #include "utils/builtins.h"
 
 char *
 move_object_name(const Job *job, const char *prefix)
 {
 	return psprintf("%s_" INT64_FORMAT, prefix, job->number);
-}
-
-char *
-move_marker_table(const Job *job)
-{
-	char		schema[NAMEDATALEN];
-
-	return psprintf("%s.shardext_marker", shard_schema_name(job->shards[0], schema));
 }
 
 MoveLink *
@@ -93,30 +85,21 @@ drop_slot(MoveLink *link, const char *name)
 {
 	char	   *quoted = quote_literal_cstr(name);
 
-	/* a walsender that is just ending keeps its slot for a moment */
-	for (int tries = 0; tries < 500; tries++)
-	{
-		char	   *left = move_link_value(link, "SELECT count(pg_terminate_backend(active_pid))"
-										   " FROM pg_replication_slots WHERE slot_name = %s AND active", quoted);
-
-		if (strcmp(left, "0") == 0)
-			break;
-		move_wait(10);
-	}
+	stream_slot_free(link, name);
 	move_link_run(link, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s"
 				  " AND database = current_database()", quoted);
 }
 
+/* A session that is just ending has the origin for a moment. */
 static void
-drop_subscription(MoveLink *link, const char *name)
+drop_origin(MoveLink *link, const char *name)
 {
-	if (strcmp(move_link_value(link, "SELECT count(*) FROM pg_subscription WHERE subname = %s AND subdbid ="
-							   " (SELECT oid FROM pg_database WHERE datname = current_database())",
-							   quote_literal_cstr(name)), "0") == 0)
-		return;
-	move_link_run(link, "ALTER SUBSCRIPTION %s DISABLE", name);
-	move_link_run(link, "ALTER SUBSCRIPTION %s SET (slot_name = NONE)", name);
-	move_link_run(link, "DROP SUBSCRIPTION %s", name);
+	char	   *quoted = quote_literal_cstr(name);
+
+	move_link_run(link, "DO $do$ BEGIN FOR i IN 1 .. 500 LOOP BEGIN"
+				  " PERFORM pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE roname = %s; EXIT;"
+				  " EXCEPTION WHEN object_in_use THEN IF i = 500 THEN RAISE; END IF; PERFORM pg_sleep(0.01); END;"
+				  " END LOOP; END $do$", quoted);
 }
 
 static void
@@ -128,14 +111,12 @@ drop_object(MoveLink *link, int64 job, const char *kind, const char *name)
 		move_link_run(link, "DELETE FROM shardext.catalog_claim WHERE shard = %s AND job = " INT64_FORMAT, name, job);
 	else if (strcmp(kind, "identity") == 0)
 		drop_identity(link, name);
-	else if (strcmp(kind, "marker") == 0)
-		move_shard_ddl(link, psprintf("DROP TABLE IF EXISTS %s", name));
 	else if (strcmp(kind, "publication") == 0)
 		move_link_run(link, "DROP PUBLICATION IF EXISTS %s", name);
 	else if (strcmp(kind, "slot") == 0)
 		drop_slot(link, name);
-	else if (strcmp(kind, "subscription") == 0)
-		drop_subscription(link, name);
+	else if (strcmp(kind, "origin") == 0)
+		drop_origin(link, name);
 	else
 		elog(ERROR, "unknown kind of object \"%s\"", kind);
 }
@@ -156,6 +137,7 @@ move_objects_drop(MoveRun *run)
 {
 	ListCell   *lc;
 
+	move_feed_close();
 	foreach(lc, job_objects(run->job->number))
 		drop_and_forget(run, lfirst(lc));
 }

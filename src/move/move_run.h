@@ -9,6 +9,7 @@
 #include "postgres.h"
 #include "move/job_store.h"
 #include "move/move_link.h"
+#include "move/stream_feed.h"
 #include "nodes/pg_list.h"
 
 typedef struct MoveRun
@@ -48,30 +49,43 @@ extern List *move_tables(MoveRun *run, MoveLink *link);
 
 /* Names of what a job makes. */
 extern char *move_object_name(const Job *job, const char *prefix);	/* "shardext_move_2000000007" */
-extern char *move_marker_table(const Job *job);
 
 #define FORWARD	"shardext_move"
 #define BACKWARD "shardext_back"
 
-/*
- * A marker travels: when it is seen, everything that was committed before it is
- * there. Its number is drawn, and written down, first.
- */
-extern int64 move_marker_number(MoveRun *run);
-extern void move_marker_write(MoveRun *run, MoveLink *from, int64 marker, bool durable);
-extern bool move_marker_await(MoveRun *run, MoveLink *to, int64 marker, int wait_ms);
+/* The job's stream, opened where there is none; it goes on while it is run. Gone after an error, or move_feed_close. */
+extern StreamFeed *move_feed(MoveRun *run, const char *prefix);
+extern void move_feed_close(void);
+
+/* Write a marker (stream_feed.h) on a node, so that the stream will bring it; its text. */
+extern char *move_marker_write(MoveRun *run, MoveLink *from);
 
 /* A value that changes with every definition of the shards' tables; Job.shape is the owner's when it was copied. */
 extern char *move_shape(MoveRun *run, MoveLink *link);
+extern void move_shape_send(MoveRun *run, MoveLink *link);	/* asks for it; */
+extern char *move_shape_received(MoveLink *link);	/* the answer */
+extern bool move_same_shape(const char *a, const char *b);
 extern bool move_shape_is(MoveRun *run, MoveLink *link, const char *shape);
 
 /* ERROR ERRCODE_MOVE_AGAIN if the source's tables are not as they were copied. */
 extern void move_check_shape(MoveRun *run);
+extern void move_shape_differs(MoveRun *run);	/* that error */
 
 /* ERROR if another job has to do with one of the shards. */
 extern void move_claim(MoveRun *run);
 
-extern bool move_slot_is_lost(MoveLink *link, const Job *job, const char *prefix);
+typedef enum SlotState
+{
+	SLOT_IS_GOOD,
+	SLOT_IS_LOST,
+	SLOT_KEEPS_TOO_MUCH			/* WAL, see shardext.move_wal_limit */
+} SlotState;
+
+/* Also writes down how far the stream is behind. */
+extern SlotState move_slot_state(MoveRun *run, MoveLink *link, const char *prefix);
+
+/* ERROR if the stream into the copies cannot go on. */
+extern void move_check_slot(MoveRun *run);
 
 /* Drop what the job has made, the latest first. */
 extern void move_objects_drop(MoveRun *run);

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 
 #define RETRY_MS	1000
+#define MAX_RETRY_MS 10000		/* for what goes on for hours */
 #define LOOK_MS		500
 #define CHECK_EACH	20			/* looks */
 
@@ -92,18 +93,47 @@ state_without_source(MoveRun *run, const MoveState *state)
 	return &states[lengthof(states) - 1];
 }
 
+/* Links and the stream go on from step to step, until something breaks or there is long nothing to do. */
+static MoveLink *source_link = NULL;
+static MoveLink *target_link = NULL;
+
+static void
+close_all(void)
+{
+	move_feed_close();
+	source_link = target_link = NULL;
+	move_links_close();
+}
+
+static void
+close_links(void)
+{
+	if (source_link != NULL)
+		move_link_close(source_link);
+	if (target_link != NULL)
+		move_link_close(target_link);
+	source_link = target_link = NULL;
+}
+
 static void
 open_links(MoveRun *run)
 {
-	run->source = is_member(run->job->source) ? move_link_open(run->job->source, LINK_SQL) : NULL;
-	run->target = move_link_open(run->job->target, LINK_SQL);
+	if (!is_member(run->job->source))
+		run->source = NULL;
+	else if (source_link == NULL)
+		source_link = run->source = move_link_open(run->job->source, LINK_SQL);
+	else
+		run->source = source_link;
+	if (target_link == NULL)
+		target_link = move_link_open(run->job->target, LINK_SQL);
+	run->target = target_link;
 }
 
 /* What broke off is dropped; the job begins again, or ends. */
 static void
 undo(MoveRun *run, const char *state)
 {
-	move_links_close();
+	close_all();
 	open_links(run);
 	move_objects_drop(run);
 	set_state(run->job, state);
@@ -157,7 +187,6 @@ definitions_changed(MoveRun *run)
 		return false;
 	open_links(run);
 	changed = !move_shape_is(run, run->source, run->job->shape);
-	move_links_close();
 	return changed;
 }
 
@@ -197,21 +226,21 @@ run_step(MoveRun *run, const MoveState *state)
 	if (state->step != NULL)
 		state->step(run);
 	FAULT_POINT(psprintf("move_%s_done", state->name));
-	move_links_close();
 	if (state->next != NULL)
 		set_state(run->job, state->next);
 	FAULT_POINT(psprintf("move_%s_written", state->name));
 }
 
+/* Anything that a job does; after an error all connections are gone, and the job's row says what comes next. */
 static bool
-try_step(MoveRun *run, const MoveState *state)
+try_to(MoveRun *run, const MoveState *state, void (*what) (MoveRun *run, const MoveState *state))
 {
 	MemoryContext caller_cxt = CurrentMemoryContext;
 	volatile bool done = false;
 
 	PG_TRY();
 	{
-		run_step(run, state);
+		what(run, state);
 		done = true;
 	}
 	PG_CATCH();
@@ -226,7 +255,7 @@ try_step(MoveRun *run, const MoveState *state)
 		AbortOutOfAnyTransaction();
 		MemoryContextSwitchTo(caller_cxt);
 		RESUME_INTERRUPTS();
-		move_links_close();
+		close_all();
 		take_error(run, state, error);
 	}
 	PG_END_TRY();
@@ -239,12 +268,27 @@ way_back_problem(MoveRun *run)
 {
 	const char *problem = NULL;
 
+	if (!is_member(run->job->source))
+		return "The node is no member of the cluster any more";
 	run->target = move_link_open(run->job->target, LINK_SQL);
 	if (!move_shape_is(run, run->target, run->job->shape))
 		problem = "Tables were changed";
-	else if (move_slot_is_lost(run->target, run->job, BACKWARD))
-		problem = "The slot of the stream back is lost";
-	move_links_close();
+	else
+	{
+		switch (move_slot_state(run, run->target, BACKWARD))
+		{
+			case SLOT_IS_GOOD:
+				break;
+			case SLOT_IS_LOST:
+				problem = "The slot of the stream back is lost";
+				break;
+			case SLOT_KEEPS_TOO_MUCH:
+				problem = "The stream back keeps more WAL than shardext.move_wal_limit allows";
+				break;
+		}
+	}
+	move_link_close(run->target);
+	run->target = NULL;
 	return problem;
 }
 
@@ -271,6 +315,31 @@ leave_keep(MoveRun *run)
 	return true;
 }
 
+/* The old copy follows the new owner for a while; then somebody looks whether it shall do so any longer. */
+static void
+run_keep(MoveRun *run, const MoveState *state)
+{
+	if (leave_keep(run))
+		return;
+	close_links();
+	(void) stream_feed_run(move_feed(run, BACKWARD), NULL, LOOK_MS);
+}
+
+static long
+keep(MoveRun *run, const MoveState *state)
+{
+	static long retry_ms = 0;
+
+	if (!try_to(run, state, run_keep))
+	{
+		retry_ms = Min(Max(2 * retry_ms, RETRY_MS), MAX_RETRY_MS);
+		return retry_ms;
+	}
+	if (retry_ms > 0)
+		job_set(run->job->number, "error = NULL");
+	return retry_ms = 0;
+}
+
 void
 move_resume(Job *job)
 {
@@ -293,8 +362,7 @@ move_advance(Job *job, long *wait_ms)
 		return true;
 	if (strcmp(state->name, "keep") == 0)
 	{
-		if (leave_keep(&run))
-			*wait_ms = 0;
+		*wait_ms = keep(&run, state);
 		return true;
 	}
 	if (strcmp(job->wish, "cancel") == 0 && state->reversible)
@@ -302,6 +370,6 @@ move_advance(Job *job, long *wait_ms)
 		undo(&run, "cancelled");
 		return false;
 	}
-	*wait_ms = try_step(&run, state) ? 0 : RETRY_MS;
+	*wait_ms = try_to(&run, state, run_step) ? 0 : RETRY_MS;
 	return true;
 }

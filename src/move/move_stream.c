@@ -3,58 +3,85 @@
  *	  The stream from the source into the copy, and after the cutover the stream
  *	  back into the old one.
  *
- * Subscriptions of PostgreSQL apply what slots of ours give. A marker is a row
- * that is written on one side: when it is seen on the other, so is everything
- * that was committed before it.
+ * The job's process applies the stream itself (stream_feed.h), so it knows what is
+ * there without asking, and does nothing else while it does. Slot, publication and
+ * origin of a stream have one name.
  */
 #include "postgres.h"
 
 #include "base/errors.h"
 #include "base/fault.h"
+#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "move/move_run.h"
-#include "pgstat.h"
-#include "storage/latch.h"
+#include "port.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
-#define POLL_MS			1
 #define CATCH_UP_MS		500
 #define NEAR_MS			50
+#define LOOK_MS			10
+#define MARKER_BYTES	12
 
-int64
-move_marker_number(MoveRun *run)
-{
-	job_set(run->job->number, "marker = " INT64_FORMAT, ++run->job->marker);
-	return run->job->marker;
-}
+static StreamFeed *feed = NULL;
+static MemoryContext feed_cxt = NULL;
+static char feed_name[NAMEDATALEN];
 
 void
-move_marker_write(MoveRun *run, MoveLink *from, int64 marker, bool durable)
+move_feed_close(void)
 {
-	move_link_run(from, "SET synchronous_commit = %s; INSERT INTO %s VALUES (1, " INT64_FORMAT
-				  ") ON CONFLICT (id) DO UPDATE SET n = excluded.n", durable ? "local" : "off",
-				  move_marker_table(run->job), marker);
+	StreamFeed *old = feed;
+
+	feed = NULL;
+	if (old != NULL)
+		stream_feed_close(old);
 }
 
-bool
-move_marker_await(MoveRun *run, MoveLink *to, int64 marker, int wait_ms)
+StreamFeed *
+move_feed(MoveRun *run, const char *prefix)
 {
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms);
+	const Job  *job = run->job;
+	char	   *name = move_object_name(job, prefix);
+	bool		forward = strcmp(prefix, FORWARD) == 0;
+	XLogRecPtr	from = InvalidXLogRecPtr;
+	MemoryContext old;
 
-	for (;;)
-	{
-		char	   *seen = move_link_value(to, "SELECT n FROM %s", move_marker_table(run->job));
+	if (feed != NULL && strcmp(feed_name, name) == 0)
+		return feed;
+	move_feed_close();
+	if (!forward && job->back_lsn != NULL)
+		from = DatumGetLSN(DirectFunctionCall1(pg_lsn_in, CStringGetDatum(job->back_lsn)));
+	if (feed_cxt == NULL)
+		feed_cxt = AllocSetContextCreate(TopMemoryContext, "shardext stream", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(feed_cxt);
+	old = MemoryContextSwitchTo(feed_cxt);
+	feed = stream_feed_open(forward ? job->source : job->target, forward ? job->target : job->source, name, from);
+	MemoryContextSwitchTo(old);
+	strlcpy(feed_name, name, NAMEDATALEN);
+	return feed;
+}
 
-		if (seen != NULL && strtoll(seen, NULL, 10) >= marker)
-			return true;
-		if (GetCurrentTimestamp() >= deadline)
-			return false;
-		move_wait(POLL_MS);
-	}
+/* By chance, so that markers of the past that come again are not taken for it. */
+char *
+move_marker_write(MoveRun *run, MoveLink *from)
+{
+	uint8		bytes[MARKER_BYTES];
+	StringInfoData text;
+
+	if (!pg_strong_random(bytes, sizeof(bytes)))
+		elog(ERROR, "could not make a random number");
+	initStringInfo(&text);
+	appendStringInfo(&text, INT64_FORMAT "/", run->job->number);
+	for (int i = 0; i < MARKER_BYTES; i++)
+		appendStringInfo(&text, "%02x", bytes[i]);
+	/* the stream has what is flushed only */
+	move_link_run(from, "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, '%s', '%s')",
+				  STREAM_MARKER_PREFIX, text.data);
+	return text.data;
 }
 
 #define SHAPE_QUERY \
@@ -68,92 +95,143 @@ move_marker_await(MoveRun *run, MoveLink *to, int64 marker, int wait_ms)
 	" UNION ALL SELECT format('%%s %%s', c.oid, c.xmin) FROM pg_constraint c JOIN r ON conrelid = r.oid" \
 	" UNION ALL SELECT format('%%s %%s', t.oid, t.xmin) FROM pg_trigger t JOIN r ON tgrelid = r.oid) AS lines"
 
-/*
- * Changes with every definition of the shards' tables. Only looks into the
- * catalog, so that it can be asked while somebody has locked them.
- */
-char *
-move_shape(MoveRun *run, MoveLink *link)
+void
+move_shape_send(MoveRun *run, MoveLink *link)
 {
 	StringInfoData schemas;
 
 	initStringInfo(&schemas);
 	for (int i = 0; i < run->job->nshards; i++)
 		appendStringInfo(&schemas, "%s'shard_%04d'", i == 0 ? "" : ", ", run->job->shards[i]);
-	return move_link_value(link, SHAPE_QUERY, schemas.data);
+	move_link_send(link, SHAPE_QUERY, schemas.data);
+}
+
+char *
+move_shape_received(MoveLink *link)
+{
+	PGresult   *result = move_link_result(link);
+	char	   *shape = PQgetisnull(result, 0, 0) ? NULL : pstrdup(PQgetvalue(result, 0, 0));
+
+	PQclear(result);
+	return shape;
+}
+
+/* Only looks into the catalog, so that it can be asked while somebody has locked the tables. */
+char *
+move_shape(MoveRun *run, MoveLink *link)
+{
+	move_shape_send(run, link);
+	return move_shape_received(link);
+}
+
+bool
+move_same_shape(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 bool
 move_shape_is(MoveRun *run, MoveLink *link, const char *shape)
 {
-	char	   *now = move_shape(run, link);
+	return move_same_shape(move_shape(run, link), shape);
+}
 
-	return now == NULL || shape == NULL ? now == shape : strcmp(now, shape) == 0;
+void
+move_shape_differs(MoveRun *run)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_MOVE_AGAIN),
+			 errmsg("tables were changed while they were moved"),
+			 errdetail("Their copies on node \"%s\" are made again.", node_name(run->job->target))));
 }
 
 void
 move_check_shape(MoveRun *run)
 {
 	if (!move_shape_is(run, run->source, run->job->shape))
-		ereport(ERROR,
-				(errcode(ERRCODE_MOVE_AGAIN),
-				 errmsg("tables were changed while they were moved"),
-				 errdetail("Their copies on node \"%s\" are made again.", node_name(run->job->target))));
+		move_shape_differs(run);
 }
 
-bool
-move_slot_is_lost(MoveLink *link, const Job *job, const char *prefix)
+SlotState
+move_slot_state(MoveRun *run, MoveLink *link, const char *prefix)
 {
-	char	   *state = move_link_value(link, "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s",
-										quote_literal_cstr(move_object_name(job, prefix)));
+	PGresult   *row = move_link_rows(link, "SELECT wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint,"
+									 " pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint"
+									 " FROM pg_replication_slots WHERE slot_name = %s",
+									 quote_literal_cstr(move_object_name(run->job, prefix)));
+	SlotState	state = SLOT_IS_LOST;
+	int64		limit = setting_move_wal_limit * INT64CONST(1024 * 1024);
 
-	return state == NULL || strcmp(state, "lost") == 0;
+	if (PQntuples(row) > 0 && strcmp(PQgetvalue(row, 0, 0), "lost") != 0)
+	{
+		state = limit > 0 && strtoll(PQgetvalue(row, 0, 1), NULL, 10) > limit ? SLOT_KEEPS_TOO_MUCH : SLOT_IS_GOOD;
+		job_set(run->job->number, "lag_bytes = greatest(0, %s)",
+				PQgetisnull(row, 0, 2) ? "NULL" : PQgetvalue(row, 0, 2));
+	}
+	PQclear(row);
+	return state;
 }
 
-/* The stream will never come: its WAL is gone (max_slot_wal_keep_size), or its slot. */
+void
+move_check_slot(MoveRun *run)
+{
+	switch (move_slot_state(run, run->source, FORWARD))
+	{
+		case SLOT_IS_GOOD:
+			break;
+		case SLOT_IS_LOST:
+			ereport(ERROR,
+					(errcode(ERRCODE_MOVE_AGAIN),
+					 errmsg("the slot of the stream on node \"%s\" is lost", node_name(run->job->source)),
+					 errdetail("WAL that it needs is gone."),
+					 errhint("Raise max_slot_wal_keep_size there.")));
+			break;
+		case SLOT_KEEPS_TOO_MUCH:
+			ereport(ERROR,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("the move keeps more than %d MB of WAL on node \"%s\"", setting_move_wal_limit,
+							node_name(run->job->source)),
+					 errdetail("More is written there than the copy on node \"%s\" can follow.",
+							   node_name(run->job->target)),
+					 errhint("Move the shards when less is written, or raise shardext.move_wal_limit.")));
+			break;
+	}
+}
+
 static void
-check_slot(MoveRun *run)
-{
-	if (move_slot_is_lost(run->source, run->job, FORWARD))
-		ereport(ERROR,
-				(errcode(ERRCODE_MOVE_AGAIN),
-				 errmsg("the slot of the stream on node \"%s\" is lost", node_name(run->job->source)),
-				 errdetail("WAL that it needs is gone."),
-				 errhint("Raise max_slot_wal_keep_size there.")));
-}
-
-static bool
-subscription_exists(MoveLink *link, const char *name)
-{
-	return strcmp(move_link_value(link, "SELECT count(*) FROM pg_subscription WHERE subname = %s AND subdbid ="
-								  " (SELECT oid FROM pg_database WHERE datname = current_database())",
-								  quote_literal_cstr(name)), "0") != 0;
-}
-
-/* A subscription on to (a node) to what the slot of the same name on from gives; not running yet. */
-static void
-make_subscription(MoveRun *run, int to, int from, const char *prefix)
+make_origin(MoveRun *run, int node_id, const char *prefix)
 {
 	char	   *name = move_object_name(run->job, prefix);
-	MoveLink   *link = move_link_of(run, to);
 
-	if (subscription_exists(link, name))
-		return;
-	job_object_add(run->job->number, to, "subscription", name);
-	move_link_run(link, "CREATE SUBSCRIPTION %s CONNECTION %s PUBLICATION %s"
-				  " WITH (enabled = false, create_slot = false, slot_name = %s, copy_data = false)",
-				  name, quote_literal_cstr(move_link_conninfo(from)), name, name);
+	job_object_add(run->job->number, node_id, "origin", name);
+	move_link_run(move_link_of(run, node_id), "SELECT pg_replication_origin_create(%s) WHERE NOT EXISTS"
+				  " (SELECT FROM pg_replication_origin WHERE roname = %s)",
+				  quote_literal_cstr(name), quote_literal_cstr(name));
+}
+
+/* In a session of its own, since it waits for every transaction of the server. */
+static MoveLink *
+begin_back_slot(MoveRun *run)
+{
+	MoveLink   *link = move_link_open(run->job->target, LINK_SQL);
+	char	   *name = quote_literal_cstr(move_object_name(run->job, BACKWARD));
+
+	job_object_add(run->job->number, run->job->target, "slot", move_object_name(run->job, BACKWARD));
+	move_link_send(link, "SELECT pg_create_logical_replication_slot(%s, 'pgoutput') WHERE NOT EXISTS"
+				   " (SELECT FROM pg_replication_slots WHERE slot_name = %s)", name, name);
+	return link;
 }
 
 static void
-make_back_slot(MoveRun *run)
+await_back_slot(MoveRun *run, MoveLink *link)
 {
-	char	   *name = move_object_name(run->job, BACKWARD);
-
-	job_object_add(run->job->number, run->job->target, "slot", name);
-	move_link_run(run->target, "SELECT pg_create_logical_replication_slot(%s, 'pgoutput') WHERE NOT EXISTS"
-				  " (SELECT FROM pg_replication_slots WHERE slot_name = %s)",
-				  quote_literal_cstr(name), quote_literal_cstr(name));
+	while (!move_link_is_done(link))
+	{
+		(void) stream_feed_run(move_feed(run, FORWARD), NULL, LOOK_MS);
+		move_check_wish(run);
+	}
+	PQclear(move_link_result(link));
+	move_link_close(link);
 }
 
 /* Until a marker takes no longer than a cutover could wait for it. */
@@ -163,14 +241,13 @@ catch_up(MoveRun *run)
 	for (;;)
 	{
 		TimestampTz begun = GetCurrentTimestamp();
-		int64		marker = move_marker_number(run);
+		char	   *marker = move_marker_write(run, run->source);
 
-		move_marker_write(run, run->source, marker, true);
-		while (!move_marker_await(run, run->target, marker, CATCH_UP_MS))
+		while (!stream_feed_run(move_feed(run, FORWARD), marker, CATCH_UP_MS))
 		{
 			move_check_wish(run);
 			move_check_shape(run);
-			check_slot(run);
+			move_check_slot(run);
 		}
 		if (!TimestampDifferenceExceeds(begun, GetCurrentTimestamp(), NEAR_MS))
 			return;
@@ -181,12 +258,12 @@ catch_up(MoveRun *run)
 void
 move_stream(MoveRun *run)
 {
-	Job		   *job = run->job;
+	MoveLink   *back_slot;
 
-	make_subscription(run, job->target, job->source, FORWARD);
-	move_link_run(run->target, "ALTER SUBSCRIPTION %s ENABLE", move_object_name(job, FORWARD));
-	make_back_slot(run);
+	make_origin(run, run->job->target, FORWARD);
+	back_slot = begin_back_slot(run);
 	catch_up(run);
+	await_back_slot(run, back_slot);
 }
 
 /* The new owner's changes go to the old copy from here on. Nothing goes the other way any more. */
@@ -194,16 +271,13 @@ void
 move_turn_stream(MoveRun *run)
 {
 	Job		   *job = run->job;
-	char	   *name = move_object_name(job, BACKWARD);
 
-	move_object_drop_kind(run, job->target, "subscription", FORWARD);
+	if (feed != NULL && strcmp(feed_name, move_object_name(job, FORWARD)) == 0)
+		move_feed_close();
+	move_object_drop_kind(run, job->target, "origin", FORWARD);
 	move_object_drop_kind(run, job->source, "slot", FORWARD);
 	move_object_drop_kind(run, job->source, "publication", FORWARD);
 	FAULT_POINT("move_before_back_stream");
-	make_subscription(run, job->source, job->target, BACKWARD);
-	move_link_run(run->source, "SELECT pg_replication_origin_advance('pg_' || oid, %s) FROM pg_subscription s"
-				  " WHERE subname = %s AND NOT subenabled AND NOT EXISTS (SELECT FROM pg_replication_origin_status o"
-				  " WHERE o.external_id = 'pg_' || s.oid AND o.remote_lsn > %s)",
-				  quote_literal_cstr(job->back_lsn), quote_literal_cstr(name), quote_literal_cstr(job->back_lsn));
-	move_link_run(run->source, "ALTER SUBSCRIPTION %s ENABLE", name);
+	make_origin(run, job->source, BACKWARD);
+	(void) move_feed(run, BACKWARD);
 }

@@ -2,13 +2,14 @@
  * move_verify.c
  *	  Are the rows of the copy those of the source, at one and the same point?
  *
- *	source:	fence writers, take a snapshot, write a marker, let writers go on
- *	target:	whoever applies the marker stops in a trigger, before it is committed:
- *			a snapshot taken now sees what was committed on the source before it
+ *	source:	take a snapshot, then write a marker
+ *	stream:	goes on until the copy is as the source was for that snapshot, and
+ *			stops there (stream_feed_run_to_snapshot)
+ *	target:	take a snapshot; the stream goes on
  *	then:	both sides are counted and hashed at leisure under those snapshots
  *
- * Writers wait for some milliseconds. The hashes do not depend on the order of
- * rows, and are summed up, so that equal rows do not cancel each other.
+ * Nobody waits for any of it. The hashes do not depend on the order of rows, and
+ * are summed up, so that equal rows do not cancel each other.
  */
 #include "postgres.h"
 
@@ -17,102 +18,71 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "move/move_run.h"
-#include "utils/timestamp.h"
 
-/* Advisory lock that the trigger of the marker takes: this class, and the marker table. */
-#define STOP_CLASS	6022
-#define FENCE_WAIT_MS 20
-#define MAX_PAUSE_MS 1000
-#define STOP_PATIENCE_MS 30000
+#define TRIES			100
+#define PAUSE_MS		5
+#define LOOK_MS			200
 
-/* False: somebody uses the shards. */
-static bool
-try_fence(MoveLink *fence, const char *shards)
-{
-	MemoryContext caller_cxt = CurrentMemoryContext;
-	volatile bool done = false;
-
-	PG_TRY();
-	{
-		move_link_run(fence, "SELECT shardext.internal_fence('%s', 'writers', %d)", shards, FENCE_WAIT_MS);
-		done = true;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(caller_cxt);
-		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
-			PG_RE_THROW();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return done;
-}
-
-/* Fence, look, let go; again and again, until the fence was had. */
+/* Both looks see the same rows. */
 static void
-snapshot_source(MoveRun *run, MoveLink *fence, MoveLink *look, int64 marker)
+open_looks(MoveRun *run, MoveLink *source, MoveLink *target)
 {
-	char	   *shards = job_shards_text(run->job);
-	long		pause_ms = 10;
-
-	move_link_run(look, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-	for (;;)
+	for (int i = 0; i < TRIES; i++)
 	{
-		move_link_run(fence, "BEGIN");
-		if (try_fence(fence, shards))
-			break;
-		move_link_run(fence, "ROLLBACK");
-		move_wait(pause_ms);
-		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
-		move_check_wish(run);
-	}
-	move_link_run(look, "SELECT 1");
-	move_marker_write(run, run->source, marker, false);
-	move_link_run(fence, "COMMIT");
-}
+		StreamFeed *feed = move_feed(run, FORWARD);
+		char	   *snapshot;
 
-#define STOPPED_QUERY \
-	"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = %d" \
-	" AND objid = '%s'::regclass AND objsubid = 2" \
-	" AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-
-/* Wait until the subscription's worker stands in the trigger. */
-static void
-await_stop(MoveRun *run, MoveLink *link)
-{
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), STOP_PATIENCE_MS);
-
-	for (;;)
-	{
-		char	   *waiting = move_link_value(link, STOPPED_QUERY, STOP_CLASS, move_marker_table(run->job));
-
-		if (strcmp(waiting, "0") != 0)
-			return;
-		if (GetCurrentTimestamp() >= deadline)
+		(void) stream_feed_run(feed, NULL, 0);
+		move_link_run(source, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+		snapshot = move_link_value(source, "SELECT pg_current_snapshot()");
+		move_link_run(target, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+		if (stream_feed_run_to_snapshot(feed, snapshot, move_marker_write(run, run->source)))
 		{
-			move_check_shape(run);
-			deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), STOP_PATIENCE_MS);
+			move_link_run(target, "SELECT 1");
+			stream_feed_release(feed);
+			return;
 		}
-		move_wait(1);
+		move_link_run(source, "ROLLBACK");
+		move_link_run(target, "ROLLBACK");
+		(void) stream_feed_run(feed, NULL, PAUSE_MS);
 		move_check_wish(run);
 	}
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not find a moment at which both sides can be compared"),
+			 errdetail("Transactions of node \"%s\" become visible long after they are in its WAL.",
+					   node_name(run->job->source))));
 }
 
+/* A row for each table, in order: rows, and the sum of their hashes. */
 static void
-snapshot_target(MoveRun *run, MoveLink *stop, MoveLink *look)
+send_sums(MoveLink *link, List *tables)
 {
-	move_link_run(look, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-	await_stop(run, stop);
-	move_link_run(look, "SELECT 1");
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, tables)
+	{
+		const MoveTable *table = lfirst(lc);
+
+		appendStringInfo(&sql, "%s SELECT %d AS number, concat(count(*), ' ', sum(%s)) AS sums FROM ONLY %s AS t",
+						 sql.len == 0 ? "" : " UNION ALL", foreach_current_index(lc),
+						 table->hashable ? "hash_record_extended(t, 0)" : "hashtextextended(t::text, 0)", table->name);
+	}
+	move_link_send(link, "SELECT sums FROM (%s) s ORDER BY number", sql.data);
 }
 
-/* "1234 -987654321": rows, and the sum of their hashes */
-static char *
-sum_of(MoveLink *link, const MoveTable *table)
+/* The stream goes on meanwhile. */
+static PGresult *
+await_sums(MoveRun *run, MoveLink *link)
 {
-	const char *hash = table->hashable ? "hash_record_extended(t, 0)" : "hashtextextended(t::text, 0)";
-
-	return move_link_value(link, "SELECT concat(count(*), ' ', sum(%s)) FROM ONLY %s AS t", hash, table->name);
+	while (!move_link_is_done(link))
+	{
+		(void) stream_feed_run(move_feed(run, FORWARD), NULL, LOOK_MS);
+		move_check_wish(run);
+	}
+	return move_link_result(link);
 }
 
 static void
@@ -126,39 +96,39 @@ raise_difference(MoveRun *run, const MoveTable *table, const char *here, const c
 			 errhint("The move is given up; nothing was changed. Look for what writes to the copy.")));
 }
 
+/* Whatever becomes of the results is freed with the process that ends the job. */
 static void
 compare(MoveRun *run, MoveLink *source, MoveLink *target)
 {
+	List	   *tables = move_tables(run, source);
+	PGresult   *there;
+	PGresult   *here;
 	ListCell   *lc;
 
-	foreach(lc, move_tables(run, source))
+	if (tables == NIL)
+		return;
+	send_sums(source, tables);
+	send_sums(target, tables);
+	there = await_sums(run, source);
+	here = await_sums(run, target);
+	foreach(lc, tables)
 	{
-		const MoveTable *table = lfirst(lc);
-		char	   *there = sum_of(source, table);
-		char	   *here = sum_of(target, table);
+		int			i = foreach_current_index(lc);
 
-		if (strcmp(there, here) != 0)
-			raise_difference(run, table, there, here);
-		move_check_wish(run);
+		if (strcmp(PQgetvalue(there, i, 0), PQgetvalue(here, i, 0)) != 0)
+			raise_difference(run, lfirst(lc), PQgetvalue(there, i, 0), PQgetvalue(here, i, 0));
 	}
+	PQclear(there);
+	PQclear(here);
 }
 
 void
 move_verify(MoveRun *run)
 {
-	Job		   *job = run->job;
-	int64		marker = move_marker_number(run);
-	MoveLink   *fence = move_link_open(job->source, LINK_SQL);
-	MoveLink   *source = move_link_open(job->source, LINK_SQL);
-	MoveLink   *target = move_link_open(job->target, LINK_SQL);
-	MoveLink   *stop = move_link_open(job->target, LINK_SQL);
-	char	   *table = move_marker_table(job);
+	MoveLink   *source = move_link_open(run->job->source, LINK_SQL);
+	MoveLink   *target = move_link_open(run->job->target, LINK_SQL);
 
-	move_link_run(stop, "SELECT pg_advisory_lock(%d, '%s'::regclass::oid::int)", STOP_CLASS, table);
-	snapshot_source(run, fence, source, marker);
-	snapshot_target(run, stop, target);
-	move_link_close(stop);
-	move_link_close(fence);
+	open_looks(run, source, target);
 	compare(run, source, target);
 	move_link_close(source);
 	move_link_close(target);
