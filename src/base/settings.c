@@ -135,7 +135,7 @@ static const Setting settings[] = {
 	},
 	{
 		.name = "shardext.move_wal_limit",
-		.description = "WAL that a node keeps for a move at most; then the move, or the way back, is given up (0: no limit).",
+		.description = "WAL that a node keeps for a move at most; beyond that the move is given up (0: no limit).",
 		.context = PGC_SIGHUP,
 		.flags = GUC_UNIT_MB,
 		.int_variable = &setting_move_wal_limit,

@@ -124,7 +124,8 @@ connect_link(MoveLink *link, const char *conninfo)
 	{
 		if (status == PGRES_POLLING_FAILED)
 			move_link_lost(link);
-		(void) plain_conn_await(link->pg, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE, 1000);
+		(void) plain_conn_await(link->pg, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE,
+								1000);
 		status = PQconnectPoll(link->pg);
 	}
 }

@@ -173,7 +173,8 @@ error_text(const ErrorData *error)
 {
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
-		return psprintf("an error with SQLSTATE %s, which the server's log has whole", unpack_sql_state(error->sqlerrcode));
+		return psprintf("an error with SQLSTATE %s, which the server's log has whole",
+						unpack_sql_state(error->sqlerrcode));
 	return error->detail ? psprintf("%s (%s)", error->message, error->detail) : error->message;
 }
 

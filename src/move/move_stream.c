@@ -152,13 +152,15 @@ move_check_shape(MoveRun *run)
 		move_shape_differs(run);
 }
 
+#define SLOT_QUERY \
+	"SELECT wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint," \
+	" pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint" \
+	" FROM pg_replication_slots WHERE slot_name = %s"
+
 SlotState
 move_slot_state(MoveRun *run, MoveLink *link, const char *prefix)
 {
-	PGresult   *row = move_link_rows(link, "SELECT wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint,"
-									 " pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint"
-									 " FROM pg_replication_slots WHERE slot_name = %s",
-									 quote_literal_cstr(move_object_name(run->job, prefix)));
+	PGresult   *row = move_link_rows(link, SLOT_QUERY, quote_literal_cstr(move_object_name(run->job, prefix)));
 	SlotState	state = SLOT_IS_LOST;
 	int64		limit = setting_move_wal_limit * INT64CONST(1024 * 1024);
 

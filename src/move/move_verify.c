@@ -23,6 +23,9 @@
 #define PAUSE_MS		5
 #define LOOK_MS			200
 
+/* No column has this name. */
+#define ROW_NAME		"shardext_row"
+
 /* Both looks see the same rows. */
 static void
 open_looks(MoveRun *run, MoveLink *source, MoveLink *target)
@@ -66,9 +69,10 @@ send_sums(MoveLink *link, List *tables)
 	{
 		const MoveTable *table = lfirst(lc);
 
-		appendStringInfo(&sql, "%s SELECT %d AS number, concat(count(*), ' ', sum(%s)) AS sums FROM ONLY %s AS t",
-						 sql.len == 0 ? "" : " UNION ALL", foreach_current_index(lc),
-						 table->hashable ? "hash_record_extended(t, 0)" : "hashtextextended(t::text, 0)", table->name);
+		appendStringInfo(&sql, "%s SELECT %d AS number, concat(count(*), ' ', sum(%s)) AS sums FROM ONLY %s AS "
+						 ROW_NAME, sql.len == 0 ? "" : " UNION ALL", foreach_current_index(lc),
+						 table->hashable ? "hash_record_extended(" ROW_NAME ".*, 0)" :
+						 "hashtextextended((" ROW_NAME ".*)::text, 0)", table->name);
 	}
 	move_link_send(link, "SELECT sums FROM (%s) s ORDER BY number", sql.data);
 }

@@ -244,13 +244,14 @@ append_where(StringInfo sql, const ApplyTable *table, int number)
 		return;
 	}
 	initStringInfo(&values);
-	appendStringInfo(sql, " WHERE ctid = (SELECT o.ctid FROM ONLY %s o WHERE ROW(", table->name);
+	appendStringInfo(sql, " WHERE ctid = (SELECT o.ctid FROM ONLY %s o WHERE ROW(",
+					 table->name);
 	for (int i = 0; i < remote->natts; i++, separator = ", ")
 	{
 		appendStringInfo(sql, "%so.%s", separator, quote_identifier(remote->attnames[i]));
 		appendStringInfo(&values, "%s$%d::%s", separator, number++, table->types[i] ? table->types[i] : "text");
 	}
-	appendStringInfo(sql, ") *= ROW(%s) LIMIT 1)", values.data);
+	appendStringInfo(sql, ")::record *= ROW(%s)::record LIMIT 1)", values.data);
 }
 
 static void

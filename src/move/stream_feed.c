@@ -280,6 +280,12 @@ look_at_begin(StreamFeed *feed, const StringInfo message)
 		feed->mode = FEED_MISSED;
 }
 
+static void
+has_come_to(StreamFeed *feed, XLogRecPtr position)
+{
+	feed->received = Max(feed->received, position);
+}
+
 /* A piece of the stream: a message, or a word of the walsender's. */
 static void
 take_piece(StreamFeed *feed, StringInfo piece)
@@ -289,7 +295,7 @@ take_piece(StreamFeed *feed, StringInfo piece)
 
 	if (kind == 'k')
 	{
-		feed->received = Max(feed->received, pq_getmsgint64(piece));
+		has_come_to(feed, pq_getmsgint64(piece));
 		(void) pq_getmsgint64(piece);
 		if (pq_getmsgbyte(piece))
 			send_report(feed);
@@ -297,8 +303,8 @@ take_piece(StreamFeed *feed, StringInfo piece)
 	}
 	if (kind != 'w')
 		elog(ERROR, "unknown message \"%c\" of a walsender", kind);
-	feed->received = Max(feed->received, pq_getmsgint64(piece));
-	feed->received = Max(feed->received, pq_getmsgint64(piece));
+	has_come_to(feed, pq_getmsgint64(piece));
+	has_come_to(feed, pq_getmsgint64(piece));
 	(void) pq_getmsgint64(piece);
 	message = *piece;
 	message.data += piece->cursor;

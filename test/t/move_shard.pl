@@ -15,7 +15,7 @@ CREATE TYPE mood AS ENUM ('glad', 'sad');
 CREATE TABLE users (id bigint PRIMARY KEY DEFAULT shardext.next_id(), name text, feels mood DEFAULT 'glad', gone int, born date);
 ALTER TABLE users DROP COLUMN gone;
 SELECT shardext.shard_table('users', 'id');
-CREATE TABLE notes (owner bigint, note text, twice int, len int GENERATED ALWAYS AS (length(note)) STORED);
+CREATE TABLE notes (owner bigint, note text, t int, len int GENERATED ALWAYS AS (length(note)) STORED);
 CREATE INDEX notes_owner ON notes (owner);
 SELECT shardext.shard_table('notes', 'owner', 'id');
 ALTER TABLE notes ADD FOREIGN KEY (owner) REFERENCES users ON DELETE CASCADE;
