@@ -25,11 +25,8 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "parser/parse_relation.h"
-#include "pgstat.h"
-#include "storage/latch.h"
 #include "utils/backend_progress.h"
 #include "utils/rel.h"
-#include "utils/wait_event.h"
 
 #include "base/errors.h"
 #include "base/settings.h"
@@ -43,12 +40,9 @@
 #include "copy/copy_from.h"
 #include "copy/copy_local.h"
 #include "copy/copy_remote.h"
+#include "exec/fragment.h"
 #include "exec/reference_capture.h"
 #include "exec/reference_order.h"
-
-/* How often the owner of a shard is looked for, when it is not the one that the map names. */
-#define MAX_TRIES	500
-#define TRY_EACH_MS	10
 
 /* One COPY FROM into a sharded table. */
 typedef struct CopyRouter
@@ -156,27 +150,16 @@ store_here(CopyRouter *router, int shard)
 	copy_local_insert(router->local, shard);
 }
 
-/* Its old owner has given the shard away, and the new one does not have it yet: that is a matter of milliseconds. */
-static void
-wait_for_the_map(void)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, TRY_EACH_MS, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* Store the current row, or send it to the owner of its shard. */
 static void
 route_row(CopyRouter *router)
 {
 	int			shard = row_shard(router);
 
-	for (int tries = 0; tries < MAX_TRIES; tries++)
+	for (int attempt = 0;; fragment_wait_for_owner(shard, attempt++))
 	{
 		int			owner = shard_map_owner(shard, NULL);
 
-		if (tries > 2)
-			wait_for_the_map();
 		if (owner == router->self)
 		{
 			ShardVerdict verdict = copy_local_open(router->local, shard);
@@ -190,14 +173,13 @@ route_row(CopyRouter *router)
 				shard_map_raise(shard, verdict);
 		}
 		else if (session_is_forwarded())
-			break;
+			shard_map_raise(shard, SHARD_MOVED);
 		else if (owner != 0 && copy_remote_hold(router->remote, owner, shard))
 		{
 			copy_remote_row(router->remote, owner);
 			return;
 		}
 	}
-	shard_map_raise(shard, SHARD_MOVED);
 }
 
 static uint64

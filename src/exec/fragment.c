@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/snapmgr.h"
+#include "utils/inval.h"
 #include "utils/wait_event.h"
 
 #include "base/statement_note.h"
@@ -33,7 +34,7 @@
 #include "exec/whole_statement.h"
 #include "route/route.h"
 
-#define OWNER_ATTEMPTS	10
+#define OWNER_ATTEMPTS	20
 
 /* One remote node's part of one pass. */
 typedef struct NodePart
@@ -74,6 +75,8 @@ fragment_wait_for_owner(int shard, int attempt)
 					 Min(1L << attempt, 500L), PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
+	/* locks that are held already do not bring what this node has learned meanwhile */
+	AcceptInvalidationMessages();
 }
 
 static NodePart *

@@ -132,7 +132,8 @@ class Mover:
     def break_at(self, breaker, case, job):
         deadline = time.monotonic() + PATIENCE
         while not breaker.arrived():
-            if time.monotonic() > deadline or self.state(job)[0] in ("done", "failed", "cancelled"):
+            over = self.state(job)[0] in ("done", "failed", "cancelled") and not breaker.arrived()
+            if over or time.monotonic() > deadline:
                 self.world.complain("job %s does not come to %s: %s" % (job, faults.point_of(case), self.state(job)))
                 breaker.disarm()
                 return
