@@ -108,17 +108,23 @@ BEGIN; UPDATE home SET v = 9; UPDATE far SET v = 9 WHERE id = :l; PREPARE TRANSA
 COMMIT PREPARED 'mine';
 SELECT v FROM home; SELECT id = :l AS l FROM far WHERE v = 9;
 UPDATE far SET v = 0; UPDATE home SET v = 0;
--- a trigger that notifies on another node: PostgreSQL does not prepare that
-CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('txn', 'x'); RETURN NEW; END $$;
+-- a trigger that notifies on another node: the notification comes back and is sent from here (txn_sessions.pl shows to whom)
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify(TG_ARGV[0], 'x'); RETURN NEW; END $$;
 \c paris
-CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('txn', 'x'); RETURN NEW; END $$;
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify(TG_ARGV[0], 'x'); RETURN NEW; END $$;
 \c tokyo
-CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('txn', 'x'); RETURN NEW; END $$;
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify(TG_ARGV[0], 'x'); RETURN NEW; END $$;
 \c london
-CREATE TRIGGER tell AFTER UPDATE ON far FOR EACH ROW EXECUTE FUNCTION tell();
+CREATE TRIGGER tell AFTER UPDATE ON far FOR EACH ROW WHEN (NEW.v = 1) EXECUTE FUNCTION tell('txn');
+CREATE TRIGGER tell_nobody AFTER UPDATE ON far FOR EACH ROW WHEN (NEW.v = 2) EXECUTE FUNCTION tell('');
+CREATE TRIGGER tell_long AFTER UPDATE ON far FOR EACH ROW WHEN (NEW.v = 3) EXECUTE FUNCTION tell('a234567890123456789012345678901234567890123456789012345678901234');
 UPDATE far SET v = 1 WHERE id = :p;
 BEGIN; UPDATE far SET v = 1 WHERE id IN (:p, :t); COMMIT;
 SELECT sum(v) FROM far;
+UPDATE far SET v = 2 WHERE id = :p;
+UPDATE far SET v = 3 WHERE id = :p;
+DROP TRIGGER tell_nobody ON far;
+DROP TRIGGER tell_long ON far;
 DROP TRIGGER tell ON far;
 -- autocommit off
 \set AUTOCOMMIT off

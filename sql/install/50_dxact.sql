@@ -17,6 +17,11 @@ CREATE FUNCTION shardext.internal_act_as(role text, number bigint, proof text) R
 COMMENT ON FUNCTION shardext.internal_act_as(text, bigint, text) IS
     'between nodes: the statements that follow in this transaction have the rights of the role';
 
+CREATE FUNCTION shardext.internal_notify(channel text, payload text) RETURNS void
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'shardext_internal_notify';
+COMMENT ON FUNCTION shardext.internal_notify(text, text) IS
+    'stands for pg_notify() in what another node has sent: for the listeners of that node';
+
 CREATE FUNCTION shardext.resolve_transaction(gid text, commit boolean) RETURNS void
     LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_resolve_transaction';
 COMMENT ON FUNCTION shardext.resolve_transaction(text, boolean) IS

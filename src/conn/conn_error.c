@@ -295,3 +295,25 @@ conn_notices_pass_on(NodeConn *conn, bool discard)
 		conn->notices = NULL;
 	}
 }
+
+bool
+conn_next_notification(NodeConn *conn, char **channel, char **payload)
+{
+	PGnotify   *notification = PQnotifies(conn->pg);
+
+	if (notification == NULL)
+		return false;
+	*channel = pstrdup(notification->relname);
+	*payload = pstrdup(notification->extra);
+	PQfreemem(notification);
+	return true;
+}
+
+void
+conn_notifications_forget(NodeConn *conn)
+{
+	PGnotify   *notification;
+
+	while ((notification = PQnotifies(conn->pg)) != NULL)
+		PQfreemem(notification);
+}

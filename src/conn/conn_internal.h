@@ -237,6 +237,7 @@ extern void conn_results_free_all(void);
 extern void conn_forget_error(NodeConn *conn);	/* of a command that nobody wants to hear of any more */
 extern void conn_notice_receive(void *arg, const PGresult *result);
 extern void conn_notices_pass_on(NodeConn *conn, bool discard);
+extern void conn_notifications_forget(NodeConn *conn);
 extern void conn_lost(NodeConn *conn, PGresult *result);
 pg_noreturn extern void conn_raise_lost(NodeConn *conn);
 pg_noreturn extern void conn_rethrow(NodeConn *conn, PGresult *result);

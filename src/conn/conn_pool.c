@@ -101,6 +101,8 @@ conn_pool_end_transaction(bool is_commit)
 		conn->active = NULL;	/* its memory may be gone */
 		if (conn->state != CONN_IDLE)
 			conn_destroy(conn);
+		else if (!is_commit)
+			conn_notifications_forget(conn);
 	}
 }
 

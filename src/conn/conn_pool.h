@@ -103,4 +103,7 @@ extern void conn_settings_committed(NodeConn *conn);
 /* Walk over all connections of this backend. */
 extern void conn_pool_foreach(void (*visit) (NodeConn *conn, void *arg), void *arg);
 
+/* The next notification that has come with the node's answers (palloc'd); false: none. */
+extern bool conn_next_notification(NodeConn *conn, char **channel, char **payload);
+
 #endif

@@ -283,6 +283,10 @@ at_transaction_event(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_PRE_PREPARE || event == XACT_EVENT_PREPARE)
 		dxact_part_event(event);
+	if (event == XACT_EVENT_PRE_PREPARE || event == XACT_EVENT_PRE_COMMIT)
+		dxact_part_notify();
+	else if (event == XACT_EVENT_ABORT)
+		dxact_part_notify_end();
 	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
 		cluster_snapshot_before_end();
 	if (!engaged)
@@ -294,6 +298,7 @@ at_transaction_event(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 			dxact_pre_commit();
+			dxact_notify_again();
 			commit_gate_enter();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -383,6 +388,8 @@ commit_level(int level)
 static void
 at_subtransaction_event(SubXactEvent event, SubTransactionId my_id, SubTransactionId parent_id, void *arg)
 {
+	if (event == SUBXACT_EVENT_PRE_COMMIT_SUB || event == SUBXACT_EVENT_ABORT_SUB)
+		dxact_part_notify_level_end(GetCurrentTransactionNestLevel(), event == SUBXACT_EVENT_PRE_COMMIT_SUB);
 	if (!engaged)
 	{
 		if (event == SUBXACT_EVENT_ABORT_SUB)

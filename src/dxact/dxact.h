@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 #include "conn/conn.h"
+#include "nodes/parsenodes.h"
 
 typedef enum DxactAccess
 {
@@ -93,6 +94,9 @@ extern void dxact_peer_failed(int node_id, const char *reason);
 
 /* Duty of the database's worker: end deadlocks over several nodes. */
 extern void dxact_deadlock_duty(void);
+
+/* In a forwarded session: what the query says by pg_notify() is for the coordinator's listeners (dxact_notify.c). */
+extern void dxact_divert_notify(Query *query);
 
 extern void dxact_preload(void);
 

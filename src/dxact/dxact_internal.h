@@ -116,6 +116,19 @@ extern void dxact_act_as(Participant *participant, Oid role);
 extern void dxact_part_act_as(const char *name, uint64 number, const char *proof);
 extern void dxact_part_act_as_login(void);
 
+/* dxact_notify.c */
+
+/* In a forwarded session: the part's notifications go to the coordinator now; are forgotten; one level of it ends. */
+extern void dxact_part_notify(void);
+extern void dxact_part_notify_end(void);
+extern void dxact_part_notify_level_end(int level, bool is_commit);
+
+/* NOTIFY, or what stands for it in a forwarded session. */
+extern void dxact_notify(const char *channel, const char *payload);
+
+/* On the coordinator, before its commit: say what nodes have sent. */
+extern void dxact_notify_again(void);
+
 /* dxact_part.c */
 
 /* This transaction's commit is to be as durable as one with synchronous_commit = on at least. */

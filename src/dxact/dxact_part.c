@@ -92,6 +92,7 @@ static void
 process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 				ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
 {
+	bool		is_notify = IsA(pstmt->utilityStmt, NotifyStmt) && session_is_forwarded();
 	bool		is_end = IsA(pstmt->utilityStmt, TransactionStmt) && session_is_forwarded();
 	bool		is_part = is_end &&
 		castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_COMMIT_PREPARED;
@@ -100,6 +101,13 @@ process_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 	if (is_end && (castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_COMMIT ||
 				   castNode(TransactionStmt, pstmt->utilityStmt)->kind == TRANS_STMT_PREPARE))
 		dxact_part_act_as_login();
+	if (is_notify)
+	{
+		const NotifyStmt *notify = castNode(NotifyStmt, pstmt->utilityStmt);
+
+		dxact_notify(notify->conditionname, notify->payload ? notify->payload : "");
+		return;
+	}
 	if (is_part)
 	{
 		FAULT_POINT("dxact_part_before_commit_prepared");

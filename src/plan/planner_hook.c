@@ -31,6 +31,7 @@
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
+#include "dxact/dxact.h"
 #include "plan/forwarded_text.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
@@ -258,8 +259,12 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 	const Reason *reason = NULL;
 	PlannedStmt *plan;
 
-	if (session_is_forwarded() && may_name_tables(query) && cluster_info() == NULL)
-		forwarded_refuse_outside_of_cluster(query);
+	if (session_is_forwarded())
+	{
+		dxact_divert_notify(query);
+		if (may_name_tables(query) && cluster_info() == NULL)
+			forwarded_refuse_outside_of_cluster(query);
+	}
 	if (!may_name_tables(query) || cluster_info() == NULL || !statement_concerns_us(query, false))
 		return plan_by_postgres(query, query_string, cursor_options, params);
 	if (shell_am_reads_empty())

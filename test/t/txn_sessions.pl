@@ -148,6 +148,35 @@ BEGIN; NOTIFY txn, 'never'; UPDATE account SET v = 1 WHERE id IN ($p, $t); ROLLB
 BEGIN; NOTIFY txn, 'two'; UPDATE account SET v = 0 WHERE id IN ($p, $t); COMMIT;");
 is(join(' ', $out =~ /payload "(\w+)"/g), 'one two', 'NOTIFY is sent by the commit of what it is part of');
 
+# So is one that a trigger says on another node: it reaches listeners of the client's node, and of no other.
+$_->safe_psql('postgres', <<'END') foreach $cluster->nodes;
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	BEGIN
+		PERFORM pg_notify('txn', 'swallowed');
+		RAISE EXCEPTION 'never mind';
+	EXCEPTION WHEN raise_exception THEN
+		NOTIFY txn, 'said';
+	END;
+	PERFORM pg_notify('txn', TG_ARGV[0] || NEW.v);
+	RETURN NEW;
+END $$;
+END
+$london->safe_psql('postgres', "CREATE TRIGGER tell AFTER UPDATE ON account FOR EACH ROW WHEN (NEW.v > 100) EXECUTE FUNCTION tell('now');
+CREATE CONSTRAINT TRIGGER later AFTER UPDATE ON account DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.v = 103) EXECUTE FUNCTION tell('later')");
+my $listener = $cluster->session('paris');
+$cluster->finish($listener, $cluster->begin($listener, 'LISTEN txn;'));
+($out, $err) = run("LISTEN txn;
+UPDATE account SET v = 101 WHERE id = $p;
+BEGIN; UPDATE account SET v = 102 WHERE id = $p; ROLLBACK;
+BEGIN; UPDATE account SET v = 103 WHERE id IN ($p, $t); SAVEPOINT a; UPDATE account SET v = 104 WHERE id = $t; ROLLBACK TO a; COMMIT;
+BEGIN; UPDATE account SET v = 105 WHERE id = $t; COMMIT;
+UPDATE account SET v = 0;");
+is($err, '', 'a NOTIFY on another node does not hinder the commit');
+is(join(' ', $out =~ /payload "(\w+)"/g), 'said now101 said now103 later103 said now105', 'and reaches the client\'s node, if it commits');
+unlike(($cluster->finish($listener, $cluster->begin($listener, 'SELECT 1;')))[0], qr/payload/, 'not the others');
+$cluster->quit($listener);
+
 # In REPEATABLE READ all roles read under one snapshot of each node.
 foreach my $node ($cluster->nodes)
 {
