@@ -34,6 +34,7 @@ truncate sequence constraints""".split()
 # tables that some test uses as parents, partitions or with rules stay ordinary ones
 REFERENCED = re.compile(r"\breferences\s+([\w\".]+)")
 PARENTS = re.compile(r"(?:\binherits\s*\(|\binherit\s|\battach\s+partition\s|\brule\s[^;]*?\sto\s)\s*([\w\s\",.]+)")
+CHILDREN = re.compile(r"\balter\s+table\s+(?:only\s+)?([\w\".]+)\s+inherit\b")
 MARK = re.compile(r"^@@@ (\d+) (\S+) (\S+)$", re.M)
 
 
@@ -61,8 +62,15 @@ class Side:
 
 def makes_something(words):
     """Tables, roles, views and functions; views and functions also go."""
-    return words[:1] == ["drop"] and {"function", "routine", "view"} & set(words) or words[:1] == ["create"] and {"role", "user", "group", "function", "procedure", "view"} & set(words[:4]) or words[:1] == ["create"] and "table" in words[:4] and not {"temp", "temporary"} & set(words[:4]) or \
-        "select" in words[:1] and "into" in words or words[:2] == ["create", "schema"]
+    first, kinds = words[:1], set(words[:4])
+    if first == ["drop"]:
+        return bool({"function", "routine", "aggregate", "view"} & set(words))
+    if first == ["alter"]:
+        return "view" in kinds
+    if first == ["create"]:
+        return bool({"role", "user", "group", "function", "procedure", "aggregate", "view"} & kinds) or words[1:2] == ["schema"] or \
+            "table" in kinds and not {"temp", "temporary"} & kinds
+    return first == ["select"] and "into" in words
 
 
 def with_marks(parts, placing):
@@ -72,7 +80,7 @@ def with_marks(parts, placing):
         if words or "\\" in text:
             script += "\\echo @@@ %d :SQLSTATE :ROW_COUNT\n" % line
         if placing and makes_something(words):
-            script += "SELECT suite.place() \\gset suite_\n\\echo @@@ 0 0 0\n"
+            script += "SELECT suite.%s() \\gset suite_\n\\echo @@@ 0 0 0\n" % placing
     return script
 
 
@@ -124,9 +132,9 @@ class Suite:
         files = self.options.source.glob("sql/*.sql") if name in SETUP else [self.script(name)]
         texts = [file.read_text(errors="replace").lower() for file in files]
         sql = ""
-        for table, pattern in (("left_alone", PARENTS), ("referenced", REFERENCED)):
-            names = {(part.split() or [""])[0].split(".")[-1].strip('"') for text in texts for found in pattern.finditer(text)
-                     for part in found.group(1).split(",")}
+        for table, patterns in (("left_alone", (PARENTS, CHILDREN)), ("referenced", (REFERENCED,))):
+            names = {(part.split() or [""])[0].split(".")[-1].strip('"') for text in texts for pattern in patterns
+                     for found in pattern.finditer(text) for part in found.group(1).split(",")}
             sql += "TRUNCATE suite.%s;\n" % table
             sql += "".join("INSERT INTO suite.%s VALUES ('%s');\n" % (table, n) for n in sorted(names) if re.fullmatch(r"\w+", n))
         return sql
@@ -158,7 +166,7 @@ class Suite:
     def run_file(self, name, report):
         path = self.script(name)
         parts = pieces(path.read_text(errors="replace"))
-        script = self.special_names(name) + with_marks(parts, path.parent != HERE / "own")
+        script = self.special_names(name) + with_marks(parts, "place" if path.parent != HERE / "own" else "spread_all")
         (plain, _), (ours, ended) = [side.psql(script, 600) for side in self.sides]
         plain, ours = answers(plain), answers(ours)
         counts = collections.Counter()

@@ -79,16 +79,26 @@ BEGIN
 			f.oid::regprocedure, f.owner);
 		INSERT INTO suite.spread VALUES (f.oid, f.version, 'ROUTINE IF EXISTS ' || f.oid::regprocedure);
 	END LOOP;
+	FOR f IN SELECT p.oid, p.xmin::text AS version, p.pronamespace::regnamespace AS schema, a.*
+		FROM pg_proc p JOIN pg_aggregate a ON a.aggfnoid = p.oid WHERE p.oid >= 16384 AND a.aggkind = 'n' AND p.pronamespace::regnamespace::text !~ '^(pg_|shardext$|suite$)'
+			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = p.oid AND s.version = p.xmin::text) LOOP
+		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %s; GRANT ALL ON SCHEMA %1$s TO PUBLIC;\nCREATE OR REPLACE AGGREGATE %s (SFUNC = %s, STYPE = %s%s%s%s);\n', f.schema,
+			f.oid::regprocedure, f.aggtransfn, format_type(f.aggtranstype, NULL), ', INITCOND = ' || quote_literal(f.agginitval),
+			CASE WHEN f.aggfinalfn <> 0 THEN ', FINALFUNC = ' || f.aggfinalfn END, CASE WHEN f.aggcombinefn <> 0 THEN ', COMBINEFUNC = ' || f.aggcombinefn END);
+		INSERT INTO suite.spread VALUES (f.oid, f.version, 'AGGREGATE IF EXISTS ' || f.oid::regprocedure);
+	END LOOP;
 	FOR f IN DELETE FROM suite.spread s WHERE NOT EXISTS (SELECT FROM pg_proc p WHERE p.oid = s.function)
 			AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.function) RETURNING s.signature LOOP
 		script := format(E'DROP %s;\n', f.signature) || script;
 	END LOOP;
-	FOR f IN SELECT c.oid, c.xmin::text AS version, c.oid::regclass AS name, c.relnamespace::regnamespace AS schema, c.relowner::regrole AS owner,
-			coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options
-		FROM pg_class c WHERE c.oid >= 16384 AND c.relkind = 'v' AND c.relpersistence = 'p' AND c.relnamespace::regnamespace::text !~ '^(pg_|shardext$|suite$|information)'
-			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = c.oid AND s.version = c.xmin::text) LOOP
+	FOR f IN SELECT c.oid, c.xmin || coalesce(md5(d.defaults), '') AS version, c.oid::regclass AS name, c.relnamespace::regnamespace AS schema, c.relowner::regrole AS owner,
+			coalesce(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') AS options, d.defaults
+		FROM pg_class c CROSS JOIN LATERAL (
+			SELECT string_agg(format(' ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s;', c.oid::regclass, a.attname, pg_get_expr(d.adbin, d.adrelid)), '' ORDER BY a.attnum)
+			FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.adrelid = c.oid) d(defaults) WHERE c.oid >= 16384 AND c.relkind = 'v' AND c.relpersistence = 'p' AND c.relnamespace::regnamespace::text !~ '^(pg_|shardext$|suite$|information)'
+			AND NOT EXISTS (SELECT FROM suite.spread s WHERE s.function = c.oid AND s.version = c.xmin || coalesce(md5(d.defaults), '')) LOOP
 		script := script || format(E'CREATE SCHEMA IF NOT EXISTS %1$s; GRANT ALL ON SCHEMA %1$s TO PUBLIC;\nDROP VIEW IF EXISTS %2$s;\n'
-			'CREATE VIEW %2$s%3$s AS %4$s\nALTER VIEW %2$s OWNER TO %5$s;\n', f.schema, f.name, f.options, pg_get_viewdef(f.oid), f.owner);
+			'CREATE VIEW %2$s%3$s AS %4$s\nALTER VIEW %2$s OWNER TO %5$s;%6$s\n', f.schema, f.name, f.options, pg_get_viewdef(f.oid), f.owner, f.defaults);
 		INSERT INTO suite.spread VALUES (f.oid, f.version, 'VIEW IF EXISTS ' || f.name);
 	END LOOP;
 	IF script <> '' THEN
@@ -123,6 +133,13 @@ BEGIN
 END $$;
 
 -- For the scripts of test/diff/own, which say themselves what is sharded.
+CREATE FUNCTION suite.spread_all() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET client_min_messages = error AS $$
+BEGIN
+	IF to_regnamespace('shardext') IS NOT NULL AND NOT current_setting('transaction_read_only')::boolean THEN
+		PERFORM suite.spread();
+	END IF;
+END $$;
+
 CREATE FUNCTION suite.shard(relation regclass, key text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	IF to_regnamespace('shardext') IS NOT NULL AND NOT EXISTS (SELECT FROM suite.placed p WHERE p.relation = shard.relation AND place <> 'home') THEN
