@@ -149,6 +149,13 @@ EXECUTE w(1);
 -- whoever owns a reference table reaches the other copies by no other way
 SELECT shardext.internal_reference_write('rules', '\x');
 SELECT shardext.internal_reference_lock('{rules}');
+-- no column is named, and none has a default that this node computes
+CREATE TABLE unnamed (a int, b int DEFAULT 6);
+SELECT shardext.replicate_table('unnamed');
+INSERT INTO unnamed DEFAULT VALUES RETURNING *;
+INSERT INTO unnamed (b) VALUES (DEFAULT), (DEFAULT);
+:same unnamed :end
+DROP TABLE unnamed;
 DROP VIEW rule_view;
 \c tokyo
 DROP VIEW rule_view;

@@ -14,7 +14,7 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
-#include "catalog/pg_class.h"
+#include "access/table.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -113,6 +113,28 @@ defer_ids_in_values(Query *query, Var *column)
 	}
 }
 
+/* A row has to give one column at least: the first that may be given, with what it would get. */
+static TargetEntry *
+any_column(const TableInfo *table, const Query *query)
+{
+	Relation	rel = table_open(table->relid, NoLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	TargetEntry *result = NULL;
+
+	for (int i = 0; i < desc->natts && result == NULL; i++)
+	{
+		const FormData_pg_attribute *att = TupleDescAttr(desc, i);
+		TargetEntry *tle = get_tle_by_resno(query->targetList, att->attnum);
+
+		if (!att->attisdropped && att->attgenerated == '\0')
+			result = makeTargetEntry(tle != NULL ? tle->expr : (Expr *) makeNullConst(att->atttypid, att->atttypmod,
+																					  att->attcollation),
+									 att->attnum, pstrdup(NameStr(att->attname)), false);
+	}
+	table_close(rel, NoLock);
+	return result;
+}
+
 /* The SELECT that computes the rows; *attnos tells the columns. */
 static Query *
 rows_query(const PlanInput *input, const TableInfo *table, List **attnos)
@@ -138,6 +160,17 @@ rows_query(const PlanInput *input, const TableInfo *table, List **attnos)
 		}
 		*attnos = lappend_int(*attnos, tle->resno);
 		tlist = lappend(tlist, makeTargetEntry(expr, list_length(tlist) + 1, tle->resname, false));
+	}
+	if (tlist == NIL && table->kind == TABLE_REFERENCE)
+	{
+		TargetEntry *tle = any_column(table, query);
+
+		if (tle != NULL)
+		{
+			*attnos = list_make1_int(tle->resno);
+			tle->resno = 1;
+			tlist = list_make1(tle);
+		}
 	}
 	query->commandType = CMD_SELECT;
 	query->resultRelation = 0;
