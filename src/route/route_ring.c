@@ -69,7 +69,7 @@ void
 route_ring_shares(int64 whole, int nnodes, const RingNode *nodes, int64 *shares)
 {
 	int64		left = whole;
-	int64	   *rests = palloc(nnodes * sizeof(int64));	/* what was cut off, -1: rounded up, or no weight */
+	int64	   *rests = palloc(nnodes * sizeof(int64)); /* what was cut off, -1: rounded up, or no weight */
 
 	for (int i = 0; i < nnodes; i++)
 	{
