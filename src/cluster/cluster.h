@@ -33,7 +33,7 @@ extern void cluster_leave(void);
 /* Called before this database leaves its cluster: ERROR if it must not now; the module of jobs registers itself. */
 extern void (*cluster_leaving_hook) (void);
 
-/* Called by add_node(.., rebalance => true): begin a rebalance when the transaction commits; the module of jobs registers itself. */
+/* Called by add_node(.., rebalance => true): begin one at commit; the module of jobs registers itself. */
 extern void (*cluster_rebalance_hook) (void);
 
 /* Called when this database becomes a node (before the commit); the worker registers itself. */

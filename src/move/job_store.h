@@ -46,7 +46,7 @@ extern void job_set_within(int64 number, const char *fmt,...) pg_attribute_print
 /* Any statement of ours, within the transaction of the caller. */
 extern void job_run_within(const char *sql);
 
-/* The same in a transaction of its own, or in the caller's: its rows, strings in CurrentMemoryContext, NULL for null. */
+/* The same in a transaction of its own, or in the caller's: its rows, in CurrentMemoryContext; NULL for null. */
 extern char ***job_rows(int *n, const char *fmt,...) pg_attribute_printf(2, 3);
 extern char ***job_rows_within(int *n, const char *fmt,...) pg_attribute_printf(2, 3);
 

@@ -120,7 +120,8 @@ note_job(Cutover *cutover)
 
 	job_run_within(psprintf("UPDATE shardext.catalog_job_object SET node = %d WHERE job = " INT64_FORMAT
 							" AND kind = 'copy'", cutover->from, job->number));
-	job_set_within(job->number, "state = %s, shape = %s, back_lsn = '%X/%X', served = coalesce(served, clock_timestamp()),"
+	job_set_within(job->number, "state = %s, shape = %s, back_lsn = '%X/%X',"
+				   " served = coalesce(served, clock_timestamp()),"
 				   " clean_at = clock_timestamp() + interval '%d seconds'",
 				   cutover->state, cutover->shape ? quote_literal_cstr(cutover->shape) : "NULL",
 				   LSN_FORMAT_ARGS(GetXLogInsertRecPtr()), setting_cleanup_delay);

@@ -43,7 +43,8 @@ begin_here(const char *kind, int source, const char *policy)
 	int64		job;
 
 	job_run_within("LOCK TABLE shardext.catalog_job IN SHARE ROW EXCLUSIVE MODE");
-	rows = job_rows_within(&n, "SELECT job, kind FROM shardext.catalog_job WHERE kind <> 'move' AND state NOT IN " JOB_ENDED);
+	rows = job_rows_within(&n, "SELECT job, kind FROM shardext.catalog_job WHERE kind <> 'move'"
+						   " AND state NOT IN " JOB_ENDED);
 	if (n > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
@@ -201,7 +202,7 @@ shardext_internal_begin_part(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(job);
 }
 
-/* What is free where the database's files are; NULL if the system does not tell. Tables may lie in other tablespaces. */
+/* What is free where the database's files are (other tablespaces apart); NULL if the system does not tell. */
 Datum
 shardext_internal_free_bytes(PG_FUNCTION_ARGS)
 {

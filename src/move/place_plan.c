@@ -207,7 +207,8 @@ reason_of(const Group *group, const BalanceShard *shard)
 		case BALANCE_STAYS:
 			break;
 		case BALANCE_LEAVES:
-			text = psprintf(group->leaving ? "node \"%s\" is drained" : "node \"%s\" has weight 0", node_name(shard->owner));
+			text = psprintf(group->leaving ? "node \"%s\" is drained" : "node \"%s\" has weight 0",
+							node_name(shard->owner));
 			break;
 		case BALANCE_FILLS:
 			text = load_sentence(group, shard->new_owner, ", its share is ");

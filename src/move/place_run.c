@@ -86,8 +86,8 @@ static int
 number_of(const char *fmt, int64 job)
 {
 	int			n;
-	char	 ***rows = job_rows(&n, "SELECT count(*) FROM shardext.catalog_job_move WHERE job = " INT64_FORMAT " AND %s",
-								job, fmt);
+	char	 ***rows = job_rows(&n, "SELECT count(*) FROM shardext.catalog_job_move"
+								" WHERE job = " INT64_FORMAT " AND %s", job, fmt);
 
 	return atoi(rows[0][0]);
 }
@@ -122,7 +122,8 @@ write_plan(const Job *job, List *moves)
 	{
 		const PlacedMove *move = lfirst(lc);
 
-		(void) job_rows_within(&n, "INSERT INTO shardext.catalog_job_move (job, shard, from_node, to_node, bytes, reason)"
+		(void) job_rows_within(&n, "INSERT INTO shardext.catalog_job_move"
+							   " (job, shard, from_node, to_node, bytes, reason)"
 							   " VALUES (" INT64_FORMAT ", %d, %d, %d, " INT64_FORMAT ", %s)"
 							   " ON CONFLICT (job, shard) DO UPDATE SET from_node = EXCLUDED.from_node,"
 							   " to_node = EXCLUDED.to_node, bytes = EXCLUDED.bytes, reason = EXCLUDED.reason,"
@@ -130,9 +131,9 @@ write_plan(const Job *job, List *moves)
 							   job->number, move->shard, move->from, move->to, move->bytes,
 							   quote_literal_cstr(move->reason));
 	}
-	job_set_within(job->number, "state = 'moving', error = NULL, shards = coalesce((SELECT array_agg(shard ORDER BY shard)"
-				   " FROM shardext.catalog_job_move m WHERE m.job = catalog_job.job), '{}'), bytes_total = coalesce("
-				   "(SELECT sum(bytes) FROM shardext.catalog_job_move m WHERE m.job = catalog_job.job), 0)");
+	job_set_within(job->number, "state = 'moving', error = NULL,"
+				   " shards = coalesce((SELECT array_agg(shard ORDER BY shard) FROM shardext.catalog_job_move m"
+				   " WHERE m.job = catalog_job.job), '{}'), bytes_total = coalesce((SELECT sum(bytes) FROM shardext.catalog_job_move m WHERE m.job = catalog_job.job), 0)");
 }
 
 static void
@@ -223,8 +224,9 @@ take_ended(const Job *job, const Child *child)
 	}
 	else if (strcmp(child->state, "failed") == 0)
 	{
-		n = set_rows(job, psprintf("state = CASE WHEN tries + 1 >= %d THEN 'failed' ELSE 'wait' END, tries = tries + 1,"
-								   " retry_at = clock_timestamp() + interval '1 second' * power(3, tries), error = %s",
+		n = set_rows(job, psprintf("state = CASE WHEN tries + 1 >= %d THEN 'failed' ELSE 'wait' END,"
+								   " tries = tries + 1, error = %s,"
+								   " retry_at = clock_timestamp() + interval '1 second' * power(3, tries)",
 								   TRIES, quote_literal_cstr(child->error)), mine);
 		if (n > 0)
 			job_say(job->number, "Job " INT64_FORMAT " has failed: %s", child->number, child->error);
@@ -249,8 +251,9 @@ look_at_children(const Job *job)
 {
 	List	   *children = NIL;
 	int			nnodes;
-	char	 ***nodes = job_rows(&nnodes, "SELECT DISTINCT to_node FROM shardext.catalog_job_move WHERE job = " INT64_FORMAT
-								 " AND (state IN ('wait', 'run') OR child IS NOT NULL AND state <> 'done')", job->number);
+	char	 ***nodes = job_rows(&nnodes, "SELECT DISTINCT to_node FROM shardext.catalog_job_move"
+								 " WHERE job = " INT64_FORMAT " AND (state IN ('wait', 'run')"
+								 " OR child IS NOT NULL AND state <> 'done')", job->number);
 
 	for (int i = 0; i < nnodes; i++)
 	{
@@ -292,7 +295,8 @@ take_children(const Job *job)
 			continue;
 		}
 		(void) set_rows(job, psprintf("state = 'run', child = " INT64_FORMAT, child->number),
-						psprintf("state = 'wait' AND to_node = %d AND shard = ANY ('{%s}')", child->node_id, child->shards));
+						psprintf("state = 'wait' AND to_node = %d AND shard = ANY ('{%s}')", child->node_id,
+								 child->shards));
 		going = lappend(going, child);
 	}
 	return going;
@@ -301,7 +305,8 @@ take_children(const Job *job)
 static void
 send_wish(const Child *child, const char *wish)
 {
-	move_link_run(link_of(child->node_id), "SELECT shardext.internal_wish(" INT64_FORMAT ", '%s')", child->number, wish);
+	move_link_run(link_of(child->node_id), "SELECT shardext.internal_wish(" INT64_FORMAT ", '%s')", child->number,
+				  wish);
 }
 
 /* Whoever paused a move by itself shall find it paused. */
@@ -363,18 +368,19 @@ static bool
 node_is_free(const Job *job, int node_id)
 {
 	int			n;
-	char	 ***rows = job_rows(&n, "SELECT count(DISTINCT child) FROM shardext.catalog_job_move WHERE job = " INT64_FORMAT
-								" AND state = 'run' AND %d IN (from_node, to_node)", job->number, node_id);
+	char	 ***rows = job_rows(&n, "SELECT count(DISTINCT child) FROM shardext.catalog_job_move"
+								" WHERE job = " INT64_FORMAT " AND state = 'run' AND %d IN (from_node, to_node)",
+								job->number, node_id);
 
 	return atoi(rows[0][0]) < setting_moves_per_node;
 }
 
-/* One other job that has one of the shards; NULL if there is none. Each look leaves one shard out. */
+/* Another job has the shard. */
 static bool
 is_claimed(const Job *job, Waiting *waiting)
 {
-	char	   *other = move_link_value(link_of(waiting->from), "SELECT job FROM shardext.catalog_claim WHERE shard = %d",
-										waiting->shard);
+	char	   *other = move_link_value(link_of(waiting->from),
+										"SELECT job FROM shardext.catalog_claim WHERE shard = %d", waiting->shard);
 
 	if (other != NULL)
 		job_set(job->number, "error = 'Waits for job %s, which has logical shard %d.'", other, waiting->shard);
@@ -392,7 +398,8 @@ collect_batch(const Job *job, Waiting *first, const Waiting *end, int *n)
 	initStringInfo(&text);
 	for (Waiting *one = first; one < end && *n < BATCH_SHARDS; one++)
 	{
-		if (one->seen || one->from != first->from || one->to != first->to || (*n > 0 && bytes + one->bytes > BATCH_BYTES))
+		if (one->seen || one->from != first->from || one->to != first->to ||
+			(*n > 0 && bytes + one->bytes > BATCH_BYTES))
 			continue;
 		one->seen = true;
 		if (is_claimed(job, one))
@@ -473,7 +480,7 @@ is_left(const Job *job)
 {
 	int			n;
 
-	return strcmp(job_rows(&n, "SELECT count(*) FROM shardext.catalog_shard WHERE owner = %d", job->source)[0][0], "0") == 0;
+	return atoi(job_rows(&n, "SELECT count(*) FROM shardext.catalog_shard WHERE owner = %d", job->source)[0][0]) == 0;
 }
 
 /* Nothing waits and nothing runs. */
@@ -481,18 +488,20 @@ static void
 end_job(const Job *job)
 {
 	int			failed = number_of("state = 'failed'", job->number);
+	bool		stays = strcmp(job->kind, "drain") == 0 && !is_left(job);
 	int			n;
 
 	if (failed > 0)
-		end_with(job, "failed", psprintf("%s could not be moved; the latest error: %s", some_shards(failed),
-										 job_rows(&n, "SELECT error FROM shardext.catalog_job_move WHERE job = " INT64_FORMAT
-												  " AND state = 'failed' ORDER BY retry_at DESC LIMIT 1", job->number)[0][0]));
-	else if (strcmp(job->kind, "drain") == 0 && !is_left(job) && number_of("error = 'its move was cancelled'", job->number) == 0)
-		job_set(job->number, "state = 'plan'");
-	else if (strcmp(job->kind, "drain") == 0 && !is_left(job))
-		end_with(job, "failed", "moves of the drain were cancelled");
-	else
+		end_with(job, "failed",
+				 psprintf("%s could not be moved; the latest error: %s", some_shards(failed),
+						  job_rows(&n, "SELECT error FROM shardext.catalog_job_move WHERE job = " INT64_FORMAT
+								   " AND state = 'failed' ORDER BY retry_at DESC LIMIT 1", job->number)[0][0]));
+	else if (!stays)
 		end_with(job, "done", NULL);
+	else if (number_of("error = 'its move was cancelled'", job->number) == 0)
+		job_set(job->number, "state = 'plan'");
+	else
+		end_with(job, "failed", "moves of the drain were cancelled");
 }
 
 static void

@@ -279,7 +279,8 @@ static int64
 room_between(const Balance *balance, int from, int to, bool wide)
 {
 	if (wide && balance->load[from] > balance->upper[from])
-		return (int64) ((double) balance->load[from] / balance->share[from] * balance->share[to]) - balance->load[to] - 1;
+		return (int64) ((double) balance->load[from] / balance->share[from] * balance->share[to]) -
+			balance->load[to] - 1;
 	if (wide)
 		return Min(balance->load[from] - balance->lower[from], balance->upper[to] - balance->load[to]);
 	return Min(balance->load[from] - balance->share[from], balance->share[to] - balance->load[to]);

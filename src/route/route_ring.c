@@ -152,7 +152,8 @@ route_ring_assign(int nshards, int nnodes, const RingNode *nodes, int *owners)
 
 		/* There is room somewhere: rooms sum up to nshards. */
 		for (int i = 0; i < nnodes; i++)
-			if (rooms[i] > 0 && (best < 0 || route_ring_distance(ring, shard, i) < route_ring_distance(ring, shard, best)))
+			if (rooms[i] > 0 && (best < 0 ||
+								 route_ring_distance(ring, shard, i) < route_ring_distance(ring, shard, best)))
 				best = i;
 		rooms[best]--;
 		owners[shard] = nodes[best].node_id;
