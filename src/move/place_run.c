@@ -133,7 +133,8 @@ write_plan(const Job *job, List *moves)
 	}
 	job_set_within(job->number, "state = 'moving', error = NULL,"
 				   " shards = coalesce((SELECT array_agg(shard ORDER BY shard) FROM shardext.catalog_job_move m"
-				   " WHERE m.job = catalog_job.job), '{}'), bytes_total = coalesce((SELECT sum(bytes) FROM shardext.catalog_job_move m WHERE m.job = catalog_job.job), 0)");
+				   " WHERE m.job = catalog_job.job), '{}'), bytes_total ="
+				   " coalesce((SELECT sum(bytes) FROM shardext.catalog_job_move m WHERE m.job = catalog_job.job), 0)");
 }
 
 static void
