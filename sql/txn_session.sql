@@ -138,6 +138,11 @@ SELECT v, count(*) FROM far GROUP BY 1 ORDER BY 1;
 -- COMMIT of a failed transaction rolls back everywhere
 BEGIN; UPDATE far SET v = 9 WHERE id IN (:l, :p); SELECT 1 / 0; COMMIT;
 SELECT count(*) FROM far WHERE v = 9;
+-- who writes on one node, whatever else he reads, commits there in one phase: nothing is recorded
+SELECT coalesce(array_agg(gid), '{}') AS of_others FROM shardext.catalog_decision \gset
+BEGIN; SELECT count(*) FROM far; UPDATE far SET v = v WHERE id = :p; COMMIT;
+BEGIN; SELECT count(*) FROM far; UPDATE far SET v = v WHERE id = :l; UPDATE home SET v = v; COMMIT;
+SELECT gid FROM shardext.catalog_decision WHERE gid <> ALL (:'of_others');
 -- a session deletes the decision records of its finished commits with its next one
 SELECT coalesce(array_agg(gid), '{}') AS of_others FROM shardext.catalog_decision \gset
 BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
