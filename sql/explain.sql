@@ -75,6 +75,10 @@ ROLLBACK TO s;
 SELECT count(*) FROM exp.users;
 COMMIT;
 
+-- a plan is told after a transaction that was rolled back, too
+BEGIN; SELECT count(*) FROM exp.users; SELECT count(*) FROM exp.done('SELECT country FROM exp.users') line WHERE line ~ 'Remote Plan:$'; ROLLBACK;
+SELECT count(*) FROM exp.done('SELECT country FROM exp.users') line WHERE line ~ 'Remote Plan:$';
+
 -- other formats
 CREATE FUNCTION exp.told(format text, options text DEFAULT 'ANALYZE, VERBOSE, TIMING off, SUMMARY off, BUFFERS off') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -90,6 +90,11 @@ SET DateStyle = 'German'; SET TimeZone = 'Asia/Tokyo';
 SELECT created, '05.01.2026'::date, created::text FROM users WHERE id = mk(7,7) AND created > '02.01.2026 01:00';
 SELECT created, created::text FROM users WHERE id = mk(3,3);
 RESET DateStyle; RESET TimeZone;
+-- what a rollback has undone on the other node is sent again
+BEGIN; SELECT count(*) FROM users WHERE id = mk(7,7); SET TimeZone = 'Asia/Tokyo'; SELECT created::text FROM users WHERE id = mk(7,7); ROLLBACK;
+SET TimeZone = 'Asia/Tokyo';
+SELECT created::text FROM users WHERE id = mk(7,7);
+RESET TimeZone;
 SELECT now() = (SELECT now()), CURRENT_DATE = x FROM (SELECT CURRENT_DATE AS x FROM users WHERE id = mk(7,7)) s;
 CREATE SEQUENCE sq;
 INSERT INTO users(id, name, country) VALUES (mk(7, 601), 'seq', nextval('sq')) RETURNING country;

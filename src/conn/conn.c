@@ -131,7 +131,7 @@ finish_reading(NodeConn *conn, PGresult **result)
 	{
 		if (conn->error)
 			conn_settings_unknown(conn);
-		else if (PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+		else if (conn->settings_alone && PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
 			conn->settings_at_risk = false;
 	}
 	if (conn->error)

@@ -152,6 +152,7 @@ struct NodeConn
 	/* settings */
 	uint64		settings_version;	/* 0: unknown */
 	bool		settings_at_risk;	/* sent inside a transaction: its rollback undoes them */
+	bool		settings_alone; /* .. which is that of one statement, and ends with it */
 	struct SentSetting *settings;
 	int			settings_count;
 

@@ -413,6 +413,7 @@ conn_settings_send(NodeConn *conn)
 	if (ok && conn->queued_count > 0 && outside)
 		return conn_send_sync(conn);
 	conn->settings_at_risk = true;
+	conn->settings_alone = outside;
 	return ok;
 }
 
