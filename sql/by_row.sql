@@ -171,6 +171,28 @@ MERGE INTO users u USING (SELECT generate_series(17, 20) x) s ON u.id = s.x WHEN
     WHEN MATCHED AND x < 20 THEN UPDATE SET id = x + 500 WHEN MATCHED THEN DO NOTHING;
 SELECT owner, count(*) FROM likes WHERE owner > 16 GROUP BY 1 ORDER BY 1;
 DROP TABLE users, photos, likes, pay;
+-- views that only this node has, made after the table was sharded
+CREATE TABLE seen (id int PRIMARY KEY, a int, b text);
+SELECT shardext.shard_table('seen', 'id');
+INSERT INTO seen SELECT i, i, 'b' FROM generate_series(1, 40) i;
+CREATE VIEW seen_low AS SELECT id, a, b FROM seen WHERE a < 50;
+CREATE VIEW seen_checked AS SELECT id, a FROM seen_low WHERE id > 20 WITH CASCADED CHECK OPTION;
+CREATE VIEW seen_barred WITH (security_barrier) AS SELECT id, a FROM seen WHERE a > 10;
+UPDATE seen_checked SET a = a + 1 WHERE id IN (30, 31);
+UPDATE seen_checked SET a = a WHERE id = 30 RETURNING *;
+UPDATE seen_checked SET a = 99 WHERE id = 30;
+INSERT INTO seen_checked VALUES (93, 1), (94, 2), (95, 3);
+INSERT INTO seen_checked VALUES (96, 60);
+UPDATE seen_checked SET a = 0 WHERE id = 93;
+DELETE FROM seen_checked WHERE id = 94;
+UPDATE seen_barred SET a = a + 100 WHERE id < 15;
+DELETE FROM seen_barred WHERE a < 15;
+WITH d AS (DELETE FROM seen_checked WHERE id > 93 RETURNING id), u AS (UPDATE seen_checked SET a = 7 WHERE id = 35 RETURNING id) SELECT * FROM d UNION ALL SELECT * FROM u ORDER BY 1;
+SELECT count(*), sum(id), sum(a) FROM seen;
+-- all triggers at once
+ALTER TABLE seen DISABLE TRIGGER USER;
+ALTER TABLE seen ENABLE TRIGGER ALL;
+DROP TABLE seen CASCADE;
 \c paris
 DROP FUNCTION by_row_tell, by_row_tables;
 \c tokyo

@@ -98,6 +98,14 @@ COPY copy_users (id, upper_name) FROM '/dev/null';
 COPY copy_users FROM '/dev/null' WHERE upper_name = 'A';
 COPY copy_users (name) FROM '/dev/null' WHERE id > 5;
 COPY copy_users FROM '/dev/null' (FREEZE);
+BEGIN;
+TRUNCATE copy_users;
+COPY copy_users (id, name) FROM stdin (FREEZE);
+724775731205	frozen
+724775732229	too
+\.
+SELECT count(*) FROM copy_users;
+ROLLBACK;
 COPY copy_users FROM '/nowhere/file';
 BEGIN READ ONLY;
 COPY copy_users FROM '/dev/null';

@@ -89,6 +89,8 @@ CLUSTER;
 VACUUM FULL;
 ALTER TABLE users SET WITHOUT CLUSTER;
 REINDEX TABLE users;
+REINDEX (VERBOSE false, TABLESPACE pg_default) TABLE users;
+REINDEX TABLE CONCURRENTLY users;
 CLUSTER users USING users_pkey;
 SELECT reltuples FROM pg_class WHERE oid = 'users'::regclass;
 \c tokyo

@@ -39,7 +39,7 @@ INSERT INTO home_src SELECT i, i * 100 FROM generate_series(1, 5) i;
 
 ALTER TABLE rules ENABLE TRIGGER stamp;
 INSERT INTO rules (id, name, n) VALUES (1, 'one', 1), (2, 'two', 2), (3, 'three', 3) RETURNING id, n, twice;
-INSERT INTO rules (id, name, n) SELECT id + 10, 's' || id, v FROM src WHERE id <= 5;
+INSERT INTO rules (id, name, n) SELECT id + 10, 's' || id, v FROM src WHERE id <= 5 ORDER BY id;
 :same rules :end
 UPDATE rules SET n = n + 100 WHERE id > 10 RETURNING id, n;
 INSERT INTO rules (id, name, n) VALUES (1, 'eins', 7), (20, 'twenty', 0) ON CONFLICT (id) DO UPDATE SET name = excluded.name, n = (SELECT max(v) FROM home_src) RETURNING id, name, n;

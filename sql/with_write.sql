@@ -93,6 +93,26 @@ SELECT (SELECT count(*) FROM d), (SELECT count(*) FROM u), count(*) FROM ww WHER
 SELECT count(*), sum(a) FROM ww WHERE id > 6000;
 ROLLBACK;
 EXPLAIN (COSTS OFF) WITH d AS (DELETE FROM ww WHERE a = 1 RETURNING *), s AS (SELECT 1 x) INSERT INTO wx (id) SELECT id FROM d, s;
+CREATE TABLE cv (id int PRIMARY KEY, a int);
+SELECT shardext.shard_table('cv', 'id');
+INSERT INTO cv SELECT i, i FROM generate_series(1,40) i;
+-- parts that go row by row: what they write on other nodes first is not seen by the others either
+WITH m AS (UPDATE cv SET id = id + 100 WHERE id <= 10 RETURNING id)
+  SELECT (SELECT count(*) FROM m), count(*), sum(id) FROM cv;
+WITH m AS (UPDATE cv SET id = 200 + id WHERE id = 11 RETURNING id), u AS (UPDATE cv SET a = a + 1 WHERE id > 100 RETURNING id)
+  SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM u), (SELECT count(*) FROM cv WHERE id > 110);
+SELECT count(*), sum(id), sum(a) FROM cv;
+CREATE VIEW cvv AS SELECT id, a FROM cv WHERE a < 1000 WITH CHECK OPTION;
+WITH i AS (INSERT INTO cvv SELECT g, 1 FROM generate_series(301, 330) g RETURNING id) SELECT (SELECT count(*) FROM i), count(*) FROM cv;
+WITH i AS (INSERT INTO cvv SELECT g, 2 FROM generate_series(401, 430) g RETURNING id), u AS (UPDATE cv SET a = 7 WHERE id > 400 RETURNING id), d AS (DELETE FROM cvv WHERE id > 300 AND random() >= 0 RETURNING id)
+ SELECT (SELECT count(*) FROM i), (SELECT count(*) FROM u), (SELECT count(*) FROM d), (SELECT count(*) FROM cv);
+SELECT count(*), sum(id), sum(a) FROM cv;
+-- the same row twice
+WITH a AS (UPDATE cv SET id = id + 1000 WHERE id = 12 RETURNING id), b AS (UPDATE cv SET a = 99 WHERE id = 12 RETURNING id) SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b);
+SELECT * FROM cv WHERE id IN (12, 1012);
+WITH a AS (UPDATE cv SET a = 98 WHERE id IN (13, 14, 15) RETURNING id), b AS (UPDATE cv SET id = id + 1000 WHERE id IN (13, 14, 15) RETURNING id) SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b);
+SELECT * FROM cv WHERE id % 1000 IN (13, 14, 15) ORDER BY id;
 SET client_min_messages = warning;
 DROP FUNCTION in_sql, at_end CASCADE;
 DROP TABLE ww, wx, wr, wh;
+DROP TABLE cv CASCADE;

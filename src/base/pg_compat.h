@@ -97,6 +97,17 @@
 	 bms_free((rel)->rd_idattr))
 #endif
 
+/* Created or truncated in the current subtransaction (needs access/xact.h, utils/rel.h)? */
+#if PG_VERSION_NUM >= 160000
+#define sx_is_new_relation(rel) \
+	((rel)->rd_createSubid == GetCurrentSubTransactionId() || \
+	 (rel)->rd_newRelfilelocatorSubid == GetCurrentSubTransactionId())
+#else
+#define sx_is_new_relation(rel) \
+	((rel)->rd_createSubid == GetCurrentSubTransactionId() || \
+	 (rel)->rd_newRelfilenodeSubid == GetCurrentSubTransactionId())
+#endif
+
 /* reindex_relation of a whole table, without its TOAST table's (needs catalog/index.h). */
 #if PG_VERSION_NUM >= 170000
 #define sx_reindex_relation(relid) reindex_relation(NULL, relid, 0, &(ReindexParams) {0})

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "commands/copy.h"
@@ -27,6 +28,9 @@
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/table_map.h"
 #include "copy/copy_check.h"
 
 void
@@ -51,8 +55,27 @@ copy_check_server_file(const CopyStmt *stmt)
 				 errhint("Anyone can COPY from stdin; psql's \\copy command does so.")));
 }
 
+/* Was the table made or truncated in this subtransaction? Its shards, that is: one of this node stands for all. */
+static bool
+is_new(Relation table)
+{
+	const TableInfo *info = table_info(RelationGetRelid(table));
+	int			shard = info->kind == TABLE_SHARDED ? bms_next_member(shard_map_owned_by(node_self()), -1) : -1;
+	Relation	of_shard;
+	bool		result;
+
+	if (info->kind != TABLE_SHARDED)
+		return sx_is_new_relation(table);
+	if (shard < 0)
+		return true;
+	of_shard = table_open(table_shard_relid(info->relid, shard), AccessShareLock);
+	result = sx_is_new_relation(of_shard);
+	table_close(of_shard, NoLock);
+	return result;
+}
+
 void
-copy_check_options(const CopyStmt *stmt)
+copy_check_options(const CopyStmt *stmt, Relation table)
 {
 	ListCell   *lc;
 
@@ -60,12 +83,12 @@ copy_check_options(const CopyStmt *stmt)
 	{
 		DefElem    *option = lfirst_node(DefElem, lc);
 
-		if (strcmp(option->defname, "freeze") == 0 && defGetBoolean(option))
+		/* as PostgreSQL has it; a table of this transaction gets rows like any other, which VACUUM freezes */
+		if (strcmp(option->defname, "freeze") == 0 && defGetBoolean(option) && !is_new(table))
 			ereport(ERROR,
-					(errcode(ERRCODE_SX_NOT_SUPPORTED),
-					 errmsg("COPY FREEZE is not supported for sharded and reference tables"),
-					 errdetail("Rows would become visible to older snapshots on other nodes."),
-					 errhint("Leave FREEZE out.")));
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot perform COPY FREEZE because the table was not created or truncated in the "
+							"current subtransaction")));
 		if (strcmp(option->defname, "on_error") == 0 && strcmp(defGetString(option), "stop") != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_SX_NOT_SUPPORTED),

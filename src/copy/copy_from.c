@@ -322,7 +322,7 @@ copy_from_table(const CopyStmt *stmt, const char *query_string)
 	nsitem = addRangeTableEntryForRelation(pstate, table, RowExclusiveLock, NULL, false, false);
 	where = copy_check_where(pstate, nsitem, stmt, table);
 	copy_check_rights(pstate, nsitem, stmt, table);
-	copy_check_options(stmt);
+	copy_check_options(stmt, table);
 
 	input = copy_input_begin(pstate, stmt, table, where);
 	copy_check_where_on_ids(input, where);

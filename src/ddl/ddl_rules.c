@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
@@ -153,6 +154,10 @@ static const struct
 	{AT_EnableAlwaysTrig, DDL_BOTH, check_constraint_name},
 	{AT_EnableReplicaTrig, DDL_BOTH, check_constraint_name},
 	{AT_DisableTrig, DDL_BOTH, check_constraint_name},
+	{AT_EnableTrigUser, DDL_BOTH},
+	{AT_DisableTrigUser, DDL_BOTH},
+	{AT_EnableTrigAll, DDL_BOTH},
+	{AT_DisableTrigAll, DDL_BOTH},
 	{AT_ReplicaIdentity, DDL_BOTH},
 	/* shard tables have no policies, but pg_stats and the details of errors look whether row security is on */
 	{AT_EnableRowSecurity, DDL_BOTH},
@@ -246,6 +251,24 @@ rename_scope(const RenameStmt *stmt, const Reason **reason)
 	}
 }
 
+static DdlScope
+reindex_scope(const ReindexStmt *stmt, const Reason **reason)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->params)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		if (strcmp(option->defname, "concurrently") != 0 || !defGetBoolean(option))
+			continue;
+		*reason = reason_make("Use REINDEX without CONCURRENTLY, or CREATE INDEX CONCURRENTLY and DROP INDEX.",
+							  "The shards are reindexed in one transaction.");
+		return 0;
+	}
+	return DDL_BOTH;
+}
+
 DdlScope
 ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
 {
@@ -259,13 +282,7 @@ ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
 		case T_RenameStmt:
 			return rename_scope((const RenameStmt *) statement, reason);
 		case T_ReindexStmt:
-			if (((const ReindexStmt *) statement)->params != NIL)
-			{
-				*reason = reason_make("Use REINDEX without options.",
-									  "REINDEX with options is not carried to the shards.");
-				return 0;
-			}
-			return DDL_BOTH;
+			return reindex_scope((const ReindexStmt *) statement, reason);
 		case T_CreateTrigStmt:
 			*reason = check_name(((const CreateTrigStmt *) statement)->trigname);
 			return *reason != NULL ? 0 : DDL_BOTH;

@@ -27,6 +27,7 @@
 #include "catalog/table_map.h"
 #include "exec/row_access.h"
 #include "exec/row_here.h"
+#include "exec/statement_command.h"
 
 PG_FUNCTION_INFO_V1(shardext_row_read);
 PG_FUNCTION_INFO_V1(shardext_row_write);
@@ -88,7 +89,7 @@ shardext_row_read(PG_FUNCTION_ARGS)
 			result = row_here_fetch_latest(shell, shard, &ctid, GetActiveSnapshot(), slot) ? TM_Ok : TM_Deleted;
 			break;
 		case ROW_READ_LOCK:
-			result = row_here_lock(shell, shard, &ctid, slot, GetCurrentCommandId(true),
+			result = row_here_lock(shell, shard, &ctid, slot, statement_command_id(),
 								   (LockTupleMode) PG_GETARG_INT32(4), (LockWaitPolicy) PG_GETARG_INT32(5),
 								   (uint8) PG_GETARG_INT32(6), &failure);
 			break;
@@ -136,7 +137,7 @@ shardext_row_write(PG_FUNCTION_ARGS)
 	int			shard = PG_GETARG_INT32(1);
 	RowWriteKind kind = (RowWriteKind) PG_GETARG_INT32(2);
 	ItemPointerData ctid = *(ItemPointer) PG_GETARG_POINTER(3);
-	CommandId	command = GetCurrentCommandId(true);
+	CommandId	command = statement_command_id();
 	LockTupleMode mode = LockTupleExclusive;
 	TM_FailureData failure = {0};
 	TM_Result	result = TM_Ok;

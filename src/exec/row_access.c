@@ -44,6 +44,7 @@
 #include "exec/row_access.h"
 #include "exec/row_here.h"
 #include "exec/row_place.h"
+#include "exec/statement_command.h"
 
 /* The executions that write shells now; a reset callback takes them off. */
 typedef struct WritingExecution
@@ -71,12 +72,30 @@ shell_name(Relation shell)
 									  RelationGetRelationName(shell));
 }
 
+/* The execution that writes the shell; NULL: rows of it are locked only. */
+static EState *
+writer_of(Relation shell)
+{
+	for (WritingExecution *execution = writing; execution != NULL; execution = execution->next)
+	{
+		ListCell   *lc;
+
+		foreach(lc, execution->estate->es_opened_result_relations)
+		{
+			if (((ResultRelInfo *) lfirst(lc))->ri_RelationDesc == shell)
+				return execution->estate;
+		}
+	}
+	return NULL;
+}
+
 /* Run sql, of which one row comes, on the owner of a shard; the row is in *slot until its context goes. */
 static TupleTableSlot *
 ask_owner(Relation shell, int shard, const char *sql, TupleDesc desc, int nparams, const Oid *types,
 		  const Datum *values, const bool *nulls)
 {
 	int			owner = shard_map_owner(shard, NULL);
+	const EState *writer = writer_of(shell);
 	AttrNumber *attnos = palloc(sizeof(AttrNumber) * desc->natts);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	RemoteRun  *run;
@@ -86,6 +105,8 @@ ask_owner(Relation shell, int shard, const char *sql, TupleDesc desc, int nparam
 	for (int i = 0; i < desc->natts; i++)
 		attnos[i] = i + 1;
 	run = remote_run_make(sql, desc, desc->natts, attnos, nparams, types, true);
+	if (writer != NULL)
+		remote_run_set_command(run, statement_command(writer));
 	remote_run_start(run, owner, role_for_rows(shell), NULL, values, nulls, false);
 	if (!remote_run_next(run, slot))
 		elog(ERROR, "node \"%s\" has said nothing about a row", node_name(owner));
@@ -472,17 +493,7 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 static bool
 is_written(Relation shell)
 {
-	for (WritingExecution *execution = writing; execution != NULL; execution = execution->next)
-	{
-		ListCell   *lc;
-
-		foreach(lc, execution->estate->es_opened_result_relations)
-		{
-			if (((ResultRelInfo *) lfirst(lc))->ri_RelationDesc == shell)
-				return true;
-		}
-	}
-	return false;
+	return writer_of(shell) != NULL;
 }
 
 static void

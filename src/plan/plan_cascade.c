@@ -30,6 +30,7 @@
 #include "plan/plan_router.h"
 #include "plan/plan_rows.h"
 #include "plan/plan_with.h"
+#include "plan/text_query.h"
 #include "plan/with_split.h"
 
 /* Collects StatementWrites. */
@@ -226,11 +227,18 @@ plan_never_to_run(const PlanInput *input)
 }
 
 PlannedStmt *
-plan_cascade(const PlanInput *input, const StatementWrites *writes)
+plan_cascade(const PlanInput *given, const StatementWrites *writes)
 {
+	PlanInput	without_text = *given;
+	const PlanInput *input = given;
 	const Reason *reason = NULL;
 	const Reason *not_routed = NULL;
 
+	if (!session_is_forwarded() && text_query_writes_view(given->run_query, given->text_query))
+	{
+		without_text.text_query = NULL;
+		input = &without_text;
+	}
 	for (int i = 0; i < (int) lengthof(ways); i++)
 	{
 		const Reason *why_not = NULL;

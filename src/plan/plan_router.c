@@ -129,7 +129,8 @@ find_text(const PlanInput *input, Query **text, bool *for_this_role)
 		return reason != NULL ? reason : shippable_check_hidden(input->run_query, false);
 	}
 	if (input->text_query == NULL)
-		return reason_make(NULL, "It has no text of its own (SQL-standard function body, or user rule).");
+		return reason_make(NULL, "It has no text of its own (SQL-standard function body, user rule, or a view that "
+								 "checks what is written).");
 
 	*text = input->text_query->commandType == CMD_INSERT ? copyObject(input->text_query) : input->text_query;
 	reason = shard_sql_add_defaults(*text, input->run_query);

@@ -19,6 +19,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_relation.h"
+#include "parser/parsetree.h"
 
 #include "base/pg_compat.h"
 #include "plan/query_shape.h"
@@ -180,6 +181,15 @@ text_query_of_rewritten(Query *run_query)
 
 	(void) search_views((Node *) run_query, &search);
 	return search.other_rights ? NULL : rewritten_text(run_query, search.found);
+}
+
+bool
+text_query_writes_view(Query *run_query, const Query *text_query)
+{
+	if (text_query == NULL || text_query->commandType == CMD_SELECT || text_query->resultRelation == 0 ||
+		rt_fetch(text_query->resultRelation, text_query->rtable)->relkind != RELKIND_VIEW)
+		return false;
+	return text_query_without_views(run_query) == NULL;
 }
 
 Query *
