@@ -108,8 +108,10 @@ GRANT CREATE ON SCHEMA public TO text_clerk;
 GRANT SELECT, UPDATE, DELETE ON w_view TO text_clerk;
 GRANT SELECT, UPDATE (n), INSERT (id, t) ON w_rows TO text_clerk;
 \c - text_clerk
+BEGIN;
 UPDATE w_view SET n = 1 WHERE id = :paris;
 DELETE FROM w_view WHERE id = :paris;
+ROLLBACK;
 -- his own gives him his own
 CREATE VIEW w_own AS SELECT id, n, t, made FROM w_rows;
 UPDATE w_own SET n = 1 WHERE id = :paris RETURNING n;

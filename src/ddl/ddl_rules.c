@@ -123,6 +123,14 @@ check_constraint_name(const AlterTableCmd *cmd, const TableInfo *table)
 	return check_name(name);
 }
 
+static const Reason *
+check_disable_triggers(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	if (table->kind == TABLE_REFERENCE)
+		return reason_make("Name the triggers.", "One of the triggers guards the copies of the reference table.");
+	return NULL;
+}
+
 /* ALTER TABLE's commands that are carried on. */
 static const struct
 {
@@ -155,9 +163,9 @@ static const struct
 	{AT_EnableReplicaTrig, DDL_BOTH, check_constraint_name},
 	{AT_DisableTrig, DDL_BOTH, check_constraint_name},
 	{AT_EnableTrigUser, DDL_BOTH},
-	{AT_DisableTrigUser, DDL_BOTH},
+	{AT_DisableTrigUser, DDL_BOTH, check_disable_triggers},
 	{AT_EnableTrigAll, DDL_BOTH},
-	{AT_DisableTrigAll, DDL_BOTH},
+	{AT_DisableTrigAll, DDL_BOTH, check_disable_triggers},
 	{AT_ReplicaIdentity, DDL_BOTH},
 	/* shard tables have no policies, but pg_stats and the details of errors look whether row security is on */
 	{AT_EnableRowSecurity, DDL_BOTH},
