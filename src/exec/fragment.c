@@ -37,12 +37,12 @@
 #define OWNER_ATTEMPTS	20
 
 /* One remote node's part of one pass. */
-typedef struct NodePart
+struct FragmentPart
 {
 	int			node_id;
 	Bitmapset  *shards;
-	RemoteRun  *run;
-} NodePart;
+	RemoteRun  *run;			/* NULL: not started */
+};
 
 struct Fragment
 {
@@ -56,7 +56,7 @@ struct Fragment
 	Bitmapset  *local_shards;
 	LocalRun   *local;			/* NULL when done or nothing local */
 	NodeWork   *local_work;		/* or NULL */
-	List	   *parts;			/* of NodePart *, those still to be read */
+	List	   *parts;			/* of FragmentPart *, those still to be read, of earlier passes as well */
 	int			attempt;
 
 	/* to be repeated after this pass */
@@ -79,19 +79,19 @@ fragment_wait_for_owner(int shard, int attempt)
 	AcceptInvalidationMessages();
 }
 
-static NodePart *
+static FragmentPart *
 part_of_node(Fragment *fragment, int node_id)
 {
-	NodePart   *part;
+	FragmentPart   *part;
 	ListCell   *lc;
 
 	foreach(lc, fragment->parts)
 	{
-		part = (NodePart *) lfirst(lc);
-		if (part->node_id == node_id)
+		part = (FragmentPart *) lfirst(lc);
+		if (part->node_id == node_id && part->run == NULL)
 			return part;
 	}
-	part = palloc0(sizeof(NodePart));
+	part = palloc0(sizeof(FragmentPart));
 	part->node_id = node_id;
 	fragment->parts = lappend(fragment->parts, part);
 	return part;
@@ -105,7 +105,6 @@ group_by_owner(Fragment *fragment, const Bitmapset *shards)
 	int			shard = -1;
 
 	fragment->local_shards = NULL;
-	fragment->parts = NIL;
 	while ((shard = bms_next_member(shards, shard)) >= 0)
 	{
 		int			owner = shard_map_owner(shard, NULL);
@@ -116,7 +115,7 @@ group_by_owner(Fragment *fragment, const Bitmapset *shards)
 			fragment->refused = bms_add_member(fragment->refused, shard);
 		else
 		{
-			NodePart   *part = part_of_node(fragment, owner);
+			FragmentPart   *part = part_of_node(fragment, owner);
 
 			part->shards = bms_add_member(part->shards, shard);
 		}
@@ -124,7 +123,7 @@ group_by_owner(Fragment *fragment, const Bitmapset *shards)
 }
 
 static void
-start_remote(Fragment *fragment, NodePart *part)
+start_remote(Fragment *fragment, FragmentPart *part)
 {
 	const FragmentSpec *spec = fragment->spec;
 
@@ -162,17 +161,11 @@ static void
 start_local(Fragment *fragment)
 {
 	const FragmentSpec *spec = fragment->spec;
+	LocalPlan  *plan = kept_plan_get(spec->local_plan, spec->run_query, spec->query_string, CURSOR_OPT_PARALLEL_OK);
 	int			refused = ROUTE_NO_SHARD;
 
-	if (*spec->local_plan == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(spec->plan_cxt);
-
-		*spec->local_plan = local_plan_make(spec->run_query, spec->query_string, CURSOR_OPT_PARALLEL_OK);
-		MemoryContextSwitchTo(old);
-	}
 	fragment->local_work = work_meter_start(spec->meter, node_self(), fragment->local_shards);
-	fragment->local = local_run_start(*spec->local_plan, fragment->local_shards,
+	fragment->local = local_run_start(plan, fragment->local_shards,
 									  spec->local_params, fragment->estate, 0, &refused);
 	if (refused == ROUTE_NO_SHARD)
 		return;
@@ -201,7 +194,10 @@ start_pass(Fragment *fragment, const Bitmapset *shards)
 
 	group_by_owner(fragment, shards);
 	foreach(lc, fragment->parts)
-		start_remote(fragment, (NodePart *) lfirst(lc));
+	{
+		if (((FragmentPart *) lfirst(lc))->run == NULL)
+			start_remote(fragment, (FragmentPart *) lfirst(lc));
+	}
 	if (fragment->local_shards != NULL)
 		start_local(fragment);
 	MemoryContextSwitchTo(old);
@@ -237,8 +233,8 @@ store_local_row(const FragmentSpec *spec, TupleTableSlot *row, TupleTableSlot *s
 	ExecStoreVirtualTuple(slot);
 }
 
-static bool
-next_local(Fragment *fragment, TupleTableSlot *slot)
+bool
+fragment_next_here(Fragment *fragment, TupleTableSlot *slot)
 {
 	TupleTableSlot *row;
 
@@ -260,42 +256,53 @@ next_local(Fragment *fragment, TupleTableSlot *slot)
 	return false;
 }
 
-static bool
-next_remote(Fragment *fragment, TupleTableSlot *slot)
+List *
+fragment_parts(const Fragment *fragment)
 {
-	while (fragment->parts != NIL)
-	{
-		NodePart   *part = (NodePart *) linitial(fragment->parts);
+	return list_copy(fragment->parts);
+}
 
-		if (remote_run_next(part->run, slot))
-			return true;
-		if (remote_run_refused(part->run) != ROUTE_NO_SHARD)
-			note_refused(fragment, part->node_id, part->shards);
-		else
-			fragment->processed += remote_run_processed(part->run);
-		remote_run_end(part->run);
-		fragment->parts = list_delete_first(fragment->parts);
-	}
+bool
+fragment_next_of(Fragment *fragment, FragmentPart *part, TupleTableSlot *slot)
+{
+	if (remote_run_next(part->run, slot))
+		return true;
+	if (remote_run_refused(part->run) != ROUTE_NO_SHARD)
+		note_refused(fragment, part->node_id, part->shards);
+	else
+		fragment->processed += remote_run_processed(part->run);
+	remote_run_end(part->run);
+	fragment->parts = list_delete_ptr(fragment->parts, part);
 	return false;
+}
+
+bool
+fragment_repeat_refused(Fragment *fragment)
+{
+	Bitmapset  *again = fragment->refused;
+
+	if (again == NULL)
+		return false;
+	fragment->refused = NULL;
+	fragment_wait_for_owner(bms_next_member(again, -1), fragment->attempt++);
+	start_pass(fragment, again);
+	bms_free(again);
+	return true;
 }
 
 bool
 fragment_next(Fragment *fragment, TupleTableSlot *slot)
 {
-	for (;;)
+	do
 	{
-		Bitmapset  *again;
-
-		if (next_local(fragment, slot) || next_remote(fragment, slot))
+		if (fragment_next_here(fragment, slot))
 			return true;
-		again = fragment->refused;
-		if (again == NULL)
-			break;
-		fragment->refused = NULL;
-		fragment_wait_for_owner(bms_next_member(again, -1), fragment->attempt++);
-		start_pass(fragment, again);
-		bms_free(again);
-	}
+		while (fragment->parts != NIL)
+		{
+			if (fragment_next_of(fragment, (FragmentPart *) linitial(fragment->parts), slot))
+				return true;
+		}
+	} while (fragment_repeat_refused(fragment));
 	ExecClearTuple(slot);
 	return false;
 }
@@ -322,6 +329,6 @@ fragment_end(Fragment *fragment)
 		local_run_end(fragment->local);
 	fragment->local = NULL;
 	foreach(lc, fragment->parts)
-		remote_run_end(((NodePart *) lfirst(lc))->run);
+		remote_run_end(((FragmentPart *) lfirst(lc))->run);
 	fragment->parts = NIL;
 }

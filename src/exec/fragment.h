@@ -10,7 +10,7 @@
 #include "executor/executor.h"
 #include "nodes/bitmapset.h"
 
-#include "exec/local_run.h"
+#include "exec/kept_plan.h"
 #include "exec/node_work.h"
 
 /* What is the same in every execution. */
@@ -19,8 +19,7 @@ typedef struct FragmentSpec
 	/* the local side */
 	Query	   *run_query;
 	const char *query_string;
-	LocalPlan **local_plan;		/* made on first use, in plan_cxt */
-	MemoryContext plan_cxt;
+	KeptPlan   *local_plan;
 	ParamListInfo local_params; /* of run_query; set before each execution */
 
 	/* the remote side */
@@ -50,6 +49,17 @@ extern Fragment *fragment_start(const FragmentSpec *spec, Bitmapset *shards,
 
 /* Fill slot with the next row; false at the end. Columns not asked for are NULL. */
 extern bool fragment_next(Fragment *fragment, TupleTableSlot *slot);
+
+/*
+ * The same by those who give the rows, for whoever merges them (fragment_merge.c): the shards of this node, and each
+ * part, which is not to be asked any more once it has said false. What was refused is repeated, as further parts and
+ * rows of this node's shards; false if nothing was.
+ */
+typedef struct FragmentPart FragmentPart;
+extern bool fragment_next_here(Fragment *fragment, TupleTableSlot *slot);
+extern List *fragment_parts(const Fragment *fragment);
+extern bool fragment_next_of(Fragment *fragment, FragmentPart *part, TupleTableSlot *slot);
+extern bool fragment_repeat_refused(Fragment *fragment);
 
 extern uint64 fragment_processed(const Fragment *fragment); /* rows written, once fragment_next has returned false */
 extern void fragment_note_work(Fragment *fragment); /* before EXPLAIN tells of one that has not ended */

@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
+#include "utils/lsyscache.h"
+
 #include "exec/input_params.h"
 
 typedef struct InputParams
@@ -44,6 +47,38 @@ fetch(ParamListInfo params, int id, bool speculative, ParamExternData *workspace
 	memset(workspace, 0, sizeof(ParamExternData));
 	workspace->isnull = true;
 	return workspace;
+}
+
+/* Values that are copied into a plan without a second thought. */
+#define PLANNED_VALUE_SIZE	65536
+
+static ParamExternData *
+fetch_small(ParamListInfo params, int id, bool speculative, ParamExternData *workspace)
+{
+	ParamListInfo actual = params->paramFetchArg;
+	ParamExternData *param = actual->paramFetch != NULL ? actual->paramFetch(actual, id, speculative, workspace) :
+		&actual->params[id - 1];
+
+	if (!OidIsValid(param->ptype) || param->isnull || get_typlen(param->ptype) != -1 ||
+		toast_datum_size(param->value) <= PLANNED_VALUE_SIZE)
+		return param;
+	memset(workspace, 0, sizeof(ParamExternData));
+	workspace->isnull = true;
+	return workspace;
+}
+
+ParamListInfo
+input_params_for_planner(ParamListInfo actual)
+{
+	ParamListInfo params;
+
+	if (actual == NULL || actual->numParams == 0)
+		return NULL;
+	params = makeParamList(0);
+	params->paramFetch = fetch_small;
+	params->paramFetchArg = actual;
+	params->numParams = actual->numParams;
+	return params;
 }
 
 ParamListInfo

@@ -35,6 +35,7 @@
 #include "catalog/table_map.h"
 #include "exec/exec_explain.h"
 #include "exec/guard_check.h"
+#include "exec/input_params.h"
 #include "exec/local_template.h"
 #include "exec/plan_report.h"
 #include "exec/shard_scope.h"
@@ -62,6 +63,7 @@ struct LocalRun
 
 	/* state */
 	ShardVerdict verdict;
+	TemplateUse use;
 	TemplateUser user;			/* the template while held */
 	QueryDesc  *query_desc;		/* of the current shard; kept after its end for EXPLAIN */
 	bool		finished;		/* query_desc has no more rows and its triggers have fired */
@@ -274,7 +276,7 @@ local_run_start_shard(LocalPlan *plan, int shard, ParamListInfo params, EState *
 	if (refused)
 		*refused = ROUTE_NO_SHARD;
 	run->shard = shard;
-	template = local_template_acquire(plan, shard, &run->user);
+	template = local_template_acquire(plan, shard, &run->use, &run->user);
 	plan->executions++;
 	if (shard >= 0)
 	{
@@ -303,6 +305,10 @@ start_run(LocalRun *run, const Bitmapset *shards, int *refused)
 	if (refused)
 		*refused = ROUTE_NO_SHARD;
 	run->shards = shards;
+	run->use.nshards = bms_num_members(shards);
+	outer = MemoryContextSwitchTo(run->cxt);
+	run->use.params = input_params_for_planner(run->params);
+	MemoryContextSwitchTo(outer);
 	for (int shard = -1; (shard = bms_next_member(shards, shard)) >= 0;)
 	{
 		ShardVerdict verdict = lock_and_check(run, shard);
@@ -317,7 +323,7 @@ start_run(LocalRun *run, const Bitmapset *shards, int *refused)
 	outer = MemoryContextSwitchTo(run->cxt);
 	run->shard = bms_next_member(shards, -1);
 	if (run->shard >= 0)
-		take_shard(run, local_template_acquire(plan, run->shard, &run->user));
+		take_shard(run, local_template_acquire(plan, run->shard, &run->use, &run->user));
 	plan->executions++;
 	MemoryContextSwitchTo(outer);
 	return run;
@@ -365,7 +371,7 @@ local_run_next(LocalRun *run)
 		end_shard(run);
 		run->shard = next;
 		outer = MemoryContextSwitchTo(run->cxt);
-		take_shard(run, local_template_next(run->plan, next, &run->user));
+		take_shard(run, local_template_next(run->plan, next, &run->use, &run->user));
 		MemoryContextSwitchTo(outer);
 	}
 	return NULL;

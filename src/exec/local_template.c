@@ -14,6 +14,9 @@
  *
  * The first execution of a LocalPlan plans into the run's own memory and keeps
  * nothing: most statements run once, and the planner's garbage goes with them.
+ * Such a plan is made for the values of its parameters, as far as the caller
+ * gives them; one that is kept serves all values, unless its costs say that
+ * planning once more is cheap beside running it.
  *
  * A template with a user (a run, maybe under an open cursor) is never changed;
  * a second run at the same time gets one of its own. Template and user point
@@ -42,6 +45,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -55,6 +59,9 @@
 
 #define RESOLVED_SLOTS		64	/* power of two */
 #define MAX_EMPTY_REPLANS	8
+
+/* Of a plan with costs above this, in all shards together, making it is a small part: some milliseconds of work. */
+#define COST_WORTH_PLANNING	1000.0
 
 /* OIDs of a template's objects in one shard. */
 typedef struct ResolvedShard
@@ -162,7 +169,7 @@ drop_template(LocalTemplate *template)
 }
 
 static PlannedStmt *
-plan_for_shard(LocalPlan *plan, int shard)
+plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params)
 {
 	int			saved_exclusion = constraint_exclusion;
 	int			cursor_options = plan->cursor_options & ~(CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_SCROLL);
@@ -174,7 +181,7 @@ plan_for_shard(LocalPlan *plan, int shard)
 	PG_TRY();
 	{
 		constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
-		stmt = standard_planner(query, plan->query_string, cursor_options, NULL);
+		stmt = standard_planner(query, plan->query_string, cursor_options, params);
 	}
 	PG_FINALLY();
 	{
@@ -236,12 +243,12 @@ collect_spots(LocalTemplate *template)
 
 /* A template for one execution, below CurrentMemoryContext; its tables are locked. */
 static LocalTemplate *
-make_temporary(LocalPlan *plan, int shard)
+make_temporary(LocalPlan *plan, int shard, ParamListInfo params)
 {
 	LocalTemplate *template = make_empty(plan, shard, CurrentMemoryContext, true);
 	MemoryContext outer = MemoryContextSwitchTo(template->context);
 
-	template->stmt = plan_for_shard(plan, shard);
+	template->stmt = plan_for_shard(plan, shard, params);
 	MemoryContextSwitchTo(outer);
 	return template;
 }
@@ -257,7 +264,7 @@ make_kept(LocalPlan *plan, int shard)
 	int			i = 0;
 	ListCell   *lc;
 
-	stmt = plan_for_shard(plan, shard);
+	stmt = plan_for_shard(plan, shard, NULL);
 
 	template = make_empty(plan, shard, plan->context, false);
 	MemoryContextSwitchTo(template->context);
@@ -365,6 +372,14 @@ lock_relations(const LocalTemplate *template)
 
 /* --- the interface --- */
 
+/* Is a plan that knows the values of parameters worth being made, where one that serves all values is there? */
+static bool
+deserves_own_plan(const LocalTemplate *template, const TemplateUse *use)
+{
+	return use->params != NULL && plan_cache_mode != PLAN_CACHE_MODE_FORCE_GENERIC_PLAN &&
+		template->stmt->planTree->total_cost * use->nshards > COST_WORTH_PLANNING;
+}
+
 /* A free template that is, or can be made, one for shard; NULL if a new one has to be planned. */
 static LocalTemplate *
 find_template(LocalPlan *plan, int shard)
@@ -431,17 +446,17 @@ shard_tables_exist(const LocalPlan *plan, int shard)
 
 /* Plan anew: kept with the plan unless this is its first execution, or too many are busy. */
 static LocalTemplate *
-plan_template(LocalPlan *plan, int shard)
+plan_template(LocalPlan *plan, int shard, ParamListInfo params)
 {
 	make_room(plan);
 	if (plan->executions == 0 || list_length(plan->templates) >= Max(setting_plan_cache_shards, 1))
-		return make_temporary(plan, shard);
+		return make_temporary(plan, shard, params);
 	register_callbacks();
 	return make_kept(plan, shard);
 }
 
 LocalTemplate *
-local_template_acquire(LocalPlan *plan, int shard, TemplateUser *user)
+local_template_acquire(LocalPlan *plan, int shard, const TemplateUse *use, TemplateUser *user)
 {
 	LocalTemplate *template;
 
@@ -456,7 +471,12 @@ local_template_acquire(LocalPlan *plan, int shard, TemplateUser *user)
 			if (shard >= 0 && !shard_tables_exist(plan, shard))
 				return NULL;
 			/* The swap has locked the tables before anything was looked up. */
-			template = plan_template(plan, shard);
+			template = plan_template(plan, shard, use->params);
+			break;
+		}
+		if (deserves_own_plan(template, use))
+		{
+			template = make_temporary(plan, shard, use->params);
 			break;
 		}
 
@@ -488,7 +508,7 @@ local_template_release(TemplateUser *user)
 }
 
 LocalTemplate *
-local_template_next(LocalPlan *plan, int shard, TemplateUser *user)
+local_template_next(LocalPlan *plan, int shard, const TemplateUse *use, TemplateUser *user)
 {
 	LocalTemplate *template = user->template;
 
@@ -505,7 +525,7 @@ local_template_next(LocalPlan *plan, int shard, TemplateUser *user)
 		}
 	}
 	local_template_release(user);
-	return local_template_acquire(plan, shard, user);
+	return local_template_acquire(plan, shard, use, user);
 }
 
 static bool

@@ -82,17 +82,24 @@ struct LocalTemplate
 	MemoryContextCallback on_reset;
 };
 
+/* How a template is going to be used. */
+typedef struct TemplateUse
+{
+	ParamListInfo params;		/* a plan that is made for this use alone may depend on these values, if not NULL */
+	int			nshards;		/* it runs in so many */
+} TemplateUse;
+
 /*
  * A plan for this shard with all its locks held, taken by user until
  * local_template_release (or until the memory of either goes away). NULL if
  * this node has no such shard tables. shard ROUTE_NO_SHARD: plan the Query as
  * it is.
  */
-extern LocalTemplate *local_template_acquire(LocalPlan *plan, int shard, TemplateUser *user);
+extern LocalTemplate *local_template_acquire(LocalPlan *plan, int shard, const TemplateUse *use, TemplateUser *user);
 extern void local_template_release(TemplateUser *user);
 
 /* Go on to another shard: as release and acquire, but keeps a temporary template if it can. */
-extern LocalTemplate *local_template_next(LocalPlan *plan, int shard, TemplateUser *user);
+extern LocalTemplate *local_template_next(LocalPlan *plan, int shard, const TemplateUse *use, TemplateUser *user);
 
 /* The shells in query (all levels). */
 extern void local_template_collect_shells(LocalPlan *plan);

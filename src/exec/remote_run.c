@@ -19,7 +19,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -29,6 +29,9 @@
 #include "catalog/shard_map.h"
 #include "exec/remote_run.h"
 #include "route/route.h"
+
+/* Hashes of texts that were sent once: a power of two */
+#define SENT_TEXTS 1024
 
 /* The statement on one node. */
 typedef struct RunStream
@@ -396,6 +399,21 @@ repeat(ConnStream *conn_stream)
 	return true;
 }
 
+/*
+ * Texts with a note of shards that come again are prepared; most do not, and would cost the node memory. A wrong yes or
+ * no does no harm.
+ */
+static bool
+was_sent_before(const char *sql)
+{
+	static uint32 sent[SENT_TEXTS];
+	uint32		hash = hash_bytes((const unsigned char *) sql, strlen(sql));
+	bool		before = sent[hash % SENT_TEXTS] == hash;
+
+	sent[hash % SENT_TEXTS] = hash;
+	return before;
+}
+
 void
 remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 				 const Datum *values, const bool *nulls, bool autocommit_read)
@@ -414,8 +432,8 @@ remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 		stream->values = values;
 		stream->nulls = nulls;
 	}
-	send_statement(stream, run->prepare && (sql_prefix == NULL || (run->prepare_noted && run->command == 0)),
-				   values, nulls);
+	send_statement(stream, run->prepare && run->command == 0 &&
+				   (sql_prefix == NULL || run->prepare_noted || was_sent_before(stream->sql)), values, nulls);
 }
 
 /* A stream to read from next: one whose rows are here if there is any. NULL when all are done. */

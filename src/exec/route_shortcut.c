@@ -186,6 +186,7 @@ start_shortcut(QueryDesc *query_desc, int eflags)
 {
 	RouteNode  *node = find_node(query_desc, eflags);
 	TemplateUser user = {NULL};
+	TemplateUse use = {NULL, 1};
 	LocalPlan  *plan;
 	int			shard;
 
@@ -193,7 +194,7 @@ start_shortcut(QueryDesc *query_desc, int eflags)
 		return false;
 	sx_check_statement_rights(query_desc->plannedstmt);
 	plan = route_node_local_plan(node);
-	if (local_template_acquire(plan, shard, &user) == NULL)
+	if (local_template_acquire(plan, shard, &use, &user) == NULL)
 		return false;
 	plan->executions++;
 	return start_plan(query_desc, eflags, shard, &user);

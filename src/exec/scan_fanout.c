@@ -32,7 +32,7 @@
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
-#include "exec/fragment.h"
+#include "exec/fragment_merge.h"
 #include "exec/held_snapshot.h"
 #include "exec/input_params.h"
 #include "exec/plan_reason.h"
@@ -58,6 +58,8 @@ enum
 	PRIVATE_KEY_COLUMNS,
 	PRIVATE_CURRENT_OF,			/* or NULL */
 	PRIVATE_INPUT_IDS,
+	PRIVATE_KEPT_PLAN,
+	PRIVATE_MERGE_BY,			/* see FanoutParts */
 };
 
 enum
@@ -90,12 +92,13 @@ typedef struct FanoutState
 	List	   *input_ids;
 	FragmentSpec spec;
 	ScanPlace	place;
+	MergeOrder *order;			/* NULL: rows come in any order */
 
 	/* execution */
-	LocalPlan  *local_plan;
 	Bitmapset  *shards;
 	bool		shards_known;
 	Fragment   *fragment;		/* NULL before the first row (but for a cursor) and after the last */
+	FragmentMerge *merge;		/* of its rows, if there is an order */
 	MemoryContext fragment_cxt;
 	bool		was_read;		/* a row was asked for */
 	bool		finished;
@@ -200,7 +203,8 @@ scan_fanout_make(const FanoutParts *parts)
 									   list_make5(attnos, ints_of_set(parts->shards), key_relids, key_lengths,
 												  list_make2_oid(parts->shell, parts->role)));
 	scan->custom_private = list_concat(scan->custom_private,
-									   list_make3(parts->key_columns, parts->current_of, parts->input_ids));
+									   list_make5(parts->key_columns, parts->current_of, parts->input_ids,
+												  kept_plan_make(), parts->merge_by));
 	plan_method_set(scan, parts->method ? parts->method : parts->scanrelid > 0 ? METHOD_PULL :
 					parts->inputs != NIL ? METHOD_BROADCAST : METHOD_FRAGMENT);
 	return scan;
@@ -259,7 +263,8 @@ unpack_spec(FanoutState *state, CustomScan *scan)
 	spec->param_types = types;
 	for (int i = 0; i < nparams; i++)
 		types[i] = exprType((Node *) list_nth(scan->custom_exprs, i));
-	spec->local_plan = &state->local_plan;
+	state->order = merge_order_make((List *) list_nth(private, PRIVATE_MERGE_BY), scan->custom_scan_tlist);
+	spec->local_plan = (KeptPlan *) list_nth(private, PRIVATE_KEPT_PLAN);
 }
 
 static Node *
@@ -328,7 +333,6 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->place.recheck = ExecInitQual(list_copy_tail(scan->custom_exprs, list_length(states) - nrecheck),
 										&node->ss.ps);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
-	state->spec.plan_cxt = estate->es_query_cxt;
 	state->spec.meter = work_meter_make(estate);
 	/* whose rights have just been checked, whoever fetches the rows */
 	if (!OidIsValid(state->spec.role))
@@ -406,7 +410,20 @@ start(FanoutState *state)
 	eval_all(state, state->param_states, &values, &nulls);
 	state->spec.local_params = local_params(state);
 	state->fragment = fragment_start(&state->spec, state->shards, values, nulls, state->css.ss.ps.state);
+	if (state->order != NULL)
+		state->merge = fragment_merge_start(state->fragment, state->spec.slot_desc, state->order);
 	MemoryContextSwitchTo(old);
+}
+
+static void
+end_fragment(FanoutState *state)
+{
+	if (state->merge != NULL)
+		fragment_merge_end(state->merge);
+	if (state->fragment != NULL)
+		fragment_end(state->fragment);
+	state->merge = NULL;
+	state->fragment = NULL;
 }
 
 static void
@@ -416,8 +433,7 @@ finish(FanoutState *state)
 		return;
 	if (!state->spec.returns_rows)
 		state->css.ss.ps.state->es_processed += fragment_processed(state->fragment);
-	fragment_end(state->fragment);
-	state->fragment = NULL;
+	end_fragment(state);
 	state->finished = true;
 }
 
@@ -452,7 +468,7 @@ next_row(FanoutState *state)
 	if (state->fragment == NULL)
 		start(state);
 	state->was_read = true;
-	if (!fragment_next(state->fragment, slot))
+	if (state->merge != NULL ? !fragment_merge_next(state->merge, slot) : !fragment_next(state->fragment, slot))
 	{
 		finish(state);
 		return false;
@@ -524,9 +540,7 @@ rescan(CustomScanState *node)
 		tuplestore_rescan(state->store);
 		return;
 	}
-	if (state->fragment != NULL)
-		fragment_end(state->fragment);
-	state->fragment = NULL;
+	end_fragment(state);
 	state->finished = false;
 	state->keep = true;
 }
@@ -536,9 +550,7 @@ end(CustomScanState *node)
 {
 	FanoutState *state = (FanoutState *) node;
 
-	if (state->fragment != NULL)
-		fragment_end(state->fragment);
-	state->fragment = NULL;
+	end_fragment(state);
 	if (state->store != NULL)
 		tuplestore_end(state->store);
 	state->store = NULL;
@@ -611,6 +623,8 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		ExplainPropertyList("Nodes", owners_of(state->shards), es);
 		ExplainPropertyInteger("Shards", NULL, bms_num_members(state->shards), es);
 	}
+	if (state->order != NULL)
+		merge_order_explain(state->order, ((CustomScan *) node->ss.ps.plan)->custom_scan_tlist, es);
 	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
 	if (es->verbose && state->spec.remote_sql != NULL)
 		ExplainPropertyText("Remote SQL", state->spec.remote_sql, es);
@@ -624,5 +638,6 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 void
 scan_fanout_preload(void)
 {
+	kept_plan_preload();
 	RegisterCustomScanMethods(&fanout_scan_methods);
 }

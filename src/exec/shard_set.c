@@ -11,6 +11,7 @@
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 
+#include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "exec/shard_set.h"
@@ -117,4 +118,10 @@ shard_set_of_node(const Bitmapset *shards, int node_id)
 			result = bms_add_member(result, shard);
 	}
 	return result;
+}
+
+int
+shard_set_givers(void)
+{
+	return bms_num_members(shard_set_of_node(shard_set_all(), node_self())) + list_length(node_list()) - 1;
 }

@@ -164,7 +164,7 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	sx_flatten_groups(level);
 	reason = find_way(level, statement, &colocation, &inputs);
 	if (reason == NULL)
-		reason = push_split(level, &colocation, &split);
+		reason = push_split(level, &colocation, !statement->local_only, &split);
 	if (reason != NULL)
 		return reason;
 	*saves = split.saves || inputs != NIL;

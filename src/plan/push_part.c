@@ -24,15 +24,16 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
 #include "optimizer/planmain.h"
 #include "optimizer/planner.h"
 #include "optimizer/subselect.h"
 #include "optimizer/restrictinfo.h"
+#include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
-#include "catalog/node_map.h"
 #include "exec/scan_fanout.h"
 #include "exec/shard_set.h"
 #include "exec/tuple_codec.h"
@@ -287,6 +288,45 @@ add_inputs(PlannerInfo *root, List *inputs, FanoutParts *parts)
 	}
 }
 
+/* ---------- order ---------- */
+
+/* The order in which the part's rows are merged, as for FanoutParts; NIL: none. */
+static List *
+merge_order(List *items)
+{
+	Query	   *fragment = (Query *) list_nth(items, ITEM_FRAGMENT);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (list_nth(items, ITEM_SQL) == NULL)
+		return NIL;
+	foreach(lc, fragment->sortClause)
+	{
+		SortGroupClause *clause = copyObject(lfirst_node(SortGroupClause, lc));
+		TargetEntry *column = get_sortgroupclause_tle(clause, fragment->targetList);
+
+		if (column->resjunk)
+			return NIL;
+		clause->tleSortGroupRef = column->resno;
+		result = lappend(result, clause);
+	}
+	return result;
+}
+
+/* The same for the planner: how the rows are sorted. */
+static List *
+merged_pathkeys(PlannerInfo *root, RelOptInfo *rel, List *items)
+{
+	const Path *path = (const Path *) linitial(rel->pathlist);
+
+	if (!IsA(path, SubqueryScanPath) || merge_order(items) == NIL)
+		return NIL;
+	return convert_subquery_pathkeys(root, rel, rel->subroot->sort_pathkeys,
+									 make_tlist_from_pathtarget(((const SubqueryScanPath *) path)->subpath->pathtarget));
+}
+
+/* ---------- the plan ---------- */
+
 static Plan *
 plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 			   List *tlist, List *clauses, List *custom_plans)
@@ -317,20 +357,12 @@ plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 									   makeTargetEntry((Expr *) makeVarFromTargetEntry(rel->relid, tle), tle->resno,
 													   pstrdup(tle->resname), false));
 	}
+	parts.merge_by = merge_order(items);
 	add_inputs(root, (List *) list_nth(items, ITEM_INPUTS), &parts);
 	scan = scan_fanout_make(&parts);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	return (Plan *) scan;
-}
-
-/* How many give what the fragment gives: each shard of this node, and each other node. */
-static int
-count_givers(List *items)
-{
-	if (list_nth(items, ITEM_SQL) == NULL)
-		return list_length((List *) list_nth(items, ITEM_SHARDS));
-	return bms_num_members(shard_set_of_node(shard_set_all(), node_self())) + list_length(node_list()) - 1;
 }
 
 /* Rows that the fragment's level reads and joins, as far as the planner of its stand-in has looked. */
@@ -354,9 +386,12 @@ rows_joined(PlannerInfo *root)
 static double
 rows_given(const RelOptInfo *rel, List *items)
 {
+	int			givers = list_nth(items, ITEM_SQL) != NULL ? shard_set_givers() :
+		list_length((List *) list_nth(items, ITEM_SHARDS));
+
 	if (!linitial_int((List *) list_nth(items, ITEM_REPEATS)))
 		return rel->rows;
-	return Max(rel->rows, Min(rel->rows * count_givers(items), rows_joined(rel->subroot)));
+	return Max(rel->rows, Min(rel->rows * givers, rows_joined(rel->subroot)));
 }
 
 static const CustomPathMethods part_path_methods = {
@@ -387,6 +422,7 @@ push_part_set_path(PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte)
 	path->path.startup_cost = FRAGMENT_STARTUP_COST + qual_cost.startup + rel->reltarget->cost.startup;
 	path->path.total_cost = path->path.startup_cost + ((Path *) linitial(rel->pathlist))->total_cost +
 		(FRAGMENT_TUPLE_COST + rel->reltarget->cost.per_tuple) * rel->rows;
+	path->path.pathkeys = merged_pathkeys(root, rel, rte->values_lists);
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->methods = &part_path_methods;
 	rel->pathlist = list_make1(path);

@@ -9,6 +9,7 @@
  *				there are none: the fragment is the level itself. Above are left
  *				DISTINCT (unless it stays in one shard as well), ORDER BY, LIMIT; if
  *				there is a LIMIT, the fragment gives that many rows in that order.
+ *				Where sorted rows of several nodes are merged it keeps ORDER BY, too.
  *	  two steps	groups reach over shards, and all aggregates can be combined: the
  *				fragment groups by the same expressions (of grouping sets: by all)
  *				and gives partial results; HAVING, windows and what follows are above.
@@ -282,7 +283,7 @@ split_target_list(PushSplit *split)
 }
 
 static void
-split_whole(const Query *query, const Colocation *colocation, PushSplit *split)
+split_whole(const Query *query, const Colocation *colocation, bool merges, PushSplit *split)
 {
 	Query	   *fragment = split->fragment;
 	Query	   *above = split->above;
@@ -311,7 +312,7 @@ split_whole(const Query *query, const Colocation *colocation, PushSplit *split)
 	else
 	{
 		fragment->limitOption = LIMIT_OPTION_COUNT;
-		if (!fragment->hasDistinctOn)
+		if (!fragment->hasDistinctOn && !merges)
 			fragment->sortClause = NIL;
 	}
 }
@@ -498,6 +499,22 @@ split_rows(const Query *query, const Colocation *colocation, PushSplit *split)
 
 /* ---------- the level ---------- */
 
+static bool
+find_system_column(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno < 0;
+	return expression_tree_walker(node, find_system_column, context);
+}
+
+static bool
+has_system_columns(const Query *query)
+{
+	return find_system_column((Node *) query->targetList, NULL);
+}
+
 static void
 start_over(const Query *query, PushSplit *split)
 {
@@ -508,7 +525,7 @@ start_over(const Query *query, PushSplit *split)
 }
 
 const Reason *
-push_split(const Query *query, const Colocation *colocation, PushSplit *split)
+push_split(const Query *query, const Colocation *colocation, bool merges, PushSplit *split)
 {
 	int			nrelations = 0;
 
@@ -521,8 +538,8 @@ push_split(const Query *query, const Colocation *colocation, PushSplit *split)
 	if (goes_whole(query, colocation))
 	{
 		split->saves = nrelations > 1 || groups(query) || query->distinctClause != NIL || query->hasWindowFuncs ||
-			query->limitCount != NULL;
-		split_whole(query, colocation, split);
+			query->limitCount != NULL || (merges && query->sortClause != NIL && !has_system_columns(query));
+		split_whole(query, colocation, merges, split);
 		return NULL;
 	}
 	if (goes_in_two_steps(query, colocation))

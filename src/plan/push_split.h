@@ -19,9 +19,10 @@ typedef struct PushSplit
 
 /*
  * Cut a colocated level. Both Querys are copies. NULL and split filled, or the
- * Reason why it cannot be.
+ * Reason why it cannot be. merges: rows of several nodes can be merged in the
+ * fragment's order.
  */
-extern const Reason *push_split(const Query *query, const Colocation *colocation, PushSplit *split);
+extern const Reason *push_split(const Query *query, const Colocation *colocation, bool merges, PushSplit *split);
 
 /* Does the level combine rows: would it mean something else shard by shard? */
 extern bool push_combines_rows(const Query *query);

@@ -1,0 +1,22 @@
+/*
+ * fragment_merge.h
+ *	  The rows of a fragment in the order of its ORDER BY.
+ */
+#ifndef SHARDEXT_FRAGMENT_MERGE_H
+#define SHARDEXT_FRAGMENT_MERGE_H
+
+#include "postgres.h"
+#include "exec/fragment.h"
+#include "exec/merge_order.h"
+
+typedef struct FragmentMerge FragmentMerge;
+
+/*
+ * fragment: just started; each node sends its rows sorted. order lives as long. Everything lives in the current
+ * context. fragment_merge_end before fragment_end.
+ */
+extern FragmentMerge *fragment_merge_start(Fragment *fragment, TupleDesc desc, const MergeOrder *order);
+extern bool fragment_merge_next(FragmentMerge *merge, TupleTableSlot *slot);
+extern void fragment_merge_end(FragmentMerge *merge);
+
+#endif
