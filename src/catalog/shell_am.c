@@ -357,7 +357,8 @@ static double
 build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync, bool anyvisible, bool progress,
 			BlockNumber start, BlockNumber nblocks, IndexBuildCallback callback, void *state, TableScanDesc scan)
 {
-	if (!reads_empty && (scan == NULL || scan->rs_parallel == NULL) && !ReindexIsProcessingIndex(RelationGetRelid(index)))
+	if (!reads_empty && (scan == NULL || scan->rs_parallel == NULL) &&
+		!ReindexIsProcessingIndex(RelationGetRelid(index)))
 		raise_not_routed(rel);
 	if (scan != NULL)
 		table_endscan(scan);

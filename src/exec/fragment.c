@@ -82,7 +82,7 @@ fragment_wait_for_owner(int shard, int attempt)
 static FragmentPart *
 part_of_node(Fragment *fragment, int node_id)
 {
-	FragmentPart   *part;
+	FragmentPart *part;
 	ListCell   *lc;
 
 	foreach(lc, fragment->parts)
@@ -115,7 +115,7 @@ group_by_owner(Fragment *fragment, const Bitmapset *shards)
 			fragment->refused = bms_add_member(fragment->refused, shard);
 		else
 		{
-			FragmentPart   *part = part_of_node(fragment, owner);
+			FragmentPart *part = part_of_node(fragment, owner);
 
 			part->shards = bms_add_member(part->shards, shard);
 		}

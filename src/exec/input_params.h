@@ -17,7 +17,7 @@
 extern ParamListInfo input_params_make(ParamListInfo statement, List *ids, const Oid *types, const Datum *values,
 									   const bool *nulls);
 
-/* The same values for the planner, without those that are too large to be copied into a plan; NULL if there are none. */
+/* The same values for the planner, but for those that are too large to be copied into a plan; NULL: there are none. */
 extern ParamListInfo input_params_for_planner(ParamListInfo actual);
 
 #endif

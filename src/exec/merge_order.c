@@ -48,7 +48,7 @@ descends(Oid operator)
 	Oid			type;
 	int16		strategy;
 
-	return get_ordering_op_properties(operator, &family, &type, &strategy) && strategy == BTGreaterStrategyNumber;
+	return get_ordering_op_properties(operator, & family, &type, &strategy) && strategy == BTGreaterStrategyNumber;
 }
 
 void

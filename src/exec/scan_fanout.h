@@ -34,7 +34,7 @@ typedef struct FanoutParts
 	/* a part (plan/push_part.h): scanrelid is 0, scan_tlist has a Var for each column of the fragment */
 	bool		is_part;
 
-	List	   *merge_by;		/* of SortGroupClause *, tleSortGroupRef is a column of scan_tlist: rows come sorted by this */
+	List	   *merge_by;		/* how the rows come sorted: see exec/merge_order.h, of scan_tlist */
 
 	/* the whole statement */
 	List	   *target_list;	/* of its result (RETURNING for DML); NIL if it has none */

@@ -29,7 +29,7 @@ extern Bitmapset *shard_set_all(void);
 /* Of the set, those whose owner by the map is this node (for INSERTs that are free to choose a shard). */
 extern Bitmapset *shard_set_of_node(const Bitmapset *shards, int node_id);
 
-/* How many give rows of their own when all shards are asked: the shards of this node one by one, and each other node. */
+/* How many give rows of their own when all are asked: the shards of this node one by one, and each other node. */
 extern int	shard_set_givers(void);
 
 #endif

@@ -318,11 +318,12 @@ static List *
 merged_pathkeys(PlannerInfo *root, RelOptInfo *rel, List *items)
 {
 	const Path *path = (const Path *) linitial(rel->pathlist);
+	PathTarget *target;
 
 	if (!IsA(path, SubqueryScanPath) || merge_order(items) == NIL)
 		return NIL;
-	return convert_subquery_pathkeys(root, rel, rel->subroot->sort_pathkeys,
-									 make_tlist_from_pathtarget(((const SubqueryScanPath *) path)->subpath->pathtarget));
+	target = ((const SubqueryScanPath *) path)->subpath->pathtarget;
+	return convert_subquery_pathkeys(root, rel, rel->subroot->sort_pathkeys, make_tlist_from_pathtarget(target));
 }
 
 /* ---------- the plan ---------- */

@@ -14,7 +14,7 @@ typedef struct PushSplit
 	Query	   *fragment;		/* what each shard is asked; its output columns are plain ones */
 	Query	   *above;			/* the level, with the fragment as its only relation: entry 1, still to be made */
 	bool		saves;			/* there is more to it than fetching rows of one table */
-	bool		repeats;		/* shards give rows each that one shard would give once: partial groups, a LIMIT's rows */
+	bool		repeats;		/* each shard gives what one would give once: partial groups, a LIMIT's rows */
 } PushSplit;
 
 /*
