@@ -14,6 +14,7 @@
 /* The methods: each of our nodes says one. */
 #define METHOD_ROUTE		"route" /* the statement runs in one shard */
 #define METHOD_FRAGMENT		"fragment"	/* every shard carries it out, rows are concatenated */
+#define METHOD_MERGE		"merge" /* the same, and the rows of the nodes are merged in their order */
 #define METHOD_BROADCAST	"broadcast" /* the same, with rows of other tables given along */
 #define METHOD_PULL			"pull"	/* rows of one table come here */
 #define METHOD_ROWS			"rows"	/* rows computed here are written where they lie */

@@ -8,4 +8,8 @@ CREATE TABLE accounts (bid bigint, aid int, balance bigint NOT NULL, filler text
 CREATE TABLE history (bid bigint NOT NULL, tid int, aid int, delta int, made timestamptz);
 CREATE TABLE bulk (id bigint PRIMARY KEY, other bigint NOT NULL, body text NOT NULL, made timestamptz NOT NULL);
 CREATE TABLE many (id bigint PRIMARY KEY, other bigint NOT NULL, body text NOT NULL);
+CREATE TABLE fact (id bigint PRIMARY KEY, grp int NOT NULL, n int NOT NULL, amount numeric(10,2) NOT NULL, body text NOT NULL);
+CREATE TABLE more (id bigint PRIMARY KEY, kind int NOT NULL, v int NOT NULL);
+CREATE TABLE few (id bigint PRIMARY KEY, other int NOT NULL, n int NOT NULL);
+CREATE INDEX ON few (other);
 CREATE TABLE source (id bigint PRIMARY KEY, other bigint NOT NULL, body text NOT NULL);

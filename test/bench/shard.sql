@@ -6,3 +6,4 @@ SELECT shardext.shard_table('accounts', 'bid', 'id');
 SELECT shardext.shard_table('history', 'bid', 'id');
 SELECT shardext.shard_table('bulk', 'id', 'hash');
 SELECT shardext.shard_tables('{many,source}', '{id,id}', 'hash');
+SELECT shardext.shard_tables('{fact,more,few}', '{id,id,id}', 'hash');
