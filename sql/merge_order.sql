@@ -165,7 +165,38 @@ BEGIN
 END $$;
 SELECT sum(mo_same(id)) = (SELECT sum((SELECT count(*) FROM mo.item b WHERE b.n = (a.id % 5)::int)) FROM mo.item a) AS same FROM mo.item WHERE id <= 400;
 
-DROP FUNCTION mo_rows, mo_compared, mo_times, mo_plain, mo_same;
+-- parallel workers inside of a fragment
+ALTER DATABASE paris SET min_parallel_table_scan_size = 0;
+ALTER DATABASE paris SET min_parallel_index_scan_size = 0;
+ALTER DATABASE paris SET parallel_setup_cost = 0;
+ALTER DATABASE paris SET parallel_tuple_cost = 0;
+\c london
+CREATE FUNCTION mo_workers(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE line text; found boolean := false;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+        found := found OR line ~ 'Workers Planned';
+    END LOOP;
+    RETURN found;
+END $$;
+SELECT mo_workers('SELECT count(*) FROM mo.item WHERE n < 9'), mo_workers('SELECT id FROM mo.item ORDER BY n, id'),
+       mo_workers('SELECT id FROM mo.item WHERE n < 9'), mo_workers('SELECT id FROM mo.item FOR UPDATE'),
+       mo_workers('SELECT count(*) FROM mo.item JOIN mo.part ON id = item_id');
+UPDATE plain_item SET n = 9 WHERE id = 8;
+ALTER TABLE plain_item DROP COLUMN made;
+SELECT count(*), bool_and(same) FROM mo_query, mo_compared(text) WHERE text !~ 'made';
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM mo.item WHERE n < 4 ORDER BY n, id;
+FETCH 2 FROM c;
+UPDATE mo.item SET n = -1 WHERE id IN (SELECT id FROM mo.item WHERE n = 2);
+SELECT count(*) FROM mo.item WHERE n = -1;
+FETCH 2 FROM c;
+SELECT id FROM mo.item WHERE n > 3 LIMIT 0;
+SELECT count(*) FROM (SELECT id FROM mo.item WHERE n > 3 LIMIT 2) s;
+ROLLBACK;
+ALTER DATABASE paris RESET ALL;
+
+DROP FUNCTION mo_workers, mo_rows, mo_compared, mo_times, mo_plain, mo_same;
 DROP TABLE mo.part, mo.item, plain_item, plain_part, mo_query;
 DROP SCHEMA mo;
 \c paris

@@ -321,6 +321,13 @@ fragment_note_work(Fragment *fragment)
 }
 
 void
+fragment_shutdown(Fragment *fragment)
+{
+	if (fragment->local != NULL)
+		local_run_shutdown(fragment->local);
+}
+
+void
 fragment_end(Fragment *fragment)
 {
 	ListCell   *lc;

@@ -63,6 +63,7 @@ extern bool fragment_repeat_refused(Fragment *fragment);
 
 extern uint64 fragment_processed(const Fragment *fragment); /* rows written, once fragment_next has returned false */
 extern void fragment_note_work(Fragment *fragment); /* before EXPLAIN tells of one that has not ended */
+extern void fragment_shutdown(Fragment *fragment);	/* no more rows will be asked for */
 extern void fragment_end(Fragment *fragment);
 
 /* Wait a moment before a refused shard is tried again; ERROR SX001 when attempt says it is enough. */

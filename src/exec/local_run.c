@@ -14,7 +14,10 @@
  * Rows that a caller does not fetch (a row limit of SPI) must not keep triggers
  * from firing: a small plan node in the parent's es_auxmodifytables finishes
  * the nested executor within the parent's ExecutorFinish, so that the nested
- * trigger level lies inside the parent's. Plans run without parallel workers.
+ * trigger level lies inside the parent's.
+ *
+ * A plan for a shard may use parallel workers if the statement around it is in
+ * parallel mode, which is its plan's decision (plan_forwarded.c).
  *
  * An error raised inside that names the shard's schema leaves with the schema
  * of the shell.
@@ -121,6 +124,14 @@ start_shard(LocalRun *run)
 	SHARD_SCOPE_END();
 }
 
+/* Workers read with the active snapshot. */
+static bool
+workers_see_the_same(const LocalRun *run)
+{
+	return run->user.template->stmt->parallelModeNeeded && ActiveSnapshotSet() &&
+		GetActiveSnapshot() == run->query_desc->snapshot;
+}
+
 static TupleTableSlot *
 next_row(LocalRun *run)
 {
@@ -128,6 +139,8 @@ next_row(LocalRun *run)
 	MemoryContext context = MemoryContextSwitchTo(estate->es_query_cxt);
 	TupleTableSlot *volatile slot = NULL;
 
+	/* as the statement around us does: not for a cursor, nor while it starts */
+	estate->es_use_parallel_mode = run->parent->es_use_parallel_mode && workers_see_the_same(run);
 	SHARD_SCOPE(run->shard, makes_ids(run));
 	{
 		ResetPerTupleExprContext(estate);
@@ -140,6 +153,13 @@ next_row(LocalRun *run)
 	SHARD_SCOPE_END();
 	MemoryContextSwitchTo(context);
 	return slot;
+}
+
+void
+local_run_shutdown(LocalRun *run)
+{
+	if (run->query_desc != NULL && run->query_desc->planstate != NULL)
+		(void) ExecShutdownNode(run->query_desc->planstate);
 }
 
 /* The current shard is done with: modifying CTEs run out, AFTER triggers fire. */
@@ -306,6 +326,7 @@ start_run(LocalRun *run, const Bitmapset *shards, int *refused)
 		*refused = ROUTE_NO_SHARD;
 	run->shards = shards;
 	run->use.nshards = bms_num_members(shards);
+	run->use.parallel = run->parent->es_plannedstmt->parallelModeNeeded;
 	outer = MemoryContextSwitchTo(run->cxt);
 	run->use.params = input_params_for_planner(run->params);
 	MemoryContextSwitchTo(outer);

@@ -68,6 +68,9 @@ extern void local_run_newer_snapshot(EState *estate);
 /* Next row, shard after shard; NULL at the end. The slot belongs to the run. */
 extern TupleTableSlot *local_run_next(LocalRun *run);
 
+/* No more rows will be asked for: workers go. */
+extern void local_run_shutdown(LocalRun *run);
+
 extern uint64 local_run_processed(const LocalRun *run); /* rows written so far, for es_processed */
 extern void local_run_end(LocalRun *run);	/* frees it, the slot included */
 

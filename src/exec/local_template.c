@@ -169,7 +169,7 @@ drop_template(LocalTemplate *template)
 }
 
 static PlannedStmt *
-plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params)
+plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params, bool parallel)
 {
 	int			saved_exclusion = constraint_exclusion;
 	int			cursor_options = plan->cursor_options & ~(CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_SCROLL);
@@ -181,7 +181,7 @@ plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params)
 	PG_TRY();
 	{
 		constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
-		stmt = standard_planner(query, plan->query_string, cursor_options, params);
+		stmt = standard_planner(query, plan->query_string, cursor_options | (parallel ? CURSOR_OPT_PARALLEL_OK : 0), params);
 	}
 	PG_FINALLY();
 	{
@@ -243,19 +243,19 @@ collect_spots(LocalTemplate *template)
 
 /* A template for one execution, below CurrentMemoryContext; its tables are locked. */
 static LocalTemplate *
-make_temporary(LocalPlan *plan, int shard, ParamListInfo params)
+make_temporary(LocalPlan *plan, int shard, const TemplateUse *use)
 {
 	LocalTemplate *template = make_empty(plan, shard, CurrentMemoryContext, true);
 	MemoryContext outer = MemoryContextSwitchTo(template->context);
 
-	template->stmt = plan_for_shard(plan, shard, params);
+	template->stmt = plan_for_shard(plan, shard, use->params, use->parallel);
 	MemoryContextSwitchTo(outer);
 	return template;
 }
 
 /* A template that stays with the plan. */
 static LocalTemplate *
-make_kept(LocalPlan *plan, int shard)
+make_kept(LocalPlan *plan, int shard, const TemplateUse *use)
 {
 	MemoryContext garbage = AllocSetContextCreate(CurrentMemoryContext, "shardext planning", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext outer = MemoryContextSwitchTo(garbage);
@@ -264,7 +264,7 @@ make_kept(LocalPlan *plan, int shard)
 	int			i = 0;
 	ListCell   *lc;
 
-	stmt = plan_for_shard(plan, shard, NULL);
+	stmt = plan_for_shard(plan, shard, NULL, use->parallel);
 
 	template = make_empty(plan, shard, plan->context, false);
 	MemoryContextSwitchTo(template->context);
@@ -446,13 +446,13 @@ shard_tables_exist(const LocalPlan *plan, int shard)
 
 /* Plan anew: kept with the plan unless this is its first execution, or too many are busy. */
 static LocalTemplate *
-plan_template(LocalPlan *plan, int shard, ParamListInfo params)
+plan_template(LocalPlan *plan, int shard, const TemplateUse *use)
 {
 	make_room(plan);
 	if (plan->executions == 0 || list_length(plan->templates) >= Max(setting_plan_cache_shards, 1))
-		return make_temporary(plan, shard, params);
+		return make_temporary(plan, shard, use);
 	register_callbacks();
-	return make_kept(plan, shard);
+	return make_kept(plan, shard, use);
 }
 
 LocalTemplate *
@@ -471,12 +471,12 @@ local_template_acquire(LocalPlan *plan, int shard, const TemplateUse *use, Templ
 			if (shard >= 0 && !shard_tables_exist(plan, shard))
 				return NULL;
 			/* The swap has locked the tables before anything was looked up. */
-			template = plan_template(plan, shard, use->params);
+			template = plan_template(plan, shard, use);
 			break;
 		}
 		if (deserves_own_plan(template, use))
 		{
-			template = make_temporary(plan, shard, use->params);
+			template = make_temporary(plan, shard, use);
 			break;
 		}
 

@@ -87,6 +87,7 @@ typedef struct TemplateUse
 {
 	ParamListInfo params;		/* a plan that is made for this use alone may depend on these values, if not NULL */
 	int			nshards;		/* it runs in so many */
+	bool		parallel;		/* with workers, if the planner likes that; the same in all uses of a plan */
 } TemplateUse;
 
 /*

@@ -186,7 +186,7 @@ start_shortcut(QueryDesc *query_desc, int eflags)
 {
 	RouteNode  *node = find_node(query_desc, eflags);
 	TemplateUser user = {NULL};
-	TemplateUse use = {NULL, 1};
+	TemplateUse use = {.nshards = 1};
 	LocalPlan  *plan;
 	int			shard;
 

@@ -113,6 +113,7 @@ static Node *create_state(CustomScan *scan);
 static void begin(CustomScanState *node, EState *estate, int eflags);
 static TupleTableSlot *exec(CustomScanState *node);
 static void rescan(CustomScanState *node);
+static void shut_down(CustomScanState *node);
 static void end(CustomScanState *node);
 static void start(FanoutState *state);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
@@ -128,6 +129,7 @@ static const CustomExecMethods fanout_exec_methods = {
 	.ExecCustomScan = exec,
 	.EndCustomScan = end,
 	.ReScanCustomScan = rescan,
+	.ShutdownCustomScan = shut_down,
 	.ExplainCustomScan = explain,
 };
 
@@ -543,6 +545,15 @@ rescan(CustomScanState *node)
 	end_fragment(state);
 	state->finished = false;
 	state->keep = true;
+}
+
+static void
+shut_down(CustomScanState *node)
+{
+	FanoutState *state = (FanoutState *) node;
+
+	if (state->fragment != NULL)
+		fragment_shutdown(state->fragment);
 }
 
 static void

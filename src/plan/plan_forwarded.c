@@ -21,9 +21,12 @@
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/cost.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
@@ -169,13 +172,29 @@ plan_noted_reference(const PlanInput *input, const Reason **reason)
 	return plan_reference(input, reason);
 }
 
+/*
+ * May plans for shards use parallel workers? PostgreSQL enters parallel mode around the whole statement, where it is
+ * executed once; here it does nothing but read what lies on this node.
+ */
+static PlannedStmt *
+allow_workers(const PlanInput *input, PlannedStmt *plan)
+{
+	Query	   *query = input->run_query;
+
+	if (plan != NULL && max_parallel_workers_per_gather > 0 && (input->cursor_options & CURSOR_OPT_PARALLEL_OK) &&
+		query->commandType == CMD_SELECT && !writes(query) && !query->hasModifyingCTE && !input->note.hold &&
+		input->note.command == 0 && max_parallel_hazard(query) != PROPARALLEL_UNSAFE)
+		plan->parallelModeNeeded = true;
+	return plan;
+}
+
 PlannedStmt *
 plan_forwarded(const PlanInput *input, const Reason **reason)
 {
 	switch (input->note.kind)
 	{
 		case NOTE_SHARDS:
-			return plan_noted_shards(input, reason);
+			return allow_workers(input, plan_noted_shards(input, reason));
 		case NOTE_ROWS:
 			return plan_insert_here(input, reason);
 		case NOTE_REFERENCE:
