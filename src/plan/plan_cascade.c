@@ -227,6 +227,17 @@ plan_never_to_run(const PlanInput *input)
 }
 
 PlannedStmt *
+plan_row_of_cursor(const PlanInput *input, const StatementWrites *writes)
+{
+	const Reason *reason = NULL;
+	PlannedStmt *plan = writes->reference ? plan_reference_rows(input, &reason) : plan_by_row(input, &reason);
+
+	if (plan == NULL)
+		reason_raise(reason, "this statement cannot write the row of a cursor");
+	return plan;
+}
+
+PlannedStmt *
 plan_cascade(const PlanInput *given, const StatementWrites *writes)
 {
 	PlanInput	without_text = *given;

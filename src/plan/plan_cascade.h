@@ -20,4 +20,7 @@ extern void statement_writes_find(Query *query, StatementWrites *writes);
 /* The plan of the first way that takes the statement; ERROR SX003 when none does. */
 extern PlannedStmt *plan_cascade(const PlanInput *input, const StatementWrites *writes);
 
+/* The plan of a write of the row that a cursor stands on. */
+extern PlannedStmt *plan_row_of_cursor(const PlanInput *input, const StatementWrites *writes);
+
 #endif

@@ -33,11 +33,9 @@
 #include "catalog/write_guard.h"
 #include "dxact/dxact.h"
 #include "plan/forwarded_text.h"
-#include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_direct.h"
 #include "plan/plan_forwarded.h"
-#include "plan/plan_reference.h"
 #include "plan/plan_router.h"
 #include "plan/planner_hook.h"
 #include "plan/text_query.h"
@@ -293,12 +291,7 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 								 "The cursor is one of the session of another node."),
 					 "WHERE CURRENT OF is not supported between nodes");
 	if (writes.current_of && (writes.sharded || writes.reference))
-	{
-		plan = writes.reference ? plan_reference_rows(&input, &reason) : plan_by_row(&input, &reason);
-		if (plan == NULL)
-			reason_raise(reason, "this statement cannot write the row of a cursor");
-		return plan;
-	}
+		return plan_row_of_cursor(&input, &writes);
 
 	input.shards = query_shards(query, params);
 
