@@ -57,6 +57,19 @@ SELECT compare('SELECT a.o, p.made FROM @item a, @item b, @part p WHERE a.o = b.
 SELECT compare('SELECT DISTINCT i.word, h.x FROM @item i, @home h WHERE h.k = i.n');
 SELECT compare('SELECT i.o FROM @item i, @never n WHERE n.k = i.part');
 SELECT compare('SELECT count(*), max(n.x) FROM @item i LEFT JOIN @never n ON n.k = i.part WHERE i.o < 1000');
+-- what all arms of an OR say of the join, and each of the small table
+SELECT compare('SELECT count(*), sum(i.o) FROM @item i, @part p WHERE (p.k = i.part AND p.size = 3 AND i.n < 5) OR (p.k = i.part AND p.size = 5 AND i.n > 6)');
+SELECT compare('SELECT count(*), sum(p.size) FROM @item i LEFT JOIN @part p ON (p.k = i.part AND p.size = 3 AND i.n < 5) OR (p.k = i.part AND p.size = 5 AND i.n > 6)');
+SELECT compare('SELECT count(*), sum(p.size) FROM @item i LEFT JOIN @part p ON p.k = i.part WHERE (p.size = 3 AND i.n < 5) OR (p.size IS NULL AND i.n > 6)');
+DO $$
+DECLARE line text;
+BEGIN
+    FOR line IN EXPLAIN (COSTS OFF, VERBOSE) SELECT count(*) FROM sh.item i, sh.part p
+        WHERE (p.k = i.part AND p.size = 3 AND i.n < 5) OR (p.k = i.part AND p.size = 5 AND i.n > 6)
+    LOOP
+        IF line ~ '^ *WHERE' THEN RAISE WARNING '%', trim(line); END IF;
+    END LOOP;
+END $$;
 -- sub-SELECTs in FROM and in conditions
 SELECT compare('SELECT word, sum(v) FROM (SELECT i.word, i.price * p.size AS v FROM @item i, @part p WHERE i.part = p.k) AS x GROUP BY word');
 SELECT compare('SELECT i.o, g.m FROM @item i, (SELECT size, max(k) AS m FROM @part GROUP BY size) AS g WHERE g.m = i.part');
@@ -74,6 +87,22 @@ SELECT compare('SELECT sum(i.price) FROM @item i, @part p WHERE p.k = i.part AND
 SELECT compare('SELECT i.o, p FROM @item i, @part p WHERE p.k = i.part AND p.size = 3');
 SELECT compare('SELECT count(*) FROM @item a, @item b WHERE a.part = b.o AND a.n = 3');
 SELECT compare('SELECT count(*) FROM @item i FULL JOIN @part p ON p.k = i.part');
+
+-- rows that turn out to be more than was thought go to disk
+CREATE TABLE sh.grown (k int PRIMARY KEY, x int, filler text);
+SELECT shardext.shard_table('sh.grown', 'k', 'hash');
+INSERT INTO sh.grown VALUES (1, 1, 'y');
+ANALYZE sh.grown;
+INSERT INTO sh.grown SELECT i, i % 7, repeat('y', 100) FROM generate_series(2, 40) i;
+CREATE TABLE pl.grown AS SELECT * FROM sh.grown;
+SET shardext.broadcast_limit = '2kB';
+SELECT compare('SELECT count(*), sum(i.o), sum(length(g.filler)) FROM @item i, @grown g WHERE g.k = i.part');
+BEGIN;
+SET LOCAL temp_file_limit = 0;
+SELECT count(*), sum(i.o), sum(length(g.filler)) FROM sh.item i, sh.grown g WHERE g.k = i.part;
+ROLLBACK;
+RESET shardext.broadcast_limit;
+DROP TABLE sh.grown;
 
 -- parameters, functions, cursors, the transaction's own rows
 PREPARE q (int, text) AS SELECT count(*), min(i.word) FROM sh.item i, sh.part p WHERE p.k = i.part AND p.size = $1 AND i.word < $2;

@@ -23,6 +23,8 @@
 #include "dxact/cluster_snapshot.h"
 #include "dxact/dxact.h"
 #include "exec/exact_text.h"
+#include "exec/exchange_file.h"
+#include "exec/exchange_peer.h"
 #include "exec/held_snapshot.h"
 #include "exec/insert_shards.h"
 #include "exec/modify_rows.h"
@@ -37,7 +39,6 @@
 #include "exec/statement_command.h"
 #include "exec/with_steps.h"
 #include "move/job_process.h"
-#include "move/place_funcs.h"
 #include "plan/insert_shape.h"
 #include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
@@ -69,6 +70,8 @@ static const Module modules[] = {
 	{"modify_rows", modify_rows_preload},
 	{"row_access", row_access_preload},
 	{"held_snapshot", held_snapshot_preload},
+	{"exchange_file", exchange_file_preload},
+	{"exchange_peer", exchange_peer_preload},
 	{"modify_reference", modify_reference_preload},
 	{"reference_capture", reference_capture_preload},
 	{"reference_rows", reference_rows_preload},
@@ -79,7 +82,6 @@ static const Module modules[] = {
 	{"copy", copy_hook_preload},
 	{"ddl", ddl_hook_preload},
 	{"job_process", job_process_preload},
-	{"place_funcs", place_funcs_preload},
 	{"worker", worker_preload},
 	/* the last, so that its hooks of the executor are the first to be called */
 	{"cluster_snapshot", cluster_snapshot_preload},

@@ -37,6 +37,9 @@
 	"dxact_recover_forget", \
 	"cluster_snapshot_closed", \
 	"cluster_snapshot_taken", \
+	/* exec */ \
+	"exchange_laid_out", \
+	"exchange_fetched", \
 	/* ddl */ \
 	"index_built_in_shard", \
 	/* move */ \
@@ -54,8 +57,6 @@
 	"move_before_commit", \
 	"move_after_commit", \
 	"move_before_back_stream", \
-	"place_step", \
-	"place_move_begun", \
 	/* worker */ \
 	"worker_duty",
 

@@ -27,10 +27,11 @@ char	   *setting_proof = NULL;
 bool		setting_exact_text = false;
 char	   *setting_report_plan = NULL;
 bool		setting_enable_pushdown = true;
+int			setting_broadcast_limit = 32768;
+bool		setting_enable_redistribute = true;
 int			setting_cleanup_delay = 600;
 int			setting_move_rate_limit = 0;
 int			setting_move_wal_limit = 16384;
-int			setting_moves_per_node = 2;
 
 typedef struct Setting
 {
@@ -103,6 +104,21 @@ static const Setting settings[] = {
 		.boot = true,
 	},
 	{
+		.name = "shardext.broadcast_limit",
+		.description = "Kilobytes of rows of small tables that are sent along to the shards of large ones (0: none).",
+		.context = PGC_USERSET,
+		.flags = GUC_UNIT_KB,
+		.int_variable = &setting_broadcast_limit,
+		.boot = 32768, .min = 0, .max = 512 * 1024,
+	},
+	{
+		.name = "shardext.enable_redistribute",
+		.description = "Large tables that do not lie together are joined by rows that the nodes send to each other.",
+		.context = PGC_USERSET,
+		.bool_variable = &setting_enable_redistribute,
+		.boot = true,
+	},
+	{
 		.name = "shardext.snapshot",
 		.description = "What a statement, or a transaction of REPEATABLE READ and above, sees at one moment.",
 		.context = PGC_USERSET,
@@ -141,13 +157,6 @@ static const Setting settings[] = {
 		.flags = GUC_UNIT_MB,
 		.int_variable = &setting_move_wal_limit,
 		.boot = 16384, .min = 0, .max = PG_INT32_MAX,
-	},
-	{
-		.name = "shardext.moves_per_node",
-		.description = "Moves that a rebalance or drain lets a node take part in at the same time.",
-		.context = PGC_SIGHUP,
-		.int_variable = &setting_moves_per_node,
-		.boot = 2, .min = 1, .max = 64,
 	},
 	{
 		.name = "shardext.forwarded",

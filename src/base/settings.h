@@ -12,6 +12,8 @@ extern bool setting_log_remote; /* shardext.log_remote: log each statement sent 
 extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout: lock_timeout on other nodes
 											 * while the session's own is 0 */
 extern int	setting_busy_wait;	/* microseconds; shardext.busy_wait, see conn_poll.c */
+extern int	setting_broadcast_limit;	/* shardext.broadcast_limit: kB of small tables sent along with a fragment */
+extern bool setting_enable_redistribute;	/* shardext.enable_redistribute: nodes send each other large tables */
 extern bool setting_enable_pushdown;	/* shardext.enable_pushdown: query levels are carried out in the shards */
 extern int	setting_plan_cache_shards;	/* plans kept per statement and node */
 
@@ -28,7 +30,6 @@ extern int	setting_snapshot_timeout;	/* ms; shardext.snapshot_timeout */
 extern int	setting_cleanup_delay;	/* seconds; shardext.cleanup_delay */
 extern int	setting_move_rate_limit;	/* kB per second; shardext.move_rate_limit */
 extern int	setting_move_wal_limit; /* MB; shardext.move_wal_limit */
-extern int	setting_moves_per_node;
 
 /*
  * shardext.forwarded: set only in the startup packet (PGC_BACKEND) of a

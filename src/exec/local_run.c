@@ -76,7 +76,12 @@ struct LocalRun
 	/* memory */
 	MemoryContext cxt;			/* this struct and all of the run */
 	MemoryContextCallback on_reset;
+	LocalRunGuest guest;
+	dlist_node	link;			/* in runs */
 };
+
+/* All runs there are. */
+static dlist_head runs = DLIST_STATIC_INIT(runs);
 
 LocalPlan *
 local_plan_make(const Query *query, const char *query_string, int cursor_options)
@@ -231,6 +236,7 @@ run_freed(void *arg)
 {
 	LocalRun   *run = arg;
 
+	dlist_delete(&run->link);
 	local_template_release(&run->user);
 }
 
@@ -256,6 +262,8 @@ make_run(LocalPlan *plan, ParamListInfo params, EState *parent, int eflags)
 	run->parent = parent;
 	run->eflags = eflags;
 	run->verdict = SHARD_OK;
+	run->guest.cxt = cxt;
+	dlist_push_head(&runs, &run->link);
 	run->on_reset.func = run_freed;
 	run->on_reset.arg = run;
 	MemoryContextRegisterResetCallback(cxt, &run->on_reset);
@@ -386,9 +394,14 @@ local_run_next(LocalRun *run)
 			return slot;
 
 		finish_shard(run);
-		next = run->shards ? bms_next_member(run->shards, run->shard) : -2;
+		next = run->shards && run->plan->nshells > 0 ? bms_next_member(run->shards, run->shard) : -2;
 		if (next < 0)
-			break;				/* the last shard's plan stays for EXPLAIN */
+		{
+			/* the last shard's plan stays for EXPLAIN */
+			if (run->guest.at_end != NULL)
+				run->guest.at_end(run->guest.state);
+			break;
+		}
 		end_shard(run);
 		run->shard = next;
 		outer = MemoryContextSwitchTo(run->cxt);
@@ -417,6 +430,26 @@ local_run_end(LocalRun *run)
 		run->parent->es_auxmodifytables = list_delete_ptr(run->parent->es_auxmodifytables, run->finisher);
 	local_template_release(&run->user);
 	MemoryContextDelete(run->cxt);
+}
+
+LocalRunGuest *
+local_run_guest(const EState *estate, Bitmapset **shards)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &runs)
+	{
+		LocalRun   *run = dlist_container(LocalRun, link, iter.cur);
+
+		if (run->query_desc == NULL || run->query_desc->estate != estate)
+			continue;
+		if (run->shards != NULL && run->plan->nshells == 0)
+			*shards = bms_copy(run->shards);
+		else
+			*shards = run->shard >= 0 ? bms_make_singleton(run->shard) : NULL;
+		return &run->guest;
+	}
+	return NULL;
 }
 
 void

@@ -74,6 +74,20 @@ extern void local_run_shutdown(LocalRun *run);
 extern uint64 local_run_processed(const LocalRun *run); /* rows written so far, for es_processed */
 extern void local_run_end(LocalRun *run);	/* frees it, the slot included */
 
+/*
+ * For functions inside of a run's statement, which know its EState: what they share over all shards of the run, and
+ * the shards (*shards, palloc'd) whose rows the executor gives now: one, or all if the Query names no shell: it is
+ * executed once then. NULL: the executor is not that of a run.
+ */
+typedef struct LocalRunGuest
+{
+	MemoryContext cxt;			/* the run's */
+	void	   *state;
+	void		(*at_end) (void *state);	/* all shards are done; not called after an error */
+} LocalRunGuest;
+
+extern LocalRunGuest *local_run_guest(const EState *estate, Bitmapset **shards);
+
 /* The plan of the last shard (with its counts, if it ran), as a child of the node being explained. */
 extern void local_run_explain(LocalRun *run, struct ExplainState *es);
 

@@ -16,6 +16,7 @@
 #define METHOD_FRAGMENT		"fragment"	/* every shard carries it out, rows are concatenated */
 #define METHOD_MERGE		"merge" /* the same, and the rows of the nodes are merged in their order */
 #define METHOD_BROADCAST	"broadcast" /* the same, with rows of other tables given along */
+#define METHOD_REDISTRIBUTE	"redistribute"	/* the same over rows that the nodes send to each other */
 #define METHOD_PULL			"pull"	/* rows of one table come here */
 #define METHOD_ROWS			"rows"	/* rows computed here are written where they lie */
 #define METHOD_COPIES		"copies"	/* the statement runs on every copy of a reference table */

@@ -59,6 +59,7 @@ typedef struct PackColumn
 struct RowPack
 {
 	StringInfoData data;
+	int			header_length;
 	bool		exact_output;	/* some text form depends on settings */
 	MemoryContext per_row_cxt;
 	int			ncols;
@@ -126,7 +127,29 @@ row_pack_make(int ncols, const Oid *types)
 		pack->exact_output = pack->exact_output || column->form == PACK_TEXT;
 		pq_sendbyte(&pack->data, column->form == PACK_TEXT ? 't' : 'b');
 	}
+	pack->header_length = pack->data.len;
 	return pack;
+}
+
+const char *
+row_pack_header(const RowPack *pack, int *length)
+{
+	*length = pack->header_length;
+	return pack->data.data;
+}
+
+const char *
+row_pack_take(RowPack *pack, int *length)
+{
+	*length = pack->data.len - pack->header_length;
+	pack->data.len = pack->header_length;
+	return pack->data.data + pack->header_length;
+}
+
+int
+row_pack_length(const RowPack *pack)
+{
+	return pack->data.len;
 }
 
 int
@@ -253,19 +276,19 @@ read_int32(PackReader *reader)
 }
 
 static PackColumn *
-read_header(PackReader *reader, TupleDesc desc)
+read_header(PackReader *reader, TupleDesc desc, int natts, const AttrNumber *attnos)
 {
-	PackColumn *columns = palloc0(sizeof(PackColumn) * Max(desc->natts, 1));
+	PackColumn *columns = palloc0(sizeof(PackColumn) * Max(natts, 1));
 	uint16		ncols;
 
 	if (read_int32(reader) != PACK_MAGIC)
 		raise_malformed();
 	memcpy(&ncols, read_bytes(reader, 2), 2);
-	if (pg_ntoh16(ncols) != desc->natts)
+	if (pg_ntoh16(ncols) != natts)
 		raise_malformed();
-	for (int i = 0; i < desc->natts; i++)
+	for (int i = 0; i < natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Form_pg_attribute att = TupleDescAttr(desc, attnos ? attnos[i] - 1 : i);
 		PackColumn *column = &columns[i];
 		Oid			type;
 		Oid			function = InvalidOid;
@@ -339,34 +362,90 @@ read_value(PackReader *reader, PackColumn *column, int length)
 	elog(ERROR, "unexpected form %d of a packed column", (int) column->form);
 }
 
+struct RowPackReader
+{
+	TupleDesc	desc;
+	int			ncols;
+	const AttrNumber *attnos;	/* or NULL: 1, 2, .. */
+	PackColumn *columns;		/* NULL before the first pack */
+	StringInfoData header;		/* that they were made for */
+	Datum	   *values;
+	bool	   *nulls;
+	MemoryContext cxt;
+	MemoryContext per_row_cxt;
+};
+
+RowPackReader *
+row_pack_reader_make(TupleDesc desc, int ncols, const AttrNumber *attnos)
+{
+	RowPackReader *reader = palloc0(sizeof(RowPackReader));
+
+	reader->desc = desc;
+	reader->ncols = ncols;
+	reader->attnos = attnos;
+	reader->cxt = CurrentMemoryContext;
+	reader->values = palloc(sizeof(Datum) * Max(desc->natts, 1));
+	reader->nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
+	memset(reader->nulls, true, sizeof(bool) * desc->natts);
+	reader->per_row_cxt = AllocSetContextCreate(CurrentMemoryContext, "shardext packed row", ALLOCSET_SMALL_SIZES);
+	initStringInfo(&reader->header);
+	return reader;
+}
+
+/* The header at the beginning; a pack with that of the one before is taken as it is. */
+static void
+enter_pack(RowPackReader *reader, PackReader *pack)
+{
+	if (reader->columns != NULL && pack->length >= reader->header.len &&
+		memcmp(pack->data, reader->header.data, reader->header.len) == 0)
+	{
+		pack->offset = reader->header.len;
+		return;
+	}
+	reader->columns = read_header(pack, reader->desc, reader->ncols, reader->attnos);
+	resetStringInfo(&reader->header);
+	appendBinaryStringInfo(&reader->header, pack->data, pack->offset);
+}
+
+static void
+read_row(RowPackReader *reader, PackReader *pack)
+{
+	for (int i = 0; i < reader->ncols; i++)
+	{
+		PackColumn *column = &reader->columns[i];
+		int			to = reader->attnos ? reader->attnos[i] - 1 : i;
+		int			length = read_int32(pack);
+
+		reader->nulls[to] = length == -1;
+		reader->values[to] = reader->nulls[to] ? (Datum) 0 : read_value(pack, column, length);
+		if (OidIsValid(column->domain))
+			domain_check(reader->values[to], reader->nulls[to], column->domain, &column->domain_state, reader->cxt);
+	}
+}
+
+void
+row_pack_reader_read(RowPackReader *reader, char *bytes, int length, Tuplestorestate *store)
+{
+	PackReader	pack = {bytes, length, 0};
+	MemoryContext outer = MemoryContextSwitchTo(reader->cxt);
+
+	enter_pack(reader, &pack);
+	MemoryContextSwitchTo(reader->per_row_cxt);
+	while (pack.offset < pack.length)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (reader->ncols == 0)
+			raise_malformed();
+		read_row(reader, &pack);
+		tuplestore_putvalues(store, reader->desc, reader->values, reader->nulls);
+		MemoryContextReset(reader->per_row_cxt);
+	}
+	MemoryContextSwitchTo(outer);
+}
+
 void
 row_pack_read(const bytea *packed, TupleDesc desc, Tuplestorestate *store)
 {
-	PackReader	reader = {VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed), 0};
-	PackColumn *columns = read_header(&reader, desc);
-	Datum	   *values = palloc(sizeof(Datum) * Max(desc->natts, 1));
-	bool	   *nulls = palloc(sizeof(bool) * Max(desc->natts, 1));
-	MemoryContext per_row_cxt = AllocSetContextCreate(CurrentMemoryContext, "shardext packed row",
-													  ALLOCSET_SMALL_SIZES);
-	MemoryContext outer = MemoryContextSwitchTo(per_row_cxt);
-
-	while (reader.offset < reader.length)
-	{
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < desc->natts; i++)
-		{
-			int			length = read_int32(&reader);
-
-			nulls[i] = length == -1;
-			values[i] = nulls[i] ? (Datum) 0 : read_value(&reader, &columns[i], length);
-			if (OidIsValid(columns[i].domain))
-				domain_check(values[i], nulls[i], columns[i].domain, &columns[i].domain_state, outer);
-		}
-		if (desc->natts == 0)
-			raise_malformed();
-		tuplestore_putvalues(store, desc, values, nulls);
-		MemoryContextReset(per_row_cxt);
-	}
-	MemoryContextSwitchTo(outer);
-	MemoryContextDelete(per_row_cxt);
+	row_pack_reader_read(row_pack_reader_make(desc, desc->natts, NULL), VARDATA_ANY(packed),
+						 VARSIZE_ANY_EXHDR(packed), store);
 }

@@ -1,6 +1,9 @@
 /*
  * row_pack_funcs.c
  *	  SQL functions that fragments use: rows packed into one value, and back.
+ *
+ * Rows that turn out to be more than shardext.broadcast_limit go to disk: the
+ * value is a handle then (exec/exchange.h), by which they are fetched.
  */
 #include "postgres.h"
 
@@ -11,6 +14,8 @@
 #include "nodes/supportnodes.h"
 #include "utils/builtins.h"
 
+#include "base/settings.h"
+#include "exec/exchange.h"
 #include "exec/row_pack.h"
 
 PG_FUNCTION_INFO_V1(shardext_pack_rows_step);
@@ -18,13 +23,21 @@ PG_FUNCTION_INFO_V1(shardext_pack_rows_final);
 PG_FUNCTION_INFO_V1(shardext_rows_of);
 PG_FUNCTION_INFO_V1(shardext_rows_of_support);
 
-static RowPack *
+/* What the aggregate has so far: rows in memory, or on disk. */
+typedef struct PackState
+{
+	RowPack    *pack;
+	ExchangeRows *rows;			/* NULL: in memory */
+	MemoryContext cxt;
+} PackState;
+
+static PackState *
 make_pack(FunctionCallInfo fcinfo, MemoryContext cxt)
 {
 	int			ncols = PG_NARGS() - 1;
 	Oid		   *types = palloc(sizeof(Oid) * ncols);
 	MemoryContext outer;
-	RowPack    *pack;
+	PackState  *state;
 
 	for (int i = 0; i < ncols; i++)
 	{
@@ -35,40 +48,66 @@ make_pack(FunctionCallInfo fcinfo, MemoryContext cxt)
 					 errmsg("rows with a column of type %s cannot be packed", format_type_be(types[i]))));
 	}
 	outer = MemoryContextSwitchTo(cxt);
-	pack = row_pack_make(ncols, types);
+	state = palloc0(sizeof(PackState));
+	state->pack = row_pack_make(ncols, types);
+	state->cxt = cxt;
 	MemoryContextSwitchTo(outer);
-	return pack;
+	return state;
+}
+
+static void
+add_row(PackState *state, const Datum *values, const bool *nulls)
+{
+	MemoryContext outer;
+
+	if (state->rows != NULL)
+	{
+		exchange_rows_add(state->rows, values, nulls);
+		return;
+	}
+	row_pack_add(state->pack, values, nulls);
+	if (row_pack_length(state->pack) / 1024 <= setting_broadcast_limit)
+		return;
+	outer = MemoryContextSwitchTo(state->cxt);
+	state->rows = exchange_rows_make_for_all(state->pack);
+	MemoryContextSwitchTo(outer);
 }
 
 Datum
 shardext_pack_rows_step(PG_FUNCTION_ARGS)
 {
 	MemoryContext cxt;
-	RowPack    *pack = PG_ARGISNULL(0) ? NULL : (RowPack *) PG_GETARG_POINTER(0);
+	PackState  *state = PG_ARGISNULL(0) ? NULL : (PackState *) PG_GETARG_POINTER(0);
 	Datum		values[FUNC_MAX_ARGS];
 	bool		nulls[FUNC_MAX_ARGS];
 
 	if (!AggCheckCallContext(fcinfo, &cxt))
 		elog(ERROR, "aggregate function called in non-aggregate context");
-	if (pack == NULL)
-		pack = make_pack(fcinfo, cxt);
-	for (int i = 0; i < row_pack_columns(pack); i++)
+	if (state == NULL)
+		state = make_pack(fcinfo, cxt);
+	for (int i = 0; i < row_pack_columns(state->pack); i++)
 	{
 		values[i] = PG_GETARG_DATUM(i + 1);
 		nulls[i] = PG_ARGISNULL(i + 1);
 	}
-	row_pack_add(pack, values, nulls);
-	PG_RETURN_POINTER(pack);
+	add_row(state, values, nulls);
+	PG_RETURN_POINTER(state);
 }
 
 Datum
 shardext_pack_rows_final(PG_FUNCTION_ARGS)
 {
+	PackState  *state;
+
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "aggregate function called in non-aggregate context");
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_BYTEA_P(row_pack_get((RowPack *) PG_GETARG_POINTER(0)));
+	state = (PackState *) PG_GETARG_POINTER(0);
+	if (state->rows == NULL)
+		PG_RETURN_BYTEA_P(row_pack_get(state->pack));
+	exchange_rows_end(state->rows);
+	PG_RETURN_BYTEA_P(exchange_rows_handle(state->rows));
 }
 
 /* NULL are no rows. */
@@ -91,7 +130,14 @@ shardext_rows_of(PG_FUNCTION_ARGS)
 	info->setDesc = desc;
 	MemoryContextSwitchTo(outer);
 	if (!PG_ARGISNULL(0))
-		row_pack_read(PG_GETARG_BYTEA_PP(0), desc, info->setResult);
+	{
+		bytea	   *packed = PG_GETARG_BYTEA_PP(0);
+
+		if (exchange_is_handle(packed))
+			exchange_read(packed, NULL, row_pack_reader_make(desc, desc->natts, NULL), info->setResult);
+		else
+			row_pack_read(packed, desc, info->setResult);
+	}
 	return (Datum) 0;
 }
 

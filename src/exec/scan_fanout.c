@@ -208,7 +208,8 @@ scan_fanout_make(const FanoutParts *parts)
 									   list_make5(parts->key_columns, parts->current_of, parts->input_ids,
 												  kept_plan_make(), parts->merge_by));
 	plan_method_set(scan, parts->method ? parts->method : parts->scanrelid > 0 ? METHOD_PULL :
-					parts->inputs != NIL ? METHOD_BROADCAST : parts->merge_by != NIL ? METHOD_MERGE : METHOD_FRAGMENT);
+					parts->redistributes ? METHOD_REDISTRIBUTE : parts->inputs != NIL ? METHOD_BROADCAST :
+					parts->merge_by != NIL ? METHOD_MERGE : METHOD_FRAGMENT);
 	return scan;
 }
 

@@ -47,6 +47,7 @@ typedef struct FanoutParts
 	List	   *inputs;			/* of Param *: what the plan computes for run_query, .. */
 	List	   *input_ids;		/* .. where these are their numbers (int list) */
 	Oid			role;			/* InvalidOid: the current user at execution */
+	bool		redistributes;	/* reads rows that nodes send to each other */
 	const char *method;			/* METHOD_*, for EXPLAIN; NULL: as the other fields say */
 	bool		hold;			/* the rows' places will be used again in this transaction */
 

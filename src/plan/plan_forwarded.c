@@ -41,6 +41,7 @@
 #include "plan/plan_reference.h"
 #include "plan/planned_statement.h"
 #include "plan/push_colocate.h"
+#include "plan/push_exchange.h"
 #include "plan/push_split.h"
 
 /* Sharded tables of a statement, at all levels. */
@@ -102,6 +103,21 @@ writes(const Query *query)
 	return query->commandType != CMD_SELECT || query->rowMarks != NIL;
 }
 
+/* The rows that other nodes have for some shards, and no table that is sharded: carried out once for all of them. */
+static PlannedStmt *
+plan_noted_exchange(const PlanInput *input)
+{
+	FanoutParts parts = {0};
+
+	parts.command = CMD_SELECT;
+	parts.target_list = input->run_query->targetList;
+	parts.run_query = copyObject(input->run_query);
+	parts.query_string = input->query_string;
+	parts.local_only = true;
+	parts.shards = input->note.shards;
+	return planned_statement_make(input->run_query, (Plan *) scan_fanout_make(&parts), input->cursor_options);
+}
+
 static PlannedStmt *
 plan_noted_shards(const PlanInput *input, const Reason **reason)
 {
@@ -110,6 +126,9 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 	Colocation	colocation;
 	FanoutParts parts = {0};
 
+	if (query->commandType == CMD_SELECT && !writes(query) && query_count_shells(query) == 0 &&
+		!input->shards->has_home && exchange_is_read(query))
+		return plan_noted_exchange(input);
 	if (query->commandType == CMD_SELECT && !writes(query) && push_combines_rows(query))
 		return plan_push_noted(input, reason);
 
@@ -205,6 +224,12 @@ plan_forwarded(const PlanInput *input, const Reason **reason)
 	}
 	elog(ERROR, "unexpected note of kind %d", (int) input->note.kind);
 	return NULL;
+}
+
+bool
+forwarded_reads_exchange(Query *query)
+{
+	return exchange_is_read(query);
 }
 
 void

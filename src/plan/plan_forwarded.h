@@ -20,4 +20,7 @@ extern PlannedStmt *plan_forwarded(const PlanInput *input, const Reason **reason
  */
 extern void forwarded_refuse_outside_of_cluster(const Query *query);
 
+/* Does it read rows that nodes send to each other (and perhaps no table at all)? */
+extern bool forwarded_reads_exchange(Query *query);
+
 #endif

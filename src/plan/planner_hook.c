@@ -263,7 +263,8 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 		if (may_name_tables(query) && cluster_info() == NULL)
 			forwarded_refuse_outside_of_cluster(query);
 	}
-	if (!may_name_tables(query) || cluster_info() == NULL || !statement_concerns_us(query, false))
+	if (!may_name_tables(query) || cluster_info() == NULL ||
+		!(statement_concerns_us(query, false) || (session_is_forwarded() && forwarded_reads_exchange(query))))
 		return plan_by_postgres(query, query_string, cursor_options, params);
 	if (shell_am_reads_empty())
 		return is_foreign_key_check(query, query_string) ?

@@ -43,6 +43,7 @@ typedef enum CombineKind
 	COMBINE_NUMERIC_SUMS,		/* sum(numeric) */
 	COMBINE_STATES,				/* shardext.combine_states over shardext.partial_state */
 	COMBINE_MERGED_STATES,		/* shardext.merge_states over shardext.partial_state, which it is */
+	COMBINE_HANDLES,			/* shardext.exchange_merge over shardext.exchange_rows, which it is */
 	COMBINE_AVERAGE
 } CombineKind;
 
@@ -101,6 +102,15 @@ is_partial_state(const Aggref *aggref)
 		aggref->aggfnoid == own_aggregate("partial_state", 2, REGPROCEDUREOID, ANYOID, InvalidOid);
 }
 
+/* Rows that are laid out for other nodes: where they lie. */
+static bool
+is_exchange(const Aggref *aggref)
+{
+	return aggref->aggtype == BYTEAOID && list_length(aggref->aggargtypes) > 2 &&
+		linitial_oid(aggref->aggargtypes) == TEXTOID && lsecond_oid(aggref->aggargtypes) == INT4OID &&
+		aggref->aggfnoid == own_aggregate("exchange_rows", 3, TEXTOID, INT4OID, ANYOID);
+}
+
 /* By what pg_aggregate says of it. */
 static CombineKind
 kind_from_catalog(const Aggref *aggref)
@@ -141,6 +151,8 @@ combine_kind(const Aggref *aggref, bool disjoint)
 		return COMBINE_NUMERIC_SUMS;
 	if (is_partial_state(aggref))
 		return COMBINE_MERGED_STATES;
+	if (is_exchange(aggref))
+		return COMBINE_HANDLES;
 	return kind_from_catalog(aggref);
 }
 
@@ -302,6 +314,9 @@ push_aggregate_combine(const Aggref *aggref, bool disjoint, PushColumns *columns
 			break;
 		case COMBINE_NUMERIC_SUMS:
 			above = F_SUM_NUMERIC;
+			break;
+		case COMBINE_HANDLES:
+			above = own_aggregate("exchange_merge", 1, BYTEAOID, InvalidOid, InvalidOid);
 			break;
 		case COMBINE_NOT:
 		case COMBINE_AVERAGE:

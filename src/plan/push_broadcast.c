@@ -1,296 +1,70 @@
 /*
  * push_broadcast.c
- *	  Makes a query level colocated: what lies elsewhere, and is small, is sent
- *	  along with the fragment.
+ *	  Makes a query level colocated: what lies elsewhere is brought to where the
+ *	  level is carried out.
  *
- * One sharded table of the level stays where it is, the *anchor*, and with it
- * what lies in the same shards as its rows. All else becomes an *input*: rows that
- * this node collects first, packed into one value, a parameter of the fragment.
- * In the level its place is taken by the function that reads them:
+ * One sharded table of the level is the *anchor*. It stays where it is, and with
+ * it what lies in the same shards as its rows; all else (push_units.h) becomes an
+ * *input*, computed before the fragment starts. In the level its place is taken by
+ * a function that reads it:
  *
- *	  FROM lineitem, part WHERE p_partkey = l_partkey AND p_brand = 'Brand#23'
- *	  FROM lineitem, shardext.rows_of($1, 20) AS part (p_partkey int, ..) WHERE p_partkey = l_partkey
+ *	  broadcast		small ones are collected by this node and packed into one value, a
+ *					parameter of the fragment (exec/row_pack.h)
+ *		FROM lineitem, part WHERE p_partkey = l_partkey AND p_brand = 'Brand#23'
+ *		FROM lineitem, shardext.rows_of($1, 20) AS part (p_partkey int, ..) WHERE p_partkey = l_partkey
  *
- * An input is
- *	- a relation of FROM: its rows that pass the conditions on it alone, the
- *	  columns that are used (others are NULL, so that numbers stay);
- *	- a sub-SELECT of FROM that combines rows and refers to nothing outside;
- *	- such a sub-SELECT in a condition: IN, EXISTS, ..
- * and of the target list and HAVING the value of a sub-SELECT. How an input is
- * computed is its own affair: it is a level by itself.
+ *	  redistribute	where a column equals the anchor's key, the nodes lay the rows out for
+ *					each other, divided by shard (exec/exchange.h); the parameter says where
+ *		FROM shardext.exchange_read($1, 60000, ..) AS lineitem (l_partkey int, ..), part WHERE p_partkey = l_partkey
+ *
+ * The anchor may move, too: then it is divided by the hash of a column that it is
+ * joined by, and what is joined with it by that column likewise.
+ *
+ * And of the target list and HAVING the value of a sub-SELECT is an input. How an
+ * input is computed is its own affair: it is a level by itself.
  *
  * The rows are those that the level would have read: taken under the same snapshot
- * by the statement itself. The anchor is the table that leaves least to be sent;
- * if that is more than a pull would fetch, counting that each shard reads its
- * inputs, the answer is no.
+ * by the statement itself. That anchor is taken which leaves least to be sent;
+ * if that is more than a pull would fetch, the answer is no.
  *
  * Inputs are computed when the fragment starts. Cursors show the rows of the
  * moment when they were opened, which is before; they get none.
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
-#include "catalog/shard_map.h"
-#include "plan/plan_pull.h"
+#include "base/settings.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
-#include "plan/push_input.h"
+#include "plan/push_exchange.h"
 #include "plan/push_level.h"
 #include "plan/push_rows_of.h"
 #include "plan/push_split.h"
+#include "plan/push_units.h"
 
-/* What it costs to read a packed row in one shard, compared with fetching a row from a node. */
-#define SHARD_READS_ROW	0.25
+/* Columns that are tried as the key of an anchor that moves. */
+#define MOST_MOVING_ANCHORS	12
 
-/* Inputs of a fragment have to fit into memory several times. */
-#define MOST_BYTES	(32.0 * 1024 * 1024)
-
-/* Something of the level that becomes an input. */
-typedef struct Unit
+/* A way to make the level colocated. */
+typedef struct Way
 {
-	Query	   *frame;			/* entry varno of this Query, .. */
-	Index		varno;
-	SubLink    *link;			/* .. or the sub-SELECT of this */
-	Query	   *inner;			/* its rows */
-	double		rows;
-	double		bytes;
-} Unit;
-
-typedef struct UnitSearch
-{
-	List	   *elsewhere;		/* of Occurrence * */
-	List	   *units;			/* of Unit * */
-	bool		failed;
-} UnitSearch;
-
-static void collect_units(Query *query, UnitSearch *search);
-
-/* ---------- what lies elsewhere ---------- */
-
-/* A table of this node alone, or one whose rows do not lie with the anchor's. */
-static bool
-entry_is_elsewhere(const UnitSearch *search, const Query *frame, Index varno)
-{
-	const RangeTblEntry *rte = rt_fetch(varno, frame->rtable);
-	ListCell   *lc;
-
-	if (rte->rtekind != RTE_RELATION)
-		return false;
-	if (table_info(rte->relid) == NULL)
-		return rte->relkind != RELKIND_VIEW;
-	foreach(lc, search->elsewhere)
-	{
-		const Occurrence *occurrence = lfirst(lc);
-
-		if (occurrence->frame->query == frame && occurrence->varno == varno)
-			return true;
-	}
-	return false;
-}
+	PushAnchor	anchor;
+	double		cost;			/* in rows fetched by this node */
+	bool		moves;			/* something is redistributed */
+} Way;
 
 static bool
-contains_elsewhere(Node *node, void *context)
+is_redistributed(const PushUnit *unit)
 {
-	if (node == NULL)
-		return false;
-	if (!IsA(node, Query))
-		return expression_tree_walker(node, contains_elsewhere, context);
-	for (Index i = 1; i <= list_length(((Query *) node)->rtable); i++)
-	{
-		if (entry_is_elsewhere(context, (Query *) node, i))
-			return true;
-	}
-	return query_tree_walker((Query *) node, contains_elsewhere, context, 0);
-}
-
-/* ---------- units ---------- */
-
-static void
-add_unit(UnitSearch *search, Query *frame, Index varno, SubLink *link, Query *inner)
-{
-	Unit	   *unit = palloc0(sizeof(Unit));
-
-	if (!rows_of_takes(inner) || contain_volatile_functions((Node *) inner))
-	{
-		search->failed = true;
-		return;
-	}
-	unit->frame = frame;
-	unit->varno = varno;
-	unit->link = link;
-	unit->inner = inner;
-	search->units = lappend(search->units, unit);
-}
-
-static void
-add_relation(UnitSearch *search, Query *frame, Index varno)
-{
-	Query	   *inner = push_input_of_relation(frame, varno);
-
-	if (inner == NULL)
-		search->failed = true;
-	else
-		add_unit(search, frame, varno, NULL, inner);
-}
-
-static void
-collect_entry(Query *query, Index varno, UnitSearch *search)
-{
-	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
-
-	if (entry_is_elsewhere(search, query, varno))
-		add_relation(search, query, varno);
-	else if (rte->rtekind != RTE_RELATION && range_table_walker(list_make1(rte), contains_elsewhere, search, 0))
-	{
-		if (rte->rtekind != RTE_SUBQUERY || rte->lateral)
-			search->failed = true;
-		else if (!push_combines_rows(rte->subquery))
-			collect_units(rte->subquery, search);
-		else if (push_is_closed(rte->subquery))
-			add_unit(search, query, varno, NULL, rte->subquery);
-		else
-			search->failed = true;
-	}
-}
-
-static void
-collect_from(Query *query, Node *jtnode, UnitSearch *search)
-{
-	ListCell   *lc;
-
-	if (IsA(jtnode, RangeTblRef))
-		collect_entry(query, ((RangeTblRef *) jtnode)->rtindex, search);
-	else if (IsA(jtnode, FromExpr))
-	{
-		foreach(lc, ((FromExpr *) jtnode)->fromlist)
-			collect_from(query, lfirst(lc), search);
-	}
-	else
-	{
-		collect_from(query, castNode(JoinExpr, jtnode)->larg, search);
-		collect_from(query, castNode(JoinExpr, jtnode)->rarg, search);
-	}
-}
-
-/* Sub-SELECTs in expressions of the level. */
-static bool
-collect_sublinks(Node *node, void *context)
-{
-	UnitSearch *search = context;
-
-	if (node == NULL || IsA(node, Query) || search->failed)
-		return false;
-	if (IsA(node, SubLink) && contains_elsewhere(((SubLink *) node)->subselect, context))
-	{
-		SubLink    *link = (SubLink *) node;
-		Query	   *sub = castNode(Query, link->subselect);
-		bool		is_member = link->subLinkType == ANY_SUBLINK || link->subLinkType == EXISTS_SUBLINK;
-
-		if (push_is_closed(sub) &&
-			(is_member || link->subLinkType == EXPR_SUBLINK || link->subLinkType == ALL_SUBLINK))
-			add_unit(search, NULL, 0, link, sub);
-		else if (is_member && !push_combines_rows(sub))
-			collect_units(sub, search);
-		else
-			search->failed = true;
-		return collect_sublinks(link->testexpr, context);
-	}
-	return expression_tree_walker(node, collect_sublinks, context);
-}
-
-static void
-collect_units(Query *query, UnitSearch *search)
-{
-	if (query->cteList != NIL || query->setOperations != NULL || query->jointree == NULL)
-	{
-		search->failed = true;
-		return;
-	}
-	/* sub-SELECTs first: relations take their conditions out of the level */
-	(void) query_tree_walker(query, collect_sublinks, search,
-							 QTW_IGNORE_RANGE_TABLE | QTW_IGNORE_CTE_SUBQUERIES);
-	collect_from(query, (Node *) query->jointree, search);
-}
-
-/* ---------- sizes ---------- */
-
-static PlannedStmt *
-plan_to_estimate(Query *query)
-{
-	return plan_pull_query(copyObject(query), "", 0, NULL);
-}
-
-static double
-fetched_rows(Plan *plan)
-{
-	double		rows = 0;
-	ListCell   *lc;
-
-	if (plan == NULL)
-		return 0;
-	switch (nodeTag(plan))
-	{
-		case T_CustomScan:
-			return plan->plan_rows;
-		case T_Append:
-			foreach(lc, ((Append *) plan)->appendplans)
-				rows += fetched_rows(lfirst(lc));
-			break;
-		case T_SubqueryScan:
-			rows += fetched_rows(((SubqueryScan *) plan)->subplan);
-			break;
-		default:
-			break;
-	}
-	return rows + fetched_rows(plan->lefttree) + fetched_rows(plan->righttree);
-}
-
-/*
- * How many rows may be given to the shards: less than come to this node when the
- * level is pulled. Rows that are joined but not combined come in any case.
- */
-static double
-worth_giving(Query *query)
-{
-	PlannedStmt *plan = plan_to_estimate(query);
-	double		rows = fetched_rows(plan->planTree);
-	ListCell   *lc;
-
-	foreach(lc, plan->subplans)
-		rows += fetched_rows(lfirst(lc));
-	return push_combines_rows(query) ? rows : rows - 2 * plan->planTree->plan_rows;
-}
-
-/* Units of the level with the anchor given; false: it cannot be. */
-static bool
-find_units(Query *query, Index anchor, UnitSearch *search, double *rows, double *bytes)
-{
-	ListCell   *lc;
-
-	memset(search, 0, sizeof(UnitSearch));
-	*rows = *bytes = 0;
-	if (!push_tables_elsewhere(query, anchor, &search->elsewhere))
-		return false;
-	collect_units(query, search);
-	if (search->failed || search->units == NIL)
-		return false;
-	foreach(lc, search->units)
-	{
-		Unit	   *unit = lfirst(lc);
-		Plan	   *plan = plan_to_estimate(unit->inner)->planTree;
-
-		unit->rows = clamp_row_est(plan->plan_rows);
-		unit->bytes = unit->rows * plan->plan_width;
-		*rows += unit->rows;
-		*bytes += unit->bytes;
-	}
-	return true;
+	return unit->tied_column != 0 && setting_enable_redistribute && exchange_takes(unit->inner) &&
+		(unit->is_anchor || push_moves_rather(unit));
 }
 
 /* ---------- the change ---------- */
@@ -347,12 +121,30 @@ select_from(RangeTblEntry *entry, const Query *like)
 	return query;
 }
 
+/* "schema"."table" of an anchor that stays; NULL: it moves. */
+static const char *
+target_of(const PushAnchor *anchor)
+{
+	return anchor->moves ? NULL :
+		quote_qualified_identifier(get_namespace_name(get_rel_namespace(anchor->table->relid)),
+								   get_rel_name(anchor->table->relid));
+}
+
 static void
-replace_unit(Unit *unit, int *next_param, List **inputs)
+replace_unit(PushUnit *unit, const PushAnchor *anchor, int *next_param, List **inputs)
 {
 	int			id = (*next_param)++;
 	Node	   *packed = (Node *) make_param(id, BYTEAOID, -1, InvalidOid);
 
+	if (is_redistributed(unit))
+	{
+		ListCell   *cell = list_nth_cell(unit->frame->rtable, unit->varno - 1);
+
+		lfirst(cell) = exchange_entry(unit->inner, lfirst_node(RangeTblEntry, cell)->eref, packed, unit->rows,
+									  unit->is_anchor ? unit->tied_column : 0);
+		add_input(inputs, id, exchange_rows_out(unit->inner, target_of(anchor), unit->tied_column));
+		return;
+	}
 	if (unit->link != NULL)
 		unit->link->subselect = (Node *)
 			select_from(rows_of_entry(unit->inner, makeAlias("broadcast", NIL), packed, unit->rows), unit->inner);
@@ -394,39 +186,104 @@ lift_values(Node *node, void *context)
 	return expression_tree_mutator(node, lift_values, context);
 }
 
+/* ---------- the choice ---------- */
+
+/* Does the way serve, and cost less than the best one known so far? */
+static void
+try_way(Query *query, PushAnchor anchor, List **known_sizes, const double limits[2], Way *best)
+{
+	Way			way = {anchor};
+	List	   *units;
+	double		bytes = 0;
+	ListCell   *lc;
+
+	if (!push_find_units(copyObject(query), &way.anchor, known_sizes, &units))
+		return;
+	foreach(lc, units)
+	{
+		PushUnit   *unit = (PushUnit *) lfirst(lc);
+
+		if (is_redistributed(unit))
+		{
+			way.cost += push_move_cost(unit);
+			way.moves = true;
+			continue;
+		}
+		/* each row of the anchor must be in one place only */
+		if (unit->is_anchor)
+			return;
+		way.cost += push_broadcast_cost(unit);
+		bytes += unit->bytes;
+	}
+	if (bytes <= push_broadcast_limit() && way.cost <= limits[way.moves] &&
+		(best->anchor.entry == 0 || way.cost < best->cost))
+		*best = way;
+}
+
+/*
+ * How much the ways may cost: less than pulling the level. Rows that are joined but not combined come in any case; to
+ * a way that gives rows by way of this node they count twice.
+ */
+static void
+set_limits(Query *query, double limits[2])
+{
+	double		result_rows;
+	double		pulled = push_pulled_rows(query, &result_rows);
+
+	limits[0] = push_combines_rows(query) ? pulled : pulled - 2 * result_rows;
+	limits[1] = push_combines_rows(query) ? pulled : pulled - result_rows;
+}
+
+static Way
+find_best_way(Query *query)
+{
+	Bitmapset  *anchors = push_anchors(query);
+	List	   *known_sizes = NIL;
+	Way			best = {0};
+	double		limits[2];
+	int			rtindex = -1;
+	int			tried = 0;
+	ListCell   *lc;
+
+	set_limits(query, limits);
+	while ((rtindex = bms_next_member(anchors, rtindex)) >= 0)
+		try_way(query, (PushAnchor) {.entry = rtindex}, &known_sizes, limits, &best);
+	if (!setting_enable_redistribute)
+		return best;
+	foreach(lc, push_join_columns(query, anchors))
+	{
+		Var		   *column = lfirst_node(Var, lc);
+
+		if (tried++ < MOST_MOVING_ANCHORS)
+			try_way(query, (PushAnchor) {.entry = column->varno, .moves = true, .column = column->varattno},
+					&known_sizes, limits, &best);
+	}
+	return best;
+}
+
 const Reason *
 push_broadcast(Query *query, int *next_param, List **inputs)
 {
-	Bitmapset  *anchors = push_anchors(query);
-	double		shards = shard_map_count();
-	double		best = worth_giving(query);
-	Index		anchor = 0;
-	int			rtindex = -1;
-	UnitSearch	search;
 	ValueContext values = {next_param, inputs};
+	List	   *known_sizes = NIL;
 	Colocation	colocation;
-	double		rows;
-	double		bytes;
+	PushAnchor	anchor;
+	List	   *units;
+	Way			way;
 	ListCell   *lc;
 
 	query->targetList = (List *) lift_values((Node *) query->targetList, &values);
 	query->havingQual = lift_values(query->havingQual, &values);
 	if (*inputs != NIL && push_find_colocation(query, &colocation) == NULL)
 		return NULL;
-	while ((rtindex = bms_next_member(anchors, rtindex)) >= 0)
-	{
-		if (!find_units(copyObject(query), rtindex, &search, &rows, &bytes) || bytes > MOST_BYTES ||
-			rows * (1 + SHARD_READS_ROW * shards) > best)
-			continue;
-		best = rows * (1 + SHARD_READS_ROW * shards);
-		anchor = rtindex;
-	}
-	if (anchor == 0)
-		return reason_make(NULL, "Its tables do not lie together, and none but one of them are small enough to be sent "
-						   "to its shards.");
-	(void) find_units(query, anchor, &search, &rows, &bytes);
-	foreach(lc, search.units)
-		replace_unit(lfirst(lc), next_param, inputs);
+	way = find_best_way(query);
+	if (way.anchor.entry == 0)
+		return reason_make(NULL, "Its tables do not lie together, and it does not pay to bring some of them to the "
+						   "shards of others.");
+	anchor = (PushAnchor) {.entry = way.anchor.entry, .moves = way.anchor.moves, .column = way.anchor.column};
+	(void) push_find_units(query, &anchor, &known_sizes, &units);
+	foreach(lc, units)
+		replace_unit((PushUnit *) lfirst(lc), &anchor, next_param, inputs);
 	return NULL;
 }
 

@@ -30,7 +30,9 @@
 #include "utils/typcache.h"
 
 #include "base/pg_compat.h"
+#include "exec/exchange.h"
 #include "plan/push_colocate.h"
+#include "plan/push_exchange.h"
 
 /* Range table entries that each joined row has exactly one row of. */
 static Bitmapset *
@@ -195,17 +197,70 @@ push_anchors(const Query *query)
 	return result;
 }
 
-bool
-push_tables_elsewhere(Query *query, Index anchor, List **elsewhere)
+/* A column of an entry; NULL: there is none of the kind. */
+static Var *
+column_of_entry(const RangeTblEntry *rte, Index rtindex, AttrNumber attno)
 {
-	const TableInfo *table = sharded_relation(rt_fetch(anchor, query->rtable));
+	const RangeTblFunction *function;
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			get_atttypetypmodcoll(rte->relid, attno, &type, &typmod, &collation);
+			return makeVar(rtindex, attno, type, typmod, collation, 0);
+		case RTE_SUBQUERY:
+			return makeVarFromTargetEntry(rtindex, list_nth_node(TargetEntry, rte->subquery->targetList, attno - 1));
+		case RTE_FUNCTION:
+			function = linitial_node(RangeTblFunction, rte->functions);
+			if (attno > list_length(function->funccoltypes))
+				return NULL;
+			return makeVar(rtindex, attno, list_nth_oid(function->funccoltypes, attno - 1),
+						   list_nth_int(function->funccoltypmods, attno - 1),
+						   list_nth_oid(function->funccolcollations, attno - 1), 0);
+		default:
+			return NULL;
+	}
+}
+
+/* Rows are divided by the hash of a column of an entry. */
+static bool
+set_moving_spec(PushAnchor *anchor, const RangeTblEntry *rte, List **keys)
+{
+	Var		   *key = column_of_entry(rte, anchor->entry, anchor->column);
+	Oid			type;
+
+	if (key == NULL || !exchange_hash_takes(key->vartype, key->varcollid))
+		return false;
+	type = getBaseType(key->vartype);
+	route_spec_make(&anchor->spec, &strategy_hash, 1, 1, &type, &key->varcollid, CurrentMemoryContext);
+	*keys = list_make1(key);
+	return true;
+}
+
+bool
+push_walk_anchor(Query *query, PushAnchor *anchor)
+{
+	const RangeTblEntry *rte = rt_fetch(anchor->entry, query->rtable);
 	Node	   *quals = query->jointree->quals;
-	StatementWalk walk;
 	List	   *values = NIL;
+	List	   *keys;
 	ListCell   *lc;
 
-	*elsewhere = NIL;
-	foreach(lc, key_columns(table, anchor))
+	if (anchor->moves)
+	{
+		if (!set_moving_spec(anchor, rte, &keys))
+			return false;
+	}
+	else
+	{
+		anchor->table = sharded_relation(rte);
+		anchor->spec = anchor->table->spec;
+		keys = key_columns(anchor->table, anchor->entry);
+	}
+	foreach(lc, keys)
 	{
 		Node	   *value;
 		Node	   *condition = shard_key_condition(lfirst(lc), foreach_current_index(lc), &value);
@@ -213,16 +268,133 @@ push_tables_elsewhere(Query *query, Index anchor, List **elsewhere)
 		query->jointree->quals = make_and_qual(query->jointree->quals, condition);
 		values = lappend(values, value);
 	}
-	statement_walk(&walk, query, NULL);
+	anchor->value = list_length(values) == 1 ? linitial(values) : NULL;
+	statement_walk(&anchor->walk, query, NULL);
 	query->jointree->quals = quals;
-	if (walk.blocked != NULL || walk.writes != NIL || list_length(walk.facts.occurrences) != query_count_shells(query))
+	if (anchor->walk.blocked != NULL || anchor->walk.writes != NIL ||
+		list_length(anchor->walk.facts.occurrences) != query_count_shells(query))
 		return false;
-	foreach(lc, walk.facts.occurrences)
+	foreach(lc, anchor->walk.facts.occurrences)
 	{
-		if (!is_value_of_anchor(facts_resolve_occurrence(&walk.facts, lfirst(lc), NULL), table, values))
-			*elsewhere = lappend(*elsewhere, lfirst(lc));
+		if (anchor->moves ||
+			!is_value_of_anchor(facts_resolve_occurrence(&anchor->walk.facts, lfirst(lc), NULL), anchor->table, values))
+			anchor->elsewhere = lappend(anchor->elsewhere, lfirst(lc));
 	}
 	return true;
+}
+
+/* Whose facts the entry's rows must satisfy to matter; NULL: not to be known. */
+static FactScope *
+scope_of_entry(const StatementWalk *walk, const Query *frame, Index varno, QueryFrame **query_frame)
+{
+	FactScope  *scope = NULL;
+	ListCell   *lc;
+
+	foreach(lc, walk->facts.occurrences)
+	{
+		const Occurrence *occurrence = lfirst(lc);
+
+		if (occurrence->frame->query == frame && occurrence->varno == varno)
+		{
+			*query_frame = occurrence->frame;
+			return occurrence->scope;
+		}
+	}
+	if (walk->frame->query != frame)
+		return NULL;
+	*query_frame = walk->frame;
+	/* the innermost outer join that may leave it out */
+	foreach(lc, walk->facts.nullable_scopes)
+	{
+		FactScope  *nullable = lfirst(lc);
+
+		if (nullable->frame == walk->frame && bms_is_member(varno, nullable->nullable) &&
+			(scope == NULL || bms_num_members(nullable->nullable) < bms_num_members(scope->nullable)))
+			scope = nullable;
+	}
+	return scope != NULL ? scope : walk->scope;
+}
+
+AttrNumber
+push_tied_column(const PushAnchor *anchor, const Query *frame, Index varno, const Bitmapset *columns)
+{
+	RangeTblEntry *rte = rt_fetch(varno, frame->rtable);
+	QueryFrame *query_frame;
+	FactScope  *scope;
+	int			attno = -1;
+
+	if (anchor->value == NULL || (scope = scope_of_entry(&anchor->walk, frame, varno, &query_frame)) == NULL)
+		return 0;
+	while ((attno = bms_next_member(columns, attno)) >= 0)
+	{
+		Operand		operand = operand_column(query_frame, varno, attno);
+		Var		   *column = column_of_entry(rte, varno, attno);
+		FmgrInfo	proc;
+
+		if (column != NULL && exchange_hash_takes(column->vartype, column->varcollid) &&
+			route_type_compatible(&anchor->spec, 0, getBaseType(column->vartype), &proc, CurrentMemoryContext) &&
+			facts_reach_value(&anchor->walk.facts, scope, &operand, exprType(anchor->value), anchor->value))
+			return attno;
+	}
+	return 0;
+}
+
+typedef struct JoinColumnSearch
+{
+	const Bitmapset *entries;
+	Index		depth;
+	List	   *columns;
+} JoinColumnSearch;
+
+static void
+add_join_column(Node *side, JoinColumnSearch *search)
+{
+	Var		   *var = (Var *) strip_implicit_coercions(side);
+
+	if (!IsA(var, Var) || var->varlevelsup != search->depth || var->varattno <= 0 ||
+		!bms_is_member(var->varno, search->entries))
+		return;
+	var = makeVar(var->varno, var->varattno, var->vartype, var->vartypmod, var->varcollid, 0);
+	search->columns = list_append_unique(search->columns, var);
+}
+
+static bool
+find_join_columns(Node *node, void *context)
+{
+	JoinColumnSearch *search = (JoinColumnSearch *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		search->depth++;
+		(void) query_tree_walker((Query *) node, find_join_columns, context, QTW_IGNORE_JOINALIASES);
+		search->depth--;
+		return false;
+	}
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2 &&
+		qual_operator_is_equality((OpExpr *) node))
+	{
+		Node	   *left = linitial(((OpExpr *) node)->args);
+		Node	   *right = lsecond(((OpExpr *) node)->args);
+
+		if (!IsA(left, Const) && !IsA(right, Const))
+		{
+			add_join_column(left, search);
+			add_join_column(right, search);
+		}
+	}
+	return expression_tree_walker(node, find_join_columns, context);
+}
+
+List *
+push_join_columns(Query *query, const Bitmapset *entries)
+{
+	JoinColumnSearch search = {entries, 0, NIL};
+	FromExpr   *joins = (FromExpr *) sx_flatten_join_vars(query, (Node *) copyObject(query->jointree));
+
+	(void) find_join_columns((Node *) joins, &search);
+	return search.columns;
 }
 
 /* An anchor inside of the sub-SELECT at rtindex. */
@@ -243,6 +415,26 @@ try_passed_keys(Query *query, Index rtindex, int nshells, Colocation *colocation
 	return false;
 }
 
+/* Rows that have been redistributed, and all that is joined with them likewise: no table is where its shards are. */
+static bool
+try_moved_anchor(Query *query, Index rtindex, int nshells, Colocation *colocation)
+{
+	static const Strategy moved = {.name = "moved"};
+	TableInfo  *table = palloc0(sizeof(TableInfo));
+	PushAnchor	anchor = {.entry = rtindex, .moves = true};
+	List	   *keys;
+
+	anchor.column = exchange_anchor_column(rt_fetch(rtindex, query->rtable));
+	if (!set_moving_spec(&anchor, rt_fetch(rtindex, query->rtable), &keys))
+		return false;
+	table->kind = TABLE_SHARDED;
+	table->nkeys = 1;
+	table->keys[0] = anchor.column;
+	table->spec = anchor.spec;
+	table->spec.strategy = &moved;
+	return try_anchor(query, table, rtindex, keys, nshells, colocation);
+}
+
 const Reason *
 push_find_colocation(Query *query, Colocation *colocation)
 {
@@ -250,7 +442,7 @@ push_find_colocation(Query *query, Colocation *colocation)
 	Bitmapset  *preserved = preserved_entries((Node *) query->jointree);
 	int			rtindex = -1;
 
-	if (nshells == 0)
+	if (nshells == 0 && !exchange_is_read(query))
 		return reason_make(NULL, "It reads no sharded table.");
 	while ((rtindex = bms_next_member(preserved, rtindex)) >= 0)
 	{
@@ -263,6 +455,8 @@ push_find_colocation(Query *query, Colocation *colocation)
 			return NULL;
 		}
 		if (rte->rtekind == RTE_SUBQUERY && try_passed_keys(query, rtindex, nshells, colocation))
+			return NULL;
+		if (exchange_anchor_column(rte) > 0 && try_moved_anchor(query, rtindex, nshells, colocation))
 			return NULL;
 	}
 	return reason_make("Join sharded tables by columns that lie in the same shard.",

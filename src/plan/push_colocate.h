@@ -28,11 +28,34 @@ extern const Reason *push_find_colocation(Query *query, Colocation *colocation);
 /* Entries of the level that may be its anchor: sharded tables that each joined row has one row of. */
 extern Bitmapset *push_anchors(const Query *query);
 
+/* In which shards a level that is not colocated might be carried out: those of one table's rows. */
+typedef struct PushAnchor
+{
+	/* given */
+	Index		entry;			/* one of push_anchors */
+	bool		moves;			/* its rows do not stay where they are: they are divided by the hash of .. */
+	AttrNumber	column;			/* .. this column, which is its key then */
+
+	/* found */
+	const TableInfo *table;		/* that stays; NULL: it moves */
+	RouteSpec	spec;			/* by which rows are divided */
+	List	   *elsewhere;		/* of Occurrence *: sharded tables whose rows need not lie with the anchor's */
+	Node	   *value;			/* the key's value; NULL: it has several columns */
+	StatementWalk walk;			/* of the level, restricted to that; its frames are Querys of the level */
+} PushAnchor;
+
+/* Fill in an anchor; false: what lies with it is not to be known. */
+extern bool push_walk_anchor(Query *query, PushAnchor *anchor);
+
 /*
- * The sharded tables in the level whose rows need not lie with the anchor's (of
- * Occurrence *, whose frames are Querys of the level). False if that is not to be known.
+ * Of an entry of a Query of the level: a column among these that is equal to the anchor's key in all rows that
+ * matter, and can be divided like it; 0: there is none.
  */
-extern bool push_tables_elsewhere(Query *query, Index anchor, List **elsewhere);
+extern AttrNumber push_tied_column(const PushAnchor *anchor, const Query *frame, Index varno,
+								   const Bitmapset *columns);
+
+/* Columns (of Var *) of these entries of the level that something else is compared with for equality. */
+extern List *push_join_columns(Query *query, const Bitmapset *entries);
 
 /*
  * Do joined rows that are equal in these expressions (by the default equality

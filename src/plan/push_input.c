@@ -4,7 +4,8 @@
  *
  * All columns keep their numbers: those that nobody uses are NULL. Conditions on
  * the relation alone go with it, if they hold for each of its rows: not
- * those above an outer join that may leave it out.
+ * those above an outer join that may leave it out. So does what an OR of
+ * conditions on several relations says of this one.
  */
 #include "postgres.h"
 
@@ -199,7 +200,36 @@ is_own_condition(Node *qual, Index varno)
 	return !find_foreign(qual, &search) && search.found && !contain_volatile_functions(qual);
 }
 
-/* Takes the conditions on entry varno alone out of the level. */
+/*
+ * What an OR of conditions says of entry varno alone: the OR of what each arm says; NULL if an arm says nothing. The
+ * condition itself stays where it is.
+ */
+static Node *
+own_part_of_or(Node *qual, Index varno)
+{
+	List	   *arms = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	if (!is_orclause(qual))
+		return NULL;
+	foreach(lc, ((BoolExpr *) qual)->args)
+	{
+		List	   *own = NIL;
+
+		foreach(lc2, query_conditions(lfirst(lc)))
+		{
+			if (is_own_condition(lfirst(lc2), varno))
+				own = lappend(own, copyObject(lfirst(lc2)));
+		}
+		if (own == NIL)
+			return NULL;
+		arms = lappend(arms, make_ands_explicit(own));
+	}
+	return (Node *) make_orclause(arms);
+}
+
+/* Takes the conditions on entry varno alone out of the level, with those that follow from others. */
 static List *
 take_conditions(Query *frame, Index varno)
 {
@@ -216,10 +246,17 @@ take_conditions(Query *frame, Index varno)
 
 		foreach(lc2, query_conditions(*place))
 		{
+			Node	   *part;
+
 			if (is_own_condition(lfirst(lc2), varno))
+			{
 				taken = lappend(taken, lfirst(lc2));
-			else
-				kept = lappend(kept, lfirst(lc2));
+				continue;
+			}
+			part = own_part_of_or(lfirst(lc2), varno);
+			kept = lappend(kept, lfirst(lc2));
+			if (part != NULL)
+				taken = lappend(taken, part);
 		}
 		*place = kept == NIL ? NULL : (Node *) make_ands_explicit(kept);
 	}

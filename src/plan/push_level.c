@@ -22,6 +22,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/prep.h"
 #include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
@@ -127,6 +128,31 @@ restore_values(Query *above, List *inputs)
 	above->hasSubLinks = checkExprHasSubLink((Node *) above->targetList) || checkExprHasSubLink(above->havingQual);
 }
 
+/* Conditions that all arms of an OR have in common stand beside it: joins are seen that way. */
+static void
+factor_conditions(Node *jtnode)
+{
+	Node	  **quals;
+	ListCell   *lc;
+
+	if (IsA(jtnode, RangeTblRef))
+		return;
+	if (IsA(jtnode, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) jtnode)->fromlist)
+			factor_conditions(lfirst(lc));
+		quals = &((FromExpr *) jtnode)->quals;
+	}
+	else
+	{
+		factor_conditions(castNode(JoinExpr, jtnode)->larg);
+		factor_conditions(castNode(JoinExpr, jtnode)->rarg);
+		quals = &castNode(JoinExpr, jtnode)->quals;
+	}
+	if (*quals != NULL)
+		*quals = (Node *) canonicalize_qual((Expr *) *quals, false);
+}
+
 /*
  * Can the level, changed if need be, be carried out in the shards? *inputs: what these are given (push_broadcast.h).
  */
@@ -162,6 +188,7 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 		return reason;
 	level = copyObject(query);
 	sx_flatten_groups(level);
+	factor_conditions((Node *) level->jointree);
 	reason = find_way(level, statement, &colocation, &inputs);
 	if (reason == NULL)
 		reason = push_split(level, &colocation, !statement->local_only, &split);

@@ -37,6 +37,7 @@
 #include "exec/scan_fanout.h"
 #include "exec/shard_set.h"
 #include "exec/tuple_codec.h"
+#include "plan/push_exchange.h"
 #include "plan/push_part.h"
 #include "plan/shard_quals.h"
 #include "plan/shard_sql.h"
@@ -360,6 +361,7 @@ plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 	}
 	parts.merge_by = merge_order(items);
 	add_inputs(root, (List *) list_nth(items, ITEM_INPUTS), &parts);
+	parts.redistributes = exchange_is_read(fragment);
 	scan = scan_fanout_make(&parts);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);

@@ -100,19 +100,21 @@ rows_of_pack(Query *inner)
 	return query;
 }
 
+Const *
+rows_of_estimate(double rows)
+{
+	return makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
+					 Int32GetDatum((int32) Min(Max(rows, 1), PG_INT32_MAX)), false, true);
+}
+
 RangeTblEntry *
-rows_of_entry(const Query *inner, const Alias *eref, Node *packed, double rows)
+rows_of_function(const Query *inner, const Alias *eref, Oid function_id, List *args)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 	RangeTblFunction *function = makeNode(RangeTblFunction);
-	Oid			types[2] = {BYTEAOID, INT4OID};
-	Node	   *estimate;
 	ListCell   *lc;
 
-	estimate = (Node *) makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
-								  Int32GetDatum((int32) Min(Max(rows, 1), PG_INT32_MAX)), false, true);
-	function->funcexpr = (Node *) makeFuncExpr(LookupFuncName(function_name("rows_of"), 2, types, false), RECORDOID,
-											   list_make2(packed, estimate), InvalidOid, InvalidOid,
+	function->funcexpr = (Node *) makeFuncExpr(function_id, RECORDOID, args, InvalidOid, InvalidOid,
 											   COERCE_EXPLICIT_CALL);
 	((FuncExpr *) function->funcexpr)->funcretset = true;
 	foreach(lc, inner->targetList)
@@ -139,4 +141,13 @@ rows_of_entry(const Query *inner, const Alias *eref, Node *packed, double rows)
 	rte->alias = copyObject(rte->eref);
 	rte->inFromCl = true;
 	return rte;
+}
+
+RangeTblEntry *
+rows_of_entry(const Query *inner, const Alias *eref, Node *packed, double rows)
+{
+	Oid			types[2] = {BYTEAOID, INT4OID};
+
+	return rows_of_function(inner, eref, LookupFuncName(function_name("rows_of"), 2, types, false),
+							list_make2(packed, rows_of_estimate(rows)));
 }

@@ -23,4 +23,8 @@ extern Query *rows_of_pack(Query *inner);
  */
 extern RangeTblEntry *rows_of_entry(const Query *inner, const Alias *eref, Node *packed, double rows);
 
+/* The same for another function with these arguments; and how many rows it gives, as an argument of any of them. */
+extern RangeTblEntry *rows_of_function(const Query *inner, const Alias *eref, Oid function_id, List *args);
+extern Const *rows_of_estimate(double rows);
+
 #endif

@@ -1,0 +1,115 @@
+# Tables that the nodes send to each other: whatever goes wrong meanwhile is an error of the statement, the next one works,
+# and no file is left on any node. Memory is bounded by work_mem, not by the tables.
+use strict;
+use warnings;
+
+use ShardextCluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $cluster = ShardextCluster->new(conf => "restart_after_crash = on\nwork_mem = '1MB'\n");
+my $london = $cluster->london;
+
+$london->safe_psql('postgres', <<'END');
+CREATE TABLE one (id bigint PRIMARY KEY, k int, filler text);
+CREATE TABLE other (id bigint PRIMARY KEY, k bigint);
+SELECT shardext.shard_table('one', 'id', 'hash'), shardext.shard_table('other', 'id', 'hash');
+INSERT INTO one SELECT i, i % 9973, repeat('x', 500) FROM generate_series(1, 20000) i;
+INSERT INTO other SELECT i, i FROM generate_series(1, 20000) i;
+ANALYZE one, other;
+END
+
+my $join = 'SELECT count(*), sum(length(filler)) FROM one, other WHERE one.k = other.k';
+my $rows = $london->safe_psql('postgres', 'SELECT count(*), sum(length(filler)) FROM one WHERE k > 0');
+
+sub files
+{
+	return join(' ', map { grep { !/\/\.\.?$/ } glob($_->data_dir . '/base/pgsql_tmp/*') } $cluster->nodes);
+}
+
+# The statement fails as the pattern says; afterwards it works, and nothing is left.
+sub is_over
+{
+	my ($what) = @_;
+
+	ok($cluster->wait_for('london', $join, $rows), "$what: afterwards the statement works");
+	ok($cluster->wait_until(sub { return files() eq ''; }), "$what: no file is left") or diag(files());
+	return;
+}
+
+sub fails
+{
+	my ($what, $sql, $pattern) = @_;
+	my ($rc, $out, $err) = $london->psql('postgres', $sql);
+
+	isnt($rc, 0, "$what: the statement fails");
+	like($err, $pattern, "$what: as it should");
+	return;
+}
+
+sub arm
+{
+	my ($name, $fault) = @_;
+
+	$cluster->node($name)->safe_psql('postgres',
+		$fault eq '' ? 'ALTER SYSTEM RESET shardext.fault' : "ALTER SYSTEM SET shardext.fault = '$fault'");
+	$cluster->node($name)->reload;
+	return $cluster->wait_for($name, 'SHOW shardext.fault', $fault);
+}
+
+like($london->safe_psql('postgres', "EXPLAIN $join"), qr/Method: redistribute/, 'both tables are redistributed');
+is($london->safe_psql('postgres', $join), $rows, 'all rows meet');
+is_over('a join');
+
+# a disk that is full while rows are laid out
+fails('no space', "SET temp_file_limit = '64kB'; $join", qr/temporary file size exceeds temp_file_limit/);
+is_over('no space');
+
+# an error of a node that lays out rows, or gives them to another
+foreach my $point (qw(exchange_laid_out exchange_fetched))
+{
+	arm('paris', "$point:error");
+	fails($point, $join, qr/fault point "?$point/);
+	my ($rc, $out, $err) = $london->psql('postgres',
+		"BEGIN; SAVEPOINT s;\n$join;\nROLLBACK TO s; SELECT count(*) FROM other; COMMIT", on_error_stop => 0);
+	like($out, qr/^20000$/m, "$point: the transaction goes on from its savepoint");
+	arm('paris', '');
+	is_over($point);
+}
+
+# a cancel while another node waits for rows
+arm('paris', 'exchange_fetched:wait');
+my $session = $cluster->session('london');
+my $mark = $cluster->begin($session, $join . ';');
+$cluster->wait_at('paris', 'exchange_fetched');
+$london->safe_psql('postgres',
+	"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '$join%' AND pid <> pg_backend_pid()");
+my ($out, $err) = $cluster->finish($session, $mark);
+like($err, qr/canceling statement due to user request/, 'a cancel is heard');
+$cluster->quit($session);
+arm('paris', '');
+$cluster->release('paris', 'exchange_fetched');
+is_over('cancel');
+
+# the node is gone before it has given its rows
+arm('paris', 'exchange_fetched:crash');
+fails('a crash', $join, qr/(server closed the connection|connection to node|lost|unavailable|terminat|recovery)/i);
+$cluster->wait_until(sub {
+	my ($rc) = $cluster->paris->psql('postgres', 'ALTER SYSTEM RESET shardext.fault');
+	return $rc == 0;
+});
+arm('paris', '');
+is_over('a crash');
+
+# rows of a transaction that goes on are kept no longer than need be, and go with it
+$session = $cluster->session('london');
+$mark = $cluster->begin($session, "BEGIN; $join;");
+$cluster->finish($session, $mark);
+isnt(files(), '', 'rows lie in files');
+$mark = $cluster->begin($session, 'COMMIT;');
+$cluster->finish($session, $mark);
+$cluster->quit($session);
+is_over('commit');
+
+$cluster->stop;
+done_testing();
