@@ -6,7 +6,6 @@
  */
 #include "postgres.h"
 
-#include "access/stratnum.h"
 #include "commands/explain.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
@@ -44,11 +43,10 @@ merge_order_make(List *clauses, List *columns)
 static bool
 descends(Oid operator)
 {
-	Oid			family;
-	Oid			type;
-	int16		strategy;
+	bool		reverse = false;
 
-	return get_ordering_op_properties(operator, & family, &type, &strategy) && strategy == BTGreaterStrategyNumber;
+	(void) get_equality_op_for_ordering_op(operator, &reverse);
+	return reverse;
 }
 
 void

@@ -320,8 +320,8 @@ split_whole(const Query *query, const Colocation *colocation, bool merges, PushS
 /* ---------- expressions above ---------- */
 
 /*
- * Are its distinct values of one shard not those of another? Of grouping sets the fragment's groups are finer than those
- * above, in one shard too: a value may be in several of them.
+ * Are its distinct values of one shard not those of another? Of grouping sets the fragment's groups are finer than
+ * those above, in one shard too: a value may be in several of them.
  */
 static bool
 aggregate_is_disjoint(const Aggref *aggref, const Query *query, const Colocation *colocation)
@@ -439,7 +439,11 @@ has_uncombinable(Node *node, void *context)
 	if (IsA(node, SubLink))
 		return true;
 	if (IsA(node, Aggref))
-		return !push_aggregate_is_combinable((Aggref *) node, aggregate_is_disjoint((Aggref *) node, c->query, c->colocation));
+	{
+		Aggref	   *aggref = (Aggref *) node;
+
+		return !push_aggregate_is_combinable(aggref, aggregate_is_disjoint(aggref, c->query, c->colocation));
+	}
 	return expression_tree_walker(node, has_uncombinable, context);
 }
 
