@@ -29,7 +29,6 @@ SELECT raised($$SELECT shardext.add_node('oslo', 'one,,two')$$);
 SELECT raised($$SELECT shardext.add_node('oslo', 'host=other')$$);
 SELECT raised($$SELECT shardext.add_node('oslo', '127.0.0.1', 0)$$);
 SELECT raised($$SELECT shardext.add_node('oslo', '127.0.0.1', 5432, weight => -1)$$);
-SELECT raised($$SELECT shardext.add_node('oslo', '127.0.0.1', 5432, rebalance => true)$$);
 SELECT raised($$SELECT shardext.alter_node('nowhere', region => 'x')$$);
 SELECT raised($$SELECT shardext.remove_node('nowhere')$$);
 SELECT raised($$SELECT shardext.move_authority('nowhere')$$);

@@ -39,6 +39,7 @@
 #include "exec/statement_command.h"
 #include "exec/with_steps.h"
 #include "move/job_process.h"
+#include "move/place_funcs.h"
 #include "plan/insert_shape.h"
 #include "plan/plan_pull.h"
 #include "plan/planner_hook.h"
@@ -82,6 +83,7 @@ static const Module modules[] = {
 	{"copy", copy_hook_preload},
 	{"ddl", ddl_hook_preload},
 	{"job_process", job_process_preload},
+	{"place_funcs", place_funcs_preload},
 	{"worker", worker_preload},
 	/* the last, so that its hooks of the executor are the first to be called */
 	{"cluster_snapshot", cluster_snapshot_preload},

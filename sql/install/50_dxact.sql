@@ -38,7 +38,10 @@ CREATE VIEW shardext.transactions AS
          UNION ALL
         SELECT d.gid, d.made, NULL, coalesce(d.trouble, 'committing'), NULL
           FROM shardext.catalog_decision d
-         WHERE (d.trouble IS NOT NULL OR d.made < pg_catalog.clock_timestamp() - interval '3 seconds')
+         -- a node that has left may still ask what became of its removal, but nothing is in doubt
+         WHERE (d.trouble IS NOT NULL OR d.made < pg_catalog.clock_timestamp() - interval '3 seconds'
+                AND EXISTS (SELECT FROM shardext.catalog_node n
+                             WHERE n.node_id::text = pg_catalog.split_part(d.gid, ':', 5)))
            AND d.gid LIKE 'shardext:' || (SELECT c.cluster_id FROM shardext.catalog_cluster c) || ':%')
     SELECT d.gid,
            (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id::text = pg_catalog.split_part(d.gid, ':', 3))

@@ -8,8 +8,11 @@ CREATE TABLE shardext.catalog_job (
     state       text NOT NULL,          -- a state of src/move/move_steps.c, or done, failed, cancelled
     wish        text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel', 'finish', 'reverse')),
     shards      int[] NOT NULL,
-    source      int NOT NULL,           -- node_id
-    target      int NOT NULL,
+    source      int NOT NULL,           -- node_id; of a drain the node that is left, of a rebalance 0
+    target      int NOT NULL,           -- of a rebalance or drain 0
+    parent      bigint,                 -- the rebalance or drain that this move belongs to
+    policy      text,                   -- of a rebalance
+    held        boolean NOT NULL DEFAULT false, -- of a rebalance or drain: it has paused its moves
     tables      int NOT NULL DEFAULT 0,
     rows_done   bigint NOT NULL DEFAULT 0,
     bytes_done  bigint NOT NULL DEFAULT 0,
@@ -17,6 +20,7 @@ CREATE TABLE shardext.catalog_job (
     lag_bytes   bigint,                 -- of the stream's slot, looked at now and then
     back_lsn    pg_lsn,                 -- where the reverse stream begins
     pause_ms    double precision,       -- how long the shards' users waited at the cutover
+    served      timestamptz,            -- when the target began to serve the shards
     clean_at    timestamptz,            -- when the old copies go
     shape       text,                   -- of the owner's tables when they were copied, see move_shape
     error       text,
@@ -33,6 +37,22 @@ CREATE TABLE shardext.catalog_job_object (
     kind   text NOT NULL,               -- of src/move/move_objects.c
     name   text NOT NULL,
     PRIMARY KEY (job, node, kind, name)
+);
+
+-- What a rebalance or drain (src/move/place_run.c) has planned: one row per logical shard.
+CREATE TABLE shardext.catalog_job_move (
+    job       bigint NOT NULL REFERENCES shardext.catalog_job ON DELETE CASCADE,
+    shard     int NOT NULL,
+    from_node int NOT NULL,
+    to_node   int NOT NULL,
+    bytes     bigint NOT NULL,
+    reason    text NOT NULL,
+    state     text NOT NULL DEFAULT 'wait' CHECK (state IN ('wait', 'run', 'done', 'skipped', 'failed')),
+    child     bigint,                   -- the job that moves it, or has tried to
+    tries     int NOT NULL DEFAULT 0,
+    retry_at  timestamptz NOT NULL DEFAULT '-infinity',
+    error     text,
+    PRIMARY KEY (job, shard)
 );
 
 CREATE TABLE shardext.catalog_job_log (
@@ -138,7 +158,11 @@ CREATE VIEW shardext.internal_local_jobs AS
            CASE WHEN j.wish = 'pause' AND j.state NOT IN ('done', 'failed', 'cancelled') THEN 'paused' ELSE j.state END AS state,
            (SELECT l.sentence FROM shardext.catalog_job_log l WHERE l.job = j.job ORDER BY l.at DESC LIMIT 1) AS sentence,
            CASE WHEN j.state IN ('prepare', 'backfill') AND j.bytes_total > 0
-                THEN least(99, j.bytes_done * 100 / j.bytes_total) || ' %' END AS progress,
+                THEN least(99, j.bytes_done * 100 / j.bytes_total) || ' %'
+                WHEN j.kind <> 'move' AND j.state <> 'plan'
+                THEN (SELECT pg_catalog.floor(100 * coalesce(sum(m.bytes + 100000) FILTER (WHERE m.state NOT IN ('wait', 'run')), 0)
+                                              / greatest(sum(m.bytes + 100000), 1)) || ' %'
+                        FROM shardext.catalog_job_move m WHERE m.job = j.job) END AS progress,
            j.shards,
            (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id = j.source) AS source,
            (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id = j.target) AS target,
@@ -146,7 +170,7 @@ CREATE VIEW shardext.internal_local_jobs AS
            CASE WHEN j.copied IS NOT NULL AND j.bytes_done > 0
                 THEN pg_catalog.round((j.bytes_done / 1e6 / greatest(0.001, extract(epoch FROM j.changed - j.copied)))::numeric, 1)
                 END AS mb_per_second,
-           j.lag_bytes, j.pause_ms, j.made AS started, j.clean_at, j.wish, j.error
+           j.lag_bytes, j.pause_ms, j.made AS started, j.clean_at, j.wish, j.error, j.parent
       FROM shardext.catalog_job j;
 COMMENT ON VIEW shardext.internal_local_jobs IS 'what nodes tell each other for jobs';
 GRANT SELECT ON shardext.internal_local_jobs TO PUBLIC;
@@ -157,9 +181,9 @@ COMMENT ON FUNCTION shardext.internal_cluster_jobs() IS 'for jobs: internal_loca
 
 CREATE VIEW shardext.jobs AS
     SELECT job, kind, state, sentence, progress, shards, source, target, tables, rows, bytes_done, bytes_total,
-           mb_per_second, lag_bytes, pause_ms, started, clean_at, error
+           mb_per_second, lag_bytes, pause_ms, started, clean_at, error, parent
       FROM shardext.internal_cluster_jobs();
-COMMENT ON VIEW shardext.jobs IS 'moves of logical shards, of all nodes';
+COMMENT ON VIEW shardext.jobs IS 'moves of logical shards, rebalances and drains, of all nodes';
 GRANT SELECT ON shardext.jobs TO PUBLIC;
 
 CREATE VIEW shardext.internal_local_job_log AS SELECT job, at, sentence FROM shardext.catalog_job_log;

@@ -102,3 +102,9 @@ COMMENT ON FUNCTION shardext.table_size(regclass) IS
 CREATE FUNCTION shardext.internal_local_size(relation text) RETURNS bigint
     AS 'MODULE_PATHNAME', 'shardext_internal_local_size' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION shardext.internal_local_size(text) IS 'between nodes: bytes of a sharded table''s shards on this node';
+
+CREATE FUNCTION shardext.run_on_nodes(command text, OUT node text, OUT ok boolean, OUT result text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'shardext_run_on_nodes' LANGUAGE C VOLATILE;
+REVOKE EXECUTE ON FUNCTION shardext.run_on_nodes(text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.run_on_nodes(text) IS
+    'for superusers: run one statement on every node, each in a transaction of its own, and show what each has said';

@@ -9,8 +9,9 @@ COMMENT ON FUNCTION shardext.internal_id_mark(int) IS 'for check: ids that this 
 -- form: the object as it must be; parts of one table have different names.
 CREATE VIEW shardext.internal_table_parts (relid, kind, name, form) AS
     SELECT a.attrelid, 'column', a.attnum::text,
-           pg_catalog.format('%s %s %s %s %s %s %s', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attisdropped,
-                             a.attcollation, a.attgenerated)
+           CASE WHEN a.attisdropped THEN pg_catalog.format('dropped %s %s', a.attlen, a.attalign)
+                ELSE pg_catalog.format('%s %s %s %s %s %s', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attcollation,
+                                       a.attgenerated) END
       FROM pg_catalog.pg_attribute a WHERE a.attnum > 0
      UNION ALL
     SELECT i.indrelid, 'index', x.relname,
@@ -100,8 +101,7 @@ CREATE VIEW shardext.internal_local_problems (kind, name, value, remedy) AS
       JOIN shardext.catalog_shard s ON s.owner = k.this_node
       JOIN pg_catalog.pg_namespace n ON n.nspname = 'shard_' || pg_catalog.lpad(s.shard::text, 4, '0')
       JOIN pg_catalog.pg_class r ON r.relnamespace = n.oid AND r.relkind IN ('r', 'p', 'f')
-     WHERE r.relname <> 'shardext_marker'
-       AND NOT EXISTS (SELECT FROM shardext.catalog_table t JOIN pg_catalog.pg_class c ON c.oid = t.relation
+     WHERE NOT EXISTS (SELECT FROM shardext.catalog_table t JOIN pg_catalog.pg_class c ON c.oid = t.relation
                         WHERE t.kind = 'sharded' AND c.relname = r.relname)
      UNION ALL
     SELECT 'error', 'catalog', pg_catalog.format('It has a table with OID %s, which does not exist.', t.relation),
@@ -181,10 +181,6 @@ CREATE FUNCTION shardext.internal_local_facts(OUT kind text, OUT name text, OUT 
      UNION ALL
     SELECT 'origin', o.roname, NULL, NULL FROM pg_catalog.pg_replication_origin o WHERE o.roname LIKE 'shardext\_%'
      UNION ALL
-    SELECT 'marker', pg_catalog.format('%s.%s', n.nspname, c.relname), NULL, NULL
-      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relname = 'shardext_marker' AND c.relkind = 'r'
-     UNION ALL
     SELECT 'identity', pg_catalog.format('%s.%I', o.schema, o.name), NULL, NULL
       FROM shardext.internal_own_tables o JOIN pg_catalog.pg_class r ON r.oid = o.shard_table
       JOIN pg_catalog.pg_class c ON c.oid = o.shell
@@ -225,7 +221,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
     thing AS (SELECT f.node_id, f.node, f.kind, f.name,
                      CASE WHEN f.kind = 'claim' THEN f.value::bigint
                           WHEN f.name ~ '_[0-9]+$' THEN substring(f.name FROM '_([0-9]+)$')::bigint END AS job
-                FROM f WHERE f.kind IN ('claim', 'copy', 'slot', 'publication', 'subscription', 'origin', 'marker', 'identity')),
+                FROM f WHERE f.kind IN ('claim', 'copy', 'slot', 'publication', 'subscription', 'origin', 'identity')),
     left_over AS (SELECT t.*, t.kind = 'copy' AND EXISTS (
                              SELECT FROM f WHERE f.kind = 'error' AND f.value LIKE '%has no table%'
                                 AND f.name LIKE format('table shard\_%s.%%', lpad(t.name, 4, '0'))) AS owner_lacks_it
@@ -233,7 +229,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
                    WHERE NOT EXISTS (SELECT FROM listed l WHERE l.thing = t.kind || ' ' || t.name
                                         AND (l.node_id = t.node_id OR t.kind = 'origin'))
                      -- who could list it does not answer
-                     AND NOT EXISTS (SELECT FROM silent s WHERE t.kind IN ('copy', 'marker', 'identity') OR t.job / 1000000000 = s.node_id))
+                     AND NOT EXISTS (SELECT FROM silent s WHERE t.kind IN ('copy', 'identity') OR t.job / 1000000000 = s.node_id))
     SELECT 'error', format('node "%s"', f.node), 'It cannot be asked: ' || f.value,
            format('Start its server, or correct its address: SELECT shardext.alter_node(%L, host => ''...'');', f.node)
       FROM f WHERE f.kind = 'unreachable'
@@ -282,7 +278,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
     SELECT 'warning', format('%s on node "%s"',
                              CASE l.kind WHEN 'claim' THEN 'claim to logical shard ' || l.name WHEN 'copy' THEN 'copy of logical shard ' || l.name
                                   WHEN 'slot' THEN 'replication slot ' || l.name WHEN 'origin' THEN 'replication origin ' || l.name
-                                  WHEN 'marker' THEN 'table ' || l.name WHEN 'identity' THEN 'replica identity of ' || l.name
+                                  WHEN 'identity' THEN 'replica identity of ' || l.name
                                   ELSE l.kind || ' ' || l.name END, l.node),
            CASE WHEN l.kind = 'slot' THEN 'It was left by a job, and no job knows of it. It keeps WAL that nobody reads.'
                 WHEN l.kind = 'copy' AND l.owner_lacks_it THEN 'No job knows of it, but the owner of the shard lacks tables of it.'
@@ -294,7 +290,6 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
                 WHEN 'publication' THEN format('DROP PUBLICATION %I;', l.name)
                 WHEN 'subscription' THEN format('ALTER SUBSCRIPTION %1$I DISABLE; ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I;', l.name)
                 WHEN 'origin' THEN format('SELECT pg_replication_origin_drop(%L);', l.name)
-                WHEN 'marker' THEN format('SELECT shardext.internal_shard_ddl(%L);', 'DROP TABLE ' || l.name)
                 WHEN 'identity' THEN format('SELECT shardext.internal_shard_ddl(%L);', format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', l.name))
                 END || format('  -- on node "%s"', l.node)
       FROM left_over l

@@ -57,6 +57,8 @@
 	"move_before_commit", \
 	"move_after_commit", \
 	"move_before_back_stream", \
+	"place_step", \
+	"place_move_begun", \
 	/* worker */ \
 	"worker_duty",
 

@@ -32,6 +32,7 @@ bool		setting_enable_redistribute = true;
 int			setting_cleanup_delay = 600;
 int			setting_move_rate_limit = 0;
 int			setting_move_wal_limit = 16384;
+int			setting_moves_per_node = 2;
 
 typedef struct Setting
 {
@@ -157,6 +158,13 @@ static const Setting settings[] = {
 		.flags = GUC_UNIT_MB,
 		.int_variable = &setting_move_wal_limit,
 		.boot = 16384, .min = 0, .max = PG_INT32_MAX,
+	},
+	{
+		.name = "shardext.moves_per_node",
+		.description = "Moves that a rebalance or drain lets a node take part in at the same time.",
+		.context = PGC_SIGHUP,
+		.int_variable = &setting_moves_per_node,
+		.boot = 2, .min = 1, .max = 64,
 	},
 	{
 		.name = "shardext.forwarded",

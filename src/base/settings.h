@@ -30,6 +30,7 @@ extern int	setting_snapshot_timeout;	/* ms; shardext.snapshot_timeout */
 extern int	setting_cleanup_delay;	/* seconds; shardext.cleanup_delay */
 extern int	setting_move_rate_limit;	/* kB per second; shardext.move_rate_limit */
 extern int	setting_move_wal_limit; /* MB; shardext.move_wal_limit */
+extern int	setting_moves_per_node;
 
 /*
  * shardext.forwarded: set only in the startup packet (PGC_BACKEND) of a

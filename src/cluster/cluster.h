@@ -20,7 +20,7 @@ extern void cluster_move_authority(const char *node_name);
 extern void cluster_add_node(const NodeInfo *node, bool rebalance);
 extern void cluster_remove_node(const char *node_name);
 
-/* New values of one node; NULL (weight, port: NODE_UNCHANGED) leaves what is there. */
+/* New values of one node; NULL (weight, port: NODE_UNCHANGED) leaves what is there; an empty region: no label. */
 #define NODE_UNCHANGED	PG_INT32_MIN
 extern void cluster_alter_node(const char *node_name, const char *host, int port, const char *dbname,
 							   const char *region, int weight);
@@ -32,6 +32,9 @@ extern void cluster_leave(void);
 
 /* Called before this database leaves its cluster: ERROR if it must not now; the module of jobs registers itself. */
 extern void (*cluster_leaving_hook) (void);
+
+/* Called by add_node(.., rebalance => true): begin one at commit; the module of jobs registers itself. */
+extern void (*cluster_rebalance_hook) (void);
 
 /* Called when this database becomes a node (before the commit); the worker registers itself. */
 extern void (*cluster_joined_hook) (void);

@@ -55,6 +55,8 @@ shardext_create_cluster(PG_FUNCTION_ARGS)
 	node.host = argument_text(fcinfo, 1);
 	node.port = int_or(fcinfo, 2, PostPortNumber);
 	node.region = argument_text(fcinfo, 4);
+	if (node.region != NULL && node.region[0] == '\0')
+		node.region = NULL;
 	node.weight = int_or(fcinfo, 5, 1);
 	scope = cluster_admin_begin("create_cluster");
 	cluster_create(&node, int_or(fcinfo, 3, 256),

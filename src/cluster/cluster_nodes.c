@@ -34,6 +34,15 @@
 #include "miscadmin.h"
 #include "route/route_ring.h"
 
+void		(*cluster_rebalance_hook) (void);
+
+/* An empty label is none. */
+static char *
+region_label(const char *region)
+{
+	return region && region[0] ? pstrdup(region) : NULL;
+}
+
 static bool
 any_table_sharded(void)
 {
@@ -102,16 +111,13 @@ cluster_add_node(const NodeInfo *candidate, bool rebalance)
 	NodeConn   *conn;
 	ListCell   *lc;
 
-	if (rebalance)
-		reason_raise(reason_make("Call it without \"rebalance\", and then shardext.move_shards().",
-								 "Nothing decides yet which shards to move."),
-					 "add_node() with rebalancing is not supported");
 	cluster_check_node_name(node.name);
 	cluster_check_host(node.host);
 	cluster_check_port(node.port);
 	cluster_check_weight(node.weight);
 	if (node.dbname == NULL)
 		node.dbname = get_database_name(MyDatabaseId);
+	node.region = region_label(node.region);
 	cluster_check_dbname(node.dbname);
 
 	cluster_admin_lock();
@@ -135,6 +141,8 @@ cluster_add_node(const NodeInfo *candidate, bool rebalance)
 	reference_tables_fill(node.node_id);
 	if (marks)
 		shard_marks_give(marks);
+	else if (rebalance)
+		cluster_rebalance_hook();
 	FAULT_POINT("add_node_before_commit");
 }
 
@@ -160,7 +168,7 @@ cluster_alter_node(const char *node_name, const char *host, int port, const char
 	node.host = host ? pstrdup(host) : node.host;
 	node.port = port != NODE_UNCHANGED ? port : node.port;
 	node.dbname = dbname ? pstrdup(dbname) : node.dbname;
-	node.region = region ? pstrdup(region) : node.region;
+	node.region = region ? region_label(region) : node.region;
 	node.weight = weight != NODE_UNCHANGED ? weight : node.weight;
 	if (moved)
 		node_check_address(&node);
@@ -196,7 +204,7 @@ check_removable(const NodeInfo *node)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot remove node \"%s\"", node->name),
 				 errdetail("It owns %d logical shards.", owned),
-				 errhint("Move them to other nodes first: shardext.move_shards().")));
+				 errhint("Move them to other nodes first: shardext.drain_node().")));
 }
 
 /* The node forgets the cluster, if it can be reached; its decisions must not be needed any more. */

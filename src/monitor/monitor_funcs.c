@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "monitor/cluster_check.h"
+#include "monitor/run_on_nodes.h"
 #include "monitor/table_size.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -25,6 +26,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_failures);
 PG_FUNCTION_INFO_V1(shardext_internal_id_mark);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_facts);
 PG_FUNCTION_INFO_V1(shardext_check);
+PG_FUNCTION_INFO_V1(shardext_run_on_nodes);
 
 Datum
 shardext_table_size(PG_FUNCTION_ARGS)
@@ -88,5 +90,29 @@ shardext_check(PG_FUNCTION_ARGS)
 	library_require_preloaded();
 	InitMaterializedSRF(fcinfo, 0);
 	cluster_check_put((ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+Datum
+shardext_run_on_nodes(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	argument_require(fcinfo, 0, "command");
+	run_on_nodes_require_superuser();
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, run_on_nodes(argument_text(fcinfo, 0)))
+	{
+		const NodeAnswer *answer = lfirst(lc);
+		Datum		values[] = {
+			CStringGetTextDatum(answer->node),
+			BoolGetDatum(answer->ok),
+			CStringGetTextDatum(answer->text)
+		};
+		bool		nulls[lengthof(values)] = {0};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 	return (Datum) 0;
 }

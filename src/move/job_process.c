@@ -17,8 +17,8 @@
 #include "miscadmin.h"
 #include "move/job_process.h"
 #include "move/job_store.h"
-#include "move/move_link.h"
 #include "move/move_steps.h"
+#include "move/place_run.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -130,7 +130,7 @@ begin_again(int64 number)
 {
 	Job		   *job = job_load(number);
 
-	if (job != NULL)
+	if (job != NULL && strcmp(job->kind, "move") == 0)
 		move_resume(job);
 }
 
@@ -164,12 +164,12 @@ shardext_job_main(Datum arg)
 		job = job_load(number);
 		if (job == NULL || strcmp(job->state, "done") == 0)
 			break;
-		goes_on = move_advance(job, &wait_ms);
+		goes_on = strcmp(job->kind, "move") == 0 ? move_advance(job, &wait_ms) : place_advance(job, &wait_ms);
 		pgstat_report_activity(STATE_IDLE, NULL);
 		if (goes_on)
 			wait_a_while(wait_ms);
 	}
-	move_links_close();
+	place_forget_links();
 	proc_exit(0);
 }
 

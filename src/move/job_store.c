@@ -119,7 +119,7 @@ job_load(int64 number)
 	char	  **row;
 
 	execute_alone(psprintf("SELECT state, wish, array_to_string(shards, ','), source, target, back_lsn,"
-						   " coalesce(clean_at <= clock_timestamp(), false), shape"
+						   " coalesce(clean_at <= clock_timestamp(), false), shape, kind, policy"
 						   " FROM shardext.catalog_job WHERE job = " INT64_FORMAT, number), &rows);
 	if (rows.n == 0)
 		return NULL;
@@ -134,6 +134,8 @@ job_load(int64 number)
 	job->back_lsn = row[5];
 	job->may_clean = row[6][0] == 't';
 	job->shape = row[7];
+	job->kind = row[8];
+	job->policy = row[9];
 	return job;
 }
 
@@ -182,6 +184,32 @@ void
 job_run_within(const char *sql)
 {
 	execute(sql, NULL);
+}
+
+char ***
+job_rows(int *n, const char *fmt,...)
+{
+	StringInfoData sql;
+	Rows		rows;
+
+	initStringInfo(&sql);
+	FORMAT_TEXT(sql, fmt);
+	execute_alone(sql.data, &rows);
+	*n = rows.n;
+	return rows.values;
+}
+
+char ***
+job_rows_within(int *n, const char *fmt,...)
+{
+	StringInfoData sql;
+	Rows		rows;
+
+	initStringInfo(&sql);
+	FORMAT_TEXT(sql, fmt);
+	execute(sql.data, &rows);
+	*n = rows.n;
+	return rows.values;
 }
 
 void
@@ -237,8 +265,9 @@ jobs_to_run(void)
 	List	   *numbers = NIL;
 	Rows		rows;
 
-	execute_alone("SELECT job FROM shardext.catalog_job WHERE state NOT IN ('done', 'failed', 'cancelled')"
-				  " AND target = (SELECT this_node FROM shardext.catalog_cluster) ORDER BY job", &rows);
+	execute_alone(psprintf("SELECT job FROM shardext.catalog_job WHERE state NOT IN " JOB_ENDED
+						   " AND job / " INT64_FORMAT " = (SELECT this_node FROM shardext.catalog_cluster)"
+						   " ORDER BY job", JOB_NODE_FACTOR), &rows);
 	for (int i = 0; i < rows.n; i++)
 	{
 		int64	   *number = palloc(sizeof(int64));
@@ -260,6 +289,18 @@ job_insert(const char *shards, int source, int target)
 	return strtoll(rows.values[0][0], NULL, 10);
 }
 
+int64
+job_insert_placement(const char *kind, int source, const char *policy)
+{
+	Rows		rows;
+
+	execute(psprintf("INSERT INTO shardext.catalog_job (job, kind, state, shards, source, target, policy)"
+					 " SELECT " INT64_FORMAT " + nextval('shardext.job_number'), %s, 'plan', '{}', %d, 0, %s"
+					 " RETURNING job", node_self() * JOB_NODE_FACTOR, quote_literal_cstr(kind), source,
+					 quote_literal_cstr(policy)), &rows);
+	return strtoll(rows.values[0][0], NULL, 10);
+}
+
 /* In which states a wish has a meaning; what it means otherwise. */
 static const struct
 {
@@ -267,9 +308,9 @@ static const struct
 	const char *states;			/* separated by blanks */
 	const char *detail;
 }			wishes[] = {
-	{"run", " prepare backfill build stream verify cutover turn keep back clean ", "It has ended."},
-	{"pause", " prepare backfill build stream verify cutover turn keep back clean ", "It has ended."},
-	{"cancel", " prepare backfill build stream verify cutover ", "The owner has changed, or it has ended."},
+	{"run", " prepare backfill build stream verify cutover turn keep back clean plan moving ", "It has ended."},
+	{"pause", " prepare backfill build stream verify cutover turn keep back clean plan moving ", "It has ended."},
+	{"cancel", " prepare backfill build stream verify cutover plan moving ", "The owner has changed, or it has ended."},
 	{"finish", " turn keep ", "Only a move that has changed the owner, and keeps the old copies, can be finished."},
 	{"reverse", " turn keep ", "Only a move that has changed the owner, and keeps the old copies, can be taken back."},
 };

@@ -13,9 +13,13 @@
 #define JOB_NODE_FACTOR		INT64CONST(1000000000)
 #define JOB_NODE(job)		((int) ((job) / JOB_NODE_FACTOR))
 
+#define JOB_ENDED		"('done', 'failed', 'cancelled')"
+
 typedef struct Job
 {
 	int64		number;
+	char	   *kind;			/* move, rebalance, drain */
+	char	   *policy;			/* of a rebalance; or NULL */
 	char	   *state;
 	char	   *wish;
 	int			nshards;
@@ -42,6 +46,10 @@ extern void job_set_within(int64 number, const char *fmt,...) pg_attribute_print
 /* Any statement of ours, within the transaction of the caller. */
 extern void job_run_within(const char *sql);
 
+/* The same in a transaction of its own, or in the caller's: its rows, in CurrentMemoryContext; NULL for null. */
+extern char ***job_rows(int *n, const char *fmt,...) pg_attribute_printf(2, 3);
+extern char ***job_rows_within(int *n, const char *fmt,...) pg_attribute_printf(2, 3);
+
 extern void job_say(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
 
 typedef struct JobObject
@@ -65,7 +73,10 @@ extern void job_wish(int64 number, const char *wish);
 /* ERROR 55006 while a job has to do with shards of this node; within the caller's transaction. */
 extern void jobs_require_none(void);
 
-/* A new job of this node, within the caller's transaction. */
+/* A new move of this node, within the caller's transaction. */
 extern int64 job_insert(const char *shards, int source, int target);
+
+/* A new job that starts moves; source: the node that is drained, or 0. */
+extern int64 job_insert_placement(const char *kind, int source, const char *policy);
 
 #endif

@@ -42,6 +42,9 @@
 #define FIRST_PAUSE_MS	20
 #define MAX_PAUSE_MS	1000
 
+/* Moves of a rebalance or drain keep no old copies. */
+#define AFTER_FORWARD	"CASE WHEN parent IS NULL THEN 'turn' ELSE 'clean' END"
+
 typedef struct Cutover
 {
 	MoveRun    *run;
@@ -118,6 +121,7 @@ note_job(Cutover *cutover)
 	job_run_within(psprintf("UPDATE shardext.catalog_job_object SET node = %d WHERE job = " INT64_FORMAT
 							" AND kind = 'copy'", cutover->from, job->number));
 	job_set_within(job->number, "state = %s, shape = %s, back_lsn = '%X/%X',"
+				   " served = coalesce(served, clock_timestamp()),"
 				   " clean_at = clock_timestamp() + interval '%d seconds'",
 				   cutover->state, cutover->shape ? quote_literal_cstr(cutover->shape) : "NULL",
 				   LSN_FORMAT_ARGS(GetXLogInsertRecPtr()), setting_cleanup_delay);
@@ -257,7 +261,7 @@ move_cutover(MoveRun *run)
 {
 	Cutover		cutover = {
 		.run = run, .from = run->job->source, .to = run->job->target,
-		.stream = FORWARD, .state = "'turn'"
+		.stream = FORWARD, .state = AFTER_FORWARD
 	};
 
 	hand_over(&cutover);

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "catalog/shard_map.h"
 #include "cluster/cluster_admin.h"
+#include "cluster/node_region.h"
 #include "conn/conn.h"
 #include "ddl/shard_apply.h"
 #include "fmgr.h"
@@ -141,8 +142,11 @@ begin_move(Datum array, const char *to_node)
 	NodeConn   *conn;
 	PGresult   *result;
 	int64		job;
+	int			owner;
 
-	snprintf(source, sizeof(source), "%d", common_owner(n, shards, target));
+	owner = common_owner(n, shards, target);
+	node_region_require(node_by_id(owner), target);
+	snprintf(source, sizeof(source), "%d", owner);
 	values[0] = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, array));
 	values[1] = source;
 	conn = connect_to(target->node_id);

@@ -151,9 +151,8 @@ move_check_wish(MoveRun *run)
 				 errmsg("the job is cancelled")));
 }
 
-/* Would it go well another time? */
-static bool
-may_be_repeated(int sqlerrcode)
+bool
+move_may_be_repeated(int sqlerrcode)
 {
 	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
 	{
@@ -167,9 +166,9 @@ may_be_repeated(int sqlerrcode)
 	}
 }
 
-/* For everybody to read in shardext.jobs: values of rows, which errors about data may name, are left to the log. */
-static const char *
-error_text(const ErrorData *error)
+/* Values of rows, which errors about data may name, are left to the log. */
+const char *
+move_error_text(const ErrorData *error)
 {
 	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION ||
 		ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
@@ -198,19 +197,19 @@ take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
 	Job		   *job = run->job;
 	bool		cancelled = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 
-	if (!state->reversible || (may_be_repeated(error->sqlerrcode) && error->sqlerrcode != ERRCODE_MOVE_AGAIN &&
+	if (!state->reversible || (move_may_be_repeated(error->sqlerrcode) && error->sqlerrcode != ERRCODE_MOVE_AGAIN &&
 							   strcmp(state->resume, "prepare") != 0))
 	{
 		job_set(job->number, "state = %s, error = %s", quote_literal_cstr(state->resume),
-				quote_literal_cstr(error_text(error)));
+				quote_literal_cstr(move_error_text(error)));
 		return;
 	}
-	job_say(job->number, "%s: %s", state->name, error_text(error));
-	if (may_be_repeated(error->sqlerrcode) || (!cancelled && definitions_changed(run)))
+	job_say(job->number, "%s: %s", state->name, move_error_text(error));
+	if (move_may_be_repeated(error->sqlerrcode) || (!cancelled && definitions_changed(run)))
 		undo(run, "prepare");
 	else
 		undo(run, cancelled ? "cancelled" : "failed");
-	job_set(job->number, "error = %s", quote_literal_cstr(error_text(error)));
+	job_set(job->number, "error = %s", quote_literal_cstr(move_error_text(error)));
 }
 
 static void

@@ -13,4 +13,8 @@ extern void move_resume(Job *job);
 /* Do the next step of the job, or what is wished. False: it has ended, or waits for somebody. */
 extern bool move_advance(Job *job, long *wait_ms);
 
+/* For all kinds of jobs. May what has failed go well another time? What everybody may read of it in shardext.jobs. */
+extern bool move_may_be_repeated(int sqlerrcode);
+extern const char *move_error_text(const ErrorData *error);
+
 #endif

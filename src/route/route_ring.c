@@ -3,10 +3,11 @@
  *	  Consistent-hash ring with bounded loads, for the owners of logical shards.
  *
  * Each node has RING_POINTS points per unit of weight (bounded) on a ring of
- * 64-bit numbers, made from its id alone. A shard goes to the node of the first
- * point at or after its own place that still has room; the room of a node is
- * exactly its share of the shards (largest remainders get the odd ones), since
- * the plain ring leaves nodes 15 % and more apart.
+ * 64-bit numbers, made by a hash of its id, which never changes and is never used
+ * again. A shard of an empty cluster goes to the node of the first point at or
+ * after its own place that still has room; the room of a node is exactly its share
+ * of the shards (largest remainders get the odd ones), since the plain ring leaves
+ * nodes 15 % and more apart. Shards that have an owner: route_balance.c.
  *
  * Knows nothing of the catalog, and not how a shard gets to its new owner.
  */
@@ -20,11 +21,12 @@
 #define RING_POINT_SEED		UINT64CONST(0x7368617264657874)
 #define RING_SHARD_SEED		UINT64CONST(0x6C6F676963616C73)
 
-typedef struct RingPoint
+struct Ring
 {
-	uint64		place;
-	int			index;			/* of the node */
-} RingPoint;
+	int			nnodes;
+	int		   *npoints;		/* of each node */
+	uint64	  **points;			/* of each node, sorted */
+};
 
 static uint64
 place_of(uint64 number, uint64 seed)
@@ -33,118 +35,128 @@ place_of(uint64 number, uint64 seed)
 }
 
 static int
-compare_points(const void *a, const void *b)
+compare_places(const void *a, const void *b)
 {
-	const RingPoint *left = a;
-	const RingPoint *right = b;
+	uint64		left = *(const uint64 *) a;
+	uint64		right = *(const uint64 *) b;
 
-	if (left->place != right->place)
-		return left->place < right->place ? -1 : 1;
-	return left->index - right->index;
+	return left < right ? -1 : left > right;
 }
 
 /* Weights as used: if all are 0, all count the same. */
 static int64
-effective_weights(int nnodes, const RingNode *nodes, int64 *weights)
+weight_of(int nnodes, const RingNode *nodes, int index, int64 *total)
 {
-	int64		total = 0;
-
+	*total = 0;
 	for (int i = 0; i < nnodes; i++)
-		total += weights[i] = Max(nodes[i].weight, 0);
-	if (total > 0)
-		return total;
-	for (int i = 0; i < nnodes; i++)
-		weights[i] = 1;
-	return nnodes;
+		*total += Max(nodes[i].weight, 0);
+	if (*total > 0)
+		return Max(nodes[index].weight, 0);
+	*total = nnodes;
+	return 1;
 }
 
-/* rooms[i]: number of shards node i gets; their sum is nshards. */
-static void
-share_out(int nshards, int nnodes, const int64 *weights, int64 total, int *rooms)
+double
+route_ring_share(int64 whole, int nnodes, const RingNode *nodes, int index)
 {
-	int			left = nshards;
-	bool	   *rounded_up = palloc0(nnodes * sizeof(bool));
+	int64		total;
+	int64		weight = weight_of(nnodes, nodes, index, &total);
+
+	return (double) whole * weight / total;
+}
+
+void
+route_ring_shares(int64 whole, int nnodes, const RingNode *nodes, int64 *shares)
+{
+	int64		left = whole;
+	int64	   *rests = palloc(nnodes * sizeof(int64)); /* what was cut off, -1: rounded up, or no weight */
 
 	for (int i = 0; i < nnodes; i++)
-		left -= rooms[i] = (int) (nshards * weights[i] / total);
-	while (left > 0)
 	{
-		int			best = -1;
+		int64		total;
+		int64		weight = weight_of(nnodes, nodes, i, &total);
 
-		for (int i = 0; i < nnodes; i++)
-			if (!rounded_up[i] && weights[i] > 0 &&
-				(best < 0 || nshards * weights[i] % total > nshards * weights[best] % total))
-				best = i;
-		rounded_up[best] = true;
-		rooms[best]++;
-		left--;
+		/* whole * weight / total, without leaving 64 bits */
+		shares[i] = whole / total * weight + whole % total * weight / total;
+		rests[i] = weight == 0 ? -1 : whole % total * weight % total;
+		left -= shares[i];
 	}
-	pfree(rounded_up);
+	for (; left > 0; left--)
+	{
+		int			best = 0;
+
+		for (int i = 1; i < nnodes; i++)
+			if (rests[i] > rests[best])
+				best = i;
+		rests[best] = -1;
+		shares[best]++;
+	}
+	pfree(rests);
 }
 
-static RingPoint *
-make_ring(int nnodes, const RingNode *nodes, const int64 *weights, int *npoints)
+Ring *
+route_ring_make(int nnodes, const RingNode *nodes)
 {
-	RingPoint  *ring;
-	int			n = 0;
+	Ring	   *ring = palloc(sizeof(Ring));
 
+	ring->nnodes = nnodes;
+	ring->npoints = palloc(nnodes * sizeof(int));
+	ring->points = palloc(nnodes * sizeof(uint64 *));
 	for (int i = 0; i < nnodes; i++)
-		n += (int) Min(weights[i] * RING_POINTS, RING_MAX_POINTS);
-	ring = palloc(n * sizeof(RingPoint));
-	*npoints = n;
-	n = 0;
-	for (int i = 0; i < nnodes; i++)
-		for (int64 j = 0; j < Min(weights[i] * RING_POINTS, RING_MAX_POINTS); j++)
-			ring[n++] = (RingPoint)
-		{
-			.place = place_of(((uint64) nodes[i].node_id << 32) | (uint64) j, RING_POINT_SEED), .index = i
-		};
-	qsort(ring, n, sizeof(RingPoint), compare_points);
+	{
+		int64		total;
+		int64		weight = weight_of(nnodes, nodes, i, &total);
+		int			n = (int) Min(Max(weight, 1) * RING_POINTS, RING_MAX_POINTS);
+
+		ring->npoints[i] = n;
+		ring->points[i] = palloc(n * sizeof(uint64));
+		for (int j = 0; j < n; j++)
+			ring->points[i][j] = place_of(((uint64) nodes[i].node_id << 32) | (uint64) j, RING_POINT_SEED);
+		qsort(ring->points[i], n, sizeof(uint64), compare_places);
+	}
 	return ring;
 }
 
-/* First point at or after the place; npoints if there is none. */
-static int
-find_point(const RingPoint *ring, int npoints, uint64 place)
+uint64
+route_ring_distance(const Ring *ring, int shard, int index)
 {
+	uint64		place = place_of((uint64) shard, RING_SHARD_SEED);
+	const uint64 *points = ring->points[index];
 	int			low = 0;
-	int			high = npoints;
+	int			high = ring->npoints[index];
 
 	while (low < high)
 	{
 		int			middle = (low + high) / 2;
 
-		if (ring[middle].place < place)
+		if (points[middle] < place)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low;
+	/* behind the last point comes the first: the difference goes round by itself */
+	return points[low == ring->npoints[index] ? 0 : low] - place;
 }
 
 void
 route_ring_assign(int nshards, int nnodes, const RingNode *nodes, int *owners)
 {
-	int64	   *weights = palloc(nnodes * sizeof(int64));
-	int		   *rooms = palloc(nnodes * sizeof(int));
-	int64		total = effective_weights(nnodes, nodes, weights);
-	int			npoints;
-	RingPoint  *ring;
+	int64	   *rooms = palloc(nnodes * sizeof(int64));
+	Ring	   *ring = route_ring_make(nnodes, nodes);
 
 	Assert(nnodes > 0);
-	share_out(nshards, nnodes, weights, total, rooms);
-	ring = make_ring(nnodes, nodes, weights, &npoints);
+	route_ring_shares(nshards, nnodes, nodes, rooms);
 	for (int shard = 0; shard < nshards; shard++)
 	{
-		int			at = find_point(ring, npoints, place_of((uint64) shard, RING_SHARD_SEED));
+		int			best = -1;
 
 		/* There is room somewhere: rooms sum up to nshards. */
-		while (rooms[ring[at % npoints].index] == 0)
-			at++;
-		rooms[ring[at % npoints].index]--;
-		owners[shard] = nodes[ring[at % npoints].index].node_id;
+		for (int i = 0; i < nnodes; i++)
+			if (rooms[i] > 0 && (best < 0 ||
+								 route_ring_distance(ring, shard, i) < route_ring_distance(ring, shard, best)))
+				best = i;
+		rooms[best]--;
+		owners[shard] = nodes[best].node_id;
 	}
-	pfree(ring);
 	pfree(rooms);
-	pfree(weights);
 }
