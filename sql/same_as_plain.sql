@@ -157,3 +157,15 @@ SELECT t, count(DISTINCT owner), sum(DISTINCT owner), count(*) FROM seen GROUP B
 SELECT count(DISTINCT owner) FROM seen GROUP BY GROUPING SETS ((n), ()) HAVING count(DISTINCT owner) > 1;
 SELECT t, count(DISTINCT owner) FROM seen GROUP BY t ORDER BY 1;
 DROP TABLE seen;
+
+-- max() over a UNION ALL whose parts need values of other tables
+CREATE TABLE mine (id int PRIMARY KEY, n int);
+CREATE TABLE yours (id int PRIMARY KEY, n int);
+SELECT shardext.shard_table('mine', 'id');
+SELECT shardext.shard_table('yours', 'id');
+INSERT INTO mine SELECT i, i % 7 FROM generate_series(1, 40) i;
+INSERT INTO yours SELECT i, i % 5 FROM generate_series(1, 10) i;
+ANALYZE mine, yours;
+SELECT max('a') FROM (SELECT n AS x FROM mine UNION ALL SELECT (SELECT count(*) FROM yours)::int FROM mine) s;
+SELECT max(x), min(x) FROM (SELECT n AS x FROM mine UNION ALL SELECT (SELECT count(*) FROM yours)::int + n FROM mine) s;
+DROP TABLE mine, yours;

@@ -213,8 +213,9 @@ check_statement(const PlanInput *input)
 	if (!reads_only_reference_tables((Node *) query->onConflict))
 		return reason_make(HINT_SPLIT,
 						   "Its ON CONFLICT clause has a subquery over a table that is not a reference table.");
-	if (insert_shape_needs_with(query) && (query->hasModifyingCTE || !reads_only_reference_tables((Node *) query->cteList) ||
-										   contain_volatile_functions((Node *) query->cteList)))
+	if (insert_shape_needs_with(query) &&
+		(query->hasModifyingCTE || !reads_only_reference_tables((Node *) query->cteList) ||
+		 contain_volatile_functions((Node *) query->cteList)))
 		return reason_make(HINT_SPLIT, "Its ON CONFLICT clause reads a WITH query that cannot be sent to other nodes.");
 	if (contain_volatile_functions((Node *) query->onConflict) &&
 		shippable_check_expr((Node *) query->onConflict) != NULL)

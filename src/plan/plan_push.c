@@ -10,8 +10,12 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_aggregate.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "utils/syscache.h"
 
 #include "base/settings.h"
 #include "exec/plan_reason.h"
@@ -57,6 +61,48 @@ find_last_param(Node *node, void *context)
 	return expression_tree_walker(node, find_last_param, context);
 }
 
+static bool
+has_other_aggregate(Node *node, void *context)
+{
+	HeapTuple	tuple;
+	bool		is_extreme;
+
+	if (node == NULL || IsA(node, Query))
+		return false;
+	if (!IsA(node, Aggref))
+		return expression_tree_walker(node, has_other_aggregate, context);
+	tuple = SearchSysCache1(AGGFNOID, ObjectIdGetDatum(((Aggref *) node)->aggfnoid));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for aggregate %u", ((Aggref *) node)->aggfnoid);
+	is_extreme = OidIsValid(((Form_pg_aggregate) GETSTRUCT(tuple))->aggsortop);
+	ReleaseSysCache(tuple);
+	return !is_extreme;
+}
+
+/*
+ * Is there a level that PostgreSQL may plan as ORDER BY .. LIMIT 1 in place of min() or max(), over a UNION ALL? It does so
+ * by planning a copy of the level inside of it, where values that the plan computes for fragments are not found.
+ */
+static bool
+has_extremes_of_union(Node *node, void *context)
+{
+	Query	   *query = (Query *) node;
+	Node	   *from;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, has_extremes_of_union, context);
+	from = query->jointree != NULL && list_length(query->jointree->fromlist) == 1 ?
+		linitial(query->jointree->fromlist) : NULL;
+	if (query->hasAggs && query->groupClause == NIL && from != NULL && IsA(from, RangeTblRef) &&
+		rt_fetch(((RangeTblRef *) from)->rtindex, query->rtable)->rtekind == RTE_SUBQUERY &&
+		rt_fetch(((RangeTblRef *) from)->rtindex, query->rtable)->subquery->setOperations != NULL &&
+		!has_other_aggregate((Node *) query->targetList, NULL) && !has_other_aggregate(query->havingQual, NULL))
+		return true;
+	return query_tree_walker(query, has_extremes_of_union, context, 0);
+}
+
 PlannedStmt *
 plan_push_levels(const PlanInput *input)
 {
@@ -67,7 +113,8 @@ plan_push_levels(const PlanInput *input)
 	{
 		decorrelate_query(query);
 		pushed.reasons = NIL;
-		pushed.may_broadcast = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0;
+		pushed.may_broadcast = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
+			!has_extremes_of_union((Node *) query, NULL);
 		pushed.next_param = 1;
 		(void) find_last_param((Node *) query, &pushed.next_param);
 		if (setting_enable_pushdown && !push_statement_level(query, &pushed))
