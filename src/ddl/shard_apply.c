@@ -304,19 +304,36 @@ run_in_shards(void *arg)
 	ddl_run_in_shards(run->marked, GetUserId(), run->shards);
 }
 
-void
-shard_tables_apply(Oid shell, List *statements, const Bitmapset *shards)
+/* As the current role. */
+static void
+apply(List *statements, const Bitmapset *shards)
 {
 	int			nestlevel = push_search_path();
 	MarkedRun	run = {NIL, shards};
 	ListCell   *lc;
-	SavedRole	saved = role_become_owner(shell);
 
 	foreach(lc, ddl_parse(statements))
 		run.marked = lappend(run.marked, retarget_mark(lfirst(lc)));
 	default_rights_run_without(run_in_shards, &run);
-	role_restore(saved);
 	AtEOXact_GUC(true, nestlevel);
+}
+
+void
+shard_tables_apply(Oid shell, List *statements, const Bitmapset *shards)
+{
+	SavedRole	saved = role_become_owner(shell);
+
+	apply(statements, shards);
+	role_restore(saved);
+}
+
+void
+shard_tables_apply_elevated(List *statements, const Bitmapset *shards)
+{
+	SavedRole	saved = role_become(extension_owner());
+
+	apply(statements, shards);
+	role_restore(saved);
 }
 
 /* The mark by which a schema is known to be ours. */

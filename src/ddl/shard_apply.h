@@ -55,6 +55,12 @@ extern void shard_tables_create(Oid shell, List *statements, const Bitmapset *sh
 /* Run statements (List of char *, over shells' names) in these shards. */
 extern void shard_tables_apply(Oid shell, List *statements, const Bitmapset *shards);
 
+/*
+ * The same as the extension's owner: foreign keys and triggers that are there
+ * already on the table itself, whatever rights its owner has had at that time.
+ */
+extern void shard_tables_apply_elevated(List *statements, const Bitmapset *shards);
+
 /* Did we make this schema for the shard? (It bears our comment.) */
 extern bool shard_schema_is_ours(Oid schema, int shard);
 

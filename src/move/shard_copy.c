@@ -64,6 +64,8 @@ shard_copy_make(int shard, const char *part)
 		statements = statements_of(table, part);
 		if (strcmp(part, "tables") == 0)
 			shard_tables_create(shell, statements, only);
+		else if (strcmp(part, "rest") == 0)
+			shard_tables_apply_elevated(statements, only);
 		else
 			shard_tables_apply(shell, statements, only);
 	}

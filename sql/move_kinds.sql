@@ -1,0 +1,165 @@
+-- Tables and columns of all kinds move, there and back, with what is written meanwhile. Logical shard 0 goes from paris to
+-- london, where this session is; the job stops before it applies its stream, so that the copy gets changes by both ways.
+SET client_min_messages = warning;
+CREATE FUNCTION await(condition text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    yes boolean;
+BEGIN
+    FOR i IN 1 .. 9000 LOOP
+        EXECUTE 'SELECT ' || condition INTO yes;
+        IF yes THEN RETURN; END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RAISE 'it never comes to this: %', condition;
+END $$;
+SELECT node FROM shardext.shards WHERE shard = 0;
+-- paris has a label, which its shards may not leave
+SELECT shardext.alter_node('london', region => 'eu');
+-- the kinds
+CREATE ROLE regress_owner;
+CREATE ROLE regress_reader;
+\c paris
+SET client_min_messages = warning;
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO regress_reader, regress_owner;
+\c tokyo
+SET client_min_messages = warning;
+CREATE SCHEMA app;
+GRANT USAGE ON SCHEMA app TO regress_reader, regress_owner;
+\c london
+SET client_min_messages = warning;
+CREATE SCHEMA app;
+CREATE TYPE app.mood AS ENUM ('glad', 'sad');
+CREATE DOMAIN app.short AS varchar(5) CHECK (value <> 'never');
+CREATE TYPE app.pair AS (a int, b text);
+CREATE FUNCTION app.noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.fired := NEW.fired + 1; RETURN NEW; END $$;
+CREATE TABLE app.codes (code int PRIMARY KEY, name text);
+SELECT shardext.replicate_table('app.codes');
+INSERT INTO app.codes VALUES (1, 'one'), (2, 'two');
+CREATE TABLE app.kinds (
+    id bigint PRIMARY KEY, gone int, m app.mood, s app.short, p app.pair, ms app.mood[], ps app.pair[], j json, at point, iv interval,
+    f float8, num numeric, b bytea, "odd ""name" text, code int REFERENCES app.codes, fired int DEFAULT 0,
+    twice int GENERATED ALWAYS AS (fired * 2) STORED, num_serial serial, num_identity int GENERATED ALWAYS AS IDENTITY);
+ALTER TABLE app.kinds DROP COLUMN gone;
+CREATE INDEX kinds_partial ON app.kinds (m) WHERE fired > 0;
+CREATE UNIQUE INDEX kinds_expression ON app.kinds (id, lower("odd ""name"));
+CREATE TRIGGER noted BEFORE INSERT OR UPDATE ON app.kinds FOR EACH ROW EXECUTE FUNCTION app.noted();
+SELECT shardext.shard_table('app.kinds', 'id', 'id');
+-- no primary key, equal rows; a key of its own to be told apart by; a replica identity
+CREATE TABLE app.heap (k text, n int, j json);
+SELECT shardext.shard_table('app.heap', 'k');
+CREATE TABLE app.by_index (id bigint NOT NULL, n int);
+CREATE UNIQUE INDEX by_index_id ON app.by_index (id);
+ALTER TABLE app.by_index REPLICA IDENTITY USING INDEX by_index_id;
+SELECT shardext.shard_table('app.by_index', 'id', 'id');
+-- wide rows, rows that belong to somebody, a table without rows
+CREATE TABLE app.wide (id bigint PRIMARY KEY, b text);
+ALTER TABLE app.wide ALTER b SET STORAGE EXTERNAL;
+SELECT shardext.shard_table('app.wide', 'id', 'id');
+CREATE TABLE app.secret (id bigint PRIMARY KEY, who name);
+SELECT shardext.shard_table('app.secret', 'id', 'id');
+ALTER TABLE app.secret ADD FOREIGN KEY (id) REFERENCES app.kinds ON DELETE CASCADE;
+ALTER TABLE app.secret ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON app.secret USING (who = current_user);
+ALTER TABLE app.secret OWNER TO regress_owner;
+GRANT USAGE ON SCHEMA app TO regress_reader, regress_owner;
+GRANT SELECT ON app.secret TO regress_reader;
+CREATE TABLE app.nothing (id bigint PRIMARY KEY);
+SELECT shardext.shard_table('app.nothing', 'id', 'id');
+-- rows of shard 0
+CREATE FUNCTION pg_temp.id(n int) RETURNS bigint LANGUAGE sql AS $$ SELECT shardext.make_id('2024-02-02 00:00:00+00', 0, n) $$;
+INSERT INTO app.kinds (id, m, s, p, ms, ps, j, at, iv, f, num, b, "odd ""name", code)
+    SELECT pg_temp.id(i), 'glad', 'abc', (i, 'x')::app.pair, '{glad,sad}', ARRAY[(1, 'y')::app.pair, NULL], '{"a": [1, 2]}', '(1,2)',
+           '1 month 2 days', 0.1 * i, 1e30 + i, '\x0001ff', 'Tab' || chr(9) || '\N' || i, 1 + i % 2 FROM generate_series(1, 20) i;
+INSERT INTO app.heap SELECT k, n, '{}' FROM (SELECT 'k' || i AS k FROM generate_series(1, 200) i) k CROSS JOIN generate_series(1, 2) n
+    WHERE shardext.shard_of('app.heap', k) = 0;
+INSERT INTO app.heap SELECT * FROM app.heap WHERE n = 1;
+INSERT INTO app.by_index SELECT pg_temp.id(i), i FROM generate_series(1, 20) i;
+INSERT INTO app.wide SELECT pg_temp.id(i), repeat(chr(64 + i), 1500000) FROM generate_series(1, 3) i;
+INSERT INTO app.secret SELECT pg_temp.id(i), CASE WHEN i < 5 THEN 'regress_reader' ELSE 'nobody' END FROM generate_series(1, 10) i;
+CREATE VIEW app.sums AS
+    SELECT 'kinds' AS t, count(*), sum(hashtext(k::text)::bigint), sum(fired) AS more FROM app.kinds k
+    UNION ALL SELECT 'heap', count(*), sum(hashtext(h::text)::bigint), sum(n) FROM app.heap h
+    UNION ALL SELECT 'by_index', count(*), sum(hashtext(i::text)::bigint), sum(n) FROM app.by_index i
+    UNION ALL SELECT 'wide', count(*), sum(hashtext(w::text)::bigint), sum(length(b)) FROM app.wide w
+    UNION ALL SELECT 'secret', count(*), sum(hashtext(s::text)::bigint), NULL FROM app.secret s;
+SELECT pg_advisory_lock(6021, hashtext('move_stream_begins'));
+ALTER DATABASE london SET shardext.fault = 'move_stream_begins:lock';
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT await($$EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 6021 AND NOT granted)$$);
+-- changes of all kinds, after the rows were copied
+CREATE PROCEDURE app.change(add int) LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE app.kinds SET m = 'sad', p.b = 'changed', j = NULL, iv = iv + '1 hour', code = 2 WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 1);
+    DELETE FROM app.kinds WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 2);
+    INSERT INTO app.kinds (id, s, "odd ""name") VALUES (shardext.make_id('2024-02-02 00:00:00+00', 0, add + 100), 'new', 'n');
+    UPDATE app.heap SET n = n + 10 WHERE n = 1 AND k = (SELECT min(k) FROM app.heap);
+    DELETE FROM app.heap WHERE n = 2 AND k = (SELECT max(k) FROM app.heap);
+    UPDATE app.by_index SET n = -n WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 3);
+    DELETE FROM app.by_index WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 4);
+    UPDATE app.wide SET id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 50) WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, 1 + add / 10);
+    UPDATE app.secret SET who = 'regress_reader' WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 7);
+END $$;
+CALL app.change(0);
+CREATE TABLE before AS SELECT * FROM app.sums;
+SELECT t, count, more FROM before ORDER BY t;
+SELECT pg_advisory_unlock(6021, hashtext('move_stream_begins'));
+SELECT shardext.wait_job(:job);
+SELECT node FROM shardext.shards WHERE shard = 0;
+-- nothing has changed; triggers have not fired for the copy
+SELECT * FROM app.sums EXCEPT SELECT * FROM before;
+SELECT relname, relreplident FROM pg_class WHERE relnamespace = 'shard_0000'::regnamespace AND relkind = 'r' ORDER BY 1;
+SELECT count(*) > 0 AS toasted FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid
+    WHERE c.oid = 'shard_0000.wide'::regclass AND pg_relation_size(t.oid) > 1000000;
+SET ROLE regress_reader;
+SELECT count(*) FROM app.secret;
+RESET ROLE;
+-- and back, by the stream
+SELECT await(format('(SELECT state FROM shardext.internal_local_jobs WHERE job = %s) = %L', :job, 'keep'));
+CALL app.change(10);
+DROP TABLE before;
+CREATE TABLE before AS SELECT * FROM app.sums;
+SELECT t, count, more FROM before ORDER BY t;
+SELECT shardext.reverse_move(:job) = :job;
+SELECT shardext.wait_job(:job);
+SELECT await(format('(SELECT state FROM shardext.internal_local_jobs WHERE job = %s) = %L', :job, 'done'));
+SELECT node FROM shardext.shards WHERE shard = 0;
+SELECT * FROM app.sums EXCEPT SELECT * FROM before;
+SELECT * FROM shardext.check();
+ALTER DATABASE london RESET shardext.fault;
+-- what is refused: changes of unlogged tables are in no stream
+CREATE UNLOGGED TABLE app.fast (id bigint PRIMARY KEY);
+SELECT shardext.shard_table('app.fast', 'id', 'id');
+CREATE FUNCTION refused(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    more text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'not refused';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS more = PG_EXCEPTION_DETAIL;
+    RETURN regexp_replace(concat_ws(': ', sqlerrm, more), '[0-9]{5,}', 'N', 'g');
+END $$;
+SELECT refused($$SELECT shardext.wait_job(shardext.move_shard(0, 'london'))$$);
+DROP TABLE app.fast;
+-- bad input
+SELECT refused($$SELECT shardext.move_shard(16, 'london')$$);
+SELECT refused($$SELECT shardext.move_shard(0, 'oslo')$$);
+SELECT refused($$SELECT shardext.move_shards('{0,NULL}', 'london')$$);
+SELECT refused($$SELECT shardext.wait_job(NULL)$$);
+SELECT refused(format('SELECT shardext.reverse_move(%s)', :job));
+SELECT refused(format('SELECT shardext.cancel_job(%s)', :job));
+SELECT * FROM shardext.check();
+DROP VIEW app.sums;
+DROP TABLE before, app.secret, app.kinds, app.heap, app.by_index, app.wide, app.nothing, app.codes;
+DROP FUNCTION await, refused;
+DROP SCHEMA app CASCADE;
+\c paris
+SET client_min_messages = warning;
+DROP SCHEMA app CASCADE;
+\c tokyo
+SET client_min_messages = warning;
+DROP SCHEMA app CASCADE;
+\c london
+SELECT shardext.alter_node('london', region => '');
+DROP ROLE regress_owner, regress_reader;
