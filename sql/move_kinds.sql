@@ -162,4 +162,4 @@ SET client_min_messages = warning;
 DROP SCHEMA app CASCADE;
 \c london
 SELECT shardext.alter_node('london', region => '');
-DROP ROLE regress_owner, regress_reader;
+DROP ROLE regress_reader;
