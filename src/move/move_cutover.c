@@ -4,9 +4,10 @@
  *	  one and the authority (design D9).
  *
  *	lock the cluster's catalog			nobody waits for us yet
+ *	the map, the job					on all nodes concerned
  *	fence the shards on the old owner	everybody waits from here on
- *	marker: written there, come here	the copy has everything
- *	marks of ids, the map, the job		on all nodes concerned
+ *	marker: written there, come here	the copy has everything; meanwhile:
+ *	marks of ids, the tables' shape		from there
  *	commit								two-phase; the fence is held by what is prepared
  *
  * The fence keeps readers out, too: who waits for it finds, under READ COMMITTED,
@@ -112,7 +113,11 @@ tell_nodes(Cutover *cutover)
 		catalog_image_send(dxact_connection(authority, GetUserId(), DXACT_WRITE), image, 0);
 }
 
-/* Copies and owners change places in the list of what is to be dropped one day. */
+/*
+ * Copies and owners change places in the list of what is to be dropped one day.
+ * The way back begins here; what the stream into the copies may yet bring is
+ * left out of it (stream_feed_open).
+ */
 static void
 note_job(Cutover *cutover)
 {
@@ -144,17 +149,20 @@ compare_shapes(Cutover *cutover, const char *shape)
 			 errhint("Move the shards there again.")));
 }
 
-/* Nobody writes any more: have the rest of the stream on the other side, and look at the tables meanwhile. */
+/* Nobody writes any more: have the rest of the stream on the other side, and take over the ids meanwhile. */
 static void
-drain(Cutover *cutover)
+drain(Cutover *cutover, const ShardRow *present, const ShardRow *changed)
 {
 	MoveRun    *run = cutover->run;
 	MoveLink   *from = move_link_of(run, cutover->from);
-	char	   *marker = move_marker_write(run, from);
+	char	   *marker = move_marker_send(run, from);
+	ShardMarks *marks = shard_marks_take(run->job->nshards, changed, present);
 	bool		there;
 
+	PQclear(move_link_result(from));
 	move_shape_send(run, from);
 	there = stream_feed_run(move_feed(run, cutover->stream), marker, MARKER_WAIT_MS);
+	shard_marks_give(marks);
 	compare_shapes(cutover, move_shape_received(from));
 	if (!there)
 		ereport(ERROR,
@@ -166,22 +174,17 @@ static void
 change_owner(Cutover *cutover)
 {
 	int			npresent;
-	ShardRow   *present;
-	ShardRow   *changed;
-	ShardMarks *marks;
-	Job		   *job = cutover->run->job;
+	ShardRow   *present = catalog_read_shards(&npresent);
+	ShardRow   *changed = changed_rows(cutover, present, npresent);
 
-	present = catalog_read_shards(&npresent);
-	changed = changed_rows(cutover, present, npresent);
+	catalog_write_shards(cutover->run->job->nshards, changed);
+	tell_nodes(cutover);
+	note_job(cutover);
+	(void) stream_feed_run(move_feed(cutover->run, cutover->stream), NULL, 0);
 	fence(cutover);
 	INSTR_TIME_SET_CURRENT(cutover->fenced_at);
 	FAULT_POINT("move_fenced");
-	drain(cutover);
-	marks = shard_marks_take(job->nshards, changed, present);
-	shard_marks_give(marks);
-	catalog_write_shards(job->nshards, changed);
-	tell_nodes(cutover);
-	note_job(cutover);
+	drain(cutover, present, changed);
 	FAULT_POINT("move_before_commit");
 }
 

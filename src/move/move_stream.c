@@ -59,7 +59,8 @@ move_feed(MoveRun *run, const char *prefix)
 		feed_cxt = AllocSetContextCreate(TopMemoryContext, "shardext stream", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextReset(feed_cxt);
 	old = MemoryContextSwitchTo(feed_cxt);
-	feed = stream_feed_open(forward ? job->source : job->target, forward ? job->target : job->source, name, from);
+	feed = stream_feed_open(forward ? job->source : job->target, forward ? job->target : job->source, name, from,
+							forward ? NULL : move_object_name(job, FORWARD));
 	MemoryContextSwitchTo(old);
 	strlcpy(feed_name, name, NAMEDATALEN);
 	return feed;
@@ -67,7 +68,7 @@ move_feed(MoveRun *run, const char *prefix)
 
 /* By chance, so that markers of the past that come again are not taken for it. */
 char *
-move_marker_write(MoveRun *run, MoveLink *from)
+move_marker_send(MoveRun *run, MoveLink *from)
 {
 	uint8		bytes[MARKER_BYTES];
 	StringInfoData text;
@@ -79,9 +80,18 @@ move_marker_write(MoveRun *run, MoveLink *from)
 	for (int i = 0; i < MARKER_BYTES; i++)
 		appendStringInfo(&text, "%02x", bytes[i]);
 	/* the stream has what is flushed only */
-	move_link_run(from, "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, '%s', '%s')",
-				  STREAM_MARKER_PREFIX, text.data);
+	move_link_send(from, "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, '%s', '%s')",
+				   STREAM_MARKER_PREFIX, text.data);
 	return text.data;
+}
+
+char *
+move_marker_write(MoveRun *run, MoveLink *from)
+{
+	char	   *text = move_marker_send(run, from);
+
+	PQclear(move_link_result(from));
+	return text;
 }
 
 #define SHAPE_QUERY \
@@ -276,7 +286,6 @@ move_turn_stream(MoveRun *run)
 
 	if (feed != NULL && strcmp(feed_name, move_object_name(job, FORWARD)) == 0)
 		move_feed_close();
-	move_object_drop_kind(run, job->target, "origin", FORWARD);
 	move_object_drop_kind(run, job->source, "slot", FORWARD);
 	move_object_drop_kind(run, job->source, "publication", FORWARD);
 	FAULT_POINT("move_before_back_stream");

@@ -66,6 +66,7 @@ struct StreamFeed
 {
 	MoveLink   *link;
 	StreamApply *apply;
+	char	   *leave_out;		/* an origin, or NULL */
 	/* what has come */
 	XLogRecPtr	begin;			/* transactions that were committed before are not for us */
 	XLogRecPtr	received;
@@ -74,7 +75,7 @@ struct StreamFeed
 	TimestampTz reported;
 	/* the transaction that comes */
 	TransactionId xid;
-	bool		skips;			/* it is there already */
+	bool		skips;			/* it is there already, or comes from there */
 	char	   *said;			/* marker within it, or NULL */
 	/* the batch */
 	int			batch_transactions;
@@ -183,6 +184,17 @@ take_begin(StreamFeed *feed, StringInfo message)
 	feed->said = NULL;
 }
 
+/* Tells, after the begin, that the transaction was not the source's own. */
+static void
+take_origin(StreamFeed *feed, StringInfo message)
+{
+	XLogRecPtr	position;
+	char	   *name = logicalrep_read_origin(message, &position);
+
+	if (feed->leave_out != NULL && strcmp(name, feed->leave_out) == 0)
+		feed->skips = true;
+}
+
 static void
 take_commit(StreamFeed *feed, StringInfo message)
 {
@@ -245,7 +257,10 @@ take_message(StreamFeed *feed, StringInfo message)
 		case LOGICAL_REP_MSG_RELATION:
 			stream_apply_message(feed->apply, kind, message);
 			break;
-		default:				/* origins, types */
+		case LOGICAL_REP_MSG_ORIGIN:
+			take_origin(feed, message);
+			break;
+		default:				/* types */
 			break;
 	}
 }
@@ -477,7 +492,7 @@ stream_slot_free(MoveLink *link, const char *name)
 }
 
 StreamFeed *
-stream_feed_open(int from, int to, const char *name, XLogRecPtr not_before)
+stream_feed_open(int from, int to, const char *name, XLogRecPtr not_before, const char *leave_out)
 {
 	MemoryContext cxt = CurrentMemoryContext;
 	StreamFeed *feed = palloc0(sizeof(StreamFeed));
@@ -485,6 +500,7 @@ stream_feed_open(int from, int to, const char *name, XLogRecPtr not_before)
 
 	feed->held_cxt = AllocSetContextCreate(cxt, "shardext held back", ALLOCSET_DEFAULT_SIZES);
 	feed->per_message_cxt = AllocSetContextCreate(cxt, "shardext message", ALLOCSET_DEFAULT_SIZES);
+	feed->leave_out = leave_out ? pstrdup(leave_out) : NULL;
 	feed->past = palloc(REMEMBERED * sizeof(TransactionId));
 	feed->apply = stream_apply_open(to, name, &position, report_if_due, feed);
 	feed->begin = Max(position, not_before);

@@ -17,10 +17,12 @@ typedef struct StreamFeed StreamFeed;
 
 /*
  * name is that of the slot and of the publication on from, and of the origin on
- * to; nothing before not_before is applied. Lives in CurrentMemoryContext, and until
+ * to; nothing before not_before is applied, and nothing that has come to from by the
+ * stream whose origin is leave_out (or NULL). Lives in CurrentMemoryContext, and until
  * stream_feed_close; after an error it is of no other use.
  */
-extern StreamFeed *stream_feed_open(int from, int to, const char *name, XLogRecPtr not_before);
+extern StreamFeed *stream_feed_open(int from, int to, const char *name, XLogRecPtr not_before,
+									const char *leave_out);
 extern void stream_feed_close(StreamFeed *feed);
 
 /*
