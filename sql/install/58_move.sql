@@ -141,11 +141,11 @@ CREATE FUNCTION shardext.internal_shard_ddl(statement text) RETURNS void
 REVOKE EXECUTE ON FUNCTION shardext.internal_shard_ddl(text) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_shard_ddl(text) IS 'for moves: a definition in the schema of a logical shard, where users may make none';
 
-CREATE FUNCTION shardext.internal_fence(shards int[], mode text, wait_ms int) RETURNS void
+CREATE FUNCTION shardext.internal_fence(shards int[], wait_ms int, marker text) RETURNS void
     AS 'MODULE_PATHNAME', 'shardext_internal_fence' LANGUAGE C STRICT;
-REVOKE EXECUTE ON FUNCTION shardext.internal_fence(int[], text, int) FROM PUBLIC;
-COMMENT ON FUNCTION shardext.internal_fence(int[], text, int) IS
-    'for moves: lock the tables of logical shards against writers, or everyone, until the transaction ends';
+REVOKE EXECUTE ON FUNCTION shardext.internal_fence(int[], int, text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_fence(int[], int, text) IS
+    'for moves: lock the tables of logical shards until the transaction ends, then write a marker';
 
 -- Which job moves a shard of this node: there are never two.
 CREATE TABLE shardext.catalog_claim (

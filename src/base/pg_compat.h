@@ -515,4 +515,11 @@ sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
 #define sx_my_lxid()	(MyProc->lxid)
 #endif
 
+/* A message in the WAL that belongs to no transaction (needs replication/message.h). */
+#if PG_VERSION_NUM >= 170000
+#define sx_log_message(prefix, text)	LogLogicalMessage(prefix, text, strlen(text), false, false)
+#else
+#define sx_log_message(prefix, text)	LogLogicalMessage(prefix, text, strlen(text), false)
+#endif
+
 #endif

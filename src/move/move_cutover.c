@@ -60,19 +60,17 @@ typedef struct Cutover
 
 /* ERROR 55P03 if somebody uses the shards. */
 static void
-fence(Cutover *cutover)
+fence(Cutover *cutover, const char *marker)
 {
 	Job		   *job = cutover->run->job;
 
 	if (cutover->from == node_self())
-	{
-		for (int i = 0; i < job->nshards; i++)
-			shard_copy_fence(job->shards[i], true, FENCE_WAIT_MS);
-		return;
-	}
-	(void) conn_execute(dxact_connection(cutover->from, GetUserId(), DXACT_WRITE),
-						psprintf("SELECT shardext.internal_fence('%s', 'everyone', %d)", job_shards_text(job),
-								 FENCE_WAIT_MS), NULL);
+		shard_copy_fence(job->nshards, job->shards, FENCE_WAIT_MS, marker);
+	else
+		(void) conn_execute(dxact_connection(cutover->from, GetUserId(), DXACT_WRITE),
+							psprintf("SELECT shardext.internal_fence('%s', %d, '%s')", job_shards_text(job),
+									 FENCE_WAIT_MS, marker), NULL);
+	INSTR_TIME_SET_CURRENT(cutover->fenced_at);
 }
 
 static ShardRow *
@@ -151,18 +149,15 @@ compare_shapes(Cutover *cutover, const char *shape)
 
 /* Nobody writes any more: have the rest of the stream on the other side, and take over the ids meanwhile. */
 static void
-drain(Cutover *cutover, const ShardRow *present, const ShardRow *changed)
+drain(Cutover *cutover, const char *marker, const ShardRow *present, const ShardRow *changed)
 {
 	MoveRun    *run = cutover->run;
 	MoveLink   *from = move_link_of(run, cutover->from);
-	char	   *marker = move_marker_send(run, from);
-	ShardMarks *marks = shard_marks_take(run->job->nshards, changed, present);
 	bool		there;
 
-	PQclear(move_link_result(from));
 	move_shape_send(run, from);
+	shard_marks_give(shard_marks_take(run->job->nshards, changed, present));
 	there = stream_feed_run(move_feed(run, cutover->stream), marker, MARKER_WAIT_MS);
-	shard_marks_give(marks);
 	compare_shapes(cutover, move_shape_received(from));
 	if (!there)
 		ereport(ERROR,
@@ -176,15 +171,15 @@ change_owner(Cutover *cutover)
 	int			npresent;
 	ShardRow   *present = catalog_read_shards(&npresent);
 	ShardRow   *changed = changed_rows(cutover, present, npresent);
+	char	   *marker = move_marker_text(cutover->run);
 
 	catalog_write_shards(cutover->run->job->nshards, changed);
 	tell_nodes(cutover);
 	note_job(cutover);
 	(void) stream_feed_run(move_feed(cutover->run, cutover->stream), NULL, 0);
-	fence(cutover);
-	INSTR_TIME_SET_CURRENT(cutover->fenced_at);
+	fence(cutover, marker);
 	FAULT_POINT("move_fenced");
-	drain(cutover, present, changed);
+	drain(cutover, marker, present, changed);
 	FAULT_POINT("move_before_commit");
 }
 

@@ -360,10 +360,8 @@ shardext_internal_fence(PG_FUNCTION_ARGS)
 {
 	int			n;
 	int		   *shards = shard_numbers(PG_GETARG_DATUM(0), &n);
-	bool		everyone = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "everyone") == 0;
 
-	for (int i = 0; i < n; i++)
-		shard_copy_fence(shards[i], everyone, PG_GETARG_INT32(2));
+	shard_copy_fence(n, shards, PG_GETARG_INT32(1), text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	PG_RETURN_VOID();
 }
 

@@ -60,8 +60,8 @@ extern void move_feed_close(void);
 /* Write a marker (stream_feed.h) on a node, so that the stream will bring it; its text. */
 extern char *move_marker_write(MoveRun *run, MoveLink *from);
 
-/* The same, without waiting: the caller takes the link's result. */
-extern char *move_marker_send(MoveRun *run, MoveLink *from);
+/* Text for one that somebody else writes. */
+extern char *move_marker_text(MoveRun *run);
 
 /* A value that changes with every definition of the shards' tables; Job.shape is the owner's when it was copied. */
 extern char *move_shape(MoveRun *run, MoveLink *link);

@@ -68,7 +68,7 @@ move_feed(MoveRun *run, const char *prefix)
 
 /* By chance, so that markers of the past that come again are not taken for it. */
 char *
-move_marker_send(MoveRun *run, MoveLink *from)
+move_marker_text(MoveRun *run)
 {
 	uint8		bytes[MARKER_BYTES];
 	StringInfoData text;
@@ -79,18 +79,17 @@ move_marker_send(MoveRun *run, MoveLink *from)
 	appendStringInfo(&text, INT64_FORMAT "/", run->job->number);
 	for (int i = 0; i < MARKER_BYTES; i++)
 		appendStringInfo(&text, "%02x", bytes[i]);
-	/* the stream has what is flushed only */
-	move_link_send(from, "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, '%s', '%s')",
-				   STREAM_MARKER_PREFIX, text.data);
 	return text.data;
 }
 
 char *
 move_marker_write(MoveRun *run, MoveLink *from)
 {
-	char	   *text = move_marker_send(run, from);
+	char	   *text = move_marker_text(run);
 
-	PQclear(move_link_result(from));
+	/* the stream has what is flushed only */
+	move_link_run(from, "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, '%s', '%s')",
+				  STREAM_MARKER_PREFIX, text);
 	return text;
 }
 

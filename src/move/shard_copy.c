@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+#include "base/pg_compat.h"
 #include "base/settings.h"
 #include "catalog/namespace.h"
 #include "catalog/node_map.h"
@@ -18,8 +20,11 @@
 #include "ddl/shard_apply.h"
 #include "ddl/table_definition.h"
 #include "move/shard_copy.h"
+#include "move/stream_feed.h"
+#include "replication/message.h"
 #include "storage/lmgr.h"
 #include "utils/guc.h"
+#include "utils/timestamp.h"
 
 static void
 check_not_ours(int shard)
@@ -84,14 +89,26 @@ shard_copy_drop(int shard)
 	ddl_run_elevated(psprintf("DROP SCHEMA %s CASCADE", name));
 }
 
-void
-shard_copy_fence(int shard, bool everyone, int wait_ms)
+/* The time is for all of them together; one that nobody uses needs none. */
+static void
+lock_within(int shard, TimestampTz deadline)
 {
 	int			nestlevel = NewGUCNestLevel();
 	char		timeout[16];
 
-	snprintf(timeout, sizeof(timeout), "%d", wait_ms);
+	snprintf(timeout, sizeof(timeout), "%ld", Max(1, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline)));
 	setting_save("lock_timeout", timeout);
-	shard_handover_lock(shard, everyone ? FENCE_EVERYONE : FENCE_WRITERS);
+	shard_handover_lock(shard, FENCE_EVERYONE);
 	AtEOXact_GUC(true, nestlevel);
+}
+
+void
+shard_copy_fence(int n, const int *shards, int wait_ms, const char *marker)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms);
+
+	for (int i = 0; i < n; i++)
+		lock_within(shards[i], deadline);
+	/* the stream has what is flushed only */
+	XLogFlush(sx_log_message(STREAM_MARKER_PREFIX, marker));
 }

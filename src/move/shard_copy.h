@@ -13,7 +13,11 @@ extern void shard_copy_make(int shard, const char *part);
 /* ERROR if the shard is this node's. The schema goes with all that is in it, if it is ours. */
 extern void shard_copy_drop(int shard);
 
-/* Lock the shard's tables here until the transaction ends, or ERROR 55P03 after wait_ms. */
-extern void shard_copy_fence(int shard, bool everyone, int wait_ms);
+/*
+ * Lock the shards' tables here against everyone until the transaction ends, or
+ * ERROR 55P03 after some wait_ms; then write a marker (stream_feed.h), which is behind
+ * everything that was ever committed in them.
+ */
+extern void shard_copy_fence(int n, const int *shards, int wait_ms, const char *marker);
 
 #endif
