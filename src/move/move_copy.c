@@ -209,14 +209,20 @@ bytes_passed(void *arg, int bytes)
 	move_check_wish(progress->run);
 }
 
+/* Rows that nobody sees yet can be there as if they had always been: nothing looks at them, or freezes them, later. */
 static int64
 copy_table(MoveRun *run, const MoveTable *table, MoveLink *from, Progress *progress)
 {
 	const char *format = table->binary ? "binary" : "text";
 	char	   *copy_out = psprintf("COPY %s %s TO STDOUT (FORMAT %s)", table->name, table->columns, format);
-	char	   *copy_in = psprintf("COPY %s %s FROM STDIN (FORMAT %s)", table->name, table->columns, format);
+	char	   *copy_in = psprintf("COPY %s %s FROM STDIN (FORMAT %s, FREEZE)", table->name, table->columns, format);
+	char	   *truncate = quote_literal_cstr(psprintf("TRUNCATE %s", table->name));
+	int64		rows;
 
-	return move_link_copy(from, copy_out, run->target, copy_in, bytes_passed, progress);
+	move_link_run(run->target, "BEGIN; SELECT shardext.internal_shard_ddl(%s)", truncate);
+	rows = move_link_copy(from, copy_out, run->target, copy_in, bytes_passed, progress);
+	move_link_run(run->target, "COMMIT");
+	return rows;
 }
 
 /* The slot of the stream to come; the snapshot is good while the link is open and idle. */
