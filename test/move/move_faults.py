@@ -150,6 +150,8 @@ class Breaker:
         self.disarm()
 
     def cancel(self):
+        if self.point == "move_before_commit":
+            self.disarm()       # its transaction has the job's row, and whoever cancels waits for it
         try:
             self.told(self.authority, "SELECT shardext.cancel_job(%s)" % self.world.job)
         except Refused as refused:
