@@ -64,7 +64,7 @@ static const char *
 hint_for(int sqlstate, const char *hint, const char *context)
 {
 	if (context == NULL && (sqlstate == ERRCODE_UNDEFINED_TABLE || sqlstate == ERRCODE_UNDEFINED_FUNCTION ||
-							sqlstate == ERRCODE_UNDEFINED_OBJECT))
+							(sqlstate == ERRCODE_UNDEFINED_OBJECT && hint == NULL)))
 		return "Roles and extensions, and views, functions and types made after the table was sharded, "
 			"have to be created on each node.";
 	return hint;

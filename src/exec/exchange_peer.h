@@ -24,8 +24,8 @@ typedef struct PeerFetch
 } PeerFetch;
 
 /*
- * Ask all nodes at once for the rows of these shards (NULL: all); read must follow, in the same memory context, before anything
- * else is asked. fetches: of PeerFetch *, one for each node.
+ * Ask all nodes at once for the rows of these shards (NULL: all); read must follow, in the same memory context,
+ * before anything else is asked. fetches: of PeerFetch *, one for each node.
  */
 extern void exchange_peers_ask(List *fetches, const Bitmapset *shards);
 extern void exchange_peers_read(List *fetches, RowPackReader *packs, Tuplestorestate *store);

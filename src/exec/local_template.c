@@ -181,7 +181,8 @@ plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params, bool parallel)
 	PG_TRY();
 	{
 		constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
-		stmt = standard_planner(query, plan->query_string, cursor_options | (parallel ? CURSOR_OPT_PARALLEL_OK : 0), params);
+		stmt = standard_planner(query, plan->query_string,
+								cursor_options | (parallel ? CURSOR_OPT_PARALLEL_OK : 0), params);
 	}
 	PG_FINALLY();
 	{

@@ -45,7 +45,7 @@ descends(Oid operator)
 {
 	bool		reverse = false;
 
-	(void) get_equality_op_for_ordering_op(operator, &reverse);
+	(void) get_equality_op_for_ordering_op(operator, & reverse);
 	return reverse;
 }
 

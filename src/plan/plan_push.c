@@ -80,8 +80,9 @@ has_other_aggregate(Node *node, void *context)
 }
 
 /*
- * Is there a level that PostgreSQL may plan as ORDER BY .. LIMIT 1 in place of min() or max(), over a UNION ALL? It does so
- * by planning a copy of the level inside of it, where values that the plan computes for fragments are not found.
+ * Is there a level that PostgreSQL may plan as ORDER BY .. LIMIT 1 in place of min() or max(), over a UNION ALL?
+ * It does so by planning a copy of the level inside of it, where values that the plan computes for fragments are
+ * not found.
  */
 static bool
 has_extremes_of_union(Node *node, void *context)
