@@ -162,6 +162,18 @@ BEGIN
 	END LOOP;
 END$$;
 SELECT worker IS NOT NULL AS is_back, worker <> :former AS is_new FROM shardext.status;
+-- a change made on a node that has missed one is news to all others, too
+SELECT catalog_version AS was FROM shardext.catalog_cluster \gset
+\c paris
+BEGIN;
+UPDATE shardext.catalog_cluster SET catalog_version = catalog_version - 1;
+ALTER TABLE shardext.catalog_cluster SET (fillfactor = 100);
+SELECT shardext.alter_node('oslo', weight => 2);
+SELECT catalog_version - :was AS changes FROM shardext.catalog_cluster;
+COMMIT;
+\c london
+SELECT catalog_version - :was AS changes FROM shardext.catalog_cluster;
+SELECT shardext.alter_node('oslo', weight => 1);
 -- and away again
 DROP TABLE towns;
 DROP TABLE codes;

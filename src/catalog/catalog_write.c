@@ -10,7 +10,9 @@
  * EXCLUSIVE on catalog_cluster (writers of one node go one after the other, to
  * the end of the transaction), and raises local_changes and catalog_version
  * once; so nodes that take part in the same distributed transaction stay on
- * the same catalog_version. The lock order is: dxact_lock_catalog, this lock.
+ * the same catalog_version. What was taken over from the authority does not
+ * count: a change that follows it is a new one. The lock order is:
+ * dxact_lock_catalog, this lock.
  *
  * Does not write to other nodes, and knows nothing of what a change implies.
  */
@@ -200,6 +202,12 @@ begin_change(void)
 	if (raised_in == InvalidSubTransactionId && update_cluster_row(&oids, raise_versions, NULL))
 		raised_in = GetCurrentSubTransactionId();
 	return oids;
+}
+
+void
+catalog_write_took_over(void)
+{
+	raised_in = InvalidSubTransactionId;
 }
 
 void

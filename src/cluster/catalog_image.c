@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "base/errors.h"
+#include "catalog/catalog_write.h"
 #include "catalog/node_map.h"
 #include "catalog/pg_type.h"
 #include "catalog/shard_map.h"
@@ -264,5 +265,6 @@ catalog_image_pull(NodeConn *conn)
 		return false;
 	state->cluster.this_node = cluster->this_node;
 	catalog_state_apply(state);
+	catalog_write_took_over();
 	return true;
 }
