@@ -25,7 +25,8 @@ $london->safe_psql('postgres', "SELECT shardext.move_authority('paris')");
 my ($moved, $other) = split /\|/, $london->safe_psql('postgres', "SELECT min(shard), max(shard) FROM shardext.shards WHERE node = 'paris'");
 my ($here, $there, $tokyos) = map { $london->safe_psql('postgres', "SELECT min(k) FROM events WHERE shardext.shard_of('events', k) = $_") }
 	($other, $moved, "(SELECT min(shard) FROM shardext.shards WHERE node = 'tokyo')");
-my $worker = $london->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'shardext worker'");
+$cluster->wait_for('london', 'SELECT worker IS NOT NULL FROM shardext.status', 't');
+my $worker = $london->safe_psql('postgres', 'SELECT worker FROM shardext.status');
 my ($client, $waiter, $holder) = map { $cluster->session($_) } qw(london london tokyo);
 $cluster->finish($client, $cluster->begin($client, "PREPARE add (int) AS UPDATE events SET n = n + 1 WHERE k = \$1; EXECUTE add($there);"));
 my $knows = "SELECT shardext.node_of('events', $there)";
