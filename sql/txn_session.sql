@@ -47,12 +47,20 @@ DELETE FROM far WHERE v = 1;
 COMMIT;
 SET CONSTRAINTS far_pk IMMEDIATE;
 BEGIN; SET CONSTRAINTS nothing IMMEDIATE; ROLLBACK;
--- a role without rights on the schemas of shards can only set all
+-- it asks for no rights, and gives none
 CREATE ROLE txn_user LOGIN;
-GRANT ALL ON far TO txn_user;
 SET ROLE txn_user;
 BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; ROLLBACK;
+SELECT id FROM shard_0004.far;
+RESET ROLE;
+GRANT ALL ON far TO txn_user;
+SET ROLE txn_user;
 BEGIN; INSERT INTO far VALUES (:p, 1); SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK;
+BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; INSERT INTO far VALUES (:p, 1); ROLLBACK;
+BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; INSERT INTO far VALUES (:l, 1); ROLLBACK;
+BEGIN; INSERT INTO far VALUES (:p, 1); SET CONSTRAINTS public.far_pk IMMEDIATE; ROLLBACK;
+BEGIN; INSERT INTO far VALUES (:l, 1); SET CONSTRAINTS public.far_pk IMMEDIATE; ROLLBACK;
+BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; SET CONSTRAINTS far_pk DEFERRED; INSERT INTO far VALUES (:p, 1), (:l, 1), (:t, 1); DELETE FROM far WHERE v = 1; COMMIT;
 RESET ROLE;
 -- what one role has written, others see (txn_roles has more)
 CREATE FUNCTION sum_as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT sum(v) FROM far';

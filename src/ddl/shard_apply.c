@@ -359,10 +359,12 @@ make_shard_schema(void *arg)
 
 	shard_schema_name(shard, name);
 	ddl_run_elevated(psprintf("CREATE SCHEMA %s", name));
+	/* SET CONSTRAINTS looks names up for any role; who may use the tables is shard_rights.c's business */
+	ddl_run_elevated(psprintf("GRANT USAGE ON SCHEMA %s TO PUBLIC", name));
 	ddl_run_elevated(psprintf("COMMENT ON SCHEMA %s IS %s", name, quote_literal_cstr(schema_comment(shard))));
 }
 
-/* The schema of a shard exists, is ours, and the owner of the table may use it. */
+/* The schema of a shard exists, is ours, and the owner of the table may make tables there. */
 static void
 ensure_shard_schema(int shard, Oid owner)
 {
@@ -386,9 +388,8 @@ ensure_shard_schema(int shard, Oid owner)
 							   "for the logical shards of the cluster."),
 					 errhint("Rename or drop the schema.")));
 	}
-	if (object_aclcheck(NamespaceRelationId, schema, owner, ACL_CREATE) != ACLCHECK_OK ||
-		object_aclcheck(NamespaceRelationId, schema, owner, ACL_USAGE) != ACLCHECK_OK)
-		ddl_run_elevated(psprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", name,
+	if (object_aclcheck(NamespaceRelationId, schema, owner, ACL_CREATE) != ACLCHECK_OK)
+		ddl_run_elevated(psprintf("GRANT CREATE ON SCHEMA %s TO %s", name,
 								  quote_identifier(GetUserNameFromId(owner, false))));
 }
 
