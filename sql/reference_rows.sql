@@ -65,6 +65,29 @@ WITH gone AS (DELETE FROM rules WHERE id = 14 RETURNING *), more AS (INSERT INTO
 WITH x AS (SELECT id FROM src WHERE v = 30) UPDATE rules SET n = 33 WHERE id IN (SELECT id FROM x) RETURNING id, n;
 :same rules :end
 :same bag :end
+-- each node would see other rows (writers of another table are not kept off, snapshots are each node's own), or compute other values
+EXPLAIN (VERBOSE, COSTS OFF) UPDATE rules SET n = (SELECT count(*) FROM bag) WHERE id = 1;
+BEGIN;
+INSERT INTO rules (id, name) VALUES (1, 'one'), (2, 'two') ON CONFLICT (id) DO UPDATE SET n = random() * 1000000, at = clock_timestamp();
+:same rules :end
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO rules (id, name) VALUES (1, 'one') ON CONFLICT (id) DO UPDATE SET n = (SELECT count(*) FROM bag);
+EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO rules (id, name) VALUES (1, 'one') ON CONFLICT (id) DO UPDATE SET at = now() WHERE rules.xmin IS NOT NULL;
+UPDATE rules SET n = xmin::text::int % 1000000 WHERE ctid IS NOT NULL;
+:same rules :end
+DELETE FROM rules WHERE ctid = (SELECT min(ctid) FROM rules);
+:same rules :end
+ROLLBACK;
+CREATE TABLE reads (id int PRIMARY KEY, n int);
+SELECT shardext.replicate_table('reads');
+INSERT INTO reads VALUES (1, 0);
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT n FROM reads;
+\! psql -qX -d paris -c "INSERT INTO bag VALUES (-1)"
+UPDATE reads SET n = (SELECT count(*) FROM bag WHERE a = -1);
+COMMIT;
+:same reads :end
+DROP TABLE reads;
+DELETE FROM bag WHERE a = -1;
 -- MERGE
 MERGE INTO rules t USING (SELECT id, v FROM src WHERE id BETWEEN 2 AND 5) s ON t.id = s.id
     WHEN MATCHED AND s.id = 2 THEN DELETE WHEN MATCHED THEN UPDATE SET n = s.v, name = name || '!' WHEN NOT MATCHED THEN INSERT (id, name, n) VALUES (s.id, 'm' || s.id, s.v);

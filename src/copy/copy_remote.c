@@ -453,7 +453,7 @@ copy_remote_end(CopyRemote *remote, int64 must_be)
 					 errdetail("Node \"%s\" stored %lld rows, node \"%s\" %lld.",
 							   node_name(node->node_id), (long long) rows,
 							   node_name(node_self()), (long long) must_be),
-					 errhint("Triggers of the table must do the same on every node.")));
+					 errhint("Repeat the transaction; if it fails again, compare the copies.")));
 		stored += rows;
 	}
 	error_context_stack = context;

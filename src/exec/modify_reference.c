@@ -19,7 +19,6 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/planmain.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
 
 #include "base/pg_compat.h"
 #include "base/statement_note.h"
@@ -257,21 +256,13 @@ static TupleTableSlot *
 access_next(ScanState *node)
 {
 	ReferenceState *state = (ReferenceState *) node;
-	TupleTableSlot *slot = node->ss_ScanTupleSlot;
-	int			natts = slot->tts_tupleDescriptor->natts;
 
 	if (!state->done)
 	{
 		state->done = true;
 		run_statement(state);
 	}
-	ExecClearTuple(slot);
-	if (state->returned == NULL || !tuplestore_gettupleslot(state->returned, true, false, state->returned_slot))
-		return slot;
-	slot_getallattrs(state->returned_slot);
-	memcpy(slot->tts_values, state->returned_slot->tts_values, natts * sizeof(Datum));
-	memcpy(slot->tts_isnull, state->returned_slot->tts_isnull, natts * sizeof(bool));
-	return ExecStoreVirtualTuple(slot);
+	return scan_rows_kept(&state->css, state->returned, state->returned_slot);
 }
 
 static TupleTableSlot *

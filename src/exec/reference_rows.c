@@ -19,7 +19,6 @@
 #include "nodes/extensible.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
 
 #include "base/pg_compat.h"
 #include "catalog/node_map.h"
@@ -164,21 +163,13 @@ static TupleTableSlot *
 access_next(ScanState *node)
 {
 	ReferenceRowsState *state = (ReferenceRowsState *) node;
-	TupleTableSlot *slot = node->ss_ScanTupleSlot;
-	int			natts = slot->tts_tupleDescriptor->natts;
 
 	if (!state->done)
 	{
 		state->done = true;
 		run_child(state);
 	}
-	ExecClearTuple(slot);
-	if (state->returned == NULL || !tuplestore_gettupleslot(state->returned, true, false, state->returned_slot))
-		return slot;
-	slot_getallattrs(state->returned_slot);
-	memcpy(slot->tts_values, state->returned_slot->tts_values, natts * sizeof(Datum));
-	memcpy(slot->tts_isnull, state->returned_slot->tts_isnull, natts * sizeof(bool));
-	return ExecStoreVirtualTuple(slot);
+	return scan_rows_kept(&state->css, state->returned, state->returned_slot);
 }
 
 /* Rows count as ModifyTable has counted them. */

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 #include "executor/executor.h"
+#include "utils/tuplestore.h"
 
 /* Conditions on a row are asked again where it was locked, not here. */
 static inline bool
@@ -34,6 +35,25 @@ scan_rows_returned(CustomScanState *node, ExecScanAccessMtd access)
 	if (!TupIsNull(slot))
 		node->ss.ps.state->es_processed++;
 	return slot;
+}
+
+/*
+ * The next of the rows that a node has kept (NULL: none) in its scan slot, or nothing there; kept is a slot of minimal
+ * tuples.
+ */
+static inline TupleTableSlot *
+scan_rows_kept(CustomScanState *node, Tuplestorestate *rows, TupleTableSlot *kept)
+{
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	ExecClearTuple(slot);
+	if (rows == NULL || !tuplestore_gettupleslot(rows, true, false, kept))
+		return slot;
+	slot_getallattrs(kept);
+	memcpy(slot->tts_values, kept->tts_values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, kept->tts_isnull, natts * sizeof(bool));
+	return ExecStoreVirtualTuple(slot);
 }
 
 /* ReScanCustomScan of nodes that write: they are on top of their plans. */

@@ -21,7 +21,6 @@
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "utils/snapmgr.h"
-#include "utils/tuplestore.h"
 
 #include "base/pg_compat.h"
 #include "exec/exec_explain.h"
@@ -231,22 +230,13 @@ static TupleTableSlot *
 access_next(ScanState *node)
 {
 	WithState  *state = (WithState *) node;
-	TupleTableSlot *slot = node->ss_ScanTupleSlot;
-	int			natts = slot->tts_tupleDescriptor->natts;
 
 	if (!state->done)
 	{
 		state->done = true;
 		run_steps(state);
 	}
-	ExecClearTuple(slot);
-	if (state->row == NULL ||
-		!tuplestore_gettupleslot(state->steps[state->nsteps - 1].rows, true, false, state->row))
-		return slot;
-	slot_getallattrs(state->row);
-	memcpy(slot->tts_values, state->row->tts_values, natts * sizeof(Datum));
-	memcpy(slot->tts_isnull, state->row->tts_isnull, natts * sizeof(bool));
-	return ExecStoreVirtualTuple(slot);
+	return scan_rows_kept(&state->css, state->steps[state->nsteps - 1].rows, state->row);
 }
 
 static TupleTableSlot *

@@ -5,9 +5,9 @@
  * plan_reference. INSERT: rows are computed once, here, and their values go to
  * every node (plan_insert_everywhere). UPDATE and DELETE: the statement itself
  * runs on every node (exec/modify_reference.h), so it must do the same on equal
- * copies wherever it runs: no volatile function, nothing but reference tables,
- * nothing whose outcome depends on the order in which rows happen to lie. No
- * trigger of a user's may fire: it would do so on every node.
+ * copies wherever it runs: no volatile function, no other rows than those that
+ * it writes, no ctid. The same holds for ON CONFLICT. No trigger of a user's may fire: it
+ * would do so on every node.
  *
  * plan_reference_rows, for all others: PostgreSQL's own plan writes this node's
  * copy, and the rows that it has written go to the other copies
@@ -25,6 +25,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -36,7 +37,6 @@
 #include "exec/reference_capture.h"
 #include "exec/reference_rows.h"
 #include "plan/plan_insert.h"
-#include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_reference.h"
 #include "plan/planned_statement.h"
@@ -49,21 +49,27 @@ target_of(const PlanInput *input)
 	return rt_fetch(input->run_query->resultRelation, input->run_query->rtable)->relid;
 }
 
-/* A subquery that keeps some of its rows by an order that need not be the same on every node. */
+/*
+ * Does it read rows beside those that it writes? Writers of another table are not kept off, and under REPEATABLE READ
+ * each node reads by a snapshot of its own: the nodes could see other rows.
+ */
 static bool
-depends_on_row_order(Node *node, void *context)
+reads_other_rows(const Query *query)
+{
+	List	   *from = query->jointree->fromlist;
+
+	return query->hasSubLinks || list_length(from) > 1 || (from != NIL && !IsA(linitial(from), RangeTblRef));
+}
+
+/* ctid, xmin, tableoid and the like differ from copy to copy. */
+static bool
+names_system_column(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, Query))
-	{
-		Query	   *query = (Query *) node;
-
-		if (query->limitCount || query->limitOffset || query->hasDistinctOn || query->hasWindowFuncs)
-			return true;
-		return query_tree_walker(query, depends_on_row_order, context, 0);
-	}
-	return expression_tree_walker(node, depends_on_row_order, context);
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno < 0;
+	return expression_tree_walker(node, names_system_column, context);
 }
 
 /* "SET column = DEFAULT" travels as these words: the default must be the same value everywhere. */
@@ -144,19 +150,30 @@ check_update_or_delete(const PlanInput *input)
 		return reason_make(NULL, "It comes from a rule or a function body whose text is not at hand.");
 	if (query->cteList != NIL)
 		return reason_make(NULL, "It writes a reference table and has a WITH clause.");
-	if (query->commandType == CMD_UPDATE && list_length(query->jointree->fromlist) > 1)
-		return reason_make(NULL,
-						   "It is an UPDATE ... FROM of a reference table: which of several matching rows "
-						   "counts could differ from node to node.");
-	if (!reads_only_reference_tables((Node *) query))
-		return reason_make(NULL, "It writes a reference table and reads tables that are not reference tables.");
+	if (reads_other_rows(query))
+		return reason_make(NULL, "It writes a reference table and reads more than the rows it writes: the nodes "
+								 "need not see the same.");
+	if (names_system_column((Node *) query->jointree, NULL) || names_system_column((Node *) query->targetList, NULL))
+		return reason_make(NULL, "It writes a reference table and uses a column like ctid, which differs from node to "
+								 "node.");
 	if (contain_volatile_functions((Node *) query) || assigns_changing_default(input))
 		return reason_make(NULL, "It writes a reference table and uses volatile functions: each node "
 								 "would compute another value.");
-	if (depends_on_row_order((Node *) query, NULL))
-		return reason_make(NULL, "It writes a reference table and has LIMIT, OFFSET, DISTINCT ON or a "
-								 "window function: its rows could differ from node to node.");
 	return shippable_check_query(query);
+}
+
+/* ON CONFLICT is evaluated on each node. */
+static const Reason *
+check_conflict(const Query *query)
+{
+	if (checkExprHasSubLink((Node *) query->onConflict))
+		return reason_make(NULL, "Its ON CONFLICT clause reads other rows: the nodes need not see the same.");
+	if (contain_volatile_functions((Node *) query->onConflict))
+		return reason_make(NULL, "Its ON CONFLICT clause uses volatile functions: each node would compute another "
+								 "value.");
+	if (names_system_column((Node *) query->onConflict, NULL))
+		return reason_make(NULL, "Its ON CONFLICT clause uses a column like ctid, which differs from node to node.");
+	return NULL;
 }
 
 static PlannedStmt *
@@ -196,7 +213,10 @@ plan_everywhere(const PlanInput *input, const Reason **reason)
 	const ShardSql *sql;
 
 	if (input->run_query->commandType == CMD_INSERT)
-		return plan_insert_everywhere(input, reason);
+	{
+		*reason = check_conflict(input->run_query);
+		return *reason == NULL ? plan_insert_everywhere(input, reason) : NULL;
+	}
 	*reason = check_update_or_delete(input);
 	if (*reason != NULL)
 		return NULL;
