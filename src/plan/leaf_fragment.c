@@ -315,6 +315,32 @@ forget_names(Node *node, void *context)
 	return expression_tree_walker(node, forget_names, context);
 }
 
+/* Planning makes a mere relabelling of COLLATE, which a text would not show. */
+static Node *
+restore_collations(Node *node, void *context)
+{
+	RelabelType *relabel = (RelabelType *) node;
+	CollateExpr *collate;
+	Oid			collation;
+
+	if (node == NULL)
+		return NULL;
+	if (!IsA(node, RelabelType))
+		return expression_tree_mutator(node, restore_collations, context);
+	collation = exprCollation((Node *) relabel->arg);
+	if (!OidIsValid(collation))
+		collation = get_typcollation(relabel->resulttype);
+	relabel = (RelabelType *) expression_tree_mutator(node, restore_collations, context);
+	if (!OidIsValid(relabel->resultcollid) || relabel->resultcollid == collation)
+		return (Node *) relabel;
+	collate = makeNode(CollateExpr);
+	collate->arg = (Expr *) relabel;
+	collate->collOid = relabel->resultcollid;
+	collate->location = -1;
+	relabel->resultcollid = collation;
+	return (Node *) collate;
+}
+
 static Query *
 build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos, const LeafQuals *quals,
 			LockClauseStrength lock)
@@ -323,12 +349,12 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	ParseState *pstate = make_parsestate(NULL);
 	RangeTblEntry *rte;
 	RangeTblRef *ref = makeNode(RangeTblRef);
-	List	   *where = copyObject(quals->pushed);
+	List	   *where = (List *) restore_collations((Node *) quals->pushed, NULL);
 
 	rte = addRangeTableEntryForRelation(pstate, shell, AccessShareLock, NULL, true, true)->p_rte;
 	sx_rte_clear_perms(pstate, rte);
 	rte->tablesample = copyObject(shell_rte->tablesample);
-	rte->securityQuals = copyObject(quals->security);
+	rte->securityQuals = (List *) restore_collations((Node *) quals->security, NULL);
 	ChangeVarNodes((Node *) rte->securityQuals, varno, 1, 0);
 	ChangeVarNodes((Node *) where, varno, 1, 0);
 	(void) forget_names((Node *) where, NULL);
