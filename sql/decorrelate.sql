@@ -49,6 +49,17 @@ SELECT compare('WITH big AS MATERIALIZED (SELECT * FROM @item WHERE n > 2)
     SELECT * FROM @part p WHERE p.k IN (SELECT part FROM big) AND price > (SELECT avg(price) FROM @item WHERE part = p.k)');
 -- a key of another type
 SELECT compare('SELECT * FROM @part p WHERE p.price > (SELECT min(price) FROM @item i WHERE i.o = p.k)');
+-- a table is sampled once
+DO $$
+DECLARE
+    line text; samples int := 0;
+BEGIN
+    FOR line IN EXPLAIN VERBOSE SELECT * FROM sh.part p TABLESAMPLE BERNOULLI (50) WHERE size > 1 AND price > (SELECT avg(price) FROM sh.item WHERE part = p.k)
+    LOOP
+        samples := samples + (line ~ 'TABLESAMPLE')::int;
+    END LOOP;
+    RAISE WARNING 'taken %', CASE samples WHEN 1 THEN 'once' ELSE samples || ' times' END;
+END $$;
 -- conditions on the keys' table in a policy
 ALTER TABLE sh.part ENABLE ROW LEVEL SECURITY;
 CREATE POLICY small ON sh.part USING (size < 4);

@@ -21,7 +21,8 @@
  *	- nothing is volatile.
  *
  * The IN is there to keep the groups few. It repeats conditions on the one table
- * that the keys come from, and is left out when there are none.
+ * that the keys come from, and is left out when there are none, or when the table
+ * is sampled (it would be another sample).
  *
  * Only for sub-SELECTs over sharded tables: others have indexes to use.
  */
@@ -416,7 +417,7 @@ make_reduction(Query *query, List *inner_keys, List *outer_keys, List *operators
 	List	   *tests = NIL;
 	ListCell   *lc;
 
-	if (rte == NULL || rte->rtekind != RTE_RELATION)
+	if (rte == NULL || rte->rtekind != RTE_RELATION || rte->tablesample != NULL)
 		return NULL;
 	foreach(lc, query_conditions(query->jointree->quals))
 	{
