@@ -86,6 +86,35 @@ SHOW transaction_isolation;
 UPDATE far SET v = v + 1 WHERE id IN (:p, :t);
 COMMIT;
 SELECT v, count(*) FROM far GROUP BY 1 ORDER BY 1;
+-- .. on the nodes, where policies ask for them
+CREATE POLICY asks ON far USING (v >= 0 AND current_setting('transaction_deferrable') = 'on' AND current_setting('transaction_read_only') = 'on');
+ALTER TABLE far ENABLE ROW LEVEL SECURITY;
+SET ROLE txn_user;
+BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE; SELECT count(*) FROM far WHERE id = :p; SELECT count(*) FROM far; COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY; SELECT count(*) FROM far WHERE id = :p; SELECT count(*) FROM far; COMMIT;
+SELECT count(*) FROM far WHERE id = :p; SELECT count(*) FROM far;
+RESET ROLE;
+ALTER TABLE far DISABLE ROW LEVEL SECURITY;
+DROP POLICY asks ON far;
+-- code that commits and rolls back, with savepoints of its own in between
+CREATE PROCEDURE steps(ids int[]) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR i IN 1..6 LOOP
+        UPDATE far SET v = v + 1 WHERE id = ANY (ids);
+        BEGIN
+            UPDATE far SET v = v + 100 WHERE id = ids[i % 3 + 1];
+            PERFORM 1 / (i % 2);
+        EXCEPTION WHEN division_by_zero THEN NULL;
+        END;
+        IF i % 3 = 0 THEN ROLLBACK; ELSIF i < 4 THEN COMMIT; ELSE COMMIT AND CHAIN; END IF;
+    END LOOP;
+    INSERT INTO far VALUES (ids[1], 0);
+END $$;
+CALL steps(ARRAY[:l, :p, :t]);
+SELECT id = :l AS l, id = :p AS p, id = :t AS t, v FROM far WHERE id IN (:l, :p, :t) ORDER BY 1 DESC, 2 DESC;
+BEGIN; UPDATE far SET v = 4 WHERE id = :p; CALL steps(ARRAY[:l, :p, :t]); COMMIT;
+UPDATE far SET v = 4 WHERE id IN (:p, :t); UPDATE far SET v = 0 WHERE id = :l;
+DROP PROCEDURE steps;
 -- temporary tables are the coordinator's, whose own part is never prepared
 BEGIN;
 CREATE TEMP TABLE t_drop ON COMMIT DROP AS SELECT id FROM far WHERE v = 4;

@@ -74,6 +74,42 @@ $cluster->finish($waiter, $waiter_mark);
 $cluster->quit($_) foreach ($session, $waiter);
 is($london->safe_psql('postgres', 'SELECT sum(v) FROM account'), '14', 'the waiter has seen the new value');
 
+# A node that was only read is let go before anything is decided.
+$session = $cluster->session('london');
+$mark = $cluster->begin($session, <<"END");
+SET shardext.fault = 'dxact_after_all_prepares:wait:1';
+BEGIN;
+SELECT v FROM account WHERE id = $key{tokyo};
+UPDATE account SET v = v WHERE id IN ($key{london}, $key{paris});
+COMMIT;
+END
+$cluster->wait_at('london', 'dxact_after_all_prepares');
+my $of_london = "SELECT state FROM pg_stat_activity WHERE application_name LIKE 'shardext 1/%' AND query ~ 'account|COMMIT|PREPARE'";
+is($tokyo->safe_psql('postgres', $of_london), 'idle', 'a node that was only read is released');
+$cluster->release('london', 'dxact_after_all_prepares');
+$cluster->finish($session, $mark);
+
+# A node that was down for long: its coordinator has been restarted meanwhile, and has kept the decision for it.
+$mark = $cluster->begin($session, <<"END");
+SET shardext.fault = 'dxact_after_local_commit:wait:1';
+BEGIN;
+UPDATE account SET v = 6 WHERE id IN ($key{paris}, $key{tokyo});
+COMMIT;
+END
+$cluster->wait_at('london', 'dxact_after_local_commit');
+$cluster->kill_node('paris');
+$cluster->release('london', 'dxact_after_local_commit');
+$cluster->finish($session, $mark);
+$cluster->quit($session);
+$london->safe_psql('postgres', "UPDATE shardext.catalog_decision SET made = made - interval '3 days' WHERE gid LIKE '%:2:%'");
+$london->restart;
+ok($cluster->wait_for('london', "SELECT state, node, age > '2 days' FROM shardext.transactions", 'committing|paris|t'),
+	'the coordinator shows what it waits for');
+$london->safe_psql('postgres', 'VACUUM FREEZE shardext.catalog_decision');
+$cluster->restart_node('paris');
+waits_for('paris', 'a node that was down for days follows the decision');
+is($london->safe_psql('postgres', "SELECT sum(v) FROM account WHERE v = 6"), '12', 'and nothing is lost');
+
 # A third node that does not answer delays nobody.
 $london->psql('postgres', <<"END");
 ALTER SYSTEM SET restart_after_crash = off; SELECT pg_reload_conf();
