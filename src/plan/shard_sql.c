@@ -28,6 +28,7 @@
 #include "base/settings.h"
 #include "plan/deparsed.h"
 #include "plan/lift.h"
+#include "plan/named_operators.h"
 #include "plan/query_shape.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
@@ -129,6 +130,8 @@ shard_sql_check(Query *text_query)
 	const Reason *reason = NULL;
 
 	(void) find_odd_shape((Node *) text_query, &reason);
+	if (reason == NULL)
+		reason = named_operators_check(text_query);
 	return reason != NULL ? reason : shippable_check_query(text_query);
 }
 
@@ -197,6 +200,7 @@ shard_sql_make_checked(Query *text_query, bool lift_literals, const Reason **rea
 	Query	   *query = copyObject(text_query);
 
 	*reason = NULL;
+	query = named_operators_qualify(query);
 	sql->params = lift_query(query, lift_literals, reason);
 	if (*reason != NULL)
 		return NULL;
