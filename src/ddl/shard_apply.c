@@ -45,6 +45,12 @@ ddl_is_applying(void)
 	return applying > 0;
 }
 
+static bool
+sets_local_path(const VariableSetStmt *statement)
+{
+	return statement->is_local && statement->name != NULL && strcmp(statement->name, "search_path") == 0;
+}
+
 /* Statements that define something: nodes send no others to each other. */
 static bool
 is_definition(const Node *statement)
@@ -86,6 +92,8 @@ is_definition(const Node *statement)
 		case T_VacuumStmt:
 		case T_ViewStmt:
 			return true;
+		case T_VariableSetStmt: /* the path that the others need, see table_definition.c */
+			return sets_local_path((const VariableSetStmt *) statement);
 		default:
 			return false;
 	}

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
@@ -69,10 +70,11 @@ static const PartQuery part_queries[] = {
 		" ) e WHERE n.depth < 20 AND n.classid IN ('pg_type'::regclass, 'pg_proc'::regclass)"
 		"), ordered AS (SELECT classid, objid, max(depth) AS depth FROM need WHERE objid >= 16384 GROUP BY 1, 2)"
 		/* extensions */
-		" SELECT sql FROM (SELECT DISTINCT 1000 AS depth, 0 AS kind, format('CREATE EXTENSION IF NOT EXISTS %I',"
-		" x.extname) AS sql"
+		" SELECT sql FROM (SELECT DISTINCT 1000 AS depth, 0 AS kind, format("
+		"  'CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', x.extname, xn.nspname) AS sql"
 		"  FROM ordered o JOIN pg_depend d ON d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'e'"
-		"  JOIN pg_extension x ON x.oid = d.refobjid WHERE x.extname NOT IN ('shardext', 'plpgsql')"
+		"  JOIN pg_extension x ON x.oid = d.refobjid"
+		"  JOIN pg_namespace xn ON xn.oid = x.extnamespace WHERE x.extname NOT IN ('shardext', 'plpgsql')"
 		" UNION ALL"
 		" SELECT 1001, 0, " IF_MISSING("format('to_regnamespace(%L)', quote_ident(n.nspname))",
 		  "format('CREATE SCHEMA %I', n.nspname) || coalesce((SELECT string_agg(format('; GRANT %s ON SCHEMA %I TO %s',"
@@ -351,8 +353,27 @@ definition_query(const char *sql, Oid argtype, Datum arg)
 	return statements;
 }
 
-List *
-table_definition(Oid relid, DefinitionPart part)
+/*
+ * Operators of IS DISTINCT FROM, NULLIF, CASE x WHEN, USING and comparisons of rows are found by name where the
+ * statements run: the schemas of those that expressions, views and the like use go into the path there.
+ */
+static List *
+with_operators_found(List *statements)
+{
+	static const char query[] =
+		"SELECT format('SET LOCAL search_path TO pg_catalog, %s',"
+		" string_agg(quote_ident(nspname), ', ' ORDER BY nspname))"
+		" FROM pg_namespace n WHERE n.oid <> $1 AND n.oid IN (SELECT o.oprnamespace FROM pg_operator o JOIN pg_depend d"
+		" ON d.refclassid = 'pg_operator'::regclass AND d.refobjid = o.oid WHERE o.oid >= 16384 AND d.classid = ANY"
+		" ('{pg_constraint,pg_attrdef,pg_class,pg_policy,pg_trigger,pg_rewrite,pg_proc}'::regclass[]))"
+		" HAVING count(*) > 0";
+
+	return statements == NIL ? NIL :
+		list_concat(definition_query(query, OIDOID, ObjectIdGetDatum(PG_CATALOG_NAMESPACE)), statements);
+}
+
+static List *
+part_statements(Oid relid, DefinitionPart part)
 {
 	List	   *statements = NIL;
 
@@ -366,13 +387,19 @@ table_definition(Oid relid, DefinitionPart part)
 }
 
 List *
+table_definition(Oid relid, DefinitionPart part)
+{
+	return with_operators_found(part_statements(relid, part));
+}
+
+List *
 table_definition_parts(Oid relid, DefinitionPart first, DefinitionPart last)
 {
 	List	   *statements = NIL;
 
 	for (DefinitionPart part = first; part <= last; part++)
-		statements = list_concat(statements, table_definition(relid, part));
-	return statements;
+		statements = list_concat(statements, part_statements(relid, part));
+	return with_operators_found(statements);
 }
 
 /*
@@ -422,8 +449,9 @@ view_definitions(List *relids)
 		appendStringInfo(&sql, "%s%u", foreach_current_index(lc) > 0 ? "," : "", ((TableInfo *) lfirst(lc))->relid);
 	appendStringInfoString(&sql, "}'");
 	appendStringInfoString(&sql, view_query_end);
-	return definition_query(sql.data, OIDARRAYOID,
-							PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true, TYPALIGN_INT)));
+	return with_operators_found(definition_query(sql.data, OIDARRAYOID,
+												 PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true,
+																				 TYPALIGN_INT))));
 }
 
 char *
