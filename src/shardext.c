@@ -23,8 +23,7 @@
 #include "dxact/cluster_snapshot.h"
 #include "dxact/dxact.h"
 #include "exec/exact_text.h"
-#include "exec/exchange_file.h"
-#include "exec/exchange_peer.h"
+#include "exec/exchange.h"
 #include "exec/held_snapshot.h"
 #include "exec/insert_shards.h"
 #include "exec/modify_rows.h"
@@ -71,8 +70,7 @@ static const Module modules[] = {
 	{"modify_rows", modify_rows_preload},
 	{"row_access", row_access_preload},
 	{"held_snapshot", held_snapshot_preload},
-	{"exchange_file", exchange_file_preload},
-	{"exchange_peer", exchange_peer_preload},
+	{"exchange", exchange_preload},
 	{"modify_reference", modify_reference_preload},
 	{"reference_capture", reference_capture_preload},
 	{"reference_rows", reference_rows_preload},

@@ -40,6 +40,7 @@
 	/* exec */ \
 	"exchange_laid_out", \
 	"exchange_fetched", \
+	"exchange_read_here", \
 	/* ddl */ \
 	"index_built_in_shard", \
 	/* move */ \

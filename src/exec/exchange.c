@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
@@ -21,6 +22,7 @@
 #include "utils/lsyscache.h"
 #include "utils/varlena.h"
 
+#include "base/fault.h"
 #include "base/pg_compat.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -240,6 +242,7 @@ read_own(const char *name, const Bitmapset *shards, RowPackReader *packs, Tuples
 	StringInfoData chunk;
 
 	initStringInfo(&chunk);
+	FAULT_POINT("exchange_read_here");
 	while (exchange_reader_next(reader, &chunk))
 		row_pack_reader_read(packs, chunk.data, chunk.len, store);
 	exchange_reader_close(reader);
@@ -287,8 +290,46 @@ exchange_read(const bytea *handle, const Bitmapset *shards, RowPackReader *packs
 		else
 			appendBinaryStringInfo(&fetch_of_node(&fetches, (int) node_id)->names, source + 4, EXCHANGE_NAME_SIZE);
 	}
-	exchange_peers_ask(fetches, shards);
-	foreach(lc, own)
-		read_own((char *) lfirst(lc), shards, packs, store);
-	exchange_peers_read(fetches, packs, store);
+	PG_TRY();
+	{
+		exchange_peers_ask(fetches, shards);
+		foreach(lc, own)
+			read_own((char *) lfirst(lc), shards, packs, store);
+		exchange_peers_read(fetches, packs, store);
+	}
+	PG_CATCH();
+	{
+		/* half of an answer may be on its way */
+		exchange_peers_close();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+/* ---------- the end ---------- */
+
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PARALLEL_ABORT:
+		case XACT_EVENT_PREPARE:
+			exchange_peers_close();
+			exchange_files_delete();
+			break;
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			break;
+	}
+}
+
+void
+exchange_preload(void)
+{
+	RegisterXactCallback(transaction_ends, NULL);
 }

@@ -45,4 +45,6 @@ extern void exchange_read(const bytea *handle, const Bitmapset *shards, RowPackR
 /* Can rows be divided by the hash of a column of this type and collation? Equal values go to the same shard. */
 extern bool exchange_hash_takes(Oid type, Oid collation);
 
+extern void exchange_preload(void);
+
 #endif

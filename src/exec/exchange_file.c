@@ -20,7 +20,6 @@
 
 #include <fcntl.h>
 
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/buffile.h"
 #include "storage/fileset.h"
@@ -290,29 +289,10 @@ exchange_reader_close(ExchangeReader *reader)
 
 /* ---------- the end ---------- */
 
-static void
-delete_files(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PARALLEL_COMMIT:
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PARALLEL_ABORT:
-		case XACT_EVENT_PREPARE:
-			if (own_set.ntablespaces > 0)
-				FileSetDeleteAll(&own_set);
-			memset(&own_set, 0, sizeof(own_set));
-			break;
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PARALLEL_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			break;
-	}
-}
-
 void
-exchange_file_preload(void)
+exchange_files_delete(void)
 {
-	RegisterXactCallback(delete_files, NULL);
+	if (own_set.ntablespaces > 0)
+		FileSetDeleteAll(&own_set);
+	memset(&own_set, 0, sizeof(own_set));
 }

@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -33,8 +32,8 @@ typedef struct Peer
 static MemoryContext peers_cxt = NULL;
 static List *peers = NIL;
 
-static void
-close_peers(void)
+void
+exchange_peers_close(void)
 {
 	MemoryContext cxt = peers_cxt;
 
@@ -118,17 +117,8 @@ exchange_peers_ask(List *fetches, const Bitmapset *shards)
 	char	   *text = array_of(shards);
 	ListCell   *lc;
 
-	PG_TRY();
-	{
-		foreach(lc, fetches)
-			ask((PeerFetch *) lfirst(lc), text);
-	}
-	PG_CATCH();
-	{
-		close_peers();
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	foreach(lc, fetches)
+		ask((PeerFetch *) lfirst(lc), text);
 }
 
 static void
@@ -149,40 +139,6 @@ exchange_peers_read(List *fetches, RowPackReader *packs, Tuplestorestate *store)
 {
 	ListCell   *lc;
 
-	PG_TRY();
-	{
-		foreach(lc, fetches)
-			read_stream(&((PeerFetch *) lfirst(lc))->stream, packs, store);
-	}
-	PG_CATCH();
-	{
-		close_peers();
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-}
-
-static void
-transaction_ends(XactEvent event, void *arg)
-{
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PARALLEL_COMMIT:
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PARALLEL_ABORT:
-		case XACT_EVENT_PREPARE:
-			close_peers();
-			break;
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PARALLEL_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			break;
-	}
-}
-
-void
-exchange_peer_preload(void)
-{
-	RegisterXactCallback(transaction_ends, NULL);
+	foreach(lc, fetches)
+		read_stream(&((PeerFetch *) lfirst(lc))->stream, packs, store);
 }

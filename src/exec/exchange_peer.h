@@ -25,11 +25,13 @@ typedef struct PeerFetch
 
 /*
  * Ask all nodes at once for the rows of these shards (NULL: all); read must follow, in the same memory context,
- * before anything else is asked. fetches: of PeerFetch *, one for each node.
+ * before anything else is asked. After an error of these, or between them, the connections must be closed. fetches:
+ * of PeerFetch *, one for each node.
  */
 extern void exchange_peers_ask(List *fetches, const Bitmapset *shards);
 extern void exchange_peers_read(List *fetches, RowPackReader *packs, Tuplestorestate *store);
 
-extern void exchange_peer_preload(void);
+/* All connections there are. */
+extern void exchange_peers_close(void);
 
 #endif

@@ -22,8 +22,6 @@
 /* The state, the target and the number of the key are arguments, too. */
 #define MOST_COLUMNS	(FUNC_MAX_ARGS - 4)
 
-#define INPUT_NAME	"redistribute"
-
 static Oid
 read_function(bool missing_ok)
 {
@@ -116,34 +114,7 @@ rows_aggref(const Query *inner, const char *target, AttrNumber column)
 Query *
 exchange_rows_out(Query *inner, const char *target, AttrNumber column)
 {
-	Query	   *query = makeNode(Query);
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	RangeTblRef *ref = makeNode(RangeTblRef);
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, inner->targetList)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		if (!tle->resjunk)
-			names = lappend(names, makeString(psprintf("c%d", tle->resno)));
-	}
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = inner;
-	rte->eref = rte->alias = makeAlias(INPUT_NAME, names);
-	rte->inFromCl = true;
-	ref->rtindex = 1;
-
-	query->commandType = CMD_SELECT;
-	query->querySource = QSRC_ORIGINAL;
-	query->canSetTag = true;
-	query->hasAggs = true;
-	query->rtable = list_make1(rte);
-	query->jointree = makeFromExpr(list_make1(ref), NULL);
-	query->targetList = list_make1(makeTargetEntry((Expr *) rows_aggref(inner, target, column), 1, pstrdup("rows"),
-												   false));
-	return query;
+	return rows_of_collect(inner, "redistribute", rows_aggref(inner, target, column));
 }
 
 /* ---------- read ---------- */

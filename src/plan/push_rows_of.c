@@ -69,7 +69,7 @@ pack_aggregate(const Query *inner)
 }
 
 Query *
-rows_of_pack(Query *inner)
+rows_of_collect(Query *inner, const char *alias, Aggref *aggregate)
 {
 	Query	   *query = makeNode(Query);
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
@@ -86,7 +86,7 @@ rows_of_pack(Query *inner)
 	}
 	rte->rtekind = RTE_SUBQUERY;
 	rte->subquery = inner;
-	rte->eref = rte->alias = makeAlias("broadcast", names);
+	rte->eref = rte->alias = makeAlias(alias, names);
 	rte->inFromCl = true;
 	ref->rtindex = 1;
 
@@ -96,8 +96,14 @@ rows_of_pack(Query *inner)
 	query->hasAggs = true;
 	query->rtable = list_make1(rte);
 	query->jointree = makeFromExpr(list_make1(ref), NULL);
-	query->targetList = list_make1(makeTargetEntry((Expr *) pack_aggregate(inner), 1, pstrdup("rows"), false));
+	query->targetList = list_make1(makeTargetEntry((Expr *) aggregate, 1, pstrdup("rows"), false));
 	return query;
+}
+
+Query *
+rows_of_pack(Query *inner)
+{
+	return rows_of_collect(inner, "broadcast", pack_aggregate(inner));
 }
 
 Const *

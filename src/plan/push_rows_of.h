@@ -17,6 +17,9 @@ extern bool rows_of_takes(const Query *inner);
 /* SELECT shardext.pack_rows(c1, ..) FROM (inner): one row of one column. */
 extern Query *rows_of_pack(Query *inner);
 
+/* SELECT aggregate FROM (inner) AS alias, whose columns are Vars of entry 1 in the aggregate. */
+extern Query *rows_of_collect(Query *inner, const char *alias, Aggref *aggregate);
+
 /*
  * An entry for FROM: shardext.rows_of(packed, rows) with inner's output columns. eref gives the names; a column
  * without one gets another.

@@ -77,19 +77,53 @@ foreach my $point (qw(exchange_laid_out exchange_fetched))
 	is_over($point);
 }
 
-# a cancel while another node waits for rows
-arm('paris', 'exchange_fetched:wait');
-my $session = $cluster->session('london');
-my $mark = $cluster->begin($session, $join . ';');
-$cluster->wait_at('paris', 'exchange_fetched');
-$london->safe_psql('postgres',
-	"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '$join%' AND pid <> pg_backend_pid()");
-my ($out, $err) = $cluster->finish($session, $mark);
-like($err, qr/canceling statement due to user request/, 'a cancel is heard');
-$cluster->quit($session);
-arm('paris', '');
-$cluster->release('paris', 'exchange_fetched');
-is_over('cancel');
+# an error while rows of other nodes are on their way here: who asks again gets an answer of its own
+{
+	my ($rc, $out, $err) = $london->psql('postgres', <<"END", on_error_stop => 0);
+BEGIN; SAVEPOINT s;
+SET LOCAL shardext.fault = 'exchange_read_here:error';
+$join;
+ROLLBACK TO s;
+$join;
+COMMIT;
+END
+	like($err, qr/fault point "?exchange_read_here/, 'half of the rows are fetched');
+	like($out, qr/^\Q$rows\E$/m, 'half of the rows are fetched: the next statement of the transaction fetches all');
+	is_over('half of the rows');
+}
+
+# The statement waits for a node at that point when this is done to it; it fails as the pattern says.
+sub fails_while_waiting
+{
+	my ($what, $point, $setting, $action, $pattern) = @_;
+
+	unlink($cluster->paris->data_dir . "/shardext_fault.$point.waits");
+	arm('paris', "$point:wait");
+	my $session = $cluster->session('london');
+	my $mark = $cluster->begin($session, "$setting $join;");
+	$cluster->wait_at('paris', $point);
+	$cluster->node($_->[0])->safe_psql('postgres', "SELECT pg_$_->[1]_backend(pid) FROM pg_stat_activity " .
+		"WHERE pid <> pg_backend_pid() AND $_->[2]") for @$action;
+	my ($out, $err) = $cluster->finish($session, $mark);
+	like($err, $pattern, "$what is heard");
+	$cluster->quit($session);
+	# who waits still goes on
+	arm('paris', '');
+	is_over($what);
+	return;
+}
+
+my $at_london = "query LIKE '%$join%'";
+my $at_paris = "state = 'active' AND query LIKE '%exchange_rows%'";
+
+fails_while_waiting('cancel', 'exchange_fetched', '', [['london', 'cancel', $at_london]],
+	qr/canceling statement due to user request/);
+fails_while_waiting('statement_timeout', 'exchange_fetched', "SET statement_timeout = '3s';", [],
+	qr/canceling statement due to statement timeout/);
+fails_while_waiting('the end of the client\'s session', 'exchange_fetched', '', [['london', 'terminate', $at_london]],
+	qr/terminating connection due to administrator command|server closed the connection/);
+fails_while_waiting('the end of a node\'s session', 'exchange_laid_out', '', [['paris', 'terminate', $at_paris]],
+	qr/terminating connection due to administrator command|connection to node|lost/);
 
 # the node is gone before it has given its rows
 arm('paris', 'exchange_fetched:crash');
@@ -102,8 +136,8 @@ arm('paris', '');
 is_over('a crash');
 
 # rows of a transaction that goes on are kept no longer than need be, and go with it
-$session = $cluster->session('london');
-$mark = $cluster->begin($session, "BEGIN; $join;");
+my $session = $cluster->session('london');
+my $mark = $cluster->begin($session, "BEGIN; $join;");
 $cluster->finish($session, $mark);
 isnt(files(), '', 'rows lie in files');
 $mark = $cluster->begin($session, 'COMMIT;');
