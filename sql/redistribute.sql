@@ -77,6 +77,69 @@ SELECT compare('SELECT count(*), sum(a.id + b.id) FROM @a a, @b b WHERE a.co = b
 SELECT compare('SELECT count(*), sum(a.id + b.id) FROM @a a, @b b WHERE a.m = b.m AND a.k < 20 AND b.k < 20');
 SELECT compare('SELECT count(*) FROM @a a, @b b WHERE a.num = b.k');
 SELECT compare('SELECT count(*) FROM @a a, @b b WHERE a.c = b.v AND a.k < 900');
+-- groups and windows that reach over shards: their rows are divided by what they are grouped by
+SELECT compare('SELECT t, count(DISTINCT big) FROM @a GROUP BY t');
+SELECT compare('SELECT t, array_agg(id ORDER BY id), max(num) FROM @a WHERE k IS NULL OR k > 100 GROUP BY t');
+SELECT compare('SELECT c, percentile_cont(0.5) WITHIN GROUP (ORDER BY f), string_agg(t, $x$,$x$ ORDER BY t, id) FROM @a GROUP BY c HAVING count(*) > 9');
+SELECT compare('SELECT d + 1, mode() WITHIN GROUP (ORDER BY t) FILTER (WHERE k > 7) FROM @a GROUP BY d + 1 ORDER BY 1 DESC LIMIT 20');
+SELECT compare('SELECT num, m, count(DISTINCT t) FROM @a WHERE num < 20 GROUP BY m, num');
+SELECT compare('SELECT small, count(DISTINCT k), count(DISTINCT v) FROM @b GROUP BY small');
+SELECT compare('SELECT k, count(DISTINCT t) AS n FROM @a GROUP BY k ORDER BY n DESC, k LIMIT 5');
+SELECT compare('SELECT x, array_agg(DISTINCT v ORDER BY v), grouping(x) FROM @b GROUP BY x');
+-- .. or by the argument of DISTINCT
+SELECT compare('SELECT count(DISTINCT k), sum(DISTINCT k), count(*), avg(num) FROM @a');
+SELECT compare('SELECT m, count(DISTINCT k), max(t) FROM @a GROUP BY m');
+SELECT compare('SELECT count(DISTINCT t) FROM @a HAVING count(DISTINCT t) > 9999');
+SELECT compare('SELECT x % 3, count(DISTINCT num) FILTER (WHERE id > 100) FROM @b GROUP BY ROLLUP (x % 3)');
+SELECT compare('SELECT count(DISTINCT k), count(DISTINCT t) FROM @a');
+SELECT compare('SELECT count(DISTINCT (k, t)) FROM @a');
+-- windows
+SELECT compare('SELECT id, t, lag(id) OVER w, sum(k) OVER w FROM @a WINDOW w AS (PARTITION BY t ORDER BY id) ORDER BY t, id LIMIT 10');
+SELECT compare('SELECT * FROM (SELECT id, t, row_number() OVER (PARTITION BY t ORDER BY num, id) AS n FROM @a) s WHERE n = 2');
+SELECT compare('SELECT n, count(*), sum(id) FROM (SELECT id, rank() OVER (PARTITION BY k ORDER BY id) AS n FROM @a) s GROUP BY n HAVING n < 4');
+SELECT compare('SELECT m, t, sum(count(DISTINCT k)) OVER (PARTITION BY m), rank() OVER (ORDER BY t) FROM @a GROUP BY m, t ORDER BY t, m LIMIT 7');
+SELECT compare('SELECT m, t, sum(count(DISTINCT k)) OVER (PARTITION BY m, t) FROM @a GROUP BY m, t ORDER BY t, m LIMIT 7');
+SELECT compare('SELECT id, first_value(id) OVER (PARTITION BY t), first_value(id) OVER (PARTITION BY c ORDER BY id) FROM @a ORDER BY id LIMIT 3');
+-- groups of groups; joins below, that have been brought together for it
+SELECT compare('SELECT sum(n), max(n), count(*) FROM (SELECT t, count(DISTINCT big) AS n FROM @a GROUP BY t) s WHERE n > 3');
+SELECT compare('SELECT a.t, count(DISTINCT c.x) FROM @a a, @c c WHERE c.a_id = a.id GROUP BY a.t');
+SELECT compare('SELECT b.v, count(DISTINCT a.t) FROM @a a, @b b WHERE a.k = b.k GROUP BY b.v');
+SELECT compare('SELECT a.c, count(DISTINCT b.v) FROM @a a LEFT JOIN @b b USING (id) WHERE a.big NOT IN (SELECT x FROM @c WHERE x > 5) GROUP BY a.c');
+-- not those that are had with less: in two steps, or where they lie; nor what nobody can divide
+SELECT compare('SELECT t, count(DISTINCT id) FROM @a GROUP BY t');
+SELECT compare('SELECT sum(n) FROM (SELECT t, count(*) AS n FROM @a GROUP BY t) s');
+SELECT compare('SELECT id, count(DISTINCT t) FROM @a GROUP BY id');
+SELECT compare('SELECT a_id, count(DISTINCT x) FROM @c GROUP BY a_id');
+SELECT compare('SELECT t, count(DISTINCT big), (SELECT max(x) FROM @c) FROM @a GROUP BY t');
+SELECT compare('SELECT t COLLATE "C", count(DISTINCT big) FROM @a GROUP BY t COLLATE "C"');
+
+-- FULL JOIN: both are divided by what they are joined by
+SELECT compare('SELECT count(*), sum(a.id), sum(b.id), count(a.k), count(b.k) FROM @a a FULL JOIN @b b ON a.k = b.k');
+SELECT compare('SELECT a.id, b.id, a.k, b.k FROM @a a FULL JOIN @b b ON b.k = a.k AND a.id > 50 ORDER BY 2, 1 LIMIT 30');
+SELECT compare('SELECT count(*), sum(a.id), sum(b.x) FROM @a a FULL JOIN @b b USING (k) WHERE a.id IS NULL OR b.id IS NULL');
+SELECT compare('SELECT big, count(*), count(DISTINCT a.t), array_agg(one.t ORDER BY a.id, one.id) FROM @a a FULL JOIN @a one USING (big) WHERE big < 30 GROUP BY big');
+SELECT compare('SELECT a.m, count(*), sum(b.id) FROM @a a FULL JOIN @b b ON a.num = b.num GROUP BY a.m');
+SELECT compare('SELECT count(*), sum(a.id), count(b.id), sum(c.id) FROM @a a FULL JOIN @b b ON a.k = b.k FULL JOIN @c c ON c.a_id = coalesce(a.k, b.k)');
+SELECT compare('SELECT count(*), sum(a.id), count(b.id), sum(c.id) FROM @a a FULL JOIN (@b b FULL JOIN @c c ON c.a_id = b.k) ON c.a_id = a.big');
+SELECT compare('SELECT count(*), sum(s.n), count(a.id) FROM @a a FULL JOIN (SELECT k, count(*) AS n FROM @b GROUP BY k) s ON a.k = s.k');
+SELECT compare('SELECT count(*), sum(p.n), count(a.id) FROM @a a FULL JOIN (SELECT oid AS k, 1 AS n FROM pg_class LIMIT 0) p ON a.k = p.k');
+SELECT compare('SELECT count(*), count(a.id) FROM @a a FULL JOIN @b b ON a.m = b.m AND a.k < 20 AND b.k < 20 WHERE a.id < 100 OR b.id < 100');
+SELECT compare('SELECT count(*), sum(b.id), sum(c.id), sum(d.id) FROM @b b FULL JOIN @c c ON c.a_id = b.k FULL JOIN @b d ON coalesce(b.k, c.a_id) = d.k');
+-- .. or lie so by their keys: nothing moves
+SELECT compare('SELECT id, count(DISTINCT b.v), sum(c.x) FROM @a a FULL JOIN @b b USING (id) FULL JOIN @c c USING (id) GROUP BY id HAVING id > 8450');
+SELECT compare('SELECT a.t, count(*), sum(b.x) FROM @a a FULL JOIN @b b ON a.id = b.id AND a.k = b.k GROUP BY a.t');
+-- not where nothing says where partners are
+SELECT compare('SELECT count(*), count(c.id) FROM (SELECT * FROM @a WHERE id < 50) a FULL JOIN (SELECT * FROM @c WHERE id < 60) c ON a.k = c.x + 1');
+SELECT compare('SELECT count(*), count(a.id) FROM @a a FULL JOIN @b b ON a.num = b.k');
+SELECT compare('SELECT count(a), count(b.id) FROM @a a FULL JOIN @b b ON a.k = b.k');
+
+-- whatever it costs
+SET shardext.enable_redistribute = always;
+SELECT compare('SELECT m, array_agg(k ORDER BY id) FROM @a WHERE id < 20 GROUP BY m');
+SELECT compare('SELECT a.id, c.id FROM (SELECT * FROM @a WHERE id < 50) a FULL JOIN (SELECT * FROM @c WHERE id < 60) c ON a.k = c.x');
+SELECT compare('SELECT id, sum(id) OVER (PARTITION BY m ORDER BY id) FROM @a WHERE id < 20');
+RESET shardext.enable_redistribute;
+
 -- small ones besides are given to all, if that is allowed
 SET shardext.broadcast_limit = '4MB';
 SELECT compare('SELECT count(*), sum(b.x + c.x) FROM @a a, @b b, @c c WHERE a.k = b.k AND c.x = b.x AND c.id < 30');
@@ -90,6 +153,7 @@ SELECT count(*), sum(b.x) FROM sh.a a, sh.b b WHERE a.k = b.k AND b.x >= 1000;
 SAVEPOINT s;
 DELETE FROM sh.a WHERE id > 100020;
 SELECT count(*), sum(b.x) FROM sh.a a, sh.b b WHERE a.k = b.k AND b.x >= 1000;
+SELECT count(DISTINCT k) FROM sh.a WHERE k < 0 OR id < 9000;
 SELECT 1 / (count(*) - 20) FROM sh.a a, sh.b b WHERE a.k = b.k AND b.x >= 1000;
 ROLLBACK TO s;
 SELECT count(*), sum(b.x) FROM sh.a a, sh.b b WHERE a.k = b.k AND b.x >= 1000;
@@ -156,8 +220,10 @@ CREATE POLICY few ON sh.b TO shardext_bob USING (x < 10);
 SELECT count(*) FROM sh.a a, sh.b b WHERE a.k = b.k;
 SET ROLE shardext_bob;
 SELECT count(*) FROM sh.a a, sh.b b WHERE a.k = b.k;
+SELECT count(DISTINCT k), count(DISTINCT k) FILTER (WHERE x >= 10) FROM sh.b;
 RESET ROLE;
 SELECT count(*) FROM pl.a a, pl.b b WHERE a.k = b.k AND b.x < 10;
+SELECT count(DISTINCT k) FROM pl.b WHERE x < 10;
 DROP POLICY few ON sh.b;
 ALTER TABLE sh.b DISABLE ROW LEVEL SECURITY;
 

@@ -28,7 +28,7 @@ bool		setting_exact_text = false;
 char	   *setting_report_plan = NULL;
 bool		setting_enable_pushdown = true;
 int			setting_broadcast_limit = 32768;
-bool		setting_enable_redistribute = true;
+int			setting_enable_redistribute = REDISTRIBUTE_ON;
 int			setting_cleanup_delay = 600;
 int			setting_move_rate_limit = 0;
 int			setting_move_wal_limit = 16384;
@@ -57,6 +57,13 @@ typedef struct Setting
 static const struct config_enum_entry snapshot_options[] = {
 	{"node", SNAPSHOT_NODE, false},
 	{"cluster", SNAPSHOT_CLUSTER, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry redistribute_options[] = {
+	{"off", REDISTRIBUTE_OFF, false},
+	{"on", REDISTRIBUTE_ON, false},
+	{"always", REDISTRIBUTE_ALWAYS, false},
 	{NULL, 0, false}
 };
 
@@ -114,10 +121,11 @@ static const Setting settings[] = {
 	},
 	{
 		.name = "shardext.enable_redistribute",
-		.description = "Large tables that do not lie together are joined by rows that the nodes send to each other.",
+		.description = "Rows that do not lie together are brought together by the nodes, which send them to each other.",
 		.context = PGC_USERSET,
-		.bool_variable = &setting_enable_redistribute,
-		.boot = true,
+		.enum_variable = &setting_enable_redistribute,
+		.options = redistribute_options,
+		.boot = REDISTRIBUTE_ON,
 	},
 	{
 		.name = "shardext.snapshot",

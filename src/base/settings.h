@@ -13,9 +13,18 @@ extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout: loc
 											 * while the session's own is 0 */
 extern int	setting_busy_wait;	/* microseconds; shardext.busy_wait, see conn_poll.c */
 extern int	setting_broadcast_limit;	/* shardext.broadcast_limit: kB of small tables sent along with a fragment */
-extern bool setting_enable_redistribute;	/* shardext.enable_redistribute: nodes send each other large tables */
 extern bool setting_enable_pushdown;	/* shardext.enable_pushdown: query levels are carried out in the shards */
 extern int	setting_plan_cache_shards;	/* plans kept per statement and node */
+
+/* shardext.enable_redistribute: do nodes send each other large tables, if that costs less, or in any case? */
+typedef enum RedistributeSetting
+{
+	REDISTRIBUTE_OFF,
+	REDISTRIBUTE_ON,
+	REDISTRIBUTE_ALWAYS
+} RedistributeSetting;
+
+extern int	setting_enable_redistribute;
 
 /* shardext.snapshot: does a reader see one moment of each node, or one of all nodes? */
 typedef enum SnapshotSetting

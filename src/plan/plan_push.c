@@ -108,16 +108,16 @@ PlannedStmt *
 plan_push_levels(const PlanInput *input)
 {
 	Query	   *query = copyObject(input->run_query);
-	PushStatement pushed = {0};
+	bool		may_have_inputs = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
+		!has_extremes_of_union((Node *) query, NULL);
+	PushStatement pushed = {.may_regroup = may_have_inputs, .next_param = 1};
 
+	(void) find_last_param((Node *) query, &pushed.next_param);
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
 		decorrelate_query(query);
 		pushed.reasons = NIL;
-		pushed.may_broadcast = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
-			!has_extremes_of_union((Node *) query, NULL);
-		pushed.next_param = 1;
-		(void) find_last_param((Node *) query, &pushed.next_param);
+		pushed.may_broadcast = may_have_inputs;
 		if (setting_enable_pushdown && !push_statement_level(query, &pushed))
 			push_statement(query, &pushed);
 	}

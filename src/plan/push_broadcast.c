@@ -38,12 +38,14 @@
 #include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
 
 #include "base/settings.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_exchange.h"
+#include "plan/push_full_join.h"
 #include "plan/push_level.h"
 #include "plan/push_rows_of.h"
 #include "plan/push_split.h"
@@ -63,7 +65,7 @@ typedef struct Way
 static bool
 is_redistributed(const PushUnit *unit)
 {
-	return unit->tied_column != 0 && setting_enable_redistribute && exchange_takes(unit->inner) &&
+	return unit->tied_column != 0 && setting_enable_redistribute != REDISTRIBUTE_OFF && exchange_takes(unit->inner) &&
 		(unit->is_anchor || push_moves_rather(unit));
 }
 
@@ -93,6 +95,13 @@ add_input(List **inputs, int id, Query *query)
 	link->subselect = (Node *) query;
 	link->location = -1;
 	*inputs = lappend(*inputs, link);
+}
+
+Node *
+push_add_input(List **inputs, int id, Query *query)
+{
+	add_input(inputs, id, query);
+	return (Node *) make_param(id, BYTEAOID, -1, InvalidOid);
 }
 
 /* SELECT all columns FROM entry */
@@ -133,28 +142,27 @@ target_of(const PushAnchor *anchor)
 static void
 replace_unit(PushUnit *unit, const PushAnchor *anchor, int *next_param, List **inputs)
 {
+	ListCell   *cell = unit->link != NULL ? NULL : list_nth_cell(unit->frame->rtable, unit->varno - 1);
 	int			id = (*next_param)++;
-	Node	   *packed = (Node *) make_param(id, BYTEAOID, -1, InvalidOid);
 
 	if (is_redistributed(unit))
 	{
-		ListCell   *cell = list_nth_cell(unit->frame->rtable, unit->varno - 1);
+		Node	   *handle = push_add_input(inputs, id, exchange_rows_out(unit->inner, target_of(anchor),
+																		  unit->tied_column));
 
-		lfirst(cell) = exchange_entry(unit->inner, lfirst_node(RangeTblEntry, cell)->eref, packed, unit->rows,
+		lfirst(cell) = exchange_entry(unit->inner, lfirst_node(RangeTblEntry, cell)->eref, handle, unit->rows,
 									  unit->is_anchor ? unit->tied_column : 0);
-		add_input(inputs, id, exchange_rows_out(unit->inner, target_of(anchor), unit->tied_column));
-		return;
 	}
-	if (unit->link != NULL)
-		unit->link->subselect = (Node *)
-			select_from(rows_of_entry(unit->inner, makeAlias("broadcast", NIL), packed, unit->rows), unit->inner);
 	else
 	{
-		ListCell   *cell = list_nth_cell(unit->frame->rtable, unit->varno - 1);
+		Node	   *packed = push_add_input(inputs, id, rows_of_pack(unit->inner));
 
-		lfirst(cell) = rows_of_entry(unit->inner, lfirst_node(RangeTblEntry, cell)->eref, packed, unit->rows);
+		if (unit->link != NULL)
+			unit->link->subselect = (Node *)
+				select_from(rows_of_entry(unit->inner, makeAlias("broadcast", NIL), packed, unit->rows), unit->inner);
+		else
+			lfirst(cell) = rows_of_entry(unit->inner, lfirst_node(RangeTblEntry, cell)->eref, packed, unit->rows);
 	}
-	add_input(inputs, id, rows_of_pack(unit->inner));
 }
 
 typedef struct ValueContext
@@ -232,6 +240,8 @@ set_limits(Query *query, double limits[2])
 
 	limits[0] = push_combines_rows(query) ? pulled : pulled - 2 * result_rows;
 	limits[1] = push_combines_rows(query) ? pulled : pulled - result_rows;
+	if (setting_enable_redistribute == REDISTRIBUTE_ALWAYS)
+		limits[1] = get_float8_infinity();
 }
 
 static Way
@@ -248,7 +258,7 @@ find_best_way(Query *query)
 	set_limits(query, limits);
 	while ((rtindex = bms_next_member(anchors, rtindex)) >= 0)
 		try_way(query, (PushAnchor) {.entry = rtindex}, &known_sizes, limits, &best);
-	if (!setting_enable_redistribute)
+	if (setting_enable_redistribute == REDISTRIBUTE_OFF)
 		return best;
 	foreach(lc, push_join_columns(query, anchors))
 	{
@@ -259,6 +269,34 @@ find_best_way(Query *query)
 					&known_sizes, limits, &best);
 	}
 	return best;
+}
+
+/* All that is joined by FULL JOIN is divided by what it is joined by; false: it cannot be, or costs more. */
+static bool
+redistribute_full_join(Query *query, int *next_param, List **inputs)
+{
+	PushAnchor	anchor = {.moves = true};
+	double		cost = 0;
+	double		limits[2];
+	List	   *units;
+	ListCell   *lc;
+
+	if (setting_enable_redistribute == REDISTRIBUTE_OFF || full_join_keys(query) == NIL)
+		return false;
+	set_limits(query, limits);
+	if (!full_join_units(query, &units))
+		return false;
+	foreach(lc, units)
+	{
+		if (!is_redistributed(lfirst(lc)))
+			return false;
+		cost += push_move_cost(lfirst(lc));
+	}
+	if (cost > limits[true])
+		return false;
+	foreach(lc, units)
+		replace_unit((PushUnit *) lfirst(lc), &anchor, next_param, inputs);
+	return true;
 }
 
 const Reason *
@@ -275,6 +313,8 @@ push_broadcast(Query *query, int *next_param, List **inputs)
 	query->targetList = (List *) lift_values((Node *) query->targetList, &values);
 	query->havingQual = lift_values(query->havingQual, &values);
 	if (*inputs != NIL && push_find_colocation(query, &colocation) == NULL)
+		return NULL;
+	if (redistribute_full_join(query, next_param, inputs))
 		return NULL;
 	way = find_best_way(query);
 	if (way.anchor.entry == 0)

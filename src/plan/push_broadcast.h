@@ -20,6 +20,9 @@
  */
 extern const Reason *push_broadcast(Query *query, int *next_param, List **inputs);
 
+/* One more input: the query's value. The parameter of that number, which stands for packed rows or where they lie. */
+extern Node *push_add_input(List **inputs, int id, Query *query);
+
 /* In an expression of the level above the fragment: parameters become the sub-SELECTs again. */
 extern Node *push_broadcast_restore(Node *node, List *inputs);
 

@@ -33,6 +33,7 @@
 #include "exec/exchange.h"
 #include "plan/push_colocate.h"
 #include "plan/push_exchange.h"
+#include "plan/push_full_join.h"
 
 /* Range table entries that each joined row has exactly one row of. */
 static Bitmapset *
@@ -92,6 +93,68 @@ look_through_joins(const Query *query, Node *expr)
 	return NULL;
 }
 
+/* A column of an entry; NULL: there is none of the kind. */
+static Var *
+column_of_entry(const RangeTblEntry *rte, Index rtindex, AttrNumber attno)
+{
+	const RangeTblFunction *function;
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	switch (rte->rtekind)
+	{
+		case RTE_RELATION:
+			get_atttypetypmodcoll(rte->relid, attno, &type, &typmod, &collation);
+			return makeVar(rtindex, attno, type, typmod, collation, 0);
+		case RTE_SUBQUERY:
+			return makeVarFromTargetEntry(rtindex, list_nth_node(TargetEntry, rte->subquery->targetList, attno - 1));
+		case RTE_FUNCTION:
+			function = linitial_node(RangeTblFunction, rte->functions);
+			if (attno > list_length(function->funccoltypes))
+				return NULL;
+			return makeVar(rtindex, attno, list_nth_oid(function->funccoltypes, attno - 1),
+						   list_nth_int(function->funccoltypmods, attno - 1),
+						   list_nth_oid(function->funccolcollations, attno - 1), 0);
+		default:
+			return NULL;
+	}
+}
+
+/* Rows are divided by the hash of a column of an entry. */
+static bool
+set_moving_spec(PushAnchor *anchor, const RangeTblEntry *rte, List **keys)
+{
+	Var		   *key = column_of_entry(rte, anchor->entry, anchor->column);
+	Oid			type;
+
+	if (key == NULL || !exchange_hash_takes(key->vartype, key->varcollid))
+		return false;
+	type = getBaseType(key->vartype);
+	route_spec_make(&anchor->spec, &strategy_hash, 1, 1, &type, &key->varcollid, CurrentMemoryContext);
+	*keys = list_make1(key);
+	return true;
+}
+
+/* What stands for the table of rows that have been redistributed: no table is where its shards are. NULL: not these. */
+static const TableInfo *
+moved_table(const RangeTblEntry *rte, Index rtindex, List **keys)
+{
+	static const Strategy moved = {.name = "moved"};
+	PushAnchor	anchor = {.entry = rtindex, .moves = true, .column = exchange_anchor_column(rte)};
+	TableInfo  *table;
+
+	if (anchor.column == 0 || !set_moving_spec(&anchor, rte, keys))
+		return NULL;
+	table = palloc0(sizeof(TableInfo));
+	table->kind = TABLE_SHARDED;
+	table->nkeys = 1;
+	table->keys[0] = anchor.column;
+	table->spec = anchor.spec;
+	table->spec.strategy = &moved;
+	return table;
+}
+
 /* The table whose key, never NULL, the output column is; NULL: not to be seen. */
 static const TableInfo *
 passed_key(const Query *query, const TargetEntry *tle)
@@ -99,6 +162,7 @@ passed_key(const Query *query, const TargetEntry *tle)
 	Var		   *var;
 	RangeTblEntry *rte;
 	const TableInfo *table;
+	List	   *keys;
 
 	if (tle->resjunk || query->commandType != CMD_SELECT || query->setOperations != NULL ||
 		query->groupingSets != NIL || query->jointree == NULL)
@@ -108,6 +172,8 @@ passed_key(const Query *query, const TargetEntry *tle)
 		return NULL;
 	rte = rt_fetch(var->varno, query->rtable);
 	table = sharded_relation(rte);
+	if (table == NULL && rte->rtekind == RTE_FUNCTION)
+		table = moved_table(rte, var->varno, &keys);
 	if (table != NULL)
 		return table->nkeys == 1 && table->keys[0] == var->varattno ? table : NULL;
 	if (rte->rtekind != RTE_SUBQUERY || var->varattno > list_length(rte->subquery->targetList))
@@ -195,49 +261,6 @@ push_anchors(const Query *query)
 			result = bms_add_member(result, rtindex);
 	}
 	return result;
-}
-
-/* A column of an entry; NULL: there is none of the kind. */
-static Var *
-column_of_entry(const RangeTblEntry *rte, Index rtindex, AttrNumber attno)
-{
-	const RangeTblFunction *function;
-	Oid			type;
-	int32		typmod;
-	Oid			collation;
-
-	switch (rte->rtekind)
-	{
-		case RTE_RELATION:
-			get_atttypetypmodcoll(rte->relid, attno, &type, &typmod, &collation);
-			return makeVar(rtindex, attno, type, typmod, collation, 0);
-		case RTE_SUBQUERY:
-			return makeVarFromTargetEntry(rtindex, list_nth_node(TargetEntry, rte->subquery->targetList, attno - 1));
-		case RTE_FUNCTION:
-			function = linitial_node(RangeTblFunction, rte->functions);
-			if (attno > list_length(function->funccoltypes))
-				return NULL;
-			return makeVar(rtindex, attno, list_nth_oid(function->funccoltypes, attno - 1),
-						   list_nth_int(function->funccoltypmods, attno - 1),
-						   list_nth_oid(function->funccolcollations, attno - 1), 0);
-		default:
-			return NULL;
-	}
-}
-
-/* Rows are divided by the hash of a column of an entry. */
-static bool
-set_moving_spec(PushAnchor *anchor, const RangeTblEntry *rte, List **keys)
-{
-	Var		   *key = column_of_entry(rte, anchor->entry, anchor->column);
-	Oid			type;
-
-	if (key == NULL || !exchange_hash_takes(key->vartype, key->varcollid))
-		return false;
-	type = getBaseType(key->vartype);
-	route_spec_make(&anchor->spec, &strategy_hash, 1, 1, &type, &key->varcollid, CurrentMemoryContext);
-	*keys = list_make1(key);
-	return true;
 }
 
 bool
@@ -415,24 +438,56 @@ try_passed_keys(Query *query, Index rtindex, int nshells, Colocation *colocation
 	return false;
 }
 
-/* Rows that have been redistributed, and all that is joined with them likewise: no table is where its shards are. */
+/* Rows that have been redistributed, and all that is joined with them likewise. */
 static bool
 try_moved_anchor(Query *query, Index rtindex, int nshells, Colocation *colocation)
 {
-	static const Strategy moved = {.name = "moved"};
-	TableInfo  *table = palloc0(sizeof(TableInfo));
-	PushAnchor	anchor = {.entry = rtindex, .moves = true};
 	List	   *keys;
+	const TableInfo *table = moved_table(rt_fetch(rtindex, query->rtable), rtindex, &keys);
 
-	anchor.column = exchange_anchor_column(rt_fetch(rtindex, query->rtable));
-	if (!set_moving_spec(&anchor, rt_fetch(rtindex, query->rtable), &keys))
+	return table != NULL && try_anchor(query, table, rtindex, keys, nshells, colocation);
+}
+
+/* The table whose rows lie in shards by its key of FULL JOINs, as do those of all others; NULL: there is none. */
+static const TableInfo *
+full_join_table(const Query *query, List *keys, int nshells)
+{
+	const TableInfo *first = NULL;
+	ListCell   *lc;
+
+	foreach(lc, keys)
+	{
+		Var		   *key = lfirst_node(Var, lc);
+		const RangeTblEntry *rte = rt_fetch(key->varno, query->rtable);
+		const TableInfo *table = nshells > 0 ? sharded_relation(rte) : NULL;
+		List	   *columns;
+
+		if (nshells == 0)
+			table = moved_table(rte, key->varno, &columns);
+		if (table == NULL || table->nkeys != 1 || table->keys[0] != key->varattno)
+			return NULL;
+		if (first == NULL)
+			first = table;
+		else if (nshells > 0 && !route_specs_colocated(&first->spec, &table->spec))
+			return NULL;
+	}
+	return nshells == 0 || nshells == list_length(keys) ? first : NULL;
+}
+
+static bool
+try_full_join(Query *query, int nshells, Colocation *colocation)
+{
+	List	   *keys = full_join_keys(query);
+	Node	   *value;
+
+	memset(colocation, 0, sizeof(Colocation));
+	if (keys == NIL || (colocation->table = full_join_table(query, keys, nshells)) == NULL)
 		return false;
-	table->kind = TABLE_SHARDED;
-	table->nkeys = 1;
-	table->keys[0] = anchor.column;
-	table->spec = anchor.spec;
-	table->spec.strategy = &moved;
-	return try_anchor(query, table, rtindex, keys, nshells, colocation);
+	statement_walk(&colocation->walk, copyObject(query), NULL);
+	(void) shard_key_condition(linitial_node(Var, keys), 0, &value);
+	colocation->values = list_make1(value);
+	colocation->full_keys = keys;
+	return colocation->walk.blocked == NULL && !colocation->walk.has_home && colocation->walk.writes == NIL;
 }
 
 const Reason *
@@ -459,6 +514,8 @@ push_find_colocation(Query *query, Colocation *colocation)
 		if (exchange_anchor_column(rte) > 0 && try_moved_anchor(query, rtindex, nshells, colocation))
 			return NULL;
 	}
+	if (try_full_join(query, nshells, colocation))
+		return NULL;
 	return reason_make("Join sharded tables by columns that lie in the same shard.",
 					   "Its tables are not all joined by columns that lie in one shard.");
 }
@@ -531,7 +588,9 @@ push_pins_shard(const Colocation *colocation, List *exprs)
 
 	foreach(lc, exprs)
 	{
-		if (is_routing_column(colocation, lfirst(lc)))
+		if (is_routing_column(colocation, lfirst(lc)) ||
+			(colocation->full_keys != NIL &&
+			 full_join_is_merged_key(colocation->walk.frame->query, colocation->full_keys, lfirst(lc))))
 			return true;
 	}
 	foreach(lc, colocation->values)

@@ -17,6 +17,7 @@ typedef struct Colocation
 	Index		anchor;			/* its entry in the range table; a sub-SELECT that passes the key on counts */
 	bool		is_relation;	/* the entry is the table itself */
 	List	   *values;			/* the key's value, one parameter per column */
+	List	   *full_keys;		/* of FULL JOINs, where no table is an anchor: see push_full_join.h */
 } Colocation;
 
 /*

@@ -75,6 +75,14 @@ find_whole_row(Node *node, void *context)
 	return expression_tree_walker(node, find_whole_row, context);
 }
 
+bool
+push_names_whole_row(const Query *query, Index varno)
+{
+	WholeRow	whole = {varno, 0};
+
+	return query_tree_walker(unconstify(Query *, query), find_whole_row, &whole, 0);
+}
+
 /* The sub-SELECT at entry varno, number i of FROM, dissolved. */
 static void
 dissolve(Query *query, Index varno, int i)
@@ -113,17 +121,13 @@ push_flatten(Query *query)
 	for (int i = 0; i < list_length(query->jointree->fromlist);)
 	{
 		RangeTblRef *ref = list_nth(query->jointree->fromlist, i);
-		WholeRow	whole = {0, 0};
 
-		if (IsA(ref, RangeTblRef) && only_joins(rt_fetch(ref->rtindex, query->rtable)))
+		if (IsA(ref, RangeTblRef) && only_joins(rt_fetch(ref->rtindex, query->rtable)) &&
+			!push_names_whole_row(query, ref->rtindex))
 		{
-			whole.varno = ref->rtindex;
-			if (!query_tree_walker(query, find_whole_row, &whole, 0))
-			{
-				dissolve(query, ref->rtindex, i);
-				changed = true;
-				continue;
-			}
+			dissolve(query, ref->rtindex, i);
+			changed = true;
+			continue;
 		}
 		i++;
 	}

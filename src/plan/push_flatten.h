@@ -11,4 +11,7 @@
 /* Changes the Query (a copy) in place, all rows staying the same; false: there was nothing to change. */
 extern bool push_flatten(Query *query);
 
+/* Does anything refer to the whole row, or to system columns, of this entry of the Query? */
+extern bool push_names_whole_row(const Query *query, Index varno);
+
 #endif

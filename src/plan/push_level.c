@@ -26,6 +26,7 @@
 #include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
+#include "base/settings.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_ctes.h"
@@ -33,6 +34,7 @@
 #include "plan/push_groups.h"
 #include "plan/push_level.h"
 #include "plan/push_part.h"
+#include "plan/push_regroup.h"
 #include "plan/push_split.h"
 
 static void push_query(Query *query, PushStatement *statement);
@@ -171,6 +173,38 @@ find_way(Query *level, PushStatement *statement, Colocation *colocation, List **
 	return reason == NULL ? push_find_colocation(level, colocation) : reason;
 }
 
+/* The same for a level whose groups or windows may have to be brought together for that; another one then. */
+static const Reason *
+find_best_way(Query **level, PushStatement *statement, Colocation *colocation, List **inputs)
+{
+	Query	   *regrouped = copyObject(*level);
+	const Reason *reason = find_way(*level, statement, colocation, inputs);
+	List	   *others = NIL;
+	Colocation	other;
+
+	if (!statement->may_regroup || setting_enable_redistribute == REDISTRIBUTE_OFF ||
+		(reason != NULL ? !statement->may_broadcast : !push_gives_rows(*level, colocation)) ||
+		!push_regroup(regrouped, reason == NULL, &statement->next_param, &others, &other))
+		return reason;
+	*level = regrouped;
+	*colocation = other;
+	*inputs = others;
+	return NULL;
+}
+
+/* Inputs may need inputs of their own. */
+static void
+push_inputs(List *inputs, PushStatement *statement)
+{
+	bool		may_broadcast = statement->may_broadcast;
+	ListCell   *lc;
+
+	statement->may_broadcast = true;
+	foreach(lc, inputs)
+		push_query(castNode(Query, lfirst_node(SubLink, lc)->subselect), statement);
+	statement->may_broadcast = may_broadcast;
+}
+
 /* Put the level's shard part below it. NULL, or why not; *saves = false: there would be nothing gained. */
 static const Reason *
 push_level(Query *query, PushStatement *statement, bool *saves)
@@ -181,7 +215,6 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	PushPart	part;
 	Query	   *level;
 	List	   *inputs = NIL;
-	ListCell   *lc;
 
 	*saves = true;
 	if (reason != NULL)
@@ -189,7 +222,7 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	level = copyObject(query);
 	sx_flatten_groups(level);
 	factor_conditions((Node *) level->jointree);
-	reason = find_way(level, statement, &colocation, &inputs);
+	reason = find_best_way(&level, statement, &colocation, &inputs);
 	if (reason == NULL)
 		reason = push_split(level, &colocation, !statement->local_only, &split);
 	if (reason != NULL)
@@ -202,8 +235,7 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 		return reason;
 	part.inputs = push_broadcast_used(split.fragment, inputs);
 	part.repeats = split.repeats;
-	foreach(lc, inputs)
-		push_query(castNode(Query, lfirst_node(SubLink, lc)->subselect), statement);
+	push_inputs(inputs, statement);
 
 	*query = *split.above;
 	if (inputs != NIL)

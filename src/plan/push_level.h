@@ -20,6 +20,7 @@ typedef struct PushStatement
 
 	/* small tables may be sent to the shards of larger ones (push_broadcast.h); the first free parameter number */
 	bool		may_broadcast;
+	bool		may_regroup;	/* rows may be divided anew below groups (push_regroup.h) */
 	int			next_param;
 
 	/* out */

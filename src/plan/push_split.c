@@ -403,9 +403,15 @@ static Node *
 over_rows(Node *node, void *context)
 {
 	SplitContext *c = (SplitContext *) context;
+	ListCell   *lc;
 
 	if (node == NULL || c->failed)
 		return node;
+	foreach(lc, c->fragment->targetList)
+	{
+		if (equal(lfirst_node(TargetEntry, lc)->expr, node))
+			return (Node *) output_var(lfirst_node(TargetEntry, lc));
+	}
 	if (IsA(node, Var) && ((Var *) node)->varattno > 0)
 		return (Node *) output_column(&c->columns, (Expr *) copyObject(node));
 	if (IsA(node, SubLink) || IsA(node, Query) || IsA(node, Var))
@@ -491,13 +497,16 @@ split_in_two_steps(const Query *query, const Colocation *colocation, PushSplit *
 	return true;
 }
 
+/* expr: an expression that is one of the columns; NULL: none. */
 static bool
-split_rows(const Query *query, const Colocation *colocation, PushSplit *split)
+split_rows(const Query *query, const Colocation *colocation, Expr *expr, PushSplit *split)
 {
 	SplitContext c = {{output_column}, query, colocation, split->fragment, false};
 
 	push_clear_upper_part(split->fragment);
 	split->fragment->targetList = NIL;
+	if (expr != NULL)
+		(void) output_column(&c.columns, copyObject(expr));
 	return replace_upper_part(split->above, over_rows, &c);
 }
 
@@ -554,7 +563,28 @@ push_split(const Query *query, const Colocation *colocation, bool merges, PushSp
 		start_over(query, split);
 	}
 	split->saves = nrelations > 1;
-	if (split_rows(query, colocation, split))
+	if (split_rows(query, colocation, NULL, split))
 		return NULL;
 	return reason_make(NULL, "It uses subqueries or whole rows above its joins.");
+}
+
+bool
+push_stays_in_shards(const Query *query, const Colocation *colocation)
+{
+	return query->distinctClause == NIL && query->limitCount == NULL && query->limitOffset == NULL &&
+		goes_whole(query, colocation);
+}
+
+bool
+push_gives_rows(const Query *query, const Colocation *colocation)
+{
+	return !goes_whole(query, colocation) && !goes_in_two_steps(query, colocation);
+}
+
+bool
+push_split_below(const Query *query, Expr *expr, PushSplit *split)
+{
+	start_over(query, split);
+	split->saves = true;
+	return split_rows(query, NULL, expr, split);
 }

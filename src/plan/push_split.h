@@ -24,6 +24,18 @@ typedef struct PushSplit
  */
 extern const Reason *push_split(const Query *query, const Colocation *colocation, bool merges, PushSplit *split);
 
+/* Would the fragment give joined rows, and all else be above it? */
+extern bool push_gives_rows(const Query *query, const Colocation *colocation);
+
+/* Are its rows, for all that it does with them, the union of those of the shards? */
+extern bool push_stays_in_shards(const Query *query, const Colocation *colocation);
+
+/*
+ * Cut any level below its groups, windows and so on: the fragment, which only joins and filters, gives the columns
+ * that the rest needs, expr being the first of them. False: there are subqueries or whole rows above the joins.
+ */
+extern bool push_split_below(const Query *query, Expr *expr, PushSplit *split);
+
 /* Does the level combine rows: would it mean something else shard by shard? */
 extern bool push_combines_rows(const Query *query);
 

@@ -59,6 +59,8 @@ push_broadcast_cost(const PushUnit *unit)
 double
 push_move_cost(const PushUnit *unit)
 {
+	if (setting_enable_redistribute == REDISTRIBUTE_ALWAYS)
+		return 0;
 	return MOVE_START + MOVE_ROW * unit->rows;
 }
 
@@ -72,7 +74,7 @@ push_broadcast_limit(void)
 bool
 push_moves_rather(const PushUnit *unit)
 {
-	return setting_enable_redistribute &&
+	return setting_enable_redistribute != REDISTRIBUTE_OFF &&
 		(unit->bytes > push_broadcast_limit() || push_move_cost(unit) < push_broadcast_cost(unit));
 }
 

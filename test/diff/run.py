@@ -110,7 +110,8 @@ class Differ:
         self.counts, self.refused, self.differences = collections.Counter(), collections.Counter(), 0
         self.told, self.in_block = [], False
         self.other_ways = [row[0] for row in self.nodes[0].must(
-            "SELECT format('%s = %L', name, CASE setting WHEN 'on' THEN 'off' ELSE 'on' END) FROM pg_settings WHERE name ~ '^shardext.enable_'").rows]
+            "SELECT format('%s = %L', name, value) FROM pg_settings, unnest(coalesce(enumvals, '{on,off}')) AS value "
+            "WHERE name ~ '^shardext.enable_' AND value <> setting").rows]
         self.make_tables()
         self.node = self.nodes[0]
 

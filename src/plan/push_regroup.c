@@ -1,0 +1,312 @@
+/*
+ * push_regroup.c
+ *	  Groups and windows that reach over shards, carried out on rows that have
+ *	  been divided by what they are grouped by.
+ *
+ *	  SELECT author, count(DISTINCT reader) FROM reads GROUP BY author
+ *
+ * with reads sharded by another column: partial results of such aggregates
+ * cannot be combined, and all rows would have to come to this node. Instead the nodes
+ * divide them among each other by the hash of author (exec/exchange.h), and
+ * each has its groups whole:
+ *
+ *	  SELECT author, count(DISTINCT reader) FROM shardext.exchange_read($1, ..) AS .. (author, reader) GROUP BY author
+ *
+ * The rows may be divided by
+ *	- one of the expressions of GROUP BY, if all windows are partitioned by it, too;
+ *	- one by which all windows are partitioned, if there are no groups;
+ *	- the argument of the DISTINCT aggregates: no value is on two nodes then, and
+ *	  their results are added up, with groups or without.
+ * That with most values is taken, so that all nodes have something to do.
+ *
+ * The level may also do nothing but read a sub-SELECT of this kind:
+ *	  SELECT .. FROM (SELECT .., row_number() OVER (PARTITION BY author ..) AS n FROM reads) AS r WHERE n <= 3
+ *
+ * What is below, with its joins, is an input, a level by itself (push_level.c).
+ */
+#include "postgres.h"
+
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "parser/parse_clause.h"
+#include "parser/parse_oper.h"
+#include "parser/parsetree.h"
+
+#include "base/settings.h"
+#include "exec/exchange.h"
+#include "plan/push_aggregate.h"
+#include "plan/push_broadcast.h"
+#include "plan/push_exchange.h"
+#include "plan/push_flatten.h"
+#include "plan/push_regroup.h"
+#include "plan/push_split.h"
+#include "plan/push_units.h"
+
+/* Expressions whose values are counted to find the best one. */
+#define MOST_CANDIDATES	4
+
+/* So many times more values must an expression have than one before it in the list. */
+#define MANY_MORE		4
+
+/* ---------- by what ---------- */
+
+static List *
+exprs_of(List *clause, const Query *query)
+{
+	return get_sortgrouplist_exprs(clause, query->targetList);
+}
+
+typedef struct DistinctSearch
+{
+	Node	   *argument;		/* of all DISTINCT aggregates so far */
+	bool		failed;			/* there is an aggregate that cannot be had in two steps even so */
+} DistinctSearch;
+
+static bool
+find_distinct(Node *node, void *context)
+{
+	DistinctSearch *search = context;
+	const Aggref *aggref = (const Aggref *) node;
+
+	if (node == NULL || search->failed)
+		return false;
+	if (!IsA(node, Aggref))
+		return expression_tree_walker(node, find_distinct, context);
+	if (!push_aggregate_is_combinable(aggref, true))
+		search->failed = true;
+	else if (aggref->aggdistinct != NIL)
+	{
+		List	   *args = get_sortgrouplist_exprs(aggref->aggdistinct, aggref->args);
+
+		if (list_length(args) != 1 || (search->argument != NULL && !equal(search->argument, linitial(args))))
+			search->failed = true;
+		else
+			search->argument = linitial(args);
+	}
+	return false;
+}
+
+/* The argument of all DISTINCT aggregates of a level whose aggregates can be combined apart from DISTINCT; or NULL. */
+static Node *
+distinct_argument(const Query *query)
+{
+	DistinctSearch search = {NULL, query->groupingSets != NIL};
+
+	(void) find_distinct((Node *) query->targetList, &search);
+	(void) find_distinct(query->havingQual, &search);
+	return search.failed ? NULL : search.argument;
+}
+
+static bool
+can_divide_by(Node *expr)
+{
+	return !contain_volatile_functions(expr) && !contain_subplans(expr) && !expression_returns_set(expr) &&
+		!contain_agg_clause(expr) && !contain_window_function(expr) && !IsA(expr, Const) &&
+		exchange_hash_takes(exprType(expr), exprCollation(expr));
+}
+
+static List *
+candidates(const Query *query)
+{
+	bool		groups = query->hasAggs || query->groupClause != NIL;
+	List	   *found = NIL;
+	List	   *result = NIL;
+	Node	   *argument;
+	ListCell   *lc;
+
+	if (query->groupingSets == NIL && !(groups && query->groupClause == NIL))
+	{
+		found = groups ? exprs_of(query->groupClause, query) :
+			exprs_of(linitial_node(WindowClause, query->windowClause)->partitionClause, query);
+		foreach(lc, query->hasWindowFuncs ? query->windowClause : NIL)
+			found = list_intersection(found, exprs_of(lfirst_node(WindowClause, lc)->partitionClause, query));
+	}
+	argument = groups ? distinct_argument(query) : NULL;
+	if (argument != NULL)
+		found = list_append_unique(list_copy(found), argument);
+	foreach(lc, found)
+	{
+		if (can_divide_by(lfirst(lc)) && list_length(result) < MOST_CANDIDATES)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+/* How many values there are, by the planner's estimate. */
+static double
+count_values(const Query *query, Node *expr)
+{
+	Query	   *values = copyObject(unconstify(Query *, query));
+	SortGroupClause *clause = makeNode(SortGroupClause);
+	TargetEntry *tle = makeTargetEntry(copyObject((Expr *) expr), 1, pstrdup("c1"), false);
+	double		rows;
+
+	push_clear_upper_part(values);
+	values->targetList = list_make1(tle);
+	get_sort_group_operators(exprType(expr), false, true, false, &clause->sortop, &clause->eqop, NULL,
+							 &clause->hashable);
+	clause->tleSortGroupRef = assignSortGroupRef(tle, values->targetList);
+	values->distinctClause = list_make1(clause);
+	(void) push_pulled_rows(values, &rows);
+	return rows;
+}
+
+static Node *
+best_candidate(const Query *query)
+{
+	List	   *exprs = candidates(query);
+	Node	   *best = NULL;
+	double		most = 0;
+	ListCell   *lc;
+
+	if (list_length(exprs) <= 1)
+		return exprs == NIL ? NULL : linitial(exprs);
+	foreach(lc, exprs)
+	{
+		double		values = count_values(query, lfirst(lc));
+
+		/* the first ones are groups, which need no second step */
+		if (best == NULL || values > MANY_MORE * most)
+		{
+			best = lfirst(lc);
+			most = values;
+		}
+	}
+	return best;
+}
+
+/* ---------- the change ---------- */
+
+static Alias *
+names_of_columns(const Query *query)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+		names = lappend(names, makeString(pstrdup(lfirst_node(TargetEntry, lc)->resname)));
+	return makeAlias("redistributed", names);
+}
+
+/* The level over rows that are divided by the expression; false: they cannot be. *rows: how many there are. */
+static bool
+divide_rows(Query *query, Node *expr, bool lie_together, int *next_param, List **inputs, double *rows)
+{
+	Colocation	colocation;
+	PushSplit	split;
+	Node	   *handle;
+
+	if (!push_split_below(query, (Expr *) expr, &split) || !exchange_takes(split.fragment))
+		return false;
+	/* else all rows would come to this node for it */
+	if (!lie_together && push_find_colocation(split.fragment, &colocation) != NULL)
+		return false;
+	(void) push_pulled_rows(split.fragment, rows);
+	handle = push_add_input(inputs, (*next_param)++, exchange_rows_out(split.fragment, NULL, 1));
+	split.above->rtable = list_make1(exchange_entry(split.fragment, names_of_columns(split.fragment), handle,
+													*rows, 1));
+	*query = *split.above;
+	return true;
+}
+
+/* Are there groups or windows? */
+static bool
+combines_rows(const Query *query)
+{
+	return query->setOperations == NULL && query->cteList == NIL && !query->hasTargetSRFs &&
+		query->jointree != NULL && query->jointree->fromlist != NIL &&
+		(query->hasAggs || query->groupClause != NIL || query->hasWindowFuncs) &&
+		!contain_volatile_functions((Node *) query->targetList);
+}
+
+/* The sub-SELECT that is all the level reads; NULL: it reads something else. */
+static RangeTblEntry *
+only_input(const Query *query)
+{
+	RangeTblEntry *rte;
+
+	if (query->setOperations != NULL || query->jointree == NULL || list_length(query->jointree->fromlist) != 1 ||
+		!IsA(linitial(query->jointree->fromlist), RangeTblRef))
+		return NULL;
+	rte = rt_fetch(((RangeTblRef *) linitial(query->jointree->fromlist))->rtindex, query->rtable);
+	return rte->rtekind == RTE_SUBQUERY && !rte->lateral && rte->values_lists == NIL ? rte : NULL;
+}
+
+/* Its groups are had in another way that gives fewer rows. */
+static bool
+goes_by_itself(Query *level)
+{
+	Colocation	colocation;
+
+	return push_find_colocation(level, &colocation) == NULL && !push_gives_rows(level, &colocation);
+}
+
+/* One more output column of the sub-SELECT: that by which its rows are divided. */
+static void
+add_key(RangeTblEntry *rte, const Node *expr)
+{
+	List	   *outputs = rte->subquery->targetList;
+	Var		   *key = makeVar(1, 1, exprType(expr), exprTypmod(expr), exprCollation(expr), 0);
+	int			nplain = 0;
+	ListCell   *lc;
+
+	/* junk stands behind the others */
+	foreach(lc, outputs)
+	{
+		if (lfirst_node(TargetEntry, lc)->resjunk)
+			lfirst_node(TargetEntry, lc)->resno++;
+		else
+			nplain++;
+	}
+	rte->subquery->targetList = list_insert_nth(outputs, nplain, makeTargetEntry((Expr *) key, nplain + 1,
+																				 pstrdup("divided_by"), false));
+	rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup("divided_by")));
+}
+
+/* The sub-SELECT reads rows divided by expr. If its own are those that the nodes have by themselves, they say so. */
+static bool
+pass_key(RangeTblEntry *rte, const Node *expr)
+{
+	Colocation	colocation;
+
+	if (push_find_colocation(rte->subquery, &colocation) != NULL ||
+		!push_stays_in_shards(rte->subquery, &colocation))
+		return false;
+	add_key(rte, expr);
+	return true;
+}
+
+/* Does it cost less to move the rows, and fetch the result, than to fetch all of them? */
+static bool
+pays(const PushUnit *moved, double result_rows)
+{
+	return setting_enable_redistribute == REDISTRIBUTE_ALWAYS ||
+		push_move_cost(moved) + result_rows < moved->rows;
+}
+
+bool
+push_regroup(Query *query, bool lie_together, int *next_param, List **inputs, Colocation *colocation)
+{
+	RangeTblEntry *input;
+	Query	   *level = query;
+	PushUnit	moved = {0};
+	double		result_rows;
+	Node	   *expr;
+
+	(void) push_flatten(query);
+	input = only_input(query);
+	if (input != NULL && push_names_whole_row(query, linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex))
+		return false;
+	if (input != NULL)
+		level = input->subquery;
+	if (!combines_rows(level) || goes_by_itself(level) || (expr = best_candidate(level)) == NULL)
+		return false;
+	(void) push_pulled_rows(query, &result_rows);
+	return divide_rows(level, expr, lie_together, next_param, inputs, &moved.rows) &&
+		pays(&moved, result_rows) &&
+		(input == NULL || pass_key(input, expr)) &&
+		push_find_colocation(query, colocation) == NULL && !push_gives_rows(query, colocation);
+}
