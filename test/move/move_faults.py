@@ -69,7 +69,11 @@ class Breaker:
     # Kinds: each leaves everything as it was, but for the move
 
     def run(self, case):
-        getattr(self, case[2])()
+        try:
+            getattr(self, case[2])()
+        except Lost as lost:        # an answer that does not come is a finding, not the end of the run
+            self.world.complain("%s: %s" % (" ".join(case), lost))
+            self.disarm()
         for server in self.world.servers:
             for file in server.data.glob("shardext_fault.*"):
                 file.unlink(missing_ok=True)
@@ -150,7 +154,7 @@ class Breaker:
         self.disarm()
 
     def cancel(self):
-        if self.point == "move_before_commit":
+        if self.point in ("move_fenced", "move_before_commit"):
             self.disarm()       # its transaction has the job's row, and whoever cancels waits for it
         try:
             self.told(self.authority, "SELECT shardext.cancel_job(%s)" % self.world.job)
