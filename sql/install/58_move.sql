@@ -13,6 +13,7 @@ CREATE TABLE shardext.catalog_job (
     parent      bigint,                 -- the rebalance or drain that this move belongs to
     policy      text,                   -- of a rebalance
     held        boolean NOT NULL DEFAULT false, -- of a rebalance or drain: it has paused its moves
+    weight      int,                    -- of a drain: what it took from its node, to be given back if it is cancelled
     tables      int NOT NULL DEFAULT 0,
     rows_done   bigint NOT NULL DEFAULT 0,
     bytes_done  bigint NOT NULL DEFAULT 0,
@@ -61,6 +62,17 @@ CREATE TABLE shardext.catalog_job_log (
     sentence text NOT NULL
 );
 CREATE INDEX ON shardext.catalog_job_log (job);
+
+-- Where a move has found that its copy differs (src/move/move_difference.c). Not for everybody: keys are data.
+CREATE TABLE shardext.catalog_job_difference (
+    job         bigint NOT NULL,
+    "table"     text NOT NULL,
+    key         text,                   -- the column that the range is of; null: the table has none with an order
+    from_key    text,                   -- rows with this value or a greater one (null: from the first on); texts by their bytes
+    before_key  text,                   -- and a smaller one than this (null: to the last)
+    source_rows bigint NOT NULL,
+    target_rows bigint NOT NULL
+);
 
 CREATE FUNCTION shardext.move_shard(shard int, to_node text) RETURNS bigint
     AS 'MODULE_PATHNAME', 'shardext_move_shard' LANGUAGE C;
@@ -146,6 +158,47 @@ CREATE FUNCTION shardext.internal_fence(shards int[], wait_ms int, marker text) 
 REVOKE EXECUTE ON FUNCTION shardext.internal_fence(int[], int, text) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_fence(int[], int, text) IS
     'for moves: lock the tables of logical shards until the transaction ends, then write a marker';
+
+CREATE FUNCTION shardext.internal_free_bytes() RETURNS bigint
+    AS 'MODULE_PATHNAME', 'shardext_internal_free_bytes' LANGUAGE C VOLATILE STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_free_bytes() FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_free_bytes() IS 'for moves: what is free on the disk of this node, null if it cannot be told';
+
+CREATE FUNCTION shardext.internal_shard_bytes(shards int[]) RETURNS bigint
+    LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND n.nspname IN (SELECT 'shard_' || lpad(s::text, 4, '0') FROM unnest(shards) s)
+    $$;
+REVOKE EXECUTE ON FUNCTION shardext.internal_shard_bytes(int[]) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_shard_bytes(int[]) IS 'for moves: bytes of these shards on this node, with indexes';
+
+CREATE FUNCTION shardext.internal_move_problems(version text, is_target boolean, needed bigint) RETURNS text
+    LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_agg(v.problem, ' ')
+      FROM (VALUES
+            ((SELECT e.extversion FROM pg_extension e WHERE e.extname = 'shardext') <> version,
+             format('It has version %s of shardext, and others %s.',
+                    (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'shardext'), version)),
+            (current_setting('wal_level') <> 'logical', 'Its wal_level is not logical.'),
+            ((SELECT count(*) FROM pg_get_replication_slots()) >= current_setting('max_replication_slots')::int,
+             'It has no replication slot free (max_replication_slots).'),
+            ((SELECT count(*) FROM pg_stat_get_wal_senders()) >= current_setting('max_wal_senders')::int,
+             'It has no WAL sender free (max_wal_senders).'),
+            -- those that come and go with parallel queries apart
+            (is_target AND current_setting('max_worker_processes')::int <= (
+                 SELECT count(*) FROM pg_stat_activity a
+                  WHERE a.backend_type NOT IN ('parallel worker', 'client backend', 'walsender', 'walreceiver', 'autovacuum launcher',
+                                               'autovacuum worker', 'checkpointer', 'walwriter', 'background writer', 'archiver', 'startup')),
+             'It has no background process free (max_worker_processes).'),
+            (shardext.internal_free_bytes() < needed,
+             format('%s MB would come, and its disk has %s MB left.', ceil(needed / 1e6), floor(shardext.internal_free_bytes() / 1e6)))
+           ) AS v(is_so, problem)
+     WHERE v.is_so
+    $$;
+REVOKE EXECUTE ON FUNCTION shardext.internal_move_problems(text, boolean, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_move_problems(text, boolean, bigint) IS
+    'for moves: what this node lacks to take part in one more, in sentences; null: nothing';
 
 -- Which job moves a shard of this node: there are never two.
 CREATE TABLE shardext.catalog_claim (

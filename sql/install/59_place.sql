@@ -33,11 +33,6 @@ REVOKE EXECUTE ON FUNCTION shardext.internal_begin_part(bigint, int[], int) FROM
 COMMENT ON FUNCTION shardext.internal_begin_part(bigint, int[], int) IS
     'between nodes: write down a move to this node, which belongs to a rebalance or drain, and start it';
 
-CREATE FUNCTION shardext.internal_free_bytes() RETURNS bigint
-    AS 'MODULE_PATHNAME', 'shardext_internal_free_bytes' LANGUAGE C VOLATILE STRICT;
-REVOKE EXECUTE ON FUNCTION shardext.internal_free_bytes() FROM PUBLIC;
-COMMENT ON FUNCTION shardext.internal_free_bytes() IS 'for plans: what is free on the disk of this node, null if it cannot be told';
-
 CREATE FUNCTION shardext.internal_shard_sizes(OUT shard int, OUT bytes bigint, OUT table_bytes bigint) RETURNS SETOF record
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.shard, coalesce(sum(pg_total_relation_size(r.oid)), 0)::bigint, coalesce(sum(pg_table_size(r.oid)), 0)::bigint

@@ -175,10 +175,6 @@ CREATE FUNCTION shardext.internal_local_facts(OUT kind text, OUT name text, OUT 
      UNION ALL
     SELECT 'publication', p.pubname, NULL, NULL FROM pg_catalog.pg_publication p WHERE p.pubname LIKE 'shardext\_%'
      UNION ALL
-    SELECT 'subscription', s.subname, NULL, NULL FROM pg_catalog.pg_subscription s
-     WHERE s.subname LIKE 'shardext\_%'
-       AND s.subdbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-     UNION ALL
     SELECT 'origin', o.roname, NULL, NULL FROM pg_catalog.pg_replication_origin o WHERE o.roname LIKE 'shardext\_%'
      UNION ALL
     SELECT 'identity', pg_catalog.format('%s.%I', o.schema, o.name), NULL, NULL
@@ -221,7 +217,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
     thing AS (SELECT f.node_id, f.node, f.kind, f.name,
                      CASE WHEN f.kind = 'claim' THEN f.value::bigint
                           WHEN f.name ~ '_[0-9]+$' THEN substring(f.name FROM '_([0-9]+)$')::bigint END AS job
-                FROM f WHERE f.kind IN ('claim', 'copy', 'slot', 'publication', 'subscription', 'origin', 'identity')),
+                FROM f WHERE f.kind IN ('claim', 'copy', 'slot', 'publication', 'origin', 'identity')),
     left_over AS (SELECT t.*, t.kind = 'copy' AND EXISTS (
                              SELECT FROM f WHERE f.kind = 'error' AND f.value LIKE '%has no table%'
                                 AND f.name LIKE format('table shard\_%s.%%', lpad(t.name, 4, '0'))) AS owner_lacks_it
@@ -288,7 +284,6 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
                                       ELSE format('SELECT shardext.internal_drop_copy(%s);', l.name) END
                 WHEN 'slot' THEN format('SELECT pg_drop_replication_slot(%L);', l.name)
                 WHEN 'publication' THEN format('DROP PUBLICATION %I;', l.name)
-                WHEN 'subscription' THEN format('ALTER SUBSCRIPTION %1$I DISABLE; ALTER SUBSCRIPTION %1$I SET (slot_name = NONE); DROP SUBSCRIPTION %1$I;', l.name)
                 WHEN 'origin' THEN format('SELECT pg_replication_origin_drop(%L);', l.name)
                 WHEN 'identity' THEN format('SELECT shardext.internal_shard_ddl(%L);', format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', l.name))
                 END || format('  -- on node "%s"', l.node)

@@ -111,6 +111,9 @@ extern const char *conn_node_name(const NodeConn *conn);
 extern NodeConn *conn_open_private(const NodeInfo *node, const char *role_name);
 extern void conn_close_private(NodeConn *conn);
 
+/* The same for those who go on without it: NULL if the node cannot be reached, and why (reason may be NULL). */
+extern NodeConn *conn_try_private(const NodeInfo *node, const char *role_name, char **reason);
+
 /*
  * For workers: a connection being made, which is waited for as little as its
  * owner likes (number: how often it has been tried; other hosts of the node

@@ -322,6 +322,32 @@ conn_open_private(const NodeInfo *node, const char *role_name)
 	return holder->conn;
 }
 
+NodeConn *
+conn_try_private(const NodeInfo *node, const char *role_name, char **reason)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	NodeConn   *volatile conn = NULL;
+
+	PG_TRY();
+	{
+		conn = conn_open_private(node, role_name);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		if (geterrcode() != ERRCODE_SX_NODE_UNAVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller_cxt);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (reason != NULL)
+			*reason = error->detail ? error->detail : error->message;
+	}
+	PG_END_TRY();
+	return conn;
+}
+
 void
 conn_close_private(NodeConn *conn)
 {

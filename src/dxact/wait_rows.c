@@ -22,25 +22,9 @@
 NodeConn *
 wait_peer_connect(int node_id, const char *role_name)
 {
-	NodeConn   *volatile conn = NULL;
 	const NodeInfo *node = node_by_id(node_id);
-	MemoryContext old = CurrentMemoryContext;
 
-	if (node == NULL)
-		return NULL;
-	PG_TRY();
-	{
-		conn = conn_open_private(node, role_name);
-	}
-	PG_CATCH();
-	{
-		if (geterrcode() != ERRCODE_SX_NODE_UNAVAILABLE)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(old);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return conn;
+	return node ? conn_try_private(node, role_name, NULL) : NULL;
 }
 
 static List *

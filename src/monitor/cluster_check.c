@@ -13,7 +13,6 @@
  */
 #include "postgres.h"
 
-#include "base/errors.h"
 #include "catalog/node_map.h"
 #include "conn/conn.h"
 #include "executor/spi.h"
@@ -33,32 +32,6 @@
 
 #define FACTS_QUERY "SELECT kind, name, value, remedy FROM shardext.internal_local_facts()"
 #define CHECK_QUERY "SELECT severity, object, problem, remedy FROM shardext.internal_check_once()"
-
-/* NULL if it cannot be reached, and why. */
-static NodeConn *
-connect_to(const NodeInfo *node, char **reason)
-{
-	MemoryContext caller_cxt = CurrentMemoryContext;
-	NodeConn   *volatile conn = NULL;
-
-	PG_TRY();
-	{
-		conn = conn_open_private(node, GetUserNameFromId(GetUserId(), false));
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller_cxt);
-		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_SX_NODE_UNAVAILABLE)
-			PG_RE_THROW();
-		FlushErrorState();
-		*reason = pstrdup(error->detail ? error->detail : error->message);
-	}
-	PG_END_TRY();
-	return conn;
-}
 
 static void
 put_fact(ReturnSetInfo *rsinfo, const NodeInfo *node, const char *const *fact)
@@ -80,7 +53,7 @@ static void
 put_facts_of(ReturnSetInfo *rsinfo, const NodeInfo *node)
 {
 	char	   *reason = "It does not answer in time.";
-	NodeConn   *conn = connect_to(node, &reason);
+	NodeConn   *conn = conn_try_private(node, GetUserNameFromId(GetUserId(), false), &reason);
 	PGresult   *result = conn ? conn_ask(conn, FACTS_QUERY, NULL, ANSWER_MS, &reason) : NULL;
 
 	if (result == NULL)

@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "move/job_process.h"
 #include "move/job_store.h"
+#include "move/move_check.h"
 #include "move/shard_copy.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -148,6 +149,7 @@ begin_move(Datum array, const char *to_node)
 	node_region_require(node_by_id(owner), target);
 	snprintf(source, sizeof(source), "%d", owner);
 	values[0] = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, array));
+	move_check_nodes(node_by_id(owner), target, values[0]);
 	values[1] = source;
 	conn = connect_to(target->node_id);
 	result = conn_query(conn, "SELECT shardext.internal_begin_move($1, $2)", &params);
@@ -380,27 +382,6 @@ put_rows(ReturnSetInfo *rsinfo, AttInMetadata *meta, PGresult *result)
 	}
 }
 
-static NodeConn *
-connect_if_possible(const NodeInfo *node, const char *role)
-{
-	MemoryContext caller_cxt = CurrentMemoryContext;
-	NodeConn   *volatile conn = NULL;
-
-	PG_TRY();
-	{
-		conn = conn_open_private(node, role);
-	}
-	PG_CATCH();
-	{
-		if (geterrcode() != ERRCODE_SX_NODE_UNAVAILABLE)
-			PG_RE_THROW();
-		MemoryContextSwitchTo(caller_cxt);
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return conn;
-}
-
 /* Rows of a view of every node that can be reached; a WARNING for the others. */
 static Datum
 rows_of_all(FunctionCallInfo fcinfo, const char *view)
@@ -416,7 +397,7 @@ rows_of_all(FunctionCallInfo fcinfo, const char *view)
 	foreach(lc, node_list())
 	{
 		const NodeInfo *node = lfirst(lc);
-		NodeConn   *conn = connect_if_possible(node, role);
+		NodeConn   *conn = conn_try_private(node, role, NULL);
 		char	   *reason = NULL;
 		PGresult   *result = conn ? conn_ask(conn, sql, NULL, ANSWER_MS, &reason) : NULL;
 

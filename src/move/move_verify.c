@@ -17,14 +17,12 @@
 #include "catalog/node_map.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "move/move_difference.h"
 #include "move/move_run.h"
 
 #define TRIES			100
 #define PAUSE_MS		5
 #define LOOK_MS			200
-
-/* No column has this name. */
-#define ROW_NAME		"shardext_row"
 
 /* Both looks see the same rows. */
 static void
@@ -57,6 +55,12 @@ open_looks(MoveRun *run, MoveLink *source, MoveLink *target)
 					   node_name(run->job->source))));
 }
 
+static const char *
+hash_of(const MoveTable *table)
+{
+	return table->hashable ? "hash_record_extended(" ROW_NAME ".*, 0)" : "hashtextextended((" ROW_NAME ".*)::text, 0)";
+}
+
 /* A row for each table, in order: rows, and the sum of their hashes. */
 static void
 send_sums(MoveLink *link, List *tables)
@@ -71,8 +75,7 @@ send_sums(MoveLink *link, List *tables)
 
 		appendStringInfo(&sql, "%s SELECT %d AS number, concat(count(*), ' ', sum(%s)) AS sums FROM ONLY %s AS "
 						 ROW_NAME, sql.len == 0 ? "" : " UNION ALL", foreach_current_index(lc),
-						 table->hashable ? "hash_record_extended(" ROW_NAME ".*, 0)" :
-						 "hashtextextended((" ROW_NAME ".*)::text, 0)", table->name);
+						 hash_of(table), table->name);
 	}
 	move_link_send(link, "SELECT sums FROM (%s) s ORDER BY number", sql.data);
 }
@@ -90,21 +93,23 @@ await_sums(MoveRun *run, MoveLink *link)
 }
 
 static void
-raise_difference(MoveRun *run, const MoveTable *table, const char *here, const char *there)
+raise_difference(MoveRun *run, int n, const MoveTable *table)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("the copy of %s on node \"%s\" differs from the table on node \"%s\"",
 					table->name, node_name(run->job->target), node_name(run->job->source)),
-			 errdetail("Rows and sum of their hashes: %s there, %s here.", here, there),
+			 errdetail("Tables that differ: %d. SELECT * FROM shardext.catalog_job_difference WHERE job = " INT64_FORMAT
+					   " on node \"%s\" has the ranges of keys.", n, run->job->number, node_name(run->job->target)),
 			 errhint("The move is given up; nothing was changed. Look for what writes to the copy.")));
 }
 
-/* Whatever becomes of the results is freed with the process that ends the job. */
+/* What differs is written down, then raised. */
 static void
 compare(MoveRun *run, MoveLink *source, MoveLink *target)
 {
 	List	   *tables = move_tables(run, source);
+	List	   *different = NIL;
 	PGresult   *there;
 	PGresult   *here;
 	ListCell   *lc;
@@ -120,10 +125,18 @@ compare(MoveRun *run, MoveLink *source, MoveLink *target)
 		int			i = foreach_current_index(lc);
 
 		if (strcmp(PQgetvalue(there, i, 0), PQgetvalue(here, i, 0)) != 0)
-			raise_difference(run, lfirst(lc), PQgetvalue(there, i, 0), PQgetvalue(here, i, 0));
+			different = lappend(different, lfirst(lc));
 	}
 	PQclear(there);
 	PQclear(here);
+	foreach(lc, different)
+	{
+		const MoveTable *table = lfirst(lc);
+
+		move_difference_note(run, source, target, table->name, hash_of(table));
+	}
+	if (different != NIL)
+		raise_difference(run, list_length(different), linitial(different));
 }
 
 void

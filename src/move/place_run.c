@@ -109,7 +109,25 @@ take_weight(const Job *job)
 	if (strcmp(job->kind, "drain") != 0 || node == NULL || node->weight == 0)
 		return;
 	cluster_admin_lock();
+	job_set_within(job->number, "weight = %d", node->weight);
 	cluster_alter_node(pstrdup(node->name), NULL, NODE_UNCHANGED, NULL, NULL, 0);
+}
+
+/* To a node that somebody else has given another weight meanwhile, or that has left, nothing is given back. */
+static void
+give_weight(const Job *job)
+{
+	int			n;
+	char	 ***rows;
+	const NodeInfo *node;
+
+	cluster_admin_lock();
+	rows = job_rows_within(&n, "UPDATE shardext.catalog_job j SET weight = NULL FROM shardext.catalog_job o"
+						   " WHERE j.job = " INT64_FORMAT " AND o.job = j.job AND j.weight IS NOT NULL RETURNING o.weight",
+						   job->number);
+	node = node_by_id(job->source);
+	if (n > 0 && node != NULL && node->weight == 0)
+		cluster_alter_node(pstrdup(node->name), NULL, NODE_UNCHANGED, NULL, NULL, atoi(rows[0][0]));
 }
 
 static void
@@ -505,12 +523,38 @@ end_job(const Job *job)
 		end_with(job, "failed", "moves of the drain were cancelled");
 }
 
+/* False if that is not possible now; the log has the error. */
+static bool
+gives_weight_back(const Job *job)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		run_within(job, give_weight);
+		done = true;
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		EmitErrorReport();
+		FlushErrorState();
+		AbortOutOfAnyTransaction();
+		MemoryContextSwitchTo(caller_cxt);
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+	return done;
+}
+
+/* A drain that cannot give back the weight ends all the same: who cancels it may do so because a node is away. */
 static void
 end_cancelled(const Job *job)
 {
 	(void) set_rows(job, "state = 'skipped', error = 'the job was cancelled'", "state = 'wait'");
-	end_with(job, "cancelled", strcmp(job->kind, "drain") == 0 ?
-			 "the job was cancelled (the weight of the node stays 0)" : "the job was cancelled");
+	end_with(job, "cancelled", strcmp(job->kind, "drain") == 0 && !gives_weight_back(job) ?
+			 "the job was cancelled; the weight of the node stays 0" : "the job was cancelled");
 }
 
 static void

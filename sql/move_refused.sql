@@ -1,0 +1,119 @@
+-- What keeps a move from beginning, and what ends one before it has changed the owner: all of it is said, and nothing is left.
+-- Logical shard 0 would go from paris to london, where this session is.
+SET client_min_messages = warning;
+CREATE FUNCTION await(condition text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    yes boolean;
+BEGIN
+    FOR i IN 1 .. 9000 LOOP
+        EXECUTE 'SELECT ' || condition INTO yes;
+        IF yes THEN RETURN; END IF;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RAISE 'it never comes to this: %', condition;
+END $$;
+-- SQLSTATE, message and detail of what a statement raises
+CREATE FUNCTION raised(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    more text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'nothing raised';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS more = PG_EXCEPTION_DETAIL;
+    RETURN regexp_replace(concat_ws(E'\n  ', SQLSTATE, sqlerrm, more), '\d{10}', '<job>', 'g');
+END $$;
+CREATE FUNCTION stop_at(point text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER DATABASE london SET shardext.fault = %L', point || ':lock:1');
+    PERFORM pg_advisory_lock(6021, hashtext(point));
+END $$;
+CREATE FUNCTION job_waits() RETURNS text LANGUAGE sql AS
+    $$ SELECT 'EXISTS (SELECT FROM pg_locks WHERE locktype = ''advisory'' AND classid = 6021 AND NOT granted)' $$;
+\pset format unaligned
+\pset tuples_only on
+SELECT shardext.alter_node('london', region => 'eu');
+CREATE TABLE goods (id bigint, part text, v int, PRIMARY KEY (part, id));
+SELECT shardext.shard_table('goods', 'id', 'id');
+CREATE TABLE numbers (id bigint PRIMARY KEY, v text);
+SELECT shardext.shard_table('numbers', 'id', 'id');
+CREATE TABLE bag (k text, v text);
+SELECT shardext.shard_table('bag', 'k');
+CREATE FUNCTION pg_temp.id(n int) RETURNS bigint LANGUAGE sql AS
+    $$ SELECT shardext.make_id('2024-02-02 00:00:00+00'::timestamptz + interval '1 ms' * (n / 1000), 0, n % 1000) $$;
+INSERT INTO goods SELECT pg_temp.id(i), chr(97 + i % 26), i FROM generate_series(1, 260) i;
+INSERT INTO numbers SELECT pg_temp.id(i), i FROM generate_series(1, 5000) i;
+INSERT INTO bag SELECT 'k' || i FROM generate_series(1, 200) i;
+SELECT node FROM shardext.shards WHERE shard = 0;
+
+-- all that is wrong on both nodes, at once
+\c paris
+UPDATE pg_extension SET extversion = '0.0' WHERE extname = 'shardext';
+\c london
+\pset format unaligned
+\pset tuples_only on
+SET client_min_messages = warning;
+SELECT pg_get_functiondef('shardext.internal_free_bytes()'::regprocedure) AS definition \gset
+CREATE OR REPLACE FUNCTION shardext.internal_free_bytes() RETURNS bigint LANGUAGE sql STRICT AS 'SELECT 1::bigint';
+SELECT regexp_replace(raised($$SELECT shardext.move_shard(0, 'london')$$), '\d MB would', 'N MB would');
+ALTER DATABASE paris ALLOW_CONNECTIONS false;
+SELECT regexp_replace(raised($$SELECT shardext.move_shards('{0}', 'london')$$), '(reached: ).*?(database "paris")', '\1\2');
+ALTER DATABASE paris ALLOW_CONNECTIONS true;
+:definition;
+\c paris
+UPDATE pg_extension SET extversion = '0.1' WHERE extname = 'shardext';
+\c london
+\pset format unaligned
+\pset tuples_only on
+SET client_min_messages = warning;
+
+-- rows that differ are told by ranges of keys: one row has changed, some are missing, one is too many, without a key nobody knows
+SELECT stop_at('move_verify_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT await(job_waits());
+CREATE FUNCTION pg_temp.id(n int) RETURNS bigint LANGUAGE sql AS
+    $$ SELECT shardext.make_id('2024-02-02 00:00:00+00'::timestamptz + interval '1 ms' * (n / 1000), 0, n % 1000) $$;
+SELECT shardext.internal_shard_ddl(format('UPDATE shard_0000.numbers SET v = NULL WHERE id = %s', pg_temp.id(77)));
+SELECT shardext.internal_shard_ddl(format('DELETE FROM shard_0000.numbers WHERE id BETWEEN %s AND %s', pg_temp.id(3000), pg_temp.id(3002)));
+SELECT shardext.internal_shard_ddl(format('DELETE FROM shard_0000.goods WHERE part IN (''b'', ''z'')'));
+SELECT shardext.internal_shard_ddl(format('INSERT INTO shard_0000.goods VALUES (%s, ''zz'', 1)', pg_temp.id(5)));
+SELECT shardext.internal_shard_ddl('DELETE FROM shard_0000.bag WHERE k = (SELECT max(k) FROM shard_0000.bag)');
+SELECT pg_advisory_unlock_all();
+SELECT raised(format('SELECT shardext.wait_job(%s)', :job));
+SELECT "table", key, shardext.id_sequence(from_key::bigint), shardext.id_sequence(before_key::bigint), source_rows, target_rows
+  FROM shardext.catalog_job_difference WHERE job = :job AND "table" = 'shard_0000.numbers' ORDER BY 3;
+SELECT "table", key, from_key, before_key, source_rows, target_rows
+  FROM shardext.catalog_job_difference WHERE job = :job AND "table" <> 'shard_0000.numbers' ORDER BY 1 COLLATE "C", 3 COLLATE "C" NULLS FIRST;
+SELECT node FROM shardext.shards WHERE shard = 0;
+SELECT * FROM shardext.check();
+
+-- WAL that is kept for a move has a bound
+ALTER SYSTEM SET shardext.move_wal_limit = '1MB';
+SELECT pg_reload_conf();
+SELECT await($$current_setting('shardext.move_wal_limit') = '1MB'$$);
+SELECT stop_at('move_stream_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT await(job_waits());
+INSERT INTO numbers SELECT pg_temp.id(i), repeat('x', 1000) FROM generate_series(5001, 9000) i;
+SELECT pg_advisory_unlock_all();
+SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '\d+ MB of', 'N MB of');
+ALTER SYSTEM RESET shardext.move_wal_limit;
+SELECT pg_reload_conf();
+SELECT node FROM shardext.shards WHERE shard = 0;
+SELECT * FROM shardext.check();
+
+-- no room: files cannot grow beyond what shard 0 has by now (the limit is that of the server, whose processes inherit it)
+ALTER DATABASE london RESET shardext.fault;
+ALTER TABLE numbers ALTER v SET STORAGE EXTERNAL;
+INSERT INTO numbers SELECT pg_temp.id(i), repeat('x', 1000000) FROM generate_series(10001, 10020) i;
+\! true
+COPY (SELECT 1) TO PROGRAM 'prlimit --pid $(head -n 1 postmaster.pid) --fsize=18000000:unlimited';
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '"base/.*?"', 'a file');
+COPY (SELECT 1) TO PROGRAM 'prlimit --pid $(head -n 1 postmaster.pid) --fsize=unlimited:unlimited';
+SELECT node FROM shardext.shards WHERE shard = 0;
+SELECT * FROM shardext.check();
+
+DROP TABLE goods, numbers, bag;
+DROP FUNCTION await, raised, stop_at, job_waits;
+SELECT shardext.alter_node('london', region => '');

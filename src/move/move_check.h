@@ -1,0 +1,18 @@
+/*
+ * move_check.h
+ *	  Can two nodes take part in a move?
+ */
+#ifndef SHARDEXT_MOVE_CHECK_H
+#define SHARDEXT_MOVE_CHECK_H
+
+#include "postgres.h"
+#include "catalog/node_map.h"
+
+/*
+ * ERROR SX002 if one of them cannot be reached, 53000 if it lacks something, with
+ * all that is wrong on both as DETAIL; 55006 if the target is being drained. shards: "{1,2}". The current role is the
+ * extension's owner.
+ */
+extern void move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *shards);
+
+#endif
