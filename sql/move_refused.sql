@@ -57,7 +57,7 @@ SELECT pg_get_functiondef('shardext.internal_free_bytes()'::regprocedure) AS def
 CREATE OR REPLACE FUNCTION shardext.internal_free_bytes() RETURNS bigint LANGUAGE sql STRICT AS 'SELECT 1::bigint';
 SELECT regexp_replace(raised($$SELECT shardext.move_shard(0, 'london')$$), '\d MB would', 'N MB would');
 ALTER DATABASE paris ALLOW_CONNECTIONS false;
-SELECT regexp_replace(raised($$SELECT shardext.move_shards('{0}', 'london')$$), '(reached: ).*?(database "paris")', '\1\2');
+SELECT regexp_replace(raised($$SELECT shardext.move_shards('{0}', 'london')$$), '(reached: ).*FATAL', '\1FATAL');
 ALTER DATABASE paris ALLOW_CONNECTIONS true;
 :definition;
 \c paris
@@ -73,24 +73,24 @@ SELECT shardext.move_shard(0, 'london') AS job \gset
 SELECT await(job_waits());
 CREATE FUNCTION pg_temp.id(n int) RETURNS bigint LANGUAGE sql AS
     $$ SELECT shardext.make_id('2024-02-02 00:00:00+00'::timestamptz + interval '1 ms' * (n / 1000), 0, n % 1000) $$;
-SELECT shardext.internal_shard_ddl(format('UPDATE shard_0000.numbers SET v = NULL WHERE id = %s', pg_temp.id(77)));
-SELECT shardext.internal_shard_ddl(format('DELETE FROM shard_0000.numbers WHERE id BETWEEN %s AND %s', pg_temp.id(3000), pg_temp.id(3002)));
-SELECT shardext.internal_shard_ddl(format('DELETE FROM shard_0000.goods WHERE part IN (''b'', ''z'')'));
-SELECT shardext.internal_shard_ddl(format('INSERT INTO shard_0000.goods VALUES (%s, ''zz'', 1)', pg_temp.id(5)));
-SELECT shardext.internal_shard_ddl('DELETE FROM shard_0000.bag WHERE k = (SELECT max(k) FROM shard_0000.bag)');
+UPDATE shard_0000.numbers SET v = NULL WHERE id = pg_temp.id(77);
+DELETE FROM shard_0000.numbers WHERE id BETWEEN pg_temp.id(3000) AND pg_temp.id(3002);
+DELETE FROM shard_0000.goods WHERE part IN ('b', 'z');
+INSERT INTO shard_0000.goods VALUES (pg_temp.id(5), 'zz', 1);
+DELETE FROM shard_0000.bag WHERE k = (SELECT max(k) FROM shard_0000.bag);
 SELECT pg_advisory_unlock_all();
 SELECT raised(format('SELECT shardext.wait_job(%s)', :job));
 SELECT "table", key, shardext.id_sequence(from_key::bigint), shardext.id_sequence(before_key::bigint), source_rows, target_rows
   FROM shardext.catalog_job_difference WHERE job = :job AND "table" = 'shard_0000.numbers' ORDER BY 3;
 SELECT "table", key, from_key, before_key, source_rows, target_rows
-  FROM shardext.catalog_job_difference WHERE job = :job AND "table" <> 'shard_0000.numbers' ORDER BY 1 COLLATE "C", 3 COLLATE "C" NULLS FIRST;
+  FROM shardext.catalog_job_difference WHERE job = :job AND "table" <> 'shard_0000.numbers' ORDER BY "table" COLLATE "C", from_key COLLATE "C" NULLS FIRST;
 SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT * FROM shardext.check();
 
 -- WAL that is kept for a move has a bound
 ALTER SYSTEM SET shardext.move_wal_limit = '1MB';
 SELECT pg_reload_conf();
-SELECT await($$current_setting('shardext.move_wal_limit') = '1MB'$$);
+SELECT await($$(SELECT bool_and(result = '1MB') FROM shardext.run_on_nodes('SHOW shardext.move_wal_limit'))$$);
 SELECT stop_at('move_stream_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
 SELECT await(job_waits());
@@ -106,10 +106,9 @@ SELECT * FROM shardext.check();
 ALTER DATABASE london RESET shardext.fault;
 ALTER TABLE numbers ALTER v SET STORAGE EXTERNAL;
 INSERT INTO numbers SELECT pg_temp.id(i), repeat('x', 1000000) FROM generate_series(10001, 10020) i;
-\! true
 COPY (SELECT 1) TO PROGRAM 'prlimit --pid $(head -n 1 postmaster.pid) --fsize=18000000:unlimited';
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '"base/.*?"', 'a file');
+SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), 'extend file.*', 'extend a file');
 COPY (SELECT 1) TO PROGRAM 'prlimit --pid $(head -n 1 postmaster.pid) --fsize=unlimited:unlimited';
 SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT * FROM shardext.check();

@@ -130,6 +130,27 @@ SELECT shardext.wait_job(shardext.rebalance('count'));
 SELECT node, count FROM spread ORDER BY 1;
 SELECT count(*), count(DISTINCT shardext.id_shard(id)) FROM places;
 
+-- while a node is drained nothing goes to it by hand; a drain that is cancelled gives it its weight back
+SELECT pg_advisory_lock(6021, hashtext('place_move_begun'));
+ALTER DATABASE london SET shardext.fault = 'place_move_begun:lock:1';
+SELECT shardext.drain_node('tokyo') AS job \gset
+DO $$
+BEGIN
+    FOR i IN 1 .. 9000 LOOP
+        EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 6021 AND NOT granted);
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END $$;
+SELECT node, weight FROM shardext.nodes ORDER BY 1;
+SELECT raised($$SELECT shardext.move_shard((SELECT min(shard) FROM shardext.shards WHERE node = 'london'), 'tokyo')$$);
+SELECT shardext.cancel_job(:job);
+ALTER DATABASE london RESET shardext.fault;
+SELECT pg_advisory_unlock_all();
+SELECT shardext.wait_job(:job);
+SELECT node, weight FROM shardext.nodes ORDER BY 1;
+SELECT shardext.wait_job(shardext.rebalance('count'));
+SELECT node, count FROM spread ORDER BY 1;
+
 -- on every node
 SELECT * FROM shardext.run_on_nodes('SELECT current_database(), shardext.this_node() UNION ALL SELECT 1::text, NULL');
 SELECT * FROM shardext.run_on_nodes('SET enable_seqscan = off');

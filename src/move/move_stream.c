@@ -249,6 +249,8 @@ await_back_slot(MoveRun *run, MoveLink *link)
 static void
 catch_up(MoveRun *run)
 {
+	/* what was written while rows were copied may be too much already */
+	move_check_slot(run);
 	for (;;)
 	{
 		TimestampTz begun = GetCurrentTimestamp();
