@@ -12,9 +12,11 @@
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/elog.h"
+#include "utils/memutils.h"
 #include "utils/wait_event.h"
 
 #include "base/errors.h"
+#include "base/pg_compat.h"
 #include "conn/conn.h"
 #include "ddl/plain_conn.h"
 
@@ -92,6 +94,22 @@ plain_conn_await(PGconn *conn, int wanted, long timeout_ms)
 		CHECK_FOR_INTERRUPTS();
 	}
 	return rc;
+}
+
+void
+plain_conn_await_either(PGconn *one, PGconn *other, long timeout_ms)
+{
+	WaitEventSet *set = sx_create_wait_event_set(4);
+	WaitEvent	event;
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	AddWaitEventToSet(set, WL_SOCKET_READABLE, PQsocket(one), NULL, NULL);
+	AddWaitEventToSet(set, WL_SOCKET_READABLE, PQsocket(other), NULL, NULL);
+	(void) WaitEventSetWait(set, timeout_ms, &event, 1, PG_WAIT_EXTENSION);
+	FreeWaitEventSet(set);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
 }
 
 PGresult *

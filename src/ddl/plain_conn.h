@@ -28,6 +28,9 @@ extern List *plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *
  */
 extern int	plain_conn_await(PGconn *conn, int wanted, long timeout_ms);
 
+/* The same until one of two can be read. */
+extern void plain_conn_await_either(PGconn *one, PGconn *other, long timeout_ms);
+
 /* The next result of what was sent, the caller's to clear; NULL after the last. The node's error becomes ours. */
 extern PGresult *plain_conn_next(PGconn *conn, const char *node);
 

@@ -253,6 +253,8 @@ move_backfill(MoveRun *run)
 
 	move_link_run(from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
 	move_link_run(from, "SET TRANSACTION SNAPSHOT %s", quote_literal_cstr(snapshot));
+	/* with any command the snapshot that it has exported is let go */
+	move_link_run(slot_link, "SELECT 1");
 	move_link_close(slot_link);
 	tables = move_tables(run, from);
 	job_set(run->job->number, "copied = clock_timestamp(), bytes_done = 0, rows_done = 0, bytes_total = %s",
@@ -262,6 +264,7 @@ move_backfill(MoveRun *run)
 		FAULT_POINT("move_between_tables");
 		rows += copy_table(run, lfirst(lc), from, &progress);
 	}
+	move_link_run(from, "COMMIT");
 	move_link_close(from);
 	job_set(run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT, rows, progress.bytes);
 }

@@ -49,6 +49,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_fence);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_jobs);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_job_log);
 
+#define FIRST_LOOK_MS	5
 #define LOOK_MS			50
 #define ANSWER_MS		5000
 
@@ -296,6 +297,7 @@ look_at_job(NodeConn *conn, int64 job, char **state)
 Datum
 shardext_wait_job(PG_FUNCTION_ARGS)
 {
+	TimestampTz begun = GetCurrentTimestamp();
 	TimestampTz deadline = DT_NOEND;
 	NodeConn   *conn;
 	char	   *state;
@@ -310,7 +312,11 @@ shardext_wait_job(PG_FUNCTION_ARGS)
 	conn = connect_to(JOB_NODE(PG_GETARG_INT64(0)));
 	while ((end = look_at_job(conn, PG_GETARG_INT64(0), &state)) == NULL && GetCurrentTimestamp() < deadline)
 	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_MS, PG_WAIT_EXTENSION);
+		/* the longer it takes, the less does it matter when it is seen */
+		long		waited_ms = TimestampDifferenceMilliseconds(begun, GetCurrentTimestamp());
+
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 Max(FIRST_LOOK_MS, Min(waited_ms / 20, LOOK_MS)), PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 	}

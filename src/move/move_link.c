@@ -29,11 +29,14 @@
 struct MoveLink
 {
 	dlist_node	chain;
+	int			node_id;
+	MoveLinkKind kind;
 	char		node_name[NAMEDATALEN];
 	PGconn	   *pg;
 };
 
 static dlist_head links = DLIST_STATIC_INIT(links);
+static dlist_head spare_links = DLIST_STATIC_INIT(spare_links);
 
 static const NodeInfo *
 find_node(int node_id)
@@ -142,12 +145,35 @@ move_link_node(MoveLink *link)
 	return link->node_name;
 }
 
+static MoveLink *
+take_spare(int node_id, MoveLinkKind kind)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &spare_links)
+	{
+		MoveLink   *link = dlist_container(MoveLink, chain, iter.cur);
+
+		if (link->node_id != node_id || link->kind != kind)
+			continue;
+		dlist_delete(&link->chain);
+		dlist_push_tail(&links, &link->chain);
+		return link;
+	}
+	return NULL;
+}
+
 MoveLink *
 move_link_open(int node_id, MoveLinkKind kind)
 {
 	StringInfoData conninfo;
-	MoveLink   *link = MemoryContextAllocZero(TopMemoryContext, sizeof(MoveLink));
+	MoveLink   *link = take_spare(node_id, kind);
 
+	if (link != NULL)
+		return link;
+	link = MemoryContextAllocZero(TopMemoryContext, sizeof(MoveLink));
+	link->node_id = node_id;
+	link->kind = kind;
 	dlist_push_tail(&links, &link->chain);
 	initStringInfo(&conninfo);
 	appendStringInfoString(&conninfo, conninfo_of(node_id, link->node_name));
@@ -167,12 +193,24 @@ move_link_open(int node_id, MoveLinkKind kind)
 	return link;
 }
 
-void
-move_link_close(MoveLink *link)
+static void
+end_link(MoveLink *link)
 {
 	dlist_delete(&link->chain);
 	PQfinish(link->pg);
 	pfree(link);
+}
+
+void
+move_link_close(MoveLink *link)
+{
+	if (PQtransactionStatus(link->pg) != PQTRANS_IDLE || PQpipelineStatus(link->pg) != PQ_PIPELINE_OFF)
+	{
+		end_link(link);
+		return;
+	}
+	dlist_delete(&link->chain);
+	dlist_push_tail(&spare_links, &link->chain);
 }
 
 void
@@ -184,12 +222,22 @@ move_wait(int ms)
 }
 
 void
+move_links_close_spare(void)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &spare_links)
+		end_link(dlist_container(MoveLink, chain, iter.cur));
+}
+
+void
 move_links_close(void)
 {
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, &links)
-		move_link_close(dlist_container(MoveLink, chain, iter.cur));
+		end_link(dlist_container(MoveLink, chain, iter.cur));
+	move_links_close_spare();
 }
 
 /* The last result of what was sent; those before are forgotten. In COPY: the first. */

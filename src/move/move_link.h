@@ -19,10 +19,15 @@ typedef enum MoveLinkKind
 	LINK_REPLICATION			/* takes replication commands beside SQL */
 } MoveLinkKind;
 
-/* ERROR SX002 if the node cannot be reached. The role is the extension's owner. */
+/*
+ * ERROR SX002 if the node cannot be reached. The role is the extension's owner. A
+ * link that is closed while nothing goes on in it is given to the next who wants
+ * one, until all are closed, or the spare ones.
+ */
 extern MoveLink *move_link_open(int node_id, MoveLinkKind kind);
 extern void move_link_close(MoveLink *link);
 extern void move_links_close(void);
+extern void move_links_close_spare(void);
 
 /* For those who send and receive by themselves. */
 extern PGconn *move_link_pg(MoveLink *link);

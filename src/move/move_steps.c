@@ -113,6 +113,7 @@ close_links(void)
 	if (target_link != NULL)
 		move_link_close(target_link);
 	source_link = target_link = NULL;
+	move_links_close_spare();
 }
 
 static void

@@ -24,7 +24,7 @@
 
 #define CATCH_UP_MS		500
 #define NEAR_MS			50
-#define LOOK_MS			10
+#define LOOK_MS			200
 #define MARKER_BYTES	12
 
 static StreamFeed *feed = NULL;
@@ -236,11 +236,8 @@ begin_back_slot(MoveRun *run)
 static void
 await_back_slot(MoveRun *run, MoveLink *link)
 {
-	while (!move_link_is_done(link))
-	{
-		(void) stream_feed_run(move_feed(run, FORWARD), NULL, LOOK_MS);
+	while (!stream_feed_run_beside(move_feed(run, FORWARD), link, LOOK_MS))
 		move_check_wish(run);
-	}
 	PQclear(move_link_result(link));
 	move_link_close(link);
 }

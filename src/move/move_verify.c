@@ -84,11 +84,8 @@ send_sums(MoveLink *link, List *tables)
 static PGresult *
 await_sums(MoveRun *run, MoveLink *link)
 {
-	while (!move_link_is_done(link))
-	{
-		(void) stream_feed_run(move_feed(run, FORWARD), NULL, LOOK_MS);
+	while (!stream_feed_run_beside(move_feed(run, FORWARD), link, LOOK_MS))
 		move_check_wish(run);
-	}
 	return move_link_result(link);
 }
 
@@ -147,6 +144,8 @@ move_verify(MoveRun *run)
 
 	open_looks(run, source, target);
 	compare(run, source, target);
+	move_link_run(source, "COMMIT");
+	move_link_run(target, "COMMIT");
 	move_link_close(source);
 	move_link_close(target);
 }

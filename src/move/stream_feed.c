@@ -38,6 +38,7 @@
 #include "utils/wait_event.h"
 
 #define REPORT_EACH_MS		1000
+#define TAKE_MS				20
 #define BATCH_TRANSACTIONS	500
 #define BATCH_BYTES			(1024 * 1024)
 #define HELD_BYTES			(16 * 1024 * 1024)
@@ -366,36 +367,46 @@ take_data(StreamFeed *feed, char *data, int length)
 	MemoryContextReset(feed->per_message_cxt);
 }
 
-/* Everything that has arrived, up to the marker. */
+/* Everything that has arrived, up to the marker; where more arrives all the time, until then or a little longer. */
 static void
-take_all(StreamFeed *feed)
+take_all(StreamFeed *feed, TimestampTz deadline)
 {
+	TimestampTz least = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TAKE_MS);
 	char	   *data;
 	int			length;
 
 	while (!feed->marker_came && (length = move_link_copy_piece(feed->link, &data)) != 0)
 	{
+		TimestampTz now;
+
 		if (length < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_SX_NODE_UNAVAILABLE),
 					 errmsg("node \"%s\" has ended the stream", move_link_node(feed->link))));
 		take_data(feed, data, length);
-		if (TransactionIdIsValid(feed->xid))
-			report_if_due(feed);
-		else if (TimestampDifferenceExceeds(feed->reported, GetCurrentTimestamp(), REPORT_EACH_MS))
-			acknowledge(feed);
+		now = GetCurrentTimestamp();
+		if (TimestampDifferenceExceeds(feed->reported, now, REPORT_EACH_MS))
+		{
+			if (TransactionIdIsValid(feed->xid))
+				send_report(feed);
+			else
+				acknowledge(feed);
+		}
 		CHECK_FOR_INTERRUPTS();
+		if (now >= deadline && now >= least)
+			break;
 	}
 }
 
+/* Until the marker has come, or beside (unless NULL) has an answer, or the time is over. */
 static void
-run_until(StreamFeed *feed, TimestampTz deadline)
+run_until(StreamFeed *feed, MoveLink *beside, TimestampTz deadline)
 {
 	for (;;)
 	{
 		long		wait_ms;
 
-		take_all(feed);
+		take_all(feed, deadline);
 		/* a transaction that has not come whole is in the batch: wait for the rest */
 		if (!TransactionIdIsValid(feed->xid))
 		{
@@ -404,12 +415,16 @@ run_until(StreamFeed *feed, TimestampTz deadline)
 			if (TimestampDifferenceExceeds(feed->reported, GetCurrentTimestamp(), REPORT_EACH_MS))
 				acknowledge(feed);
 		}
-		if (feed->marker_came)
+		if (feed->marker_came || (beside != NULL && move_link_is_done(beside)))
 			return;
 		wait_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
 		if (wait_ms <= 0)
 			return;
-		(void) plain_conn_await(move_link_pg(feed->link), WL_SOCKET_READABLE, Min(wait_ms, REPORT_EACH_MS));
+		wait_ms = Min(wait_ms, REPORT_EACH_MS);
+		if (beside != NULL)
+			plain_conn_await_either(move_link_pg(feed->link), move_link_pg(beside), wait_ms);
+		else
+			(void) plain_conn_await(move_link_pg(feed->link), WL_SOCKET_READABLE, wait_ms);
 	}
 }
 
@@ -420,15 +435,26 @@ stream_feed_run(StreamFeed *feed, const char *marker, int wait_ms)
 	feed->marker = marker;
 	feed->marker_came = false;
 	feed->said = NULL;
-	run_until(feed, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms));
+	run_until(feed, NULL, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms));
 	feed->marker = NULL;
 	return feed->marker_came;
 }
 
-/* One that has been taken is not seen by the snapshot. */
+bool
+stream_feed_run_beside(StreamFeed *feed, MoveLink *link, int wait_ms)
+{
+	Assert(feed->mode == FEED_FLOWS && feed->marker == NULL);
+	feed->marker_came = false;
+	run_until(feed, link, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait_ms));
+	return move_link_is_done(link);
+}
+
+/* One that has been taken, be it in part only, is not seen by the snapshot. */
 static bool
 is_past(const StreamFeed *feed, const FeedSnapshot *snapshot)
 {
+	if (TransactionIdIsValid(feed->xid) && !snapshot_sees(snapshot, feed->xid))
+		return true;
 	for (int i = 0; i < Min(feed->past_next, REMEMBERED); i++)
 		if (!snapshot_sees(snapshot, feed->past[i]))
 			return true;
@@ -449,7 +475,7 @@ stream_feed_run_to_snapshot(StreamFeed *feed, const char *snapshot, const char *
 	feed->marker_came = false;
 	feed->said = NULL;
 	while (!feed->marker_came && feed->mode != FEED_MISSED)
-		run_until(feed, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), REPORT_EACH_MS));
+		run_until(feed, NULL, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), REPORT_EACH_MS));
 	feed->marker = NULL;
 	met = feed->mode != FEED_MISSED;
 	if (!met)
@@ -497,6 +523,7 @@ stream_feed_open(int from, int to, const char *name, XLogRecPtr not_before, cons
 	MemoryContext cxt = CurrentMemoryContext;
 	StreamFeed *feed = palloc0(sizeof(StreamFeed));
 	XLogRecPtr	position;
+	MoveLink   *slot_link;
 
 	feed->held_cxt = AllocSetContextCreate(cxt, "shardext held back", ALLOCSET_DEFAULT_SIZES);
 	feed->per_message_cxt = AllocSetContextCreate(cxt, "shardext message", ALLOCSET_DEFAULT_SIZES);
@@ -505,8 +532,10 @@ stream_feed_open(int from, int to, const char *name, XLogRecPtr not_before, cons
 	feed->apply = stream_apply_open(to, name, &position, report_if_due, feed);
 	feed->begin = Max(position, not_before);
 	feed->received = feed->flushed = feed->committed = feed->begin;
+	slot_link = move_link_open(from, LINK_SQL);
+	stream_slot_free(slot_link, name);
+	move_link_close(slot_link);
 	feed->link = move_link_open(from, LINK_REPLICATION);
-	stream_slot_free(feed->link, name);
 	move_link_begin_copy(feed->link, psprintf("START_REPLICATION SLOT %s LOGICAL %X/%X (proto_version '1',"
 											  " publication_names '%s', messages 'true')", name,
 											  LSN_FORMAT_ARGS(feed->begin), name));

@@ -35,6 +35,9 @@ extern void stream_feed_close(StreamFeed *feed);
 /* Until the marker has come, and what is before it can be seen; false: not within wait_ms. NULL: no marker. */
 extern bool stream_feed_run(StreamFeed *feed, const char *marker, int wait_ms);
 
+/* Until the link has the answer to what was sent over it; false: not within wait_ms. */
+extern bool stream_feed_run_beside(StreamFeed *feed, MoveLink *link, int wait_ms);
+
 /*
  * Until the copy is as the source was for a snapshot of it (text form of
  * pg_snapshot) that is older than the marker. What comes after it is held back until
