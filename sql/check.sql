@@ -24,7 +24,7 @@ SELECT slot_name FROM pg_create_logical_replication_slot('shardext_move_10000009
 CREATE PUBLICATION shardext_move_1000000999;
 SELECT pg_replication_origin_create('shardext_move_1000000999') > 0;
 INSERT INTO shardext.catalog_claim VALUES (:ours, 1000000999);
-SELECT shardext.internal_make_copy(:theirs, 'tables');
+SELECT shardext.internal_make_copies(ARRAY[:theirs], 'tables');
 -- a map and a mark that differ; tokyo is the authority meanwhile, so that nobody takes london's over
 SELECT shardext.move_authority('tokyo');
 SELECT version AS was FROM shardext.shards WHERE shard = :theirs \gset

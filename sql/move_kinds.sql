@@ -52,6 +52,12 @@ CREATE TABLE app.by_index (id bigint NOT NULL, n int);
 CREATE UNIQUE INDEX by_index_id ON app.by_index (id);
 ALTER TABLE app.by_index REPLICA IDENTITY USING INDEX by_index_id;
 SELECT shardext.shard_table('app.by_index', 'id', 'id');
+-- a key that may be violated for a while, which tells nothing apart; rows that are not told apart at all
+CREATE TABLE app.late (id bigint PRIMARY KEY DEFERRABLE, n int);
+SELECT shardext.shard_table('app.late', 'id', 'id');
+CREATE TABLE app.blind (id bigint PRIMARY KEY, n int);
+ALTER TABLE app.blind REPLICA IDENTITY NOTHING;
+SELECT shardext.shard_table('app.blind', 'id', 'id');
 -- wide rows, rows that belong to somebody, a table without rows
 CREATE TABLE app.wide (id bigint PRIMARY KEY, b text);
 ALTER TABLE app.wide ALTER b SET STORAGE EXTERNAL;
@@ -75,14 +81,20 @@ INSERT INTO app.heap SELECT k, n, '{}' FROM (SELECT 'k' || i AS k FROM generate_
     WHERE shardext.shard_of('app.heap', k) = 0;
 INSERT INTO app.heap SELECT * FROM app.heap WHERE n = 1;
 INSERT INTO app.by_index SELECT pg_temp.id(i), i FROM generate_series(1, 20) i;
+INSERT INTO app.late SELECT pg_temp.id(i), i FROM generate_series(1, 20) i;
+INSERT INTO app.blind SELECT pg_temp.id(i), i FROM generate_series(1, 20) i;
 INSERT INTO app.wide SELECT pg_temp.id(i), repeat(chr(64 + i), 1500000) FROM generate_series(1, 3) i;
 INSERT INTO app.secret SELECT pg_temp.id(i), CASE WHEN i < 5 THEN 'regress_reader' ELSE 'nobody' END FROM generate_series(1, 10) i;
 CREATE VIEW app.sums AS
     SELECT 'kinds' AS t, count(*), sum(hashtext(k::text)::bigint), sum(fired) AS more FROM app.kinds k
     UNION ALL SELECT 'heap', count(*), sum(hashtext(h::text)::bigint), sum(n) FROM app.heap h
     UNION ALL SELECT 'by_index', count(*), sum(hashtext(i::text)::bigint), sum(n) FROM app.by_index i
+    UNION ALL SELECT 'late', count(*), sum(hashtext(l::text)::bigint), sum(n) FROM app.late l
+    UNION ALL SELECT 'blind', count(*), sum(hashtext(b::text)::bigint), sum(n) FROM app.blind b
     UNION ALL SELECT 'wide', count(*), sum(hashtext(w::text)::bigint), sum(length(b)) FROM app.wide w
     UNION ALL SELECT 'secret', count(*), sum(hashtext(s::text)::bigint), NULL FROM app.secret s;
+-- texts of values are read as they were written, whatever is set here
+ALTER DATABASE london SET array_nulls = off;
 SELECT pg_advisory_lock(6021, hashtext('move_stream_begins'));
 ALTER DATABASE london SET shardext.fault = 'move_stream_begins:lock';
 SELECT shardext.move_shard(0, 'london') AS job \gset
@@ -96,6 +108,8 @@ BEGIN
     UPDATE app.heap SET n = n + 10 WHERE n = 1 AND k = (SELECT min(k) FROM app.heap);
     DELETE FROM app.heap WHERE n = 2 AND k = (SELECT max(k) FROM app.heap);
     UPDATE app.by_index SET n = -n WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 3);
+    UPDATE app.late SET n = -n WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 3);
+    DELETE FROM app.blind WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 3);
     DELETE FROM app.by_index WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 4);
     UPDATE app.wide SET id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 50) WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, 1 + add / 10);
     UPDATE app.secret SET who = 'regress_reader' WHERE id = shardext.make_id('2024-02-02 00:00:00+00', 0, add + 7);
@@ -127,6 +141,7 @@ SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT * FROM app.sums EXCEPT SELECT * FROM before;
 SELECT * FROM shardext.check();
 ALTER DATABASE london RESET shardext.fault;
+ALTER DATABASE london RESET array_nulls;
 -- what is refused: changes of unlogged tables are in no stream
 CREATE UNLOGGED TABLE app.fast (id bigint PRIMARY KEY);
 SELECT shardext.shard_table('app.fast', 'id', 'id');
@@ -151,7 +166,7 @@ SELECT refused(format('SELECT shardext.reverse_move(%s)', :job));
 SELECT refused(format('SELECT shardext.cancel_job(%s)', :job));
 SELECT * FROM shardext.check();
 DROP VIEW app.sums;
-DROP TABLE before, app.secret, app.kinds, app.heap, app.by_index, app.wide, app.nothing, app.codes;
+DROP TABLE before, app.secret, app.kinds, app.heap, app.by_index, app.late, app.blind, app.wide, app.nothing, app.codes;
 DROP FUNCTION await, refused;
 DROP SCHEMA app CASCADE;
 \c paris

@@ -137,11 +137,11 @@ CREATE FUNCTION shardext.internal_wish(job bigint, wish text) RETURNS void
 REVOKE EXECUTE ON FUNCTION shardext.internal_wish(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_wish(bigint, text) IS 'between nodes: what is asked of a job of this node';
 
-CREATE FUNCTION shardext.internal_make_copy(shard int, part text) RETURNS void
-    AS 'MODULE_PATHNAME', 'shardext_internal_make_copy' LANGUAGE C STRICT;
-REVOKE EXECUTE ON FUNCTION shardext.internal_make_copy(int, text) FROM PUBLIC;
-COMMENT ON FUNCTION shardext.internal_make_copy(int, text) IS
-    'for moves: the tables of a logical shard of another node, bare; their indexes; or the rest';
+CREATE FUNCTION shardext.internal_make_copies(shards int[], part text) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_make_copies' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_make_copies(int[], text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_make_copies(int[], text) IS
+    'for moves: the tables of logical shards of another node, bare; their indexes; or the rest';
 
 CREATE FUNCTION shardext.internal_drop_copy(shard int) RETURNS void
     AS 'MODULE_PATHNAME', 'shardext_internal_drop_copy' LANGUAGE C STRICT;

@@ -30,6 +30,7 @@ bool		setting_enable_pushdown = true;
 int			setting_broadcast_limit = 32768;
 int			setting_enable_redistribute = REDISTRIBUTE_ON;
 int			setting_cleanup_delay = 600;
+int			setting_move_copy_sessions = 2;
 int			setting_move_rate_limit = 0;
 int			setting_move_wal_limit = 16384;
 int			setting_moves_per_node = 2;
@@ -150,6 +151,13 @@ static const Setting settings[] = {
 		.flags = GUC_UNIT_S,
 		.int_variable = &setting_cleanup_delay,
 		.boot = 600, .min = 0, .max = PG_INT32_MAX / 1000,
+	},
+	{
+		.name = "shardext.move_copy_sessions",
+		.description = "Tables that a move copies at the same time, at most.",
+		.context = PGC_SIGHUP,
+		.int_variable = &setting_move_copy_sessions,
+		.boot = 2, .min = 1, .max = 32,
 	},
 	{
 		.name = "shardext.move_rate_limit",

@@ -37,6 +37,7 @@ extern int	setting_snapshot;
 extern int	setting_snapshot_timeout;	/* ms; shardext.snapshot_timeout */
 
 extern int	setting_cleanup_delay;	/* seconds; shardext.cleanup_delay */
+extern int	setting_move_copy_sessions; /* tables of a move at the same time; shardext.move_copy_sessions */
 extern int	setting_move_rate_limit;	/* kB per second; shardext.move_rate_limit */
 extern int	setting_move_wal_limit; /* MB; shardext.move_wal_limit */
 extern int	setting_moves_per_node;

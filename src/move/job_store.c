@@ -232,6 +232,14 @@ job_object_add(int64 number, int node_id, const char *kind, const char *name)
 }
 
 void
+job_objects_add_shards(const Job *job, int node_id, const char *kind)
+{
+	execute_alone(psprintf("INSERT INTO shardext.catalog_job_object (job, node, kind, name) SELECT " INT64_FORMAT
+						   ", %d, %s, s::text FROM unnest('%s'::int[]) s ON CONFLICT DO NOTHING", job->number, node_id,
+						   quote_literal_cstr(kind), job_shards_text(job)), NULL);
+}
+
+void
 job_object_remove(int64 number, const JobObject *object)
 {
 	execute_alone(psprintf("DELETE FROM shardext.catalog_job_object WHERE job = " INT64_FORMAT

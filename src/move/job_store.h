@@ -61,6 +61,7 @@ typedef struct JobObject
 
 /* Before it is made, and after it is gone. */
 extern void job_object_add(int64 number, int node_id, const char *kind, const char *name);
+extern void job_objects_add_shards(const Job *job, int node_id, const char *kind);	/* one for each shard */
 extern void job_object_remove(int64 number, const JobObject *object);
 extern List *job_objects(int64 number); /* JobObject *, the latest first */
 

@@ -13,9 +13,10 @@
 #include "base/fault.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
-#include "catalog/table_map.h"
+#include "ddl/plain_conn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "move/copy_flow.h"
 #include "move/move_run.h"
 #include "pgstat.h"
 #include "storage/latch.h"
@@ -24,81 +25,20 @@
 #include "utils/wait_event.h"
 
 #define REPORT_EACH_MS	500
+#define WISH_EACH_MS	200
+#define GROUP_SHARDS	16
+#define GROUP_TABLES	64
+#define GROUP_BYTES		(8 * 1024 * 1024)
 
-/* Types whose binary form and hash depend on nothing of one database: those that PostgreSQL was built with. */
-#define TABLES_QUERY \
-	"SELECT format('%%I.%%I', n.nspname, c.relname)," \
-	" (SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a" \
-	"   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')," \
-	" NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid" \
-	"   AND a.attnum > 0 AND NOT a.attisdropped AND (t.oid >= 16384 OR t.typtype <> 'b'" \
-	"   OR t.typname LIKE 'reg%%' OR t.typname LIKE '\\_reg%%' OR t.typreceive = 0 OR t.typsend = 0))," \
-	" NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid" \
-	"   AND a.attnum > 0 AND NOT a.attisdropped AND (t.oid >= 16384 OR t.typtype <> 'b' OR NOT EXISTS" \
-	"   (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod WHERE m.amname = 'hash'" \
-	"     AND o.opcdefault AND o.opcintype = t.oid)))," \
-	" c.relreplident <> 'd' OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)," \
-	" c.relpersistence" \
-	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
-	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s)" \
-	" ORDER BY n.nspname, c.relname"
-
-#define BYTES_QUERY \
-	"SELECT coalesce(sum(pg_table_size(c.oid)), 0) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
-	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s)"
-
-/* ARRAY['shard_0001', ...] */
-static char *
-schemas_array(const Job *job)
+PGresult *
+move_answer(MoveRun *run, MoveLink *link)
 {
-	StringInfoData text;
-	char		schema[NAMEDATALEN];
-
-	initStringInfo(&text);
-	for (int i = 0; i < job->nshards; i++)
-		appendStringInfo(&text, "%s'%s'", i == 0 ? "ARRAY[" : ", ", shard_schema_name(job->shards[i], schema));
-	appendStringInfoChar(&text, ']');
-	return text.data;
-}
-
-List *
-move_tables(MoveRun *run, MoveLink *link)
-{
-	PGresult   *rows = move_link_rows(link, TABLES_QUERY, schemas_array(run->job));
-	List	   *tables = NIL;
-
-	for (int i = 0; i < PQntuples(rows); i++)
+	while (!move_link_is_done(link))
 	{
-		MoveTable  *table = palloc(sizeof(MoveTable));
-
-		table->name = pstrdup(PQgetvalue(rows, i, 0));
-		table->columns = PQgetisnull(rows, i, 1) ? "" : pstrdup(PQgetvalue(rows, i, 1));
-		table->binary = PQgetvalue(rows, i, 2)[0] == 't';
-		table->hashable = PQgetvalue(rows, i, 3)[0] == 't';
-		table->keyed = PQgetvalue(rows, i, 4)[0] == 't';
-		if (PQgetvalue(rows, i, 5)[0] != 'p')
-		{
-			char	   *name = table->name;
-
-			PQclear(rows);
-			reason_raise(reason_make("Make it logged (ALTER TABLE .. SET LOGGED) before the shard is moved.",
-									 "Table %s is unlogged: its changes are in no stream.", name),
-						 "moving an unlogged table is not supported");
-		}
-		tables = lappend(tables, table);
+		if (plain_conn_await(move_link_pg(link), WL_SOCKET_READABLE, WISH_EACH_MS) & WL_TIMEOUT)
+			move_check_wish(run);
 	}
-	PQclear(rows);
-	return tables;
-}
-
-/* Rows without a primary key are told apart by all their columns while they are streamed. */
-static void
-set_identity(MoveRun *run, int node_id, const MoveTable *table)
-{
-	MoveLink   *link = move_link_of(run, node_id);
-
-	job_object_add(run->job->number, node_id, "identity", table->name);
-	move_shard_ddl(link, psprintf("ALTER TABLE %s REPLICA IDENTITY FULL", table->name));
+	return move_link_result(link);
 }
 
 static void
@@ -117,19 +57,20 @@ make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 
 #define PROBLEMS_QUERY \
 	"SELECT string_agg(problem, ' ') FROM (VALUES" \
-	" ((SELECT count(*) FROM pg_replication_slots) >= current_setting('max_replication_slots')::int," \
+	" ((SELECT count(*) FROM pg_get_replication_slots()) >= current_setting('max_replication_slots')::int," \
 	"  'It has no replication slot free (max_replication_slots).')," \
-	" ((SELECT count(*) FROM pg_stat_replication) >= current_setting('max_wal_senders')::int," \
+	" ((SELECT count(*) FROM pg_stat_get_wal_senders()) >= current_setting('max_wal_senders')::int," \
 	"  'It has no WAL sender free (max_wal_senders).')," \
 	" (current_setting('wal_level') <> 'logical', 'Its wal_level is not logical.'))" \
 	" v(is_so, problem) WHERE is_so"
 
-/* What is missing on a node for one more stream out of it and one into it, all at once. */
 static void
-check_node(MoveRun *run, int node_id)
+take_problems(MoveRun *run, int node_id)
 {
-	char	   *problems = move_link_value(move_link_of(run, node_id), PROBLEMS_QUERY);
+	PGresult   *row = move_link_result(move_link_of(run, node_id));
+	char	   *problems = PQgetisnull(row, 0, 0) ? NULL : pstrdup(PQgetvalue(row, 0, 0));
 
+	PQclear(row);
 	if (problems != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
@@ -138,33 +79,70 @@ check_node(MoveRun *run, int node_id)
 				 errhint("Change its settings and move the shards again.")));
 }
 
+/* What is missing on a node for one more stream out of it and one into it, all at once. */
+static void
+check_nodes(MoveRun *run)
+{
+	move_link_send(run->source, PROBLEMS_QUERY);
+	move_link_send(run->target, PROBLEMS_QUERY);
+	take_problems(run, run->job->source);
+	take_problems(run, run->job->target);
+}
+
+/* Shards from *first on that are worked on together: "1,2,3"; *first is then behind them. */
+static char *
+next_group(const Job *job, List *tables, int *first)
+{
+	StringInfoData shards;
+	int64		bytes = 0;
+	int			n = 0;
+
+	initStringInfo(&shards);
+	for (; *first < job->nshards && n < GROUP_SHARDS; (*first)++, n++)
+	{
+		int			shard = job->shards[*first];
+		ListCell   *lc;
+
+		foreach(lc, tables)
+		{
+			if (((MoveTable *) lfirst(lc))->shard == shard)
+				bytes += ((MoveTable *) lfirst(lc))->bytes;
+		}
+		if (n > 0 && bytes > GROUP_BYTES)
+			break;
+		appendStringInfo(&shards, "%s%d", n == 0 ? "" : ",", shard);
+	}
+	return shards.data;
+}
+
+/* On the target. Tables that are small are made in one transaction, so that no lock is held for long. */
+static void
+make_copies(MoveRun *run, List *tables, const char *part)
+{
+	int			next = 0;
+
+	while (next < run->job->nshards)
+	{
+		move_link_send(run->target, "SELECT shardext.internal_make_copies('{%s}', '%s')",
+					   next_group(run->job, tables, &next), part);
+		PQclear(move_answer(run, run->target));
+	}
+}
+
 void
 move_prepare(MoveRun *run)
 {
 	Job		   *job = run->job;
 	List	   *tables;
-	ListCell   *lc;
 
-	check_node(run, job->source);
-	check_node(run, job->target);
+	check_nodes(run);
 	move_claim(run);
 	tables = move_tables(run, run->source);
-	foreach(lc, tables)
-	{
-		if (!((MoveTable *) lfirst(lc))->keyed)
-			set_identity(run, job->source, lfirst(lc));
-	}
+	move_keep_tables(tables);
+	move_set_identities(run, job->source, tables);
 	job->shape = move_shape(run, run->source);
-	for (int i = 0; i < job->nshards; i++)
-	{
-		job_object_add(job->number, job->target, "copy", psprintf("%d", job->shards[i]));
-		move_link_run(run->target, "SELECT shardext.internal_make_copy(%d, 'tables')", job->shards[i]);
-	}
-	foreach(lc, tables)
-	{
-		if (!((MoveTable *) lfirst(lc))->keyed)
-			set_identity(run, job->target, lfirst(lc));
-	}
+	job_objects_add_shards(job, job->target, "copy");
+	make_copies(run, NIL, "tables");
 	make_publication(run, job->source, FORWARD, tables);
 	make_publication(run, job->target, BACKWARD, tables);
 	job_set(job->number, "tables = %d, shape = %s", list_length(tables),
@@ -209,20 +187,117 @@ bytes_passed(void *arg, int bytes)
 	move_check_wish(progress->run);
 }
 
-/* Rows that nobody sees yet can be there as if they had always been: nothing looks at them, or freezes them, later. */
-static int64
-copy_table(MoveRun *run, const MoveTable *table, MoveLink *from, Progress *progress)
+/* Two sessions that copy one group of tables after the other, beside others that do the same. */
+typedef struct Copier
+{
+	MoveLink   *from;			/* under the snapshot */
+	MoveLink   *to;
+	List	   *group;			/* tables of the transaction that is open on to; NIL: none */
+	int			next;			/* of them */
+	CopyFlow   *flow;			/* of the one before; or NULL */
+} Copier;
+
+typedef struct Backfill
+{
+	MoveRun    *run;
+	List	   *tables;			/* that no copier has yet, the largest first */
+	int			ncopiers;
+	Copier	   *copiers;
+	Progress	progress;
+	int64		rows;
+} Backfill;
+
+static int
+larger_first(const ListCell *a, const ListCell *b)
+{
+	int64		x = ((const MoveTable *) lfirst(a))->bytes;
+	int64		y = ((const MoveTable *) lfirst(b))->bytes;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/*
+ * Rows that nobody sees yet can be there as if they had always been: nothing looks at them, or freezes them, later. For
+ * that the tables have to be truncated in the transaction that copies.
+ */
+static void
+begin_group(Backfill *backfill, Copier *copier)
+{
+	StringInfoData truncate;
+	int64		bytes = 0;
+
+	initStringInfo(&truncate);
+	copier->group = NIL;
+	copier->next = 0;
+	while (backfill->tables != NIL && list_length(copier->group) < GROUP_TABLES &&
+		   (copier->group == NIL || bytes + ((MoveTable *) linitial(backfill->tables))->bytes <= GROUP_BYTES))
+	{
+		MoveTable  *table = linitial(backfill->tables);
+
+		appendStringInfo(&truncate, "%s%s", copier->group == NIL ? "TRUNCATE " : ", ", table->name);
+		bytes += table->bytes;
+		copier->group = lappend(copier->group, table);
+		backfill->tables = list_delete_first(backfill->tables);
+	}
+	if (copier->group != NIL)
+		move_link_run(copier->to, "BEGIN; SELECT shardext.internal_shard_ddl(%s)", quote_literal_cstr(truncate.data));
+}
+
+static CopyFlow *
+begin_table(const Copier *copier, const MoveTable *table)
 {
 	const char *format = table->binary ? "binary" : "text";
 	char	   *copy_out = psprintf("COPY %s %s TO STDOUT (FORMAT %s)", table->name, table->columns, format);
 	char	   *copy_in = psprintf("COPY %s %s FROM STDIN (FORMAT %s, FREEZE)", table->name, table->columns, format);
-	char	   *truncate = quote_literal_cstr(psprintf("TRUNCATE %s", table->name));
-	int64		rows;
 
-	move_link_run(run->target, "BEGIN; SELECT shardext.internal_shard_ddl(%s)", truncate);
-	rows = move_link_copy(from, copy_out, run->target, copy_in, bytes_passed, progress);
-	move_link_run(run->target, "COMMIT");
-	return rows;
+	return copy_flow_begin(copier->from, copy_out, copier->to, copy_in);
+}
+
+/* The copier has nothing in flow: let it go on with the next table, if there is one. */
+static void
+go_on(Backfill *backfill, Copier *copier)
+{
+	if (copier->group != NIL && copier->next == list_length(copier->group))
+	{
+		move_link_run(copier->to, "COMMIT");
+		copier->group = NIL;
+	}
+	if (copier->group == NIL)
+		begin_group(backfill, copier);
+	if (copier->group == NIL)
+		return;
+	FAULT_POINT("move_between_tables");
+	copier->flow = begin_table(copier, list_nth(copier->group, copier->next++));
+}
+
+static void
+copy_tables(Backfill *backfill)
+{
+	for (;;)
+	{
+		List	   *flows = NIL;
+		CopyFlow   *ended;
+
+		for (int i = 0; i < backfill->ncopiers; i++)
+		{
+			Copier	   *copier = &backfill->copiers[i];
+
+			if (copier->flow == NULL)
+				go_on(backfill, copier);
+			if (copier->flow != NULL)
+				flows = lappend(flows, copier->flow);
+		}
+		if (flows == NIL)
+			return;
+		ended = copy_flows_run(flows, bytes_passed, &backfill->progress);
+		for (int i = 0; i < backfill->ncopiers; i++)
+		{
+			if (backfill->copiers[i].flow == ended)
+				backfill->copiers[i].flow = NULL;
+		}
+		backfill->rows += copy_flow_end(ended);
+		list_free(flows);
+	}
 }
 
 /* The slot of the stream to come; the snapshot is good while the link is open and idle. */
@@ -234,51 +309,85 @@ make_slot(MoveRun *run, MoveLink *link)
 	char	   *snapshot;
 
 	job_object_add(run->job->number, run->job->source, "slot", name);
-	result = move_link_rows(link, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput (SNAPSHOT 'export')", name);
+	/* waits for every transaction of the source that has written */
+	move_link_send(link, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput (SNAPSHOT 'export')", name);
+	result = move_answer(run, link);
 	snapshot = pstrdup(PQgetvalue(result, 0, 2));
 	PQclear(result);
 	return snapshot;
 }
 
-void
-move_backfill(MoveRun *run)
+static int64
+bytes_of(List *tables)
 {
-	Progress	progress = {.run = run, .begun = GetCurrentTimestamp()};
-	MoveLink   *slot_link = move_link_open(run->job->source, LINK_REPLICATION);
-	MoveLink   *from = move_link_open(run->job->source, LINK_SQL);
-	char	   *snapshot = make_slot(run, slot_link);
-	int64		rows = 0;
-	List	   *tables;
+	int64		bytes = 0;
 	ListCell   *lc;
 
-	move_link_run(from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-	move_link_run(from, "SET TRANSACTION SNAPSHOT %s", quote_literal_cstr(snapshot));
+	foreach(lc, tables)
+		bytes += ((MoveTable *) lfirst(lc))->bytes;
+	return bytes;
+}
+
+/* All look at the tables at the same moment, that from which the stream goes on. */
+static void
+open_copiers(Backfill *backfill)
+{
+	MoveRun    *run = backfill->run;
+	MoveLink   *slot_link = move_link_open(run->job->source, LINK_REPLICATION);
+	char	   *snapshot = make_slot(run, slot_link);
+
+	/* a session is not worth while for less than a group of tables */
+	backfill->ncopiers = Min(setting_move_copy_sessions, (int) Min(bytes_of(backfill->tables) / GROUP_BYTES, 1000) + 1);
+	backfill->ncopiers = Max(1, Min(backfill->ncopiers, list_length(backfill->tables)));
+	backfill->copiers = palloc0(backfill->ncopiers * sizeof(Copier));
+	for (int i = 0; i < backfill->ncopiers; i++)
+	{
+		Copier	   *copier = &backfill->copiers[i];
+
+		copier->from = move_link_open(run->job->source, LINK_SQL);
+		copier->to = i == 0 ? run->target : move_link_open(run->job->target, LINK_SQL);
+		move_link_run(copier->from, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+		move_link_run(copier->from, "SET TRANSACTION SNAPSHOT %s", quote_literal_cstr(snapshot));
+	}
 	/* with any command the snapshot that it has exported is let go */
 	move_link_run(slot_link, "SELECT 1");
 	move_link_close(slot_link);
-	tables = move_tables(run, from);
-	job_set(run->job->number, "copied = clock_timestamp(), bytes_done = 0, rows_done = 0, bytes_total = %s",
-			move_link_value(from, BYTES_QUERY, schemas_array(run->job)));
-	foreach(lc, tables)
+}
+
+static void
+close_copiers(Backfill *backfill)
+{
+	for (int i = 0; i < backfill->ncopiers; i++)
 	{
-		FAULT_POINT("move_between_tables");
-		rows += copy_table(run, lfirst(lc), from, &progress);
+		move_link_run(backfill->copiers[i].from, "COMMIT");
+		move_link_close(backfill->copiers[i].from);
+		if (i > 0)
+			move_link_close(backfill->copiers[i].to);
 	}
-	move_link_run(from, "COMMIT");
-	move_link_close(from);
-	job_set(run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT, rows, progress.bytes);
+}
+
+void
+move_backfill(MoveRun *run)
+{
+	Backfill	backfill = {.run = run, .tables = list_copy(move_kept_tables())};
+
+	job_set(run->job->number, "copied = clock_timestamp(), bytes_done = 0, rows_done = 0, bytes_total = " INT64_FORMAT,
+			bytes_of(backfill.tables));
+	list_sort(backfill.tables, larger_first);
+	open_copiers(&backfill);
+	backfill.progress.run = run;
+	backfill.progress.begun = GetCurrentTimestamp();
+	copy_tables(&backfill);
+	close_copiers(&backfill);
+	job_set(run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT, backfill.rows,
+			backfill.progress.bytes);
 }
 
 void
 move_build(MoveRun *run)
 {
-	Job		   *job = run->job;
-
-	for (int i = 0; i < job->nshards; i++)
-	{
-		move_link_run(run->target, "SELECT shardext.internal_make_copy(%d, 'indexes')", job->shards[i]);
-		move_check_wish(run);
-	}
-	for (int i = 0; i < job->nshards; i++)
-		move_link_run(run->target, "SELECT shardext.internal_make_copy(%d, 'rest')", job->shards[i]);
+	make_copies(run, move_kept_tables(), "indexes");
+	make_copies(run, move_kept_tables(), "rest");
+	/* the copies have now what their definition says, which may be none */
+	move_set_identities(run, run->job->target, move_kept_tables());
 }

@@ -42,7 +42,7 @@ PG_FUNCTION_INFO_V1(shardext_finish_move);
 PG_FUNCTION_INFO_V1(shardext_reverse_move);
 PG_FUNCTION_INFO_V1(shardext_internal_begin_move);
 PG_FUNCTION_INFO_V1(shardext_internal_wish);
-PG_FUNCTION_INFO_V1(shardext_internal_make_copy);
+PG_FUNCTION_INFO_V1(shardext_internal_make_copies);
 PG_FUNCTION_INFO_V1(shardext_internal_drop_copy);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_fence);
@@ -343,9 +343,12 @@ shardext_internal_wish(PG_FUNCTION_ARGS)
 }
 
 Datum
-shardext_internal_make_copy(PG_FUNCTION_ARGS)
+shardext_internal_make_copies(PG_FUNCTION_ARGS)
 {
-	shard_copy_make(cluster_require_shard(PG_GETARG_INT32(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	int			n;
+	int		   *shards = shard_numbers(PG_GETARG_DATUM(0), &n);
+
+	shard_copies_make(n, shards, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }
 

@@ -24,8 +24,6 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
-#define FLUSH_BYTES		(256 * 1024)
-
 struct MoveLink
 {
 	dlist_node	chain;
@@ -183,7 +181,8 @@ move_link_open(int node_id, MoveLinkKind kind)
 					 "-c search_path=pg_catalog -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=3"
 					 " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
 					 " -c idle_session_timeout=0 -c session_replication_role=replica -c row_security=off"
-					 " -c client_min_messages=warning -c lc_monetary=C" SX_NO_TRANSACTION_TIMEOUT);
+					 " -c client_min_messages=warning -c lc_monetary=C -c array_nulls=on -c xmloption=content"
+					 " -c client_connection_check_interval=2000" SX_NO_TRANSACTION_TIMEOUT);
 	append_parameter(&conninfo, "keepalives_idle", "10");
 	append_parameter(&conninfo, "keepalives_interval", "5");
 	append_parameter(&conninfo, "keepalives_count", "3");
@@ -269,11 +268,11 @@ await_result(MoveLink *link, bool copy)
 }
 
 static PGresult *
-run(MoveLink *link, const char *sql, bool copy)
+run(MoveLink *link, const char *sql)
 {
 	if (!PQsendQuery(link->pg, sql))
 		move_link_lost(link);
-	return await_result(link, copy);
+	return await_result(link, false);
 }
 
 #define FORMAT_SQL(sql, fmt) \
@@ -299,7 +298,7 @@ move_link_run(MoveLink *link, const char *fmt,...)
 	StringInfoData sql;
 
 	FORMAT_SQL(sql, fmt);
-	PQclear(run(link, sql.data, false));
+	PQclear(run(link, sql.data));
 	pfree(sql.data);
 }
 
@@ -335,7 +334,7 @@ move_link_rows(MoveLink *link, const char *fmt,...)
 	PGresult   *result;
 
 	FORMAT_SQL(sql, fmt);
-	result = run(link, sql.data, false);
+	result = run(link, sql.data);
 	pfree(sql.data);
 	return result;
 }
@@ -348,7 +347,7 @@ move_link_value(MoveLink *link, const char *fmt,...)
 	char	   *value = NULL;
 
 	FORMAT_SQL(sql, fmt);
-	result = run(link, sql.data, false);
+	result = run(link, sql.data);
 	if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))
 		value = pstrdup(PQgetvalue(result, 0, 0));
 	PQclear(result);
@@ -356,28 +355,17 @@ move_link_value(MoveLink *link, const char *fmt,...)
 	return value;
 }
 
-/* Send what libpq has buffered for the link until little is left. */
-static void
-push_out(MoveLink *link)
+void
+move_link_copy_begun(MoveLink *link)
 {
-	int			left;
-
-	while ((left = PQflush(link->pg)) != 0)
-	{
-		int			rc;
-
-		if (left < 0)
-			move_link_lost(link);
-		rc = plain_conn_await(link->pg, WL_SOCKET_WRITEABLE | WL_SOCKET_READABLE, -1);
-		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(link->pg))
-			move_link_lost(link);
-	}
+	PQclear(await_result(link, true));
 }
 
 void
 move_link_begin_copy(MoveLink *link, const char *sql)
 {
-	PQclear(run(link, sql, true));
+	move_link_send(link, "%s", sql);
+	move_link_copy_begun(link);
 }
 
 int
@@ -397,24 +385,8 @@ move_link_copy_piece(MoveLink *link, char **piece)
 	return -1;
 }
 
-/* One piece of the data; false at the end. */
-static bool
-take_piece(MoveLink *from, char **piece, int *length)
-{
-	while ((*length = PQgetCopyData(from->pg, piece, 1)) == 0)
-	{
-		int			rc = plain_conn_await(from->pg, WL_SOCKET_READABLE, -1);
-
-		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(from->pg))
-			move_link_lost(from);
-	}
-	if (*length == -2)
-		move_link_lost(from);
-	return *length > 0;
-}
-
-static int64
-end_copy(MoveLink *link)
+int64
+move_link_copy_rows(MoveLink *link)
 {
 	PGresult   *result;
 	int64		rows = 0;
@@ -425,47 +397,4 @@ end_copy(MoveLink *link)
 		PQclear(result);
 	}
 	return rows;
-}
-
-static void
-put_piece(MoveLink *to, char *piece, int length)
-{
-	int			done;
-
-	while ((done = PQputCopyData(to->pg, piece, length)) == 0)
-		push_out(to);
-	PQfreemem(piece);
-	if (done < 0)
-		move_link_lost(to);
-}
-
-int64
-move_link_copy(MoveLink *from, const char *copy_out, MoveLink *to, const char *copy_in,
-			   void (*passed) (void *arg, int bytes), void *arg)
-{
-	char	   *piece;
-	int			length;
-	int			unsent = 0;
-
-	move_link_begin_copy(to, copy_in);
-	move_link_begin_copy(from, copy_out);
-	(void) PQsetnonblocking(to->pg, 1);
-	while (take_piece(from, &piece, &length))
-	{
-		put_piece(to, piece, length);
-		unsent += length;
-		if (unsent >= FLUSH_BYTES)
-		{
-			push_out(to);
-			passed(arg, unsent);
-			unsent = 0;
-		}
-	}
-	(void) end_copy(from);
-	while (PQputCopyEnd(to->pg, NULL) == 0)
-		push_out(to);
-	push_out(to);
-	(void) PQsetnonblocking(to->pg, 0);
-	passed(arg, unsent);
-	return end_copy(to);
 }

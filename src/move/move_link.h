@@ -36,11 +36,15 @@ extern const char *move_link_node(MoveLink *link);
 /* ERROR SX002: the connection is broken. */
 pg_noreturn extern void move_link_lost(MoveLink *link);
 
-/* Begin COPY, or a stream; PQgetCopyData is the caller's. */
+/* Begin COPY, or a stream; the second is for a statement that was sent. */
 extern void move_link_begin_copy(MoveLink *link, const char *sql);
+extern void move_link_copy_begun(MoveLink *link);
 
 /* One piece of it, PQfreemem it; 0: there is none at the moment, -1: the end. Errors become ours. */
 extern int	move_link_copy_piece(MoveLink *link, char **piece);
+
+/* After the end of COPY, in either direction: rows. */
+extern int64 move_link_copy_rows(MoveLink *link);
 
 /* Sleep; interrupts are served. */
 extern void move_wait(int ms);
@@ -58,13 +62,5 @@ extern char *move_link_value(MoveLink *link, const char *fmt,...) pg_attribute_p
 
 /* The whole result; PQclear it. */
 extern PGresult *move_link_rows(MoveLink *link, const char *fmt,...) pg_attribute_printf(2, 3);
-
-/*
- * COPY from one link to another, byte by byte: both statements are begun, data
- * flows until the end. passed(arg, bytes) is called for each piece, may wait and
- * raise errors. Returns the rows.
- */
-extern int64 move_link_copy(MoveLink *from, const char *copy_out, MoveLink *to, const char *copy_in,
-							void (*passed) (void *arg, int bytes), void *arg);
 
 #endif

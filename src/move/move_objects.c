@@ -36,33 +36,39 @@ move_link_of(MoveRun *run, int node_id)
 }
 
 static void
-claim_on(MoveRun *run, int node_id, int shard)
+claim_on(MoveRun *run, int node_id)
 {
-	char	   *other;
+	char	   *shards = job_shards_text(run->job);
 	int64		job = run->job->number;
+	PGresult   *others;
 
-	job_object_add(job, node_id, "claim", psprintf("%d", shard));
-	move_link_run(move_link_of(run, node_id), "INSERT INTO shardext.catalog_claim VALUES (%d, " INT64_FORMAT
-				  ") ON CONFLICT DO NOTHING", shard, job);
-	other = move_link_value(move_link_of(run, node_id), "SELECT job FROM shardext.catalog_claim WHERE shard = %d"
-							" AND job <> " INT64_FORMAT, shard, job);
-	if (other != NULL)
+	job_objects_add_shards(run->job, node_id, "claim");
+	move_link_run(move_link_of(run, node_id), "INSERT INTO shardext.catalog_claim SELECT s, " INT64_FORMAT
+				  " FROM unnest('%s'::int[]) s ORDER BY s ON CONFLICT DO NOTHING", job, shards);
+	others = move_link_rows(move_link_of(run, node_id), "SELECT shard, job FROM shardext.catalog_claim"
+							" WHERE shard = ANY ('%s'::int[]) AND job <> " INT64_FORMAT " ORDER BY shard LIMIT 1",
+							shards, job);
+	if (PQntuples(others) > 0)
+	{
+		char	   *shard = pstrdup(PQgetvalue(others, 0, 0));
+		char	   *other = pstrdup(PQgetvalue(others, 0, 1));
+
+		PQclear(others);
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("logical shard %d belongs to job %s", shard, other),
+				 errmsg("logical shard %s belongs to job %s", shard, other),
 				 errdetail("That job moves it, or keeps its old copy."),
 				 errhint("Wait for that job, or finish it with shardext.finish_move.")));
+	}
+	PQclear(others);
 }
 
 /* On both nodes, since either may be that of the other job. */
 void
 move_claim(MoveRun *run)
 {
-	for (int i = 0; i < run->job->nshards; i++)
-	{
-		claim_on(run, run->job->source, run->job->shards[i]);
-		claim_on(run, run->job->target, run->job->shards[i]);
-	}
+	claim_on(run, run->job->source);
+	claim_on(run, run->job->target);
 }
 
 /* Definitions wait for users of the table, and others behind them: not for long. */
@@ -73,11 +79,17 @@ move_shard_ddl(MoveLink *link, const char *sql)
 	move_link_run(link, "RESET lock_timeout");
 }
 
-/* Its table may be gone with its schema. */
+#define IDENTITY_QUERY \
+	"SELECT CASE c.relreplident WHEN 'n' THEN 'NOTHING' ELSE 'DEFAULT' END FROM shardext.internal_own_tables o" \
+	" JOIN pg_class c ON c.oid = o.shell WHERE o.shard_table = to_regclass(%s)"
+
+/* As the table has it of which it is a shard. It may be gone with its schema. */
 static void
 drop_identity(MoveLink *link, const char *table)
 {
-	move_shard_ddl(link, psprintf("ALTER TABLE IF EXISTS %s REPLICA IDENTITY DEFAULT", table));
+	char	   *was = move_link_value(link, IDENTITY_QUERY, quote_literal_cstr(table));
+
+	move_shard_ddl(link, psprintf("ALTER TABLE IF EXISTS %s REPLICA IDENTITY %s", table, was ? was : "DEFAULT"));
 }
 
 static void

@@ -39,13 +39,26 @@ extern void move_check_wish(MoveRun *run);
 typedef struct MoveTable
 {
 	char	   *name;			/* qualified and quoted */
+	int			shard;
 	char	   *columns;		/* "(a, b)": those that are not generated */
 	bool		binary;			/* its types mean the same on every node */
 	bool		hashable;
-	bool		keyed;			/* has a primary key, or a replica identity of its own */
+	bool		keyed;			/* has a replica identity */
+	int64		bytes;
 } MoveTable;
 
+/* In the order of shards. */
 extern List *move_tables(MoveRun *run, MoveLink *link);
+
+/* Tables that lack a replica identity get one on the node. */
+extern void move_set_identities(MoveRun *run, int node_id, List *tables);
+
+/* The source's tables as they were when the step prepare looked. */
+extern void move_keep_tables(List *tables);
+extern List *move_kept_tables(void);
+
+/* The answer to what was sent over the link; ERROR if the job shall be cancelled meanwhile. */
+extern PGresult *move_answer(MoveRun *run, MoveLink *link);
 
 /* Names of what a job makes. */
 extern char *move_object_name(const Job *job, const char *prefix);	/* "shardext_move_2000000007" */

@@ -50,12 +50,16 @@ statements_of(const TableInfo *table, const char *part)
 }
 
 void
-shard_copy_make(int shard, const char *part)
+shard_copies_make(int n, const int *shards, const char *part)
 {
-	Bitmapset  *only = bms_make_singleton(shard);
+	Bitmapset  *only = NULL;
 	ListCell   *lc;
 
-	check_not_ours(shard);
+	for (int i = 0; i < n; i++)
+	{
+		check_not_ours(shards[i]);
+		only = bms_add_member(only, shards[i]);
+	}
 	foreach(lc, table_list())
 	{
 		const TableInfo *table = lfirst(lc);

@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-/* part: "tables" (bare, with guards), "indexes", "rest" (foreign keys, triggers). */
-extern void shard_copy_make(int shard, const char *part);
+/* part: "tables" (bare, with guards), "indexes", "rest" (foreign keys, triggers). ERROR for a shard of this node. */
+extern void shard_copies_make(int n, const int *shards, const char *part);
 
 /* ERROR if the shard is this node's. The schema goes with all that is in it, if it is ours. */
 extern void shard_copy_drop(int shard);

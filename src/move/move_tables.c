@@ -1,0 +1,140 @@
+/*
+ * move_tables.c
+ *	  The tables that a move copies: what they are like on a node, and by what the
+ *	  stream tells their rows apart.
+ *
+ * Rows are named by the replica identity. A table without one gets the whole row
+ * for as long as the move lasts (REPLICA IDENTITY FULL), before it is published:
+ * UPDATE and DELETE of a published table that has none are errors.
+ */
+#include "postgres.h"
+
+#include "base/errors.h"
+#include "catalog/table_map.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "move/move_run.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/*
+ * Types whose binary form and hash depend on nothing of one database: those that PostgreSQL was built with. The
+ * identity is missing if PostgreSQL finds no index for it: a primary key that is deferrable is none.
+ */
+#define TABLES_QUERY \
+	"SELECT format('%%I.%%I', n.nspname, c.relname), substr(n.nspname, 7)::int," \
+	" (SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a" \
+	"   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')," \
+	" NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid" \
+	"   AND a.attnum > 0 AND NOT a.attisdropped AND (t.oid >= 16384 OR t.typtype <> 'b'" \
+	"   OR t.typname LIKE 'reg%%' OR t.typname LIKE '\\_reg%%' OR t.typreceive = 0 OR t.typsend = 0))," \
+	" NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid" \
+	"   AND a.attnum > 0 AND NOT a.attisdropped AND (t.oid >= 16384 OR t.typtype <> 'b' OR NOT EXISTS" \
+	"   (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod WHERE m.amname = 'hash'" \
+	"     AND o.opcdefault AND o.opcintype = t.oid)))," \
+	" c.relreplident = 'f' OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid" \
+	"   AND i.indimmediate AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END)," \
+	" c.relpersistence, pg_table_size(c.oid)" \
+	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
+	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s)" \
+	" ORDER BY n.nspname, c.relname"
+
+/* ARRAY['shard_0001', ...] */
+static char *
+schemas_array(const Job *job)
+{
+	StringInfoData text;
+	char		schema[NAMEDATALEN];
+
+	initStringInfo(&text);
+	for (int i = 0; i < job->nshards; i++)
+		appendStringInfo(&text, "%s'%s'", i == 0 ? "ARRAY[" : ", ", shard_schema_name(job->shards[i], schema));
+	appendStringInfoChar(&text, ']');
+	return text.data;
+}
+
+pg_noreturn static void
+refuse_unlogged(PGresult *rows, int row)
+{
+	char	   *name = pstrdup(PQgetvalue(rows, row, 0));
+
+	PQclear(rows);
+	reason_raise(reason_make("Make it logged (ALTER TABLE .. SET LOGGED) before the shard is moved.",
+							 "Table %s is unlogged: its changes are in no stream.", name),
+				 "moving an unlogged table is not supported");
+	pg_unreachable();
+}
+
+List *
+move_tables(MoveRun *run, MoveLink *link)
+{
+	PGresult   *rows = move_link_rows(link, TABLES_QUERY, schemas_array(run->job));
+	List	   *tables = NIL;
+
+	for (int i = 0; i < PQntuples(rows); i++)
+	{
+		MoveTable  *table = palloc(sizeof(MoveTable));
+
+		table->name = pstrdup(PQgetvalue(rows, i, 0));
+		table->shard = atoi(PQgetvalue(rows, i, 1));
+		table->columns = PQgetisnull(rows, i, 2) ? "" : pstrdup(PQgetvalue(rows, i, 2));
+		table->binary = PQgetvalue(rows, i, 3)[0] == 't';
+		table->hashable = PQgetvalue(rows, i, 4)[0] == 't';
+		table->keyed = PQgetvalue(rows, i, 5)[0] == 't';
+		if (PQgetvalue(rows, i, 6)[0] != 'p')
+			refuse_unlogged(rows, i);
+		table->bytes = strtoll(PQgetvalue(rows, i, 7), NULL, 10);
+		tables = lappend(tables, table);
+	}
+	PQclear(rows);
+	return tables;
+}
+
+void
+move_set_identities(MoveRun *run, int node_id, List *tables)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		const MoveTable *table = lfirst(lc);
+
+		if (table->keyed)
+			continue;
+		job_object_add(run->job->number, node_id, "identity", table->name);
+		move_shard_ddl(move_link_of(run, node_id), psprintf("ALTER TABLE %s REPLICA IDENTITY FULL", table->name));
+	}
+}
+
+/* Between the steps prepare and backfill, which are never in different processes. */
+static MemoryContext kept_cxt = NULL;
+static List *kept_tables = NIL;
+
+void
+move_keep_tables(List *tables)
+{
+	MemoryContext caller_cxt = CurrentMemoryContext;
+	ListCell   *lc;
+
+	if (kept_cxt == NULL)
+		kept_cxt = AllocSetContextCreate(TopMemoryContext, "shardext tables of a move", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(kept_cxt);
+	kept_tables = NIL;
+	MemoryContextSwitchTo(kept_cxt);
+	foreach(lc, tables)
+	{
+		MoveTable  *copy = palloc(sizeof(MoveTable));
+
+		*copy = *(MoveTable *) lfirst(lc);
+		copy->name = pstrdup(copy->name);
+		copy->columns = pstrdup(copy->columns);
+		kept_tables = lappend(kept_tables, copy);
+	}
+	MemoryContextSwitchTo(caller_cxt);
+}
+
+List *
+move_kept_tables(void)
+{
+	return kept_tables;
+}
