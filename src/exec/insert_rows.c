@@ -192,10 +192,27 @@ shape_of(RowSender *sender, RowGroup *group)
 	{
 		MemoryContext old = MemoryContextSwitchTo(sender->cxt);
 
-		group->shape = insert_shards_maker()(sender->form, group->made_by_owner, INSERT_ANY_ROWS);
+		group->shape = group->made_by_owner == NULL ? sender->form->whole :
+			insert_shards_maker()(sender->form, group->made_by_owner, INSERT_ANY_ROWS);
 		MemoryContextSwitchTo(old);
 	}
 	return group->shape;
+}
+
+static LocalPlan *
+local_plan_of(RowSender *sender, RowGroup *group)
+{
+	if (group->local_plan == NULL)
+	{
+		const InsertShape *shape = shape_of(sender, group);
+		MemoryContext old = MemoryContextSwitchTo(sender->cxt);
+
+		group->local_plan = group->made_by_owner == NULL ?
+			kept_plan_get(sender->form->whole_plan, shape->local_query, sender->query_string, 0) :
+			local_plan_make(shape->local_query, sender->query_string, 0);
+		MemoryContextSwitchTo(old);
+	}
+	return group->local_plan;
 }
 
 /* ---------- rows of this node ---------- */
@@ -315,16 +332,8 @@ write_here(RowSender *sender, RowGroup *group, List *rows)
 	qsort_arg(local.rows, local.nrows, sizeof(int), compare_by_shard, group);
 	local.entry = rows_entry(group);
 	register_ENR(source.environment, local.entry);
-	if (group->local_plan == NULL)
-	{
-		const InsertShape *shape = shape_of(sender, group);
-		MemoryContext old = MemoryContextSwitchTo(sender->cxt);
-
-		group->local_plan = local_plan_make(shape->local_query, sender->query_string, 0);
-		MemoryContextSwitchTo(old);
-	}
-	run = local_run_start_from(group->local_plan, shards, sender->estate->es_param_list_info, sender->estate, &refused,
-							   &source);
+	run = local_run_start_from(local_plan_of(sender, group), shards, sender->estate->es_param_list_info, sender->estate,
+							   &refused, &source);
 	if (refused != ROUTE_NO_SHARD)
 	{
 		ShardVerdict verdict = local_run_verdict(run);

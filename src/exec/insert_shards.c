@@ -50,6 +50,10 @@ enum
 	PRIVATE_ATTNOS,
 	PRIVATE_QUERY_STRING,
 	PRIVATE_TABLE,				/* oid list of one */
+	PRIVATE_WHOLE_SQL,			/* or NULL; from here on for a sharded table only */
+	PRIVATE_WHOLE_PARAMS,
+	PRIVATE_WHOLE_QUERY,
+	PRIVATE_WHOLE_PLAN,
 };
 
 enum
@@ -130,6 +134,7 @@ CustomScan *
 insert_shards_make(const InsertParts *parts)
 {
 	CustomScan *scan = makeNode(CustomScan);
+	const InsertShape *whole = parts->form.whole;
 
 	scan->methods = &insert_scan_methods;
 	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
@@ -144,6 +149,10 @@ insert_shards_make(const InsertParts *parts)
 									  parts->form.attnos,
 									  makeString(pstrdup(parts->query_string ? parts->query_string : "")));
 	scan->custom_private = lappend(scan->custom_private, list_make1_oid(parts->form.table));
+	if (!parts->form.everywhere)
+		scan->custom_private = list_concat(scan->custom_private,
+										   list_make4(whole->remote_sql ? makeString(pstrdup(whole->remote_sql)) : NULL,
+													  whole->remote_params, whole->local_query, kept_plan_make()));
 	scan->scan.plan.startup_cost = parts->child->total_cost;
 	scan->scan.plan.total_cost = parts->child->total_cost;
 	scan->scan.plan.plan_rows = parts->target_list ? parts->child->plan_rows : 0;
@@ -151,6 +160,19 @@ insert_shards_make(const InsertParts *parts)
 }
 
 /* ---------- state ---------- */
+
+static void
+unpack_whole(InsertForm *form, List *private)
+{
+	InsertShape *whole = palloc(sizeof(InsertShape));
+	Node	   *sql = (Node *) list_nth(private, PRIVATE_WHOLE_SQL);
+
+	whole->remote_sql = sql != NULL ? strVal(sql) : NULL;
+	whole->remote_params = (List *) list_nth(private, PRIVATE_WHOLE_PARAMS);
+	whole->local_query = (Query *) list_nth(private, PRIVATE_WHOLE_QUERY);
+	form->whole = whole;
+	form->whole_plan = (KeptPlan *) list_nth(private, PRIVATE_WHOLE_PLAN);
+}
 
 static Node *
 create_state(CustomScan *scan)
@@ -171,6 +193,8 @@ create_state(CustomScan *scan)
 	state->form.attnos = (List *) list_nth(private, PRIVATE_ATTNOS);
 	state->form.table = linitial_oid((List *) list_nth(private, PRIVATE_TABLE));
 	state->query_string = strVal(list_nth(private, PRIVATE_QUERY_STRING));
+	if (!state->form.everywhere)
+		unpack_whole(&state->form, private);
 	return (Node *) state;
 }
 

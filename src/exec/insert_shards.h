@@ -12,7 +12,24 @@
 #include "nodes/parsenodes.h"
 #include "nodes/plannodes.h"
 
+#include "exec/kept_plan.h"
 #include "exec/node_work.h"
+
+/* Number of rows of a statement that takes them as arrays, or from the tuplestore INSERT_ROWS_TABLE. */
+#define INSERT_ANY_ROWS		0
+
+/*
+ * The statement for a batch of nrows rows, which gives a value for each column
+ * of InsertForm.attnos but those whose position (from 0) is in made_by_owner.
+ * Parameters first_param + 1 ... are the values, row by row;
+ * with INSERT_ANY_ROWS an array per column and one of the rows' shards.
+ */
+typedef struct InsertShape
+{
+	const char *remote_sql;
+	List	   *remote_params;	/* expressions for $1.. of remote_sql, the values' Params among them */
+	Query	   *local_query;
+} InsertShape;
 
 /* What stays the same for all batches of one INSERT, or of rows changed by their ctid (exec/modify_rows.h). */
 typedef struct InsertForm
@@ -25,6 +42,10 @@ typedef struct InsertForm
 	bool		everywhere;		/* a reference table: every row goes to every node, in order */
 	int			first_param;	/* values of a batch are the parameters after this one */
 
+	/* INSERT into a sharded table: the statement for any number of rows that give all of attnos, made with the plan. */
+	const InsertShape *whole;
+	KeptPlan   *whole_plan;		/* what its local plan is kept in */
+
 	/*
 	 * UPDATE and DELETE: attnos are ctid, the columns assigned, and 0 for the row's ordinal if rows are returned:
 	 * these Vars of the table, as the row is afterwards, and the ordinal.
@@ -32,22 +53,6 @@ typedef struct InsertForm
 	List	   *returned;
 	WorkMeter  *meter;			/* of the execution; NULL: nothing is measured */
 } InsertForm;
-
-/* Number of rows of a statement that takes them as arrays, or from the tuplestore INSERT_ROWS_TABLE. */
-#define INSERT_ANY_ROWS		0
-
-/*
- * The statement for a batch of nrows rows, which gives a value for each column
- * of form->attnos but those whose position (from 0) is in made_by_owner.
- * Parameters first_param + 1 ... are the values, row by row;
- * with INSERT_ANY_ROWS an array per column and one of the rows' shards.
- */
-typedef struct InsertShape
-{
-	const char *remote_sql;
-	List	   *remote_params;	/* expressions for $1.. of remote_sql, the values' Params among them */
-	Query	   *local_query;
-} InsertShape;
 
 typedef const InsertShape *(*InsertShapeMaker) (const InsertForm *form, const Bitmapset *made_by_owner, int nrows);
 

@@ -8,7 +8,7 @@
  * session's* client encoding, but node connections speak the database's own;
  * so text-like types are copied byte by byte, and types that merely contain
  * text (arrays of text, jsonb) travel in text form, whose input functions do
- * not convert.
+ * not convert; arrays of text as parameters are written out here.
  *
  * A result is binary as a whole or not at all (libpq has one format code for
  * all columns); parameters are chosen one by one. Domains travel as their base
@@ -21,9 +21,11 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "nodes/nodeFuncs.h"
 #include "port/pg_bswap.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -42,6 +44,7 @@ typedef enum ValueForm
 	FORM_BYTES,					/* a varlena whose binary form is its payload */
 	FORM_FUNCTION,				/* send and receive functions */
 	FORM_RECORD,				/* a row of no named type: results only */
+	FORM_STRINGS,				/* an array of such varlenas: parameters only */
 	FORM_TEXT					/* output and input functions */
 } ValueForm;
 
@@ -422,6 +425,7 @@ decode_binary(const ColumnCodec *column, char *value, int length)
 			return decode_function(column, value, length);
 		case FORM_RECORD:
 			return decode_record(value, length);
+		case FORM_STRINGS:
 		case FORM_TEXT:
 			break;
 	}
@@ -489,6 +493,8 @@ param_codec_make(int nparams, const Oid *types)
 		column->form = binary_form(type);
 		if (!OidIsValid(codec->types[i]) || column->form == FORM_RECORD)
 			column->form = FORM_TEXT;
+		else if (type == TEXTARRAYOID || type == VARCHARARRAYOID || type == BPCHARARRAYOID)
+			column->form = FORM_STRINGS;
 
 		if (column->form == FORM_FUNCTION)
 			getTypeBinaryOutputInfo(type, &function, &is_varlena);
@@ -503,6 +509,37 @@ param_codec_make(int nparams, const Oid *types)
 		fmgr_info(function, &column->output);
 	}
 	return codec;
+}
+
+/* As array_send writes it, but the strings are as they are. */
+static char *
+encode_strings(ArrayType *array, int *length)
+{
+	StringInfoData out;
+	Datum	   *elements;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &elements, &nulls, &n);
+	initStringInfo(&out);
+	pq_sendint32(&out, ARR_NDIM(array));
+	pq_sendint32(&out, ARR_HASNULL(array) ? 1 : 0);
+	pq_sendint32(&out, ARR_ELEMTYPE(array));
+	for (int i = 0; i < ARR_NDIM(array); i++)
+	{
+		pq_sendint32(&out, ARR_DIMS(array)[i]);
+		pq_sendint32(&out, ARR_LBOUND(array)[i]);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		struct varlena *string = nulls[i] ? NULL : PG_DETOAST_DATUM_PACKED(elements[i]);
+
+		pq_sendint32(&out, nulls[i] ? -1 : VARSIZE_ANY_EXHDR(string));
+		if (string != NULL)
+			appendBinaryStringInfo(&out, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+	}
+	*length = out.len;
+	return out.data;
 }
 
 /* Bytes of one value; *length is set for binary ones. */
@@ -543,6 +580,8 @@ encode_value(ParamColumn *column, Datum value, int *length)
 			bytes = SendFunctionCall(&column->output, value);
 			*length = VARSIZE(bytes) - VARHDRSZ;
 			return VARDATA(bytes);
+		case FORM_STRINGS:
+			return encode_strings(DatumGetArrayTypeP(value), length);
 		case FORM_RECORD:
 		case FORM_TEXT:
 			*length = 0;

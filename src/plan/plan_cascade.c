@@ -30,6 +30,7 @@
 #include "plan/plan_router.h"
 #include "plan/plan_rows.h"
 #include "plan/plan_with.h"
+#include "plan/query_shape.h"
 #include "plan/text_query.h"
 #include "plan/with_split.h"
 
@@ -57,6 +58,8 @@ find_writes(Node *node, void *context)
 			else if (table != NULL)
 				writes->reference = true;
 		}
+		if (query_is_flat(query))
+			return find_writes((Node *) query->jointree, context);
 		return query_tree_walker(query, find_writes, context, 0);
 	}
 	return expression_tree_walker(node, find_writes, context);

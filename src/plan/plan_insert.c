@@ -135,11 +135,24 @@ any_column(const TableInfo *table, const Query *query)
 	return result;
 }
 
-/* The SELECT that computes the rows; *attnos tells the columns. */
+/* The source of the rows as it stands in the run query, whose last use is to be planned here. */
+static Query *
+source_of(const Query *run_query)
+{
+	Query	   *query = palloc(sizeof(Query));
+
+	memcpy(query, run_query, sizeof(Query));
+	return query;
+}
+
+/*
+ * The SELECT that computes the rows; *attnos tells the columns. Where nothing in it is replaced it shares the source of
+ * the rows, be they thousands of VALUES, with the run query.
+ */
 static Query *
 rows_query(const PlanInput *input, const TableInfo *table, List **attnos)
 {
-	Query	   *query = copyObject(input->run_query);
+	Query	   *query = table->id_columns == NULL ? source_of(input->run_query) : copyObject(input->run_query);
 	List	   *tlist = NIL;
 	ListCell   *lc;
 
@@ -236,14 +249,14 @@ check_clauses(const Query *text)
 	return reason;
 }
 
-/* May the source of rows read what the statement writes, or run functions that do? */
+/* May the source of rows read what the statement writes? (Volatile functions may, too.) */
 static bool
-must_spool(const PlanInput *input, Query *rows)
+may_read_target(const PlanInput *input, const Query *rows)
 {
 	ListCell   *lc;
 	Index		target = input->run_query->resultRelation;
 
-	if (contain_volatile_functions((Node *) rows) || rows->hasSubLinks || rows->cteList != NIL)
+	if (rows->hasSubLinks || rows->cteList != NIL)
 		return true;
 	foreach(lc, rows->rtable)
 	{
@@ -255,6 +268,24 @@ must_spool(const PlanInput *input, Query *rows)
 			return true;
 	}
 	return false;
+}
+
+/* Do the rows come from VALUES? These are looked at once they are planned: many of them are constants by then. */
+static bool
+reads_values(const Query *rows)
+{
+	const List *from = rows->jointree->fromlist;
+
+	return list_length(from) == 1 && IsA(linitial(from), RangeTblRef) &&
+		rt_fetch(linitial_node(RangeTblRef, from)->rtindex, rows->rtable)->rtekind == RTE_VALUES;
+}
+
+static bool
+planned_values_are_volatile(const Plan *plan)
+{
+	return !IsA(plan, ValuesScan) ||
+		contain_volatile_functions((Node *) ((const ValuesScan *) plan)->values_lists) ||
+		contain_volatile_functions((Node *) plan->targetlist);
 }
 
 /* The columns of the table, as RETURNING of a statement whose table is at rtindex. */
@@ -305,15 +336,27 @@ without_source(const Query *query)
 	return copyObject(copy);
 }
 
+/* The greatest number of a parameter that the statement has besides the source of its rows. */
+static int
+max_param(const InsertForm *form)
+{
+	int			of_run = insert_shape_max_param(form->run_query);
+	int			of_text = form->text_query != NULL ? insert_shape_max_param(form->text_query) : 0;
+
+	return Max(of_run, of_text);
+}
+
 static PlannedStmt *
 make_plan(const PlanInput *input, InsertParts *parts, Query *rows)
 {
 	Query	   *query = input->run_query;
+	bool		values = reads_values(rows);
 	PlannedStmt *stmt;
 
 	parts->query_string = input->query_string;
 	stmt = plan_pull_query(rows, input->query_string, input->cursor_options & ~CURSOR_OPT_SCROLL, input->params);
 	parts->child = stmt->planTree;
+	parts->spool = parts->spool || (values && planned_values_are_volatile(parts->child));
 	stmt->planTree = (Plan *) insert_shards_make(parts);
 	stmt->commandType = CMD_INSERT;
 	stmt->hasReturning = query->returningList != NIL;
@@ -342,14 +385,17 @@ plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 	parts.form.everywhere = everywhere;
 	parts.form.text_query = without_source(input->text_query);
 	parts.form.run_query = without_source(run_query);
-	parts.form.first_param = Max(insert_shape_max_param(run_query), insert_shape_max_param(input->text_query));
+	parts.form.first_param = max_param(&parts.form);
 	parts.target_list = run_query->returningList;
 	if (returns_here(input))
 		return_here(&parts);
-	*reason = everywhere ? insert_shape_check(&parts.form) : rows_shape_check(&parts.form);
+	if (everywhere)
+		*reason = insert_shape_check(&parts.form);
+	else
+		parts.form.whole = rows_shape_make_whole(&parts.form, reason);
 	if (*reason != NULL)
 		return NULL;
-	parts.spool = must_spool(input, rows);
+	parts.spool = may_read_target(input, rows) || (!reads_values(rows) && contain_volatile_functions((Node *) rows));
 	parts.one_statement = run_query->onConflict != NULL && run_query->onConflict->action == ONCONFLICT_UPDATE;
 	return make_plan(input, &parts, rows);
 }
@@ -399,7 +445,8 @@ plan_insert_here(const PlanInput *input, const Reason **reason)
 	parts.form.command = CMD_INSERT;
 	parts.form.table = relid;
 	parts.form.run_query = without_source(query);
-	parts.form.first_param = insert_shape_max_param(query);
+	parts.form.first_param = max_param(&parts.form);
+	parts.form.whole = rows_shape_make(&parts.form, NULL);
 	parts.target_list = query->returningList;
 	parts.here = true;
 	return make_plan(input, &parts, rows);

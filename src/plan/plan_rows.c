@@ -218,7 +218,8 @@ plan_rows(const PlanInput *input, const Reason **reason)
 	parts.form.returned = returning.returned;
 	parts.form.text_query = copyObject(input->text_query);
 	parts.form.run_query = copyObject(query);
-	parts.form.first_param = Max(insert_shape_max_param(query), insert_shape_max_param(input->text_query));
+	parts.form.first_param = insert_shape_max_param(query);
+	parts.form.first_param = Max(parts.form.first_param, insert_shape_max_param(input->text_query));
 	rows = rows_query(query, &parts, table);
 	*reason = modify_shape_check(&parts.form);
 	if (*reason != NULL)

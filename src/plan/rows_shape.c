@@ -230,19 +230,17 @@ local_query(const InsertForm *form, const List *attnos)
 	return query;
 }
 
-const InsertShape *
-rows_shape_make(const InsertForm *form, const Bitmapset *made_by_owner)
+static const InsertShape *
+make_shape(const InsertForm *form, const List *attnos, const Reason **reason)
 {
 	InsertShape *shape = palloc0(sizeof(InsertShape));
-	List	   *attnos = columns_given(form, made_by_owner);
-	const Reason *reason = NULL;
-	const ShardSql *sql;
 
 	if (form->text_query != NULL)
 	{
-		sql = remote_sql(form, attnos, &reason);
+		const ShardSql *sql = remote_sql(form, attnos, reason);
+
 		if (sql == NULL)
-			reason_raise(reason, "this INSERT cannot be sent to other nodes");
+			return NULL;
 		shape->remote_sql = sql->text;
 		shape->remote_params = sql->params;
 	}
@@ -250,12 +248,21 @@ rows_shape_make(const InsertForm *form, const Bitmapset *made_by_owner)
 	return shape;
 }
 
-const Reason *
-rows_shape_check(const InsertForm *form)
+const InsertShape *
+rows_shape_make(const InsertForm *form, const Bitmapset *made_by_owner)
 {
 	const Reason *reason = NULL;
+	const InsertShape *shape = make_shape(form, columns_given(form, made_by_owner), &reason);
 
-	return remote_sql(form, form->attnos, &reason) == NULL ? reason : NULL;
+	if (shape == NULL)
+		reason_raise(reason, "this INSERT cannot be sent to other nodes");
+	return shape;
+}
+
+const InsertShape *
+rows_shape_make_whole(const InsertForm *form, const Reason **reason)
+{
+	return make_shape(form, form->attnos, reason);
 }
 
 /* The one entry that a Query reads, if it is of this kind. */

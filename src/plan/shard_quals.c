@@ -27,6 +27,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "plan/query_shape.h"
 #include "plan/shard_quals.h"
 #include "plan/shard_simple.h"
 #include "plan/shard_targets.h"
@@ -53,7 +54,7 @@ count_shells(Node *node, void *context)
 			if (table != NULL && table->kind == TABLE_SHARDED)
 				(*(int *) context)++;
 		}
-		return query_tree_walker((Query *) node, count_shells, context, 0);
+		return !query_is_flat((Query *) node) && query_tree_walker((Query *) node, count_shells, context, 0);
 	}
 	return expression_tree_walker(node, count_shells, context);
 }

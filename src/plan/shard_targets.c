@@ -13,11 +13,13 @@
 #include "postgres.h"
 
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
+#include "plan/query_shape.h"
 #include "plan/shard_targets.h"
 #include "plan/shippable.h"
 
@@ -116,6 +118,32 @@ targets_note(StatementWalk *walk, QueryFrame *frame, FactScope *target, FactScop
 	walk->writes = lappend(walk->writes, written);
 	if (query->commandType == CMD_INSERT)
 		note_insert(walk, written, source);
+}
+
+bool
+targets_want_values(const QueryFrame *frame, Index varno, AttrNumber attno)
+{
+	const Query *query = frame->query;
+	const TableInfo *table;
+	ListCell   *lc;
+
+	if (query->commandType != CMD_INSERT || frame->parent != NULL || query->onConflict != NULL || !query_is_flat(query))
+		return true;
+	table = table_info(rt_fetch(query->resultRelation, query->rtable)->relid);
+	foreach(lc, query->targetList)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		const Var  *var = (const Var *) strip_implicit_coercions((Node *) tle->expr);
+
+		if (!IsA(var, Var))
+		{
+			if (contain_var_clause((Node *) tle->expr))
+				return true;
+		}
+		else if (var->varno == varno && var->varattno == attno && table != NULL && table_routes_by(table, tle->resno))
+			return true;
+	}
+	return false;
 }
 
 FactScope *

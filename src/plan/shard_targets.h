@@ -16,6 +16,9 @@
  */
 extern void targets_note(StatementWalk *walk, QueryFrame *frame, FactScope *target, FactScope *source);
 
+/* Is it of use to know what stands in a column of VALUES? In a plain INSERT only for what becomes a routing column. */
+extern bool targets_want_values(const QueryFrame *frame, Index varno, AttrNumber attno);
+
 /* MERGE: the scope of the target's rows (nullable if actions see unmatched source rows). */
 extern FactScope *targets_merge_scope(ShardFacts *facts, QueryFrame *frame, FactScope *inner);
 

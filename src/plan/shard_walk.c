@@ -338,6 +338,8 @@ link_values(StatementWalk *walk, QueryFrame *frame, Index varno, FactScope *scop
 		Operand		value = {.kind = OPERAND_SET};
 		ListCell   *lc;
 
+		if (!targets_want_values(frame, varno, i + 1))
+			continue;
 		foreach(lc, rte->values_lists)
 		{
 			Operand		element;

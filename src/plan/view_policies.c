@@ -21,6 +21,7 @@
 #include "base/errors.h"
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
+#include "plan/query_shape.h"
 #include "plan/view_policies.h"
 
 static bool
@@ -81,7 +82,7 @@ refuse_policies_about_reader(Node *node, void *context)
 								 "fetched with the rights of the view's owner.", get_rel_name(rte->relid)),
 					 "this view cannot be read over several shards");
 	}
-	return query_tree_walker((Query *) node, refuse_policies_about_reader, context, 0);
+	return !query_is_flat((Query *) node) && query_tree_walker((Query *) node, refuse_policies_about_reader, context, 0);
 }
 
 void
