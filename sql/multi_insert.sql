@@ -81,6 +81,40 @@ BEGIN
     GET DIAGNOSTICS n = ROW_COUNT;
     RAISE WARNING '% rows', n;
 END $$;
+-- a prepared one lives through changes of the table; parameters in the source of the rows and behind it
+PREPARE pc(int, int, text) AS INSERT INTO mi (k, n, note) VALUES ('c1', $1, 'x'), ('c2', $2, 'x'), ('c3', $1 + $2, 'x')
+    ON CONFLICT (k) DO UPDATE SET n = excluded.n, note = mi.note || $3;
+EXECUTE pc(1, 2, 'a'); EXECUTE pc(3, 4, 'b'); EXECUTE pc(5, 6, 'c'); EXECUTE pc(7, 8, 'd'); EXECUTE pc(9, 10, 'e'); EXECUTE pc(11, 12, 'f');
+ALTER TABLE mi RENAME note TO remark;
+ALTER TABLE mi ADD late int DEFAULT 5;
+EXECUTE pc(13, 14, 'g');
+ALTER TABLE mi DROP late;
+ALTER TABLE mi RENAME remark TO note;
+EXECUTE pc(15, 16, 'h');
+SELECT k, n, note FROM mi WHERE k IN ('c1', 'c2', 'c3') ORDER BY k;
+DEALLOCATE pc;
+-- a function in VALUES sees nothing of the statement
+CREATE FUNCTION rows_so_far() RETURNS int LANGUAGE sql VOLATILE AS $$ SELECT count(*)::int FROM mi WHERE k LIKE 'seen%' $$;
+INSERT INTO mi (k, n) VALUES ('seen1', rows_so_far()), ('seen2', rows_so_far()), ('seen3', rows_so_far()), ('seen4', 0);
+SELECT sum(n), count(*) FROM mi WHERE k LIKE 'seen%';
+DROP FUNCTION rows_so_far();
+-- strings of all kinds, in rows and as arrays
+CREATE TABLE mi_text (k int PRIMARY KEY, t text, v varchar(9), c char(4), a text[], va varchar(5)[]);
+SELECT shardext.shard_table('mi_text', 'k');
+INSERT INTO mi_text SELECT i, t, t, left(t, 4), ARRAY[[t, NULL], ['', '"\']], ARRAY[NULL, left(t, 2)]
+    FROM unnest(ARRAY['', NULL, 'NULL', '{}', 'a"b\c', 'it''s', E'tab\tnl\n', ' sp ', 'größe', '€,{"', repeat('x', 9)]) WITH ORDINALITY u(t, i);
+SELECT k, t, v, c || '|' AS c, a, va FROM mi_text ORDER BY k;
+PREPARE by_array(text[], varchar[], bpchar[]) AS SELECT array_agg(k ORDER BY k), $2 FROM mi_text WHERE t = ANY ($1) AND c = ANY ($3) AND v = ANY ($2);
+EXECUTE by_array(ARRAY[['', NULL], ['{}', 'größe']], ARRAY['größe', '{}', ''], '[3:4]={größ,"{}"}'::bpchar[] || ''::bpchar);
+EXECUTE by_array(ARRAY['größe', 'a"b\c'], '{größe,"a\"b\\c"}', '{größ,"a\"b\\"}');
+EXECUTE by_array('{}', NULL, '{}');
+DEALLOCATE by_array;
+SET client_encoding = 'LATIN1';
+PREPARE by_array(text[]) AS SELECT array_agg(k ORDER BY k) FROM mi_text WHERE t = ANY ($1);
+EXECUTE by_array(ARRAY['gr' || chr(246) || chr(223) || 'e', ' sp ']);
+DEALLOCATE by_array;
+RESET client_encoding;
+DROP TABLE mi_text;
 -- how a whole table goes
 EXPLAIN (COSTS OFF) INSERT INTO mi (k, n) SELECT k, n FROM source;
 -- many rows, from another node

@@ -82,7 +82,8 @@ refuse_policies_about_reader(Node *node, void *context)
 								 "fetched with the rights of the view's owner.", get_rel_name(rte->relid)),
 					 "this view cannot be read over several shards");
 	}
-	return !query_is_flat((Query *) node) && query_tree_walker((Query *) node, refuse_policies_about_reader, context, 0);
+	return !query_is_flat((Query *) node) &&
+		query_tree_walker((Query *) node, refuse_policies_about_reader, context, 0);
 }
 
 void
