@@ -103,6 +103,8 @@ push_part_make(Query *fragment, const Colocation *colocation, const PushStatemen
 		return reason_make(NULL, "It uses volatile functions, which only this node may evaluate.");
 	if (!row_codec_takes(fragment->targetList))
 		return reason_make(NULL, "It has rows of no named type, which are made here.");
+	if (list_length(fragment->targetList) > MaxTupleAttributeNumber)
+		return reason_make(NULL, "It would give more columns than a row may have.");
 	return statement->local_only ? NULL : write_text(part);
 }
 
