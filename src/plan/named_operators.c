@@ -265,7 +265,7 @@ look_at(Node *node, OperatorSearch *search)
 		search->qualify = true;
 	else if (elsewhere && search->reason == NULL)
 		search->reason = reason_make("Write it with = or < between single columns.",
-									 "USING, a comparison of rows or the like uses an operator that is not in pg_catalog.");
+									 "USING, rows or the like are compared by an operator that is not in pg_catalog.");
 }
 
 static bool
