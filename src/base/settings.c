@@ -122,7 +122,7 @@ static const Setting settings[] = {
 	},
 	{
 		.name = "shardext.enable_redistribute",
-		.description = "Rows that do not lie together are brought together by the nodes, which send them to each other.",
+		.description = "Rows that do not lie together are sent from node to node.",
 		.context = PGC_USERSET,
 		.enum_variable = &setting_enable_redistribute,
 		.options = redistribute_options,
