@@ -130,6 +130,8 @@ SELECT human_id, title, count(*) FROM @.picture GROUP BY human_id, title HAVING 
 SELECT id, count(*) FROM @.picture GROUP BY id HAVING count(*) <> 1
 SELECT a, b, count(*), string_agg(v::text, ',') FROM @.couple GROUP BY a, b
 SELECT a, count(*), string_agg(v::text, ',' ORDER BY b) FROM @.couple GROUP BY a
+SELECT sum(v), count(*) FROM @.couple WHERE b = 'b3'
+SELECT p.v, count(*) FROM @.couple p JOIN @.couple_more m USING (a, b) WHERE p.b = 'b4' GROUP BY p.v
 SELECT kind, array_agg(k ORDER BY k), count(DISTINCT flag) FROM @.happening GROUP BY kind
 SELECT human_id % 3, count(DISTINCT human_id), sum(DISTINCT human_id) FROM @.picture GROUP BY 1
 SELECT count(DISTINCT k), count(DISTINCT kind) FROM @.happening

@@ -196,6 +196,18 @@ DECLARE cur CURSOR FOR SELECT count(*) FROM sh.a a, sh.b b WHERE a.k = b.k;
 DELETE FROM sh.b WHERE id > 5;
 FETCH cur;
 ROLLBACK;
+-- a table by itself is not laid out to be laid out
+CREATE DOMAIN sh.word2 AS text;
+CREATE TABLE sh.pair (a int, b sh.word2, c int, PRIMARY KEY (a, b));
+SELECT shardext.shard_table('sh.pair', ARRAY['a', 'b'], 'hash');
+INSERT INTO sh.pair SELECT i, 'w' || i % 3, i % 7 FROM generate_series(1, 30) i;
+SET shardext.enable_redistribute = always;
+PREPARE q (text) AS SELECT count(*), sum(p.a + s.c) FROM sh.pair p LEFT JOIN (SELECT c FROM sh.pair ORDER BY 1 LIMIT 1) s ON p.c = s.c WHERE p.b = $1;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE q ('w1');
+RESET plan_cache_mode;
+DEALLOCATE q;
+RESET shardext.enable_redistribute;
 -- off
 SET shardext.enable_redistribute = off;
 SELECT compare('SELECT count(*), sum(a.id), sum(b.x) FROM @a a, @b b WHERE a.k = b.k');
@@ -236,7 +248,7 @@ SELECT shardext.exchange_rows(NULL, 1, 5) FROM generate_series(1, 0);
 SELECT * FROM shardext.exchange_read(NULL, 1, 1, '{1}') AS r (x int);
 SELECT shardext.exchange_read(NULL, 1, 1, '{1}');
 SELECT * FROM shardext.internal_exchange_fetch('\x00', '{1}');
-DROP TABLE sh.a, sh.b, sh.c, sh.word;
+DROP TABLE sh.a, sh.b, sh.c, sh.word, sh.pair;
 DROP SCHEMA sh CASCADE;
 DROP SCHEMA pl CASCADE;
 DROP FUNCTION compare, pairs;

@@ -207,6 +207,9 @@ try_way(Query *query, PushAnchor anchor, List **known_sizes, const double limits
 
 	if (!push_find_units(copyObject(query), &way.anchor, known_sizes, &units))
 		return;
+	/* one that has nothing to meet is in need of something else, and so would it be where it is laid out */
+	if (anchor.moves && list_length(units) < 2)
+		return;
 	foreach(lc, units)
 	{
 		PushUnit   *unit = (PushUnit *) lfirst(lc);

@@ -31,6 +31,9 @@
 #include "plan/shard_facts.h"
 #include "plan/shippable.h"
 
+/* Combinations of values of a composite key that are tried. */
+#define MOST_COMPOSITE_WAYS	16
+
 typedef struct Fact
 {
 	Operand		a;
@@ -374,6 +377,24 @@ occurrences_of_reached(const ShardFacts *facts, const Reached *reached, const Ro
 	return found;
 }
 
+/* Ways by all combinations of one of the values for each column of a composite key, as long as they are few. */
+static void
+combine_values(const TableInfo *table, List *const *values, List *chosen, List **ways)
+{
+	ListCell   *lc;
+
+	if (list_length(chosen) == table->nkeys)
+	{
+		*ways = lappend(*ways, list_make1(make_key(table->relid, chosen)));
+		return;
+	}
+	foreach(lc, values[list_length(chosen)])
+	{
+		if (list_length(*ways) < MOST_COMPOSITE_WAYS)
+			combine_values(table, values, lappend(list_copy(chosen), lfirst(lc)), ways);
+	}
+}
+
 /* By a composite key: values for all its columns, or another composite key equal column by column. */
 static void
 resolve_composite(const ShardFacts *facts, FactScope *scope, const Occurrence *occurrence,
@@ -381,7 +402,7 @@ resolve_composite(const ShardFacts *facts, FactScope *scope, const Occurrence *o
 {
 	const TableInfo *table = occurrence->table;
 	Reached		reached[ROUTE_MAX_KEYS];
-	List	   *exprs = NIL;
+	List	   *values[ROUTE_MAX_KEYS] = {NIL};
 	ListCell   *lc;
 
 	for (int i = 0; i < table->nkeys; i++)
@@ -393,14 +414,10 @@ resolve_composite(const ShardFacts *facts, FactScope *scope, const Occurrence *o
 		foreach(lc, reached[i].values)
 		{
 			if (value_fits(&table->spec, i, lfirst(lc)))
-			{
-				exprs = lappend(exprs, lfirst(lc));
-				break;
-			}
+				values[i] = lappend(values[i], lfirst(lc));
 		}
 	}
-	if (list_length(exprs) == table->nkeys)
-		*ways = lappend(*ways, list_make1(make_key(table->relid, exprs)));
+	combine_values(table, values, NIL, ways);
 
 	foreach(lc, facts->occurrences)
 	{
