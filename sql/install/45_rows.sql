@@ -12,6 +12,11 @@ CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind i
 COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record) IS
     'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid';
 
+CREATE FUNCTION shardext.internal_row_insert(relation regclass, shard int, arbiters text[], "row" record, OUT result int, OUT place_now tid)
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_insert';
+COMMENT ON FUNCTION shardext.internal_row_insert(regclass, int, text[], record) IS
+    'between nodes, for the owner of the table: insert a row into a shard unless another is in its way';
+
 CREATE FUNCTION shardext.internal_hold_shard(relation text, wanted int, OUT shard int, OUT owner int, OUT version bigint) RETURNS SETOF record
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_internal_hold_shard';
 COMMENT ON FUNCTION shardext.internal_hold_shard(text, int) IS

@@ -282,14 +282,28 @@ extern bool pq_buffer_has_data(void);
 #define sx_pstate_permissions(pstate) ((pstate)->p_rteperminfos)
 #define sx_insert_index_tuples(rel, slot, estate) \
 	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL, false)
+#define sx_insert_index_tuples_unless(rel, slot, estate, failed, arbiters) \
+	ExecInsertIndexTuples(rel, slot, estate, false, true, failed, arbiters, false)
 #define sx_update_index_tuples(rel, slot, estate, which) \
 	ExecInsertIndexTuples(rel, slot, estate, true, false, NULL, NIL, (which) == TU_Summarizing)
 #else
 #define sx_pstate_permissions(pstate) NIL
 #define sx_insert_index_tuples(rel, slot, estate) \
 	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL)
+#define sx_insert_index_tuples_unless(rel, slot, estate, failed, arbiters) \
+	ExecInsertIndexTuples(rel, slot, estate, false, true, failed, arbiters)
 #define sx_update_index_tuples(rel, slot, estate, which) \
 	((void) (which), ExecInsertIndexTuples(rel, slot, estate, true, false, NULL, NIL))
+#endif
+
+/* Is no row in the way of the one in slot, by these indexes? (need executor/executor.h) */
+#if PG_VERSION_NUM >= 180000
+#define sx_check_index_constraints(rel, slot, estate, conflict, arbiters) \
+	(ItemPointerSetInvalid(&(slot)->tts_tid), \
+	 ExecCheckIndexConstraints(rel, slot, estate, conflict, &(slot)->tts_tid, arbiters))
+#else
+#define sx_check_index_constraints(rel, slot, estate, conflict, arbiters) \
+	ExecCheckIndexConstraints(rel, slot, estate, conflict, arbiters)
 #endif
 
 /*

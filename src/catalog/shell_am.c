@@ -209,9 +209,26 @@ relation_size(Relation rel, ForkNumber fork)
 static struct IndexFetchTableData *
 begin_index_fetch(Relation rel)
 {
-	if (!reads_empty)
+	if (!reads_empty && (rows == NULL || !rows->is_checked(rel)))
 		raise_not_routed(rel);
 	return GetHeapamTableAmRoutine()->index_fetch_begin(rel);
+}
+
+/* The index is a double of ours, which has found the row that is in the way of an INSERT .. ON CONFLICT. */
+static bool
+fetch_by_index(struct IndexFetchTableData *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
+			   bool *call_again, bool *all_dead)
+{
+	if (rows == NULL || !rows->is_checked(fetch->rel))
+		raise_not_routed(fetch->rel);
+	rows->fetch_conflict(fetch->rel, slot);
+	/* it is final: nobody is to be waited for */
+	snapshot->xmin = snapshot->xmax = InvalidTransactionId;
+	snapshot->speculativeToken = 0;
+	*call_again = false;
+	if (all_dead != NULL)
+		*all_dead = false;
+	return true;
 }
 
 /*
@@ -232,9 +249,10 @@ satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot)
 {
 	if (TTS_IS_BUFFERTUPLE(slot) && BufferIsValid(((BufferHeapTupleTableSlot *) slot)->buffer))
 		return GetHeapamTableAmRoutine()->tuple_satisfies_snapshot(rel, slot, snapshot);
-	if (rows == NULL || snapshot->snapshot_type != SNAPSHOT_SELF)
+	if (rows == NULL)
 		raise_not_routed(rel);
-	return rows->is_current(rel, &slot->tts_tid);
+	return snapshot->snapshot_type == SNAPSHOT_SELF ? rows->is_current(rel, &slot->tts_tid) :
+		rows->is_seen(rel, &slot->tts_tid);
 }
 
 static void
@@ -263,7 +281,15 @@ static void
 insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
 				   struct BulkInsertStateData *bistate, uint32 token)
 {
-	raise_not_routed(rel);
+	if (rows == NULL || !rows->is_checked(rel))
+		raise_not_routed(rel);
+	rows->show_inserted(rel, slot);
+}
+
+static void
+complete_speculative(Relation rel, TupleTableSlot *slot, uint32 token, bool succeeded)
+{
+	rows->insert_done(rel);
 }
 
 static void
@@ -437,11 +463,13 @@ shell_routine(void)
 	routine.scan_analyze_next_tuple = next_analyze_tuple;
 	routine.relation_size = relation_size;
 	routine.index_fetch_begin = begin_index_fetch;
+	routine.index_fetch_tuple = fetch_by_index;
 	routine.tuple_fetch_row_version = fetch_row_version;
 	routine.tuple_satisfies_snapshot = satisfies_snapshot;
 	routine.tuple_get_latest_tid = get_latest_tid;
 	routine.tuple_insert = insert_tuple;
 	routine.tuple_insert_speculative = insert_speculative;
+	routine.tuple_complete_speculative = complete_speculative;
 	routine.multi_insert = insert_many;
 	routine.tuple_delete = delete_tuple;
 	routine.tuple_update = update_tuple;

@@ -60,6 +60,15 @@ typedef struct ShellRows
 	TM_Result	(*update) (Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId command,
 						TM_FailureData *failure, LockTupleMode *mode);
 	TM_Result	(*remove) (Relation shell, ItemPointer place, CommandId command, TM_FailureData *failure);
+
+	/* for other snapshots; 40001 if it is not */
+	bool		(*is_seen) (Relation shell, ItemPointer place);
+
+	/* INSERT .. ON CONFLICT (exec/row_conflict.h) */
+	bool		(*is_checked) (Relation shell);
+	void		(*show_inserted) (Relation shell, TupleTableSlot *slot);
+	void		(*insert_done) (Relation shell);
+	void		(*fetch_conflict) (Relation shell, TupleTableSlot *slot);
 } ShellRows;
 
 extern void shell_am_set_rows(const ShellRows *methods);

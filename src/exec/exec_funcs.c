@@ -1,7 +1,7 @@
 /*
  * exec_funcs.c
  *	  SQL functions by which another node's executor reaches rows of this one:
- *	  shardext.internal_row_read() and internal_row_write().
+ *	  shardext.internal_row_read(), internal_row_write() and internal_row_insert().
  *
  * They go round policies and triggers, which the coordinator applies, so they
  * are for those who may do that anyway: the owner of the table and superusers,
@@ -13,10 +13,12 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
@@ -31,6 +33,7 @@
 
 PG_FUNCTION_INFO_V1(shardext_row_read);
 PG_FUNCTION_INFO_V1(shardext_row_write);
+PG_FUNCTION_INFO_V1(shardext_row_insert);
 
 /* The shell, if the caller may do what he likes with it. */
 static Relation
@@ -84,6 +87,9 @@ shardext_row_read(PG_FUNCTION_ARGS)
 			break;
 		case ROW_READ_CURRENT:
 			result = row_here_fetch(shell, shard, &ctid, SnapshotSelf, slot) ? TM_Ok : TM_Deleted;
+			break;
+		case ROW_READ_SEEN:
+			result = row_here_fetch(shell, shard, &ctid, GetActiveSnapshot(), slot) ? TM_Ok : TM_Deleted;
 			break;
 		case ROW_READ_LATEST:
 			result = row_here_fetch_latest(shell, shard, &ctid, GetActiveSnapshot(), slot) ? TM_Ok : TM_Deleted;
@@ -171,6 +177,42 @@ shardext_row_write(PG_FUNCTION_ARGS)
 	values[2] = Int32GetDatum((int32) mode);
 	if (slot != NULL)
 		ExecDropSingleTupleTableSlot(slot);
+	table_close(shell, NoLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+static List *
+names_of_array(ArrayType *array)
+{
+	List	   *result = NIL;
+	Datum	   *names;
+	int			n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
+	for (int i = 0; i < n; i++)
+		result = lappend(result, TextDatumGetCString(names[i]));
+	return result;
+}
+
+/* internal_row_insert(relation, shard, arbiters, row): result, ctid */
+Datum
+shardext_row_insert(PG_FUNCTION_ARGS)
+{
+	Relation	shell = open_shell(PG_GETARG_OID(0), PG_GETARG_INT32(1));
+	TupleTableSlot *slot = slot_of_row(shell, PG_GETARG_HEAPTUPLEHEADER(3));
+	ItemPointerData ctid;
+	TM_Result	result;
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "internal_row_insert must return a row");
+	result = row_here_insert_unless(shell, PG_GETARG_INT32(1), slot, statement_command_id(),
+									names_of_array(PG_GETARG_ARRAYTYPE_P(2)), &ctid);
+	values[0] = Int32GetDatum((int32) result);
+	values[1] = PointerGetDatum(&ctid);
+	ExecDropSingleTupleTableSlot(slot);
 	table_close(shell, NoLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

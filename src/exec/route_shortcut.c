@@ -205,9 +205,10 @@ start_executor(QueryDesc *query_desc, int eflags)
 {
 	if (start_shortcut(query_desc, eflags))
 		return;
+	row_access_prepare(query_desc);
 	start_as_planned(query_desc, eflags);
 	if (query_desc->estate->es_opened_result_relations != NIL)
-		row_access_attach(query_desc->estate);
+		row_access_attach(query_desc);
 }
 
 /* --- a statement that writes, on its way --- */

@@ -18,7 +18,8 @@
  * all that the owner may: rights and policies have been looked at here.
  *
  * Not done here: indexes (the shell's are empty, the executor must not touch
- * them: row_access_attach) and batches: each row is a round trip.
+ * them: row_access_attach; for ON CONFLICT see row_conflict.c) and batches: each
+ * row is a round trip.
  */
 #include "postgres.h"
 
@@ -27,6 +28,7 @@
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "parser/parsetree.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -42,6 +44,7 @@
 #include "catalog/table_map.h"
 #include "exec/remote_run.h"
 #include "exec/row_access.h"
+#include "exec/row_conflict.h"
 #include "exec/row_here.h"
 #include "exec/row_place.h"
 #include "exec/statement_command.h"
@@ -214,26 +217,52 @@ read_there(Relation shell, int shard, RowReadKind kind, ItemPointer ctid, LockTu
 	return result;
 }
 
+/* ROW($n, ..)::shell, of the parameters after the first ones */
+static void
+append_row(StringInfo sql, Relation shell, int nfirst)
+{
+	TupleDesc	row = RelationGetDescr(shell);
+	int			n = nfirst;
+
+	appendStringInfoString(sql, "ROW(");
+	for (int i = 0; i < row->natts; i++)
+	{
+		if (!TupleDescAttr(row, i)->attisdropped)
+			appendStringInfo(sql, "%s$%d", n > nfirst ? ", " : "", n + 1), n++;
+	}
+	appendStringInfo(sql, ")::%s", shell_name(shell));
+}
+
+/* Their values, and the types, after n first ones; how many there are then. */
+static int
+add_row(TupleTableSlot *slot, int n, Oid *types, Datum *values, bool *nulls)
+{
+	TupleDesc	row = slot->tts_tupleDescriptor;
+
+	for (int i = 0; i < row->natts; i++)
+	{
+		if (TupleDescAttr(row, i)->attisdropped)
+			continue;
+		types[n] = TupleDescAttr(row, i)->atttypid;
+		values[n] = slot_getattr(slot, i + 1, &nulls[n]);
+		n++;
+	}
+	return n;
+}
+
 static char *
 write_sql(Relation shell, bool with_row)
 {
-	const char *name = shell_name(shell);
-	TupleDesc	row = RelationGetDescr(shell);
 	StringInfoData sql;
-	int			n = 3;
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT w.result, w.place_now, w.mode"
-					 " FROM shardext.internal_row_write(%s::pg_catalog.regclass, $1, $2, $3, ROW(",
-					 quote_literal_cstr(name));
-	for (int i = 0; with_row && i < row->natts; i++)
-	{
-		if (!TupleDescAttr(row, i)->attisdropped)
-			appendStringInfo(&sql, "%s$%d", n > 3 ? ", " : "", n + 1), n++;
-	}
-	appendStringInfoString(&sql, ")");
+					 " FROM shardext.internal_row_write(%s::pg_catalog.regclass, $1, $2, $3, ",
+					 quote_literal_cstr(shell_name(shell)));
 	if (with_row)
-		appendStringInfo(&sql, "::%s", name);
+		append_row(&sql, shell, 3);
+	else
+		appendStringInfoString(&sql, "ROW()");
 	appendStringInfoString(&sql, ") AS w");
 	return sql.data;
 }
@@ -262,14 +291,8 @@ write_there(Relation shell, int shard, RowWriteKind kind, ItemPointer ctid, Tupl
 	values[0] = Int32GetDatum(shard);
 	values[1] = Int32GetDatum(kind);
 	values[2] = PointerGetDatum(ctid);
-	for (int i = 0; slot != NULL && i < row->natts; i++)
-	{
-		if (TupleDescAttr(row, i)->attisdropped)
-			continue;
-		types[n] = TupleDescAttr(row, i)->atttypid;
-		values[n] = slot_getattr(slot, i + 1, &nulls[n]);
-		n++;
-	}
+	if (slot != NULL)
+		n = add_row(slot, n, types, values, nulls);
 	answer = ask_owner(shell, shard, write_sql(shell, slot != NULL), desc, n, types, values, nulls);
 	slot_getallattrs(answer);
 	result = (TM_Result) DatumGetInt32(answer->tts_values[0]);
@@ -277,6 +300,53 @@ write_there(Relation shell, int shard, RowWriteKind kind, ItemPointer ctid, Tupl
 	failure->ctid = *ctid;
 	if (mode != NULL)
 		*mode = (LockTupleMode) DatumGetInt32(answer->tts_values[2]);
+	end_request(cxt, old);
+	return result;
+}
+
+static char *
+insert_unless_sql(Relation shell, List *arbiters)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT w.result, w.place_now"
+					 " FROM shardext.internal_row_insert(%s::pg_catalog.regclass, $1, ARRAY[",
+					 quote_literal_cstr(shell_name(shell)));
+	foreach(lc, arbiters)
+		appendStringInfo(&sql, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
+						 quote_literal_cstr((const char *) lfirst(lc)));
+	appendStringInfoString(&sql, "]::pg_catalog.text[], ");
+	append_row(&sql, shell, 1);
+	appendStringInfoString(&sql, ") AS w");
+	return sql.data;
+}
+
+/* As row_here_insert_unless, on the owner. */
+static TM_Result
+insert_unless_there(Relation shell, int shard, TupleTableSlot *slot, List *arbiters, ItemPointer ctid)
+{
+	int			natts = RelationGetDescr(shell)->natts;
+	TupleDesc	desc = CreateTemplateTupleDesc(2);
+	MemoryContext old;
+	MemoryContext cxt = begin_request(&old);
+	Oid		   *types = palloc(sizeof(Oid) * (natts + 1));
+	Datum	   *values = palloc(sizeof(Datum) * (natts + 1));
+	bool	   *nulls = palloc0(sizeof(bool) * (natts + 1));
+	TupleTableSlot *answer;
+	TM_Result	result;
+	int			n;
+
+	TupleDescInitEntry(desc, 1, "result", INT4OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "place", TIDOID, -1, 0);
+	types[0] = INT4OID;
+	values[0] = Int32GetDatum(shard);
+	n = add_row(slot, 1, types, values, nulls);
+	answer = ask_owner(shell, shard, insert_unless_sql(shell, arbiters), desc, n, types, values, nulls);
+	slot_getallattrs(answer);
+	result = (TM_Result) DatumGetInt32(answer->tts_values[0]);
+	*ctid = *(ItemPointer) DatumGetPointer(answer->tts_values[1]);
 	end_request(cxt, old);
 	return result;
 }
@@ -313,7 +383,8 @@ fetch_version(Relation shell, ItemPointer place, RowReadKind kind, TupleTableSlo
 {
 	ItemPointerData ctid;
 	int			shard = read_place(shell, place, &ctid);
-	Snapshot	snapshot = kind == ROW_READ_ANY ? SnapshotAny : SnapshotSelf;
+	Snapshot	snapshot = kind == ROW_READ_ANY ? SnapshotAny :
+		kind == ROW_READ_SEEN ? GetActiveSnapshot() : SnapshotSelf;
 	TM_FailureData failure = {0};
 
 	if (is_here(shard) ? !row_here_fetch(shell, shard, &ctid, snapshot, slot) :
@@ -337,6 +408,20 @@ is_current_row(Relation shell, ItemPointer place)
 
 	ExecDropSingleTupleTableSlot(slot);
 	return result;
+}
+
+/* Under REPEATABLE READ a row that came to be in the way after the snapshot was taken is an error. */
+static bool
+is_seen_row(Relation shell, ItemPointer place)
+{
+	TupleTableSlot *slot = table_slot_create(shell, NULL);
+
+	if (!row_conflict_is_own(shell, place) && !fetch_version(shell, place, ROW_READ_SEEN, slot))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	ExecDropSingleTupleTableSlot(slot);
+	return true;
 }
 
 bool
@@ -439,6 +524,18 @@ insert_row(Relation shell, TupleTableSlot *slot, CommandId command)
 	insert_into(shell, shard_of_row(shell, slot), slot, command);
 }
 
+TM_Result
+row_access_insert_unless(Relation shell, TupleTableSlot *slot, CommandId command, List *arbiters, ItemPointer place)
+{
+	int			shard = shard_of_row(shell, slot);
+	ItemPointerData ctid;
+	TM_Result	result = is_here(shard) ? row_here_insert_unless(shell, shard, slot, command, arbiters, &ctid) :
+		insert_unless_there(shell, shard, slot, arbiters, &ctid);
+
+	row_place_make(shard, &ctid, place);
+	return result;
+}
+
 static TM_Result
 delete_from(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving, TM_FailureData *failure)
 {
@@ -509,9 +606,39 @@ execution_freed(void *arg)
 	}
 }
 
-void
-row_access_attach(EState *estate)
+static bool
+writes_shell(const Plan *plan, const PlannedStmt *statement)
 {
+	const ModifyTable *modify = (const ModifyTable *) plan;
+	const TableInfo *table;
+
+	if (plan == NULL || !IsA(plan, ModifyTable))
+		return false;
+	table = table_info(rt_fetch(linitial_int(modify->resultRelations), statement->rtable)->relid);
+	return table != NULL && table->kind == TABLE_SHARDED;
+}
+
+void
+row_access_prepare(QueryDesc *query_desc)
+{
+	const PlannedStmt *statement = query_desc->plannedstmt;
+	bool		writes;
+	ListCell   *lc;
+
+	if ((statement->commandType == CMD_SELECT && !statement->hasModifyingCTE) || session_is_forwarded() ||
+		shell_am_reads_empty())
+		return;
+	writes = writes_shell(statement->planTree, statement);
+	foreach(lc, statement->subplans)
+		writes |= writes_shell((Plan *) lfirst(lc), statement);
+	if (writes)
+		statement_command_begin(query_desc);
+}
+
+void
+row_access_attach(const QueryDesc *query_desc)
+{
+	EState	   *estate = query_desc->estate;
 	WritingExecution *execution = NULL;
 	ListCell   *lc;
 
@@ -534,6 +661,8 @@ row_access_attach(EState *estate)
 		MemoryContextRegisterResetCallback(estate->es_query_cxt, &execution->on_reset);
 		writing = execution;
 	}
+	if (execution != NULL)
+		row_conflict_attach(query_desc);
 }
 
 static const ShellRows row_methods = {
@@ -544,6 +673,11 @@ static const ShellRows row_methods = {
 	.insert = insert_row,
 	.update = update_row,
 	.remove = delete_row,
+	.is_seen = is_seen_row,
+	.is_checked = row_conflict_is_checked,
+	.show_inserted = row_conflict_show,
+	.insert_done = row_conflict_done,
+	.fetch_conflict = row_conflict_fetch,
 };
 
 void

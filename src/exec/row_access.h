@@ -16,7 +16,8 @@ typedef enum RowReadKind
 	ROW_READ_ANY,				/* this version, visible or not */
 	ROW_READ_CURRENT,			/* this version, if nothing has changed it that we see */
 	ROW_READ_LATEST,			/* the version that is current now */
-	ROW_READ_LOCK				/* lock it, in its latest version */
+	ROW_READ_LOCK,				/* lock it, in its latest version */
+	ROW_READ_SEEN				/* this version, if the statement's snapshot sees it */
 } RowReadKind;
 
 typedef enum RowWriteKind
@@ -30,8 +31,15 @@ typedef enum RowWriteKind
 /* The row at a place (row_place.h) in its version of now, into a slot of the shell's kind; false: it is gone. */
 extern bool row_access_latest(Relation shell, ItemPointer place, Snapshot snapshot, TupleTableSlot *slot);
 
+/* As row_here_insert_unless, wherever the row belongs; place is that of the row inserted or of the one in the way. */
+extern TM_Result row_access_insert_unless(Relation shell, TupleTableSlot *slot, CommandId command, List *arbiters,
+										  ItemPointer place);
+
+/* Before an execution starts that may write shells row by row: all that it asks of other nodes is one command there. */
+extern void row_access_prepare(QueryDesc *query_desc);
+
 /* Let a started execution write shells row by row: its plan was made for that. */
-extern void row_access_attach(EState *estate);
+extern void row_access_attach(const QueryDesc *query_desc);
 
 extern void row_access_preload(void);
 

@@ -20,7 +20,9 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
@@ -222,6 +224,80 @@ row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId comma
 		show_as_shell(shell, slot);
 	}
 	SHARD_SCOPE_END();
+}
+
+/* The shard table's indexes of these names. */
+static List *
+find_indexes(const RowWriter *writer, List *names)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		for (int i = 0; i < writer->target->ri_NumIndices; i++)
+		{
+			Relation	index = writer->target->ri_IndexRelationDescs[i];
+
+			if (strcmp(RelationGetRelationName(index), (const char *) lfirst(lc)) == 0)
+				result = lappend_oid(result, RelationGetRelid(index));
+		}
+	}
+	if (list_length(result) != list_length(names))
+		elog(ERROR, "relation %u does not have the indexes of its shell", RelationGetRelid(writer->table));
+	return result;
+}
+
+/* As ModifyTable does it: look, put it in for others to see but not to count on, look again. */
+static bool
+insert_unless(RowWriter *writer, TupleTableSlot *slot, CommandId command, List *arbiters, ItemPointer conflict)
+{
+	for (;;)
+	{
+		List	   *recheck;
+		bool		failed = false;
+		uint32		token;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!sx_check_index_constraints(writer->target, slot, writer->estate, conflict, arbiters))
+			return false;
+		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+		table_tuple_insert_speculative(writer->table, slot, command, 0, NULL, token);
+		recheck = sx_insert_index_tuples_unless(writer->target, slot, writer->estate, &failed, arbiters);
+		table_tuple_complete_speculative(writer->table, slot, token, !failed);
+		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+		if (!failed)
+		{
+			note_unique_checks(writer, slot, recheck);
+			return true;
+		}
+		list_free(recheck);
+	}
+}
+
+TM_Result
+row_here_insert_unless(Relation shell, int shard, TupleTableSlot *slot, CommandId command, List *arbiters,
+					   ItemPointer ctid)
+{
+	volatile TM_Result result = TM_Ok;
+
+	SHARD_SCOPE(shard, true);
+	{
+		RowWriter	writer = begin_write(shell, shard);
+		TM_FailureData failure;
+
+		check_row(&writer, slot);
+		ExecOpenIndices(writer.target, true);
+		if (insert_unless(&writer, slot, command, find_indexes(&writer, arbiters), ctid))
+			*ctid = slot->tts_tid;
+		else
+			result = look_at_version(writer.table, ctid, command, &failure) == TM_SelfModified ? TM_SelfModified :
+				TM_Updated;
+		end_write(&writer);
+		show_as_shell(shell, slot);
+	}
+	SHARD_SCOPE_END();
+	return result;
 }
 
 static TM_Result

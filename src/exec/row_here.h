@@ -25,6 +25,13 @@ extern bool row_here_fetch_latest(Relation shell, int shard, ItemPointer ctid, S
 extern TM_Result row_here_lock(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
 							   LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure);
 extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command);
+
+/*
+ * INSERT unless a row is in the way, by the unique indexes named (NIL: by all). TM_Ok: inserted. TM_Updated: ctid is
+ * that of the row in the way; TM_SelfModified: and this command has put that there.
+ */
+extern TM_Result row_here_insert_unless(Relation shell, int shard, TupleTableSlot *slot, CommandId command,
+										List *arbiters, ItemPointer ctid);
 extern TM_Result row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
 								 TM_FailureData *failure, LockTupleMode *mode);
 

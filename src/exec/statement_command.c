@@ -36,26 +36,29 @@ static EState *piece = NULL;
 
 /* ---------- the coordinator ---------- */
 
-uint32
-statement_command(const EState *estate)
+static uint32
+number_in(QueryEnvironment *environment)
 {
-	EphemeralNamedRelation entry;
+	EphemeralNamedRelation entry = environment != NULL ? get_ENR(environment, ENTRY_NAME) : NULL;
 
-	if (estate->es_queryEnv == NULL)
-		return 0;
-	entry = get_ENR(estate->es_queryEnv, ENTRY_NAME);
 	return entry != NULL ? *(uint32 *) entry->reldata : 0;
 }
 
+uint32
+statement_command(const EState *estate)
+{
+	return number_in(estate->es_queryEnv);
+}
+
 QueryEnvironment *
-statement_command_environment(const EState *outer)
+statement_command_environment(QueryEnvironment *outer)
 {
 	static uint32 last_number = 0;
 	QueryEnvironment *environment = create_queryEnv();
 	EphemeralNamedRelation entry = palloc0(sizeof(EphemeralNamedRelationData));
 	uint32	   *number = palloc(sizeof(uint32));
 
-	*number = statement_command(outer);
+	*number = number_in(outer);
 	if (*number == 0)
 	{
 		if (++last_number == 0)
@@ -67,6 +70,37 @@ statement_command_environment(const EState *outer)
 	entry->reldata = number;
 	register_ENR(environment, entry);
 	return environment;
+}
+
+void
+statement_command_pass_on(QueryEnvironment *environment, QueryEnvironment *outer, const PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	if (outer == NULL)
+		return;
+	foreach(lc, plan->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		EphemeralNamedRelation entry;
+
+		if (rte->rtekind != RTE_NAMEDTUPLESTORE || get_ENR(environment, rte->enrname) != NULL)
+			continue;
+		entry = get_ENR(outer, rte->enrname);
+		if (entry != NULL)
+			register_ENR(environment, entry);
+	}
+}
+
+void
+statement_command_begin(QueryDesc *query_desc)
+{
+	QueryEnvironment *outer = query_desc->queryEnv;
+
+	if (number_in(outer) != 0)
+		return;
+	query_desc->queryEnv = statement_command_environment(outer);
+	statement_command_pass_on(query_desc->queryEnv, outer, query_desc->plannedstmt);
 }
 
 /* A registered copy of a snapshot with another command id. */

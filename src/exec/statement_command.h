@@ -14,7 +14,13 @@
 #include "utils/queryenvironment.h"
 
 /* The environment of the pieces of outer's statement; lives in the current context. A piece may have pieces. */
-extern QueryEnvironment *statement_command_environment(const EState *outer);
+extern QueryEnvironment *statement_command_environment(QueryEnvironment *outer);
+
+/* Transition tables of outer that a plan reads, for a plan that runs in environment. */
+extern void statement_command_pass_on(QueryEnvironment *environment, QueryEnvironment *outer, const PlannedStmt *plan);
+
+/* Make all that a statement, which is about to start, asks of other nodes pieces of one command. */
+extern void statement_command_begin(QueryDesc *query_desc);
 
 /* The number of the command that a running statement is a piece of, for notes to other nodes; 0: it is no piece. */
 extern uint32 statement_command(const EState *estate);

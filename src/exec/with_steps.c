@@ -129,28 +129,6 @@ create_state(CustomScan *scan)
 	return (Node *) state;
 }
 
-/* Transition tables that the statement around can read, its steps can. */
-static void
-pass_on_tables(WithState *state, QueryEnvironment *outer)
-{
-	for (int i = 0; outer != NULL && i < state->nsteps; i++)
-	{
-		ListCell   *lc;
-
-		foreach(lc, state->steps[i].plan->rtable)
-		{
-			const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-			EphemeralNamedRelation entry;
-
-			if (rte->rtekind != RTE_NAMEDTUPLESTORE || get_ENR(state->environment, rte->enrname) != NULL)
-				continue;
-			entry = get_ENR(outer, rte->enrname);
-			if (entry != NULL)
-				register_ENR(state->environment, entry);
-		}
-	}
-}
-
 /* The rows of a step under its name. */
 static void
 make_known(WithState *state, const WithStep *step)
@@ -192,8 +170,9 @@ begin(CustomScanState *node, EState *estate, int eflags)
 {
 	WithState  *state = (WithState *) node;
 
-	state->environment = statement_command_environment(estate);
-	pass_on_tables(state, estate->es_queryEnv);
+	state->environment = statement_command_environment(estate->es_queryEnv);
+	for (int i = 0; i < state->nsteps; i++)
+		statement_command_pass_on(state->environment, estate->es_queryEnv, state->steps[i].plan);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
 		return;
 	for (int i = 0; i < state->nsteps; i++)
