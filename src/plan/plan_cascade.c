@@ -19,6 +19,7 @@
 #include "base/settings.h"
 #include "catalog/table_map.h"
 #include "exec/plan_reason.h"
+#include "plan/key_trigger.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_insert.h"
@@ -54,7 +55,10 @@ find_writes(Node *node, void *context)
 			const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
 
 			if (table != NULL && table->kind == TABLE_SHARDED)
+			{
 				writes->sharded = true;
+				writes->moved |= !session_is_forwarded() && key_trigger_fires(query, table);
+			}
 			else if (table != NULL)
 				writes->reference = true;
 		}
@@ -106,7 +110,7 @@ is_cursor_over_rows(const PlanInput *input)
 static bool
 applies_to_router(const PlanInput *input, const StatementWrites *writes)
 {
-	return !is_cursor_over_rows(input);
+	return !writes->moved && !is_cursor_over_rows(input);
 }
 
 static bool
@@ -140,7 +144,8 @@ applies_to_insert(const PlanInput *input, const StatementWrites *writes)
 {
 	const TableInfo *target = target_table(input);
 
-	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT;
+	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT &&
+		!writes->moved;
 }
 
 static bool
@@ -161,7 +166,7 @@ applies_to_modify(const PlanInput *input, const StatementWrites *writes)
 	if (command == CMD_SELECT)
 		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference &&
 			!is_cursor_over_rows(input);
-	return target != NULL && target->kind == TABLE_SHARDED &&
+	return target != NULL && target->kind == TABLE_SHARDED && !writes->moved &&
 		(command == CMD_UPDATE || command == CMD_DELETE);
 }
 

@@ -13,6 +13,7 @@ typedef struct StatementWrites
 	bool		sharded;
 	bool		reference;
 	bool		current_of;		/* WHERE CURRENT OF somewhere */
+	bool		moved;			/* triggers may give rows another shard: row by row only */
 } StatementWrites;
 
 extern void statement_writes_find(Query *query, StatementWrites *writes);
