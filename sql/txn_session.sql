@@ -62,6 +62,23 @@ BEGIN; INSERT INTO far VALUES (:p, 1); SET CONSTRAINTS public.far_pk IMMEDIATE; 
 BEGIN; INSERT INTO far VALUES (:l, 1); SET CONSTRAINTS public.far_pk IMMEDIATE; ROLLBACK;
 BEGIN; SET CONSTRAINTS far_pk IMMEDIATE; SET CONSTRAINTS far_pk DEFERRED; INSERT INTO far VALUES (:p, 1), (:l, 1), (:t, 1); DELETE FROM far WHERE v = 1; COMMIT;
 RESET ROLE;
+-- what deferred triggers say when a part is prepared or committed is for the client; IMMEDIATE runs them as who asks for it
+-- (before PostgreSQL 18)
+CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'checked %, as said: %', NEW.v, current_user = current_setting('txn.checker'); RETURN NULL; END $$;
+\c paris
+CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'checked %, as said: %', NEW.v, current_user = current_setting('txn.checker'); RETURN NULL; END $$;
+\c tokyo
+CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'checked %, as said: %', NEW.v, current_user = current_setting('txn.checker'); RETURN NULL; END $$;
+\c london
+SET txn.checker = 'postgres';
+CREATE CONSTRAINT TRIGGER say AFTER UPDATE ON far DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.v > 1) EXECUTE FUNCTION say();
+SELECT CASE WHEN current_setting('server_version_num')::int < 180000 THEN 'txn_user' ELSE 'postgres' END AS checker \gset
+BEGIN; UPDATE far SET v = 2 WHERE id = :p; COMMIT;
+BEGIN; UPDATE far SET v = 2 WHERE id = :p; UPDATE far SET v = 3 WHERE id = :t; UPDATE far SET v = 4 WHERE id = :l; COMMIT;
+BEGIN; UPDATE far SET v = 2 WHERE id = :p; INSERT INTO far VALUES (:p, 1); COMMIT;
+BEGIN; UPDATE far SET v = 2 WHERE id = :p; UPDATE far SET v = 3 WHERE id = :l; SET LOCAL ROLE txn_user; SET LOCAL txn.checker = :'checker'; SET CONSTRAINTS say IMMEDIATE; COMMIT;
+DROP TRIGGER say ON far;
+UPDATE far SET v = 0;
 -- what one role has written, others see (txn_roles has more)
 CREATE FUNCTION sum_as_owner() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT sum(v) FROM far';
 SET ROLE txn_user;
@@ -187,9 +204,9 @@ SELECT coalesce(array_agg(gid), '{}') AS finished FROM shardext.catalog_decision
 BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
 SELECT gid FROM shardext.catalog_decision WHERE gid = ANY (:'finished');
 DROP TABLE far, home;
-DROP FUNCTION tell, sum_as_owner;
+DROP FUNCTION tell, say, sum_as_owner;
 DROP OWNED BY txn_user; DROP ROLE txn_user;
 \c paris
-DROP FUNCTION tell;
+DROP FUNCTION tell, say;
 \c tokyo
-DROP FUNCTION tell;
+DROP FUNCTION tell, say;

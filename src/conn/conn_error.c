@@ -245,7 +245,7 @@ conn_notice_receive(void *arg, const PGresult *result)
 	}
 	if (level == 0)
 		conn->dying = true;		/* FATAL or PANIC outside of any statement */
-	if (level == 0 || (conn->active == NULL && conn->state != CONN_COPY))
+	if (level == 0 || (conn->active == NULL && conn->state != CONN_COPY && !conn->command_tells))
 		return;
 	if (conn->notices == NULL)
 		conn->notices = MemoryContextAlloc(conn->cxt, sizeof(ConnNotice));
@@ -294,6 +294,19 @@ conn_notices_pass_on(NodeConn *conn, bool discard)
 		pfree(conn->notices);
 		conn->notices = NULL;
 	}
+}
+
+void
+conn_command_tells(NodeConn *conn)
+{
+	conn->command_tells = true;
+}
+
+void
+conn_command_notices(NodeConn *conn)
+{
+	conn->command_tells = false;
+	conn_notices_pass_on(conn, false);
 }
 
 bool

@@ -170,6 +170,7 @@ struct NodeConn
 	/* notices heard inside libpq calls, passed on outside of them */
 	ConnNotice *notices;
 	int			notice_count;
+	bool		command_tells;	/* those of the command under way are kept for conn_command_notices() */
 
 	/* dxact's */
 	void	   *participant;

@@ -180,6 +180,7 @@ conn_command_send(NodeConn *conn, bool prepare, const char *sql)
 	if (conn->state != CONN_IDLE)
 		return false;
 	conn->state = CONN_BUSY;
+	conn->command_tells = false;
 	if (conn_send_queue(conn) &&
 		conn_send_one(conn, sql, NULL, prepare, false, PENDING_COMMAND) &&
 		conn_send_sync(conn))

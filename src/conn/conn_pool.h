@@ -62,6 +62,14 @@ extern void conn_settle(NodeConn *conn);
  */
 extern bool conn_command_send(NodeConn *conn, bool prepare, const char *sql);
 
+/*
+ * The command that has just been sent may run users' code (triggers): what that
+ * says is for the client, who gets it by conn_command_notices() when the
+ * command has been answered. Of other commands nobody wants to hear.
+ */
+extern void conn_command_tells(NodeConn *conn);
+extern void conn_command_notices(NodeConn *conn);
+
 typedef enum CommandOutcome
 {
 	COMMAND_DONE,

@@ -147,7 +147,10 @@ dxact_set_constraints(const char *sql, bool now)
 		Participant *participant = dlist_container(Participant, link, iter.cur);
 
 		if (now && participant->write_level > 0)
+		{
+			dxact_act_as(participant, GetUserId());
 			(void) conn_execute(participant->conn, sql, NULL);
+		}
 		else
 			conn_queue(participant->conn, false, "%s", sql);
 	}

@@ -70,7 +70,8 @@ send_commit(Participant *participant)
 		participant->state = PARTICIPANT_DONE;
 		return false;
 	}
-	(void) conn_command_send(conn, true, "COMMIT");
+	if (conn_command_send(conn, true, "COMMIT"))
+		conn_command_tells(conn);
 	return true;
 }
 
@@ -99,9 +100,11 @@ finish_commit(Participant *participant)
 				conn_cancel_hold();
 				FAULT_POINT("dxact_committed_there");
 			}
+			conn_command_notices(participant->conn);
 			break;
 		case COMMAND_FAILED:
 			participant->state = PARTICIPANT_DONE;
+			conn_command_notices(participant->conn);
 			raise_commit_failed(participant);
 			break;
 		case COMMAND_LOST:
@@ -157,7 +160,8 @@ send_prepare(Participant *participant)
 	}
 	snprintf(command, sizeof(command), "PREPARE TRANSACTION '%s'", participant->gid);
 	participant->state = PARTICIPANT_PREPARING;
-	(void) conn_command_send(participant->conn, false, command);
+	if (conn_command_send(participant->conn, false, command))
+		conn_command_tells(participant->conn);
 }
 
 static void
@@ -170,10 +174,12 @@ finish_prepare(Participant *participant)
 			strlcpy(participant->token, conn_prepare_token(participant->conn), sizeof(participant->token));
 			conn_settings_committed(participant->conn);
 			FAULT_POINT("dxact_after_one_prepare");
+			conn_command_notices(participant->conn);
 			break;
 		case COMMAND_FAILED:
 			participant->state = PARTICIPANT_DONE;
 			conn_settings_rolled_back(participant->conn);
+			conn_command_notices(participant->conn);
 			conn_command_raise(participant->conn);
 			break;
 		case COMMAND_LOST:
