@@ -111,6 +111,22 @@ jobs_duty(void)
 	}
 }
 
+ErrorData *
+job_error_take(MemoryContext cxt)
+{
+	ErrorData  *error;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(cxt);
+	error = CopyErrorData();
+	EmitErrorReport();
+	FlushErrorState();
+	AbortOutOfAnyTransaction();
+	MemoryContextSwitchTo(cxt);
+	RESUME_INTERRUPTS();
+	return error;
+}
+
 static void
 wait_a_while(long wait_ms)
 {

@@ -16,4 +16,7 @@ extern void jobs_duty(void);
 
 extern void job_process_preload(void);
 
+/* In PG_CATCH: the error, in cxt, which becomes the current context; it is in the log, and its transaction over. */
+extern ErrorData *job_error_take(MemoryContext cxt);
+
 #endif

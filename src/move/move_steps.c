@@ -17,6 +17,7 @@
 #include "base/fault.h"
 #include "catalog/node_map.h"
 #include "miscadmin.h"
+#include "move/job_process.h"
 #include "move/move_run.h"
 #include "move/move_steps.h"
 #include "utils/builtins.h"
@@ -246,16 +247,8 @@ try_to(MoveRun *run, const MoveState *state, void (*what) (MoveRun *run, const M
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData  *error = job_error_take(caller_cxt);
 
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(caller_cxt);
-		error = CopyErrorData();
-		EmitErrorReport();
-		FlushErrorState();
-		AbortOutOfAnyTransaction();
-		MemoryContextSwitchTo(caller_cxt);
-		RESUME_INTERRUPTS();
 		close_all();
 		take_error(run, state, error);
 	}

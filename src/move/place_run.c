@@ -30,6 +30,7 @@
 #include "ddl/shard_apply.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "move/job_process.h"
 #include "move/move_link.h"
 #include "move/move_steps.h"
 #include "move/place_plan.h"
@@ -536,12 +537,7 @@ gives_weight_back(const Job *job)
 	}
 	PG_CATCH();
 	{
-		HOLD_INTERRUPTS();
-		EmitErrorReport();
-		FlushErrorState();
-		AbortOutOfAnyTransaction();
-		MemoryContextSwitchTo(caller_cxt);
-		RESUME_INTERRUPTS();
+		(void) job_error_take(caller_cxt);
 	}
 	PG_END_TRY();
 	return done;
@@ -628,16 +624,8 @@ place_advance(Job *job, long *wait_ms)
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData  *error = job_error_take(caller_cxt);
 
-		HOLD_INTERRUPTS();
-		MemoryContextSwitchTo(caller_cxt);
-		error = CopyErrorData();
-		EmitErrorReport();
-		FlushErrorState();
-		AbortOutOfAnyTransaction();
-		MemoryContextSwitchTo(caller_cxt);
-		RESUME_INTERRUPTS();
 		place_forget_links();
 		take_error(job, error);
 		*wait_ms = RETRY_MS;
