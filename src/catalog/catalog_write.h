@@ -19,7 +19,7 @@ extern bool catalog_write_lock_conditional(void);	/* false if it would have to w
 
 extern void catalog_write_cluster(const ClusterInfo *cluster);
 
-/* All that this transaction has written so far is another node's state: what it writes from now on raises the versions. */
+/* All that this transaction has written so far is another node's state: what it writes next raises the versions. */
 extern void catalog_write_took_over(void);
 extern void catalog_write_node(const NodeInfo *node);	/* insert or update by node_id */
 extern void catalog_delete_node(int node_id);
