@@ -59,6 +59,23 @@ value_of(NodeConn *conn, const char *sql)
 	return value;
 }
 
+/* While one job changes an owner, nobody could even ask how large the shard is. */
+static void
+check_not_claimed(NodeConn *conn, const char *shards)
+{
+	char	   *sql = psprintf("SELECT shard, job FROM shardext.catalog_claim WHERE shard = ANY (%s) ORDER BY shard LIMIT 1",
+							   quote_literal_cstr(shards));
+	PGresult   *result = conn_query(conn, sql, NULL);
+
+	if (PQntuples(result) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("logical shard %s belongs to job %s", PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1)),
+				 errdetail("That job moves it, or keeps its old copy."),
+				 errhint("Wait for that job, or finish it with shardext.finish_move.")));
+	conn_result_free(result);
+}
+
 static void
 check_node(MoveCheck *check, const NodeInfo *node, NodeConn *conn, bool is_target)
 {
@@ -102,6 +119,7 @@ move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *sha
 	conn = connect_to(&check, source);
 	if (conn != NULL)
 	{
+		check_not_claimed(conn, shards);
 		check.needed = value_of(conn, psprintf("SELECT shardext.internal_shard_bytes(%s)", quote_literal_cstr(shards)));
 		check_node(&check, source, conn, false);
 		conn_close_private(conn);

@@ -10,7 +10,8 @@
 
 /*
  * ERROR SX002 if one of them cannot be reached, 53000 if it lacks something, with
- * all that is wrong on both as DETAIL; 55006 if the target is being drained. shards: "{1,2}". The current role is the
+ * all that is wrong on both as DETAIL; 55006 if the target is being drained, 55000 if
+ * another job has one of the shards. shards: "{1,2}". The current role is the
  * extension's owner.
  */
 extern void move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *shards);

@@ -123,8 +123,9 @@ give_weight(const Job *job)
 	const NodeInfo *node;
 
 	cluster_admin_lock();
-	rows = job_rows_within(&n, "UPDATE shardext.catalog_job j SET weight = NULL FROM shardext.catalog_job o WHERE j.job = "
-						   INT64_FORMAT " AND o.job = j.job AND j.weight IS NOT NULL RETURNING o.weight", job->number);
+	rows = job_rows_within(&n, "UPDATE shardext.catalog_job j SET weight = NULL FROM shardext.catalog_job o"
+						   " WHERE j.job = " INT64_FORMAT " AND o.job = j.job AND j.weight IS NOT NULL"
+						   " RETURNING o.weight", job->number);
 	node = node_by_id(job->source);
 	if (n > 0 && node != NULL && node->weight == 0)
 		cluster_alter_node(pstrdup(node->name), NULL, NODE_UNCHANGED, NULL, NULL, atoi(rows[0][0]));
