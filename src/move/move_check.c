@@ -63,8 +63,8 @@ value_of(NodeConn *conn, const char *sql)
 static void
 check_not_claimed(NodeConn *conn, const char *shards)
 {
-	char	   *sql = psprintf("SELECT shard, job FROM shardext.catalog_claim WHERE shard = ANY (%s) ORDER BY shard LIMIT 1",
-							   quote_literal_cstr(shards));
+	char	   *sql = psprintf("SELECT shard, job FROM shardext.catalog_claim WHERE shard = ANY (%s)"
+							   " ORDER BY shard LIMIT 1", quote_literal_cstr(shards));
 	PGresult   *result = conn_query(conn, sql, NULL);
 
 	if (PQntuples(result) > 0)
