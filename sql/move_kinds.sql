@@ -95,6 +95,20 @@ CREATE VIEW app.sums AS
     UNION ALL SELECT 'secret', count(*), sum(hashtext(s::text)::bigint), NULL FROM app.secret s;
 -- texts of values are read as they were written, whatever is set here
 ALTER DATABASE london SET array_nulls = off;
+-- how the tables are made where they are: owners, privileges, columns, constraints, triggers
+SELECT $$SELECT md5(string_agg(l, ' ' ORDER BY l COLLATE "C")) FROM (
+        SELECT concat_ws(' ', 'class', relname, relowner::regrole, relacl, relrowsecurity, relforcerowsecurity, reloptions, relpersistence) AS l
+          FROM pg_class WHERE relnamespace = 'shard_0000'::regnamespace AND relkind IN ('r', 'i')
+        UNION ALL SELECT concat_ws(' ', attrelid::regclass, attnum, attname, atttypid::regtype, attstorage, attnotnull, attacl, attisdropped)
+          FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'shard_0000'::regnamespace AND relkind = 'r' AND attnum > 0
+        UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, convalidated, pg_get_constraintdef(oid)) FROM pg_constraint
+         WHERE connamespace = 'shard_0000'::regnamespace
+        UNION ALL SELECT concat_ws(' ', tgrelid::regclass, tgname, tgenabled) FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid
+         WHERE relnamespace = 'shard_0000'::regnamespace AND NOT tgisinternal
+        UNION ALL SELECT concat_ws(' ', polrelid::regclass, polname) FROM pg_policy JOIN pg_class c ON c.oid = polrelid
+         WHERE relnamespace = 'shard_0000'::regnamespace
+        UNION ALL SELECT concat_ws(' ', nspowner::regrole, nspacl) FROM pg_namespace WHERE nspname = 'shard_0000') l$$ AS made \gset
+SELECT result AS made_there FROM shardext.run_on_nodes(:'made') WHERE node = 'paris' \gset
 SELECT pg_advisory_lock(6021, hashtext('move_stream_begins'));
 ALTER DATABASE london SET shardext.fault = 'move_stream_begins:lock';
 SELECT shardext.move_shard(0, 'london') AS job \gset
@@ -125,6 +139,7 @@ SELECT * FROM app.sums EXCEPT SELECT * FROM before;
 SELECT relname, relreplident FROM pg_class WHERE relnamespace = 'shard_0000'::regnamespace AND relkind = 'r' ORDER BY 1;
 SELECT count(*) > 0 AS toasted FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid
     WHERE c.oid = 'shard_0000.wide'::regclass AND pg_relation_size(t.oid) > 1000000;
+SELECT ok AND result = :'made_there' AS made_alike FROM shardext.run_on_nodes(:'made') WHERE node = 'london';
 SET ROLE regress_reader;
 SELECT count(*) FROM app.secret;
 RESET ROLE;
