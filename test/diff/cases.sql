@@ -292,10 +292,8 @@ INSERT INTO users AS t (id, name, age) VALUES ({u}, 'dup', 1) ON CONFLICT (id) D
 
 INSERT INTO users AS t (id, name, age) VALUES ({u}, 'dup', 1) ON CONFLICT (id) DO UPDATE SET name = (SELECT max(p.title) FROM photos p WHERE p.owner_id = {u}) RETURNING id, name;
 
--- refused
 INSERT INTO users AS t (id, name, age) VALUES ({u}, 'dup', 1) ON CONFLICT (id) DO UPDATE SET name = 'v' || vol(3), age = (random() * 0)::int RETURNING id, name, age;
 
--- refused
 INSERT INTO users AS t (id, name, age) VALUES ({u}, 'dup', 1) ON CONFLICT (id) DO UPDATE SET name = 'v' || vol(t.age) RETURNING id, name, age;
 
 INSERT INTO users AS t (id, name, age) VALUES ({u}, 'dup', 1) ON CONFLICT (id) DO UPDATE SET age = nextval('seq') RETURNING id, name, age > 0;
@@ -308,7 +306,6 @@ INSERT INTO users AS t (id, name, age) VALUES ({u}, 'dup', 1) ON CONFLICT (id) D
 
 INSERT INTO users AS t (id, name, age) VALUES ({u}, 'a', 1), ({u}, 'b', 2) ON CONFLICT (id) DO UPDATE SET name = excluded.name;
 
--- refused
 INSERT INTO users AS t (id, name, age) VALUES ({u}, 'a', 1), ({newu}, 'b', 2) ON CONFLICT (id) DO UPDATE SET name = excluded.name || vol(excluded.age) RETURNING name;
 
 INSERT INTO users (id, name, age) SELECT id, 'x', 5 FROM users WHERE id = {u} ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING name;
@@ -756,7 +753,6 @@ INSERT INTO v_users (id, name, age) VALUES ({newu}, 'v', 5000) RETURNING *;
 
 DELETE FROM v_users WHERE id = {newu};
 
--- refused
 INSERT INTO v_users (id, name, age) VALUES ({u}, 'v', 5) ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING *;
 
 SELECT * FROM v_photos WHERE owner_id = {u};
@@ -1062,6 +1058,16 @@ INSERT INTO users (id, name) VALUES ({newu}, 'a'), ({newv}, 'b') RETURNING name;
 INSERT INTO users (id, name) VALUES ({u}, 'a'), ({v}, 'b') ON CONFLICT (id) DO UPDATE SET name = excluded.name || users.age RETURNING name;
 
 INSERT INTO users (id, name) VALUES ({u}, 'a'), ({v}, 'b') ON CONFLICT DO NOTHING;
+
+INSERT INTO users AS t (id, name, age) VALUES ({u}, 'a', 1), ({v}, 'b', 2), ({newu}, 'c', 3) ON CONFLICT (id) DO UPDATE SET name = (SELECT max(p.title) FROM photos p WHERE p.owner_id = t.id), age = (SELECT count(*) FROM users) RETURNING id, name, age;
+
+INSERT INTO users AS t (id, name, age) VALUES ({u}, 'a', 1), ({v}, 'b', 2) ON CONFLICT (id) DO UPDATE SET (name, age) = (SELECT excluded.name || x.name, x.age + 1 FROM users x WHERE x.id = excluded.id) WHERE EXISTS (SELECT FROM photos p WHERE p.owner_id = t.id) RETURNING id, name, age, gen;
+
+INSERT INTO users (id, name, age) VALUES ({newv}, 'a', 1), ({newu}, 'b', 2), ({newv}, 'c', 3) ON CONFLICT (id) DO UPDATE SET age = (SELECT count(*) FROM photos);
+
+INSERT INTO users (id, name, age) VALUES ({newv}, 'a', 1), ({newu}, 'b', 2), ({newv}, 'c', 3), ({v}, 'd', 4) ON CONFLICT DO NOTHING RETURNING id, name, (SELECT count(*) FROM photos) > 0;
+
+INSERT INTO users (id, name, age) VALUES ({v}, 'a', 1), ({u}, 'b', 2) ON CONFLICT (id) DO UPDATE SET age = (SELECT -count(*) FROM photos);
 
 INSERT INTO users (id, name) SELECT {newu}, 'x' UNION ALL SELECT {v}, 'dup';
 
