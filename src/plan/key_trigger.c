@@ -108,7 +108,7 @@ assigns_key(const char *text, const char *before, const TableInfo *table)
 static bool
 text_moves_rows(const char *text, const TableInfo *table)
 {
-	static const char *const usual[] = {"new", "old", "null", "coalesce", ";", "next", "query", NULL};
+	static const char *const usual[] = {"new", "old", "null", "coalesce", "case", ";", "next", "query", NULL};
 	char		before[MAX_WORD] = "";
 	char		word[MAX_WORD];
 	bool		receives = false;	/* in a list of variables after INTO */
