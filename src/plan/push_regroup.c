@@ -302,9 +302,12 @@ push_regroup(Query *query, bool lie_together, int *next_param, List **inputs, Co
 		return false;
 	if (input != NULL)
 		level = input->subquery;
-	if (!combines_rows(level) || goes_by_itself(level) || (expr = best_candidate(level)) == NULL)
+	if (!combines_rows(level) || goes_by_itself(level))
 		return false;
-	(void) push_pulled_rows(query, &result_rows);
+	/* of few rows no more is asked */
+	moved.rows = push_pulled_rows(query, &result_rows);
+	if (!pays(&moved, 0) || (expr = best_candidate(level)) == NULL)
+		return false;
 	return divide_rows(level, expr, lie_together, next_param, inputs, &moved.rows) &&
 		pays(&moved, result_rows) &&
 		(input == NULL || pass_key(input, expr)) &&
