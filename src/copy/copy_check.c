@@ -102,6 +102,13 @@ copy_check_options(const CopyStmt *stmt, Relation table)
 					 errdetail("Which columns a row has must be the same for all rows."),
 					 errhint("Leave the columns out of the column list, in a COPY of their own.")));
 	}
+	/* only a reference table can have none */
+	if (CopyGetAttnums(RelationGetDescr(table), table, stmt->attlist) == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NOT_SUPPORTED),
+				 errmsg("COPY into a reference table without columns is not supported"),
+				 errdetail("Between nodes each line has a number, which an empty line has no room for."),
+				 errhint("Use INSERT INTO ... SELECT FROM generate_series(1, n).")));
 }
 
 /* INSERT on the columns, and no row security: raises what COPY of PostgreSQL raises. */

@@ -109,12 +109,11 @@ make_sql(CopyRemote *remote)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "COPY %s", remote->relation);
+	appendStringInfo(&sql, "COPY %s (", remote->relation);
 	for (int i = 0; i < remote->ncolumns; i++)
-		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : " (",
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
 						 quote_identifier(NameStr(TupleDescAttr(desc, remote->columns[i] - 1)->attname)));
-	appendStringInfo(&sql, "%s FROM STDIN (ENCODING %s", remote->ncolumns > 0 ? ")" : "",
-					 quote_literal_cstr(GetDatabaseEncodingName()));
+	appendStringInfo(&sql, ") FROM STDIN (ENCODING %s", quote_literal_cstr(GetDatabaseEncodingName()));
 	if (!remote->verbatim)
 		appendStringInfoString(&sql, ", FORMAT text");
 	else
