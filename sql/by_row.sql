@@ -128,11 +128,6 @@ SELECT count(*) FROM items;
 BEGIN; UPDATE items SET id = id + 50000; SELECT min(id) > 50000 FROM items; ROLLBACK;
 SELECT min(id) > 50000 FROM items;
 DROP FUNCTION by_row_move;
-\c paris
-DROP VIEW big, barred;
-\c tokyo
-DROP VIEW big, barred;
-\c london
 DROP VIEW big, barred;
 DROP TABLE items, notes, kinds, home_ids;
 
@@ -193,9 +188,4 @@ SELECT count(*), sum(id), sum(a) FROM seen;
 ALTER TABLE seen DISABLE TRIGGER USER;
 ALTER TABLE seen ENABLE TRIGGER ALL;
 DROP TABLE seen CASCADE;
-\c paris
-DROP FUNCTION by_row_tell, by_row_tables;
-\c tokyo
-DROP FUNCTION by_row_tell, by_row_tables;
-\c london
 DROP FUNCTION by_row_tell, by_row_tables;

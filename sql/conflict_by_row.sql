@@ -85,9 +85,3 @@ SELECT * FROM shardext.internal_row_insert('cn', 1, '{}', ROW(1, 1, 1)::cn);
 DROP TABLE cn, up, src, two, nokey, home_src, lg;
 DROP FUNCTION conflict_tr;
 DROP ROLE conflict_clerk;
-\c paris
-SET client_min_messages = warning;
-DROP FUNCTION conflict_tr;
-\c tokyo
-SET client_min_messages = warning;
-DROP FUNCTION conflict_tr;

@@ -101,8 +101,10 @@ SELECT count(*) > 0 AS has_statistics FROM pg_stats WHERE tablename = 'users' AN
 
 -- owner, triggers
 ALTER TABLE pictures OWNER TO ddl_owner;
+SET shardext.carry_objects = off;
 CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.caption := upper(NEW.caption); RETURN NEW; END $$;
 \c paris
+SET shardext.carry_objects = off;
 CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.caption := upper(NEW.caption); RETURN NEW; END $$;
 \c london
 CREATE TRIGGER loud BEFORE INSERT ON pictures FOR EACH ROW EXECUTE FUNCTION shout();
@@ -164,9 +166,6 @@ ALTER TABLE users RENAME TO wanted;
 CREATE INDEX wanted ON users (nick);
 \c tokyo
 DROP TABLE wanted;
-DROP FUNCTION shout();
-\c paris
-DROP FUNCTION shout();
 \c london
 LOCK TABLE users;
 BEGIN; LOCK TABLE users IN EXCLUSIVE MODE; COMMIT;

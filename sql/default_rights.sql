@@ -20,11 +20,6 @@ SELECT count(*) AS of_the_role FROM pg_shdepend WHERE refobjid = 'defaults_reade
 DROP ROLE defaults_reader;
 DROP TABLE shop.thing;
 DROP SCHEMA shop;
-\c paris
-DROP SCHEMA shop;
-\c tokyo
-DROP SCHEMA shop;
-\c london
 -- schemas of shards
 CREATE ROLE defaults_reader;
 CREATE DATABASE naples;

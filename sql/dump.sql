@@ -43,11 +43,4 @@ ROLLBACK;
 DROP TABLE dumped.here;
 DROP DATABASE dumped;
 DROP TABLE dumped.photo, dumped.user_account, dumped.country;
-\c paris
-SET client_min_messages = warning;
-DROP SCHEMA dumped CASCADE;
-\c tokyo
-SET client_min_messages = warning;
-DROP SCHEMA dumped CASCADE;
-\c london
-DROP SCHEMA dumped CASCADE;
+DROP SCHEMA dumped;

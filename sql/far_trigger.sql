@@ -36,7 +36,3 @@ SELECT * FROM ft ORDER BY k, n;
 SELECT * FROM ft_sum ORDER BY k;
 DROP TABLE ft, ft_sum;
 DROP FUNCTION count_it;
-\c paris
-DROP FUNCTION count_it;
-\c tokyo
-DROP FUNCTION count_it;

@@ -11,15 +11,6 @@ SELECT shardext.shard_tables('{members, blocked, ddl_log}', '{id, id, id}', 'has
 CREATE FUNCTION is_blocked(int) RETURNS boolean LANGUAGE plpgsql STABLE
     AS 'BEGIN RETURN EXISTS (SELECT FROM public.blocked WHERE id = $1); END';
 CREATE FUNCTION count_blocked() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM public.blocked); END';
-\c paris
-CREATE FUNCTION is_blocked(int) RETURNS boolean LANGUAGE plpgsql STABLE
-    AS 'BEGIN RETURN EXISTS (SELECT FROM public.blocked WHERE id = $1); END';
-CREATE FUNCTION count_blocked() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM public.blocked); END';
-\c tokyo
-CREATE FUNCTION is_blocked(int) RETURNS boolean LANGUAGE plpgsql STABLE
-    AS 'BEGIN RETURN EXISTS (SELECT FROM public.blocked WHERE id = $1); END';
-CREATE FUNCTION count_blocked() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM public.blocked); END';
-\c london
 \set VERBOSITY terse
 
 -- rows of the same shard
@@ -46,7 +37,3 @@ SELECT count(*), sum(since) FROM blocked;
 
 DROP FUNCTION log_ddl, is_blocked, count_blocked;
 DROP TABLE members, blocked, ddl_log;
-\c paris
-DROP FUNCTION is_blocked, count_blocked;
-\c tokyo
-DROP FUNCTION is_blocked, count_blocked;

@@ -17,10 +17,7 @@ COMMIT;
 \c london
 -- whatever a node's own default is, a part of a transaction has the level of the whole
 CREATE FUNCTION level() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.level := current_setting('transaction_isolation'); RETURN NEW; END $$;
-\c paris
-CREATE FUNCTION level() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.level := current_setting('transaction_isolation'); RETURN NEW; END $$;
 \c tokyo
-CREATE FUNCTION level() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.level := current_setting('transaction_isolation'); RETURN NEW; END $$;
 ALTER TABLE levels ADD COLUMN level text;
 CREATE TRIGGER level BEFORE UPDATE ON levels FOR EACH ROW EXECUTE FUNCTION level();
 ALTER DATABASE tokyo SET default_transaction_isolation = 'serializable';
@@ -39,8 +36,4 @@ COMMIT;
 ALTER DATABASE tokyo RESET default_transaction_isolation;
 ALTER DATABASE tokyo RESET default_transaction_read_only;
 DROP TABLE levels;
-DROP FUNCTION level();
-\c paris
-DROP FUNCTION level();
-\c tokyo
 DROP FUNCTION level();

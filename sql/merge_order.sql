@@ -134,12 +134,6 @@ EXECUTE q (9);
 CREATE ROLE shardext_merge_reader LOGIN;
 GRANT USAGE ON SCHEMA mo TO shardext_merge_reader;
 GRANT SELECT ON mo.item TO shardext_merge_reader;
-\c paris
-GRANT USAGE ON SCHEMA mo TO shardext_merge_reader;
-\c tokyo
-GRANT USAGE ON SCHEMA mo TO shardext_merge_reader;
-\c london
-SET client_min_messages = warning;
 SET ROLE shardext_merge_reader;
 PREPARE r AS SELECT count(*), max(word) FROM mo.item WHERE n < 40;
 EXECUTE r;
@@ -199,9 +193,4 @@ ALTER DATABASE paris RESET ALL;
 DROP FUNCTION mo_workers, mo_rows, mo_compared, mo_times, mo_plain, mo_same;
 DROP TABLE mo.part, mo.item, plain_item, plain_part, mo_query;
 DROP SCHEMA mo;
-\c paris
-DROP SCHEMA mo;
-\c tokyo
-DROP SCHEMA mo;
-\c london
 DROP ROLE shardext_merge_reader;

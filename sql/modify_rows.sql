@@ -121,10 +121,6 @@ BEGIN READ ONLY;
 UPDATE mr SET b = nextval('seq');
 ROLLBACK;
 DROP VIEW mr_view;
-\c paris
-DROP VIEW IF EXISTS mr_view;
-\c london
-SET client_min_messages = warning;
 DROP TABLE mr, mr_other, mrt;
 DROP TABLE kind;
 DROP TABLE home, pl, pl_other;
@@ -134,14 +130,8 @@ DROP FUNCTION vol;
 DROP TYPE mood;
 DROP DOMAIN word;
 \c paris
-DROP TYPE mood;
-DROP DOMAIN word;
-DROP FUNCTION tell;
 DROP SEQUENCE seq;
 \c tokyo
-DROP TYPE mood;
-DROP DOMAIN word;
-DROP FUNCTION tell;
 DROP SEQUENCE seq;
 \c london
 DROP ROLE mr_reader;

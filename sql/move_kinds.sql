@@ -18,16 +18,6 @@ SELECT shardext.alter_node('london', region => 'eu');
 -- the kinds
 CREATE ROLE regress_owner;
 CREATE ROLE regress_reader;
-\c paris
-SET client_min_messages = warning;
-CREATE SCHEMA app;
-GRANT USAGE ON SCHEMA app TO regress_reader, regress_owner;
-\c tokyo
-SET client_min_messages = warning;
-CREATE SCHEMA app;
-GRANT USAGE ON SCHEMA app TO regress_reader, regress_owner;
-\c london
-SET client_min_messages = warning;
 CREATE SCHEMA app;
 CREATE TYPE app.mood AS ENUM ('glad', 'sad');
 CREATE DOMAIN app.short AS varchar(5) CHECK (value <> 'never');
@@ -184,12 +174,5 @@ DROP VIEW app.sums;
 DROP TABLE before, app.secret, app.kinds, app.heap, app.by_index, app.late, app.blind, app.wide, app.nothing, app.codes;
 DROP FUNCTION await, refused;
 DROP SCHEMA app CASCADE;
-\c paris
-SET client_min_messages = warning;
-DROP SCHEMA app CASCADE;
-\c tokyo
-SET client_min_messages = warning;
-DROP SCHEMA app CASCADE;
-\c london
 SELECT shardext.alter_node('london', region => '');
 DROP ROLE regress_reader;

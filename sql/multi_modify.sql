@@ -97,12 +97,6 @@ RESET ROLE;
 DROP TABLE mc, md;
 DROP ROLE mm_reader;
 DROP VIEW mm_view;
-\c paris
-DROP VIEW mm_view;
-\c tokyo
-DROP VIEW mm_view;
-\c london
-SET client_min_messages = warning;
 DROP TABLE mm, mm_id;
 DROP TABLE kind;
 DROP TABLE pl, plain_kind, mm_home;

@@ -4,14 +4,20 @@ SET client_min_messages = warning;
 \set VERBOSITY terse
 DO $$ BEGIN CREATE ROLE shardext_alice LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
 DO $$ BEGIN CREATE ROLE shardext_bob LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
-\set make 'CREATE SCHEMA house AUTHORIZATION shardext_alice; CREATE SCHEMA yard AUTHORIZATION shardext_bob; GRANT USAGE ON SCHEMA house, yard TO PUBLIC; SET ROLE shardext_bob; CREATE FUNCTION yard.spy(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS ''BEGIN IF current_user <> ''''shardext_bob'''' THEN RAISE EXCEPTION ''''bob is %'''', current_user; END IF; RETURN true; END''; CREATE FUNCTION yard.same(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS ''BEGIN RETURN yard.spy($1); END''; CREATE OPERATOR yard.= (LEFTARG = text, RIGHTARG = text, FUNCTION = yard.same); CREATE FUNCTION yard.lower(text) RETURNS text IMMUTABLE LANGUAGE sql AS ''SELECT ''''mine''''''; CREATE DOMAIN yard.seen AS text CHECK (yard.spy(VALUE)); RESET ROLE'
-\c tokyo
-:make;
-\c paris
-:make;
-\c london
-:make;
-SET client_min_messages = warning;
+CREATE SCHEMA house AUTHORIZATION shardext_alice;
+CREATE SCHEMA yard AUTHORIZATION shardext_bob;
+GRANT USAGE ON SCHEMA house, yard TO PUBLIC;
+SET ROLE shardext_bob;
+CREATE FUNCTION yard.spy(text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN IF current_user <> ''shardext_bob'' THEN RAISE EXCEPTION ''bob is %'', current_user;
+END IF;
+RETURN true;
+END';
+CREATE FUNCTION yard.same(text, text) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN yard.spy($1);
+END';
+CREATE OPERATOR yard.= (LEFTARG = text, RIGHTARG = text, FUNCTION = yard.same);
+CREATE FUNCTION yard.lower(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''mine''';
+CREATE DOMAIN yard.seen AS text CHECK (yard.spy(VALUE));
+RESET ROLE;
 CREATE TABLE house.papers (id bigint PRIMARY KEY, who text, line text);
 ALTER TABLE house.papers OWNER TO shardext_alice;
 CREATE TABLE house.letters (id bigint PRIMARY KEY, who text, line text);
@@ -89,12 +95,6 @@ RESET ROLE;
 
 DROP VIEW house.mail;
 DROP TABLE house.papers, house.letters CASCADE;
-\set clean 'DROP SCHEMA house CASCADE; DROP SCHEMA yard CASCADE'
-:clean;
-\c paris
-SET client_min_messages = warning;
-:clean;
-\c tokyo
-SET client_min_messages = warning;
-:clean;
+DROP SCHEMA house CASCADE;
+DROP SCHEMA yard CASCADE;
 DROP ROLE shardext_carol;

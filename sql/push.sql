@@ -13,11 +13,6 @@ CREATE FUNCTION push_show(bigint[]) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SE
 CREATE AGGREGATE push_total(int, bigint) (SFUNC = push_add, STYPE = bigint[], INITCOND = '{0,0}', COMBINEFUNC = push_add_states,
                                           FINALFUNC = push_show);
 $def$ AS definitions \gset
-\c paris
-:definitions
-\c tokyo
-:definitions
-\c london
 :definitions
 SET client_min_messages = warning;
 CREATE SCHEMA ush;
@@ -275,11 +270,6 @@ SELECT shardext.combine_states('stddev(int)', '\x73', NULL::numeric);
 SET client_min_messages = warning;
 CREATE ROLE shardext_push_reader LOGIN;
 GRANT USAGE ON SCHEMA ush TO shardext_push_reader;
-\c paris
-GRANT USAGE ON SCHEMA ush TO shardext_push_reader;
-\c tokyo
-GRANT USAGE ON SCHEMA ush TO shardext_push_reader;
-\c london
 GRANT SELECT (kind) ON ush.happening TO shardext_push_reader;
 SET ROLE shardext_push_reader;
 SET shardext.enable_pushdown = on;
@@ -302,12 +292,5 @@ DROP TABLE push_home, push_query;
 DROP FUNCTION push_rows_of, push_scans_of, push_compared;
 SELECT 'DROP AGGREGATE push_longest(text), push_total(int, bigint); DROP FUNCTION push_longer, push_add, push_add_states, push_show;' AS drops \gset
 :drops
-\c paris
-DROP SCHEMA ush CASCADE;
-:drops
-\c tokyo
-DROP SCHEMA ush CASCADE;
-:drops
-\c london
 DROP SCHEMA ush;
 DROP ROLE shardext_push_reader;

@@ -179,9 +179,6 @@ INSERT INTO unnamed DEFAULT VALUES RETURNING *;
 INSERT INTO unnamed (b) VALUES (DEFAULT), (DEFAULT);
 :same unnamed :end
 DROP TABLE unnamed;
-DROP VIEW rule_view;
-\c tokyo
-DROP VIEW rule_view;
 \c london
 SET client_min_messages = warning;
 :same rules :end

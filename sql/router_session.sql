@@ -4,9 +4,6 @@
 \i :file
 -- a view that all nodes know
 CREATE VIEW vu AS SELECT id, name, country FROM users WHERE country < 10 WITH CHECK OPTION;
-\c paris
-CREATE VIEW vu AS SELECT id, name, country FROM users WHERE country < 10 WITH CHECK OPTION;
-\c london
 -- prepared
 PREPARE g(bigint) AS SELECT name FROM users WHERE id = $1;
 EXECUTE g(mk(1,1)); EXECUTE g(mk(2,2)); EXECUTE g(mk(3,3)); EXECUTE g(mk(4,4)); EXECUTE g(mk(5,5)); EXECUTE g(mk(7,7)); EXECUTE g(mk(8,8));

@@ -47,10 +47,6 @@ COPY copied (id) FROM STDIN;
 SELECT id, shardext.node_of('copied', id), b FROM copied ORDER BY 1;
 DROP TABLE copied;
 DROP FUNCTION said();
-\c paris
-DROP FUNCTION said();
-\c tokyo
-DROP FUNCTION said();
 \c london
 
 -- WITH name (columns) over a query that calls them something else, carried out by the nodes

@@ -4,14 +4,6 @@
 SET client_min_messages = warning;
 CREATE TYPE mood AS ENUM ('sad', 'glad');
 CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2';
-\c paris
-CREATE TYPE mood AS ENUM ('sad', 'glad');
-CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2';
-\c tokyo
-CREATE TYPE mood AS ENUM ('sad', 'glad');
-CREATE FUNCTION twice(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 * 2';
-\c london
-SET client_min_messages = warning;
 CREATE SCHEMA other;
 CREATE TABLE letters (id bigint PRIMARY KEY, n int, name text, m mood);
 CREATE TABLE other.letters (id bigint PRIMARY KEY, n int, name text);
@@ -60,16 +52,20 @@ SELECT name FROM signs WHERE id = 3;
 SELECT s.name, twice(s.name), s.m = 'sad' AS sad FROM signs s WHERE id = 1;
 SELECT s.name, twice(s.name), s.m = 'sad' AS sad FROM signs s WHERE id = 3;
 \c paris
+SET shardext.carry_objects = off;
 ALTER FUNCTION twice RENAME TO doubled;
 ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
 \c tokyo
+SET shardext.carry_objects = off;
 ALTER FUNCTION twice RENAME TO doubled;
 ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
 \c london
 SELECT s.name, twice(s.name) FROM signs s WHERE id = 1;
 SELECT s.m = 'sad' FROM signs s WHERE id = 1;
+SET shardext.carry_objects = off;
 ALTER FUNCTION twice RENAME TO doubled;
 ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';
+RESET shardext.carry_objects;
 SELECT s.name, doubled(s.name) FROM signs s WHERE id = 1;
 SELECT s.m = 'blue' FROM signs s WHERE id = 1;
 SELECT s.name, doubled(s.name), s.m = 'blue' AS sad FROM signs s WHERE id = 1;
@@ -97,11 +93,5 @@ SELECT count(*) BETWEEN 1 AND 64 AS kept FROM pg_backend_memory_contexts WHERE n
 DROP TABLE signs;
 DROP TABLE other.letters;
 DROP SCHEMA other;
-DROP FUNCTION doubled;
-DROP TYPE mood;
-\c paris
-DROP FUNCTION doubled;
-DROP TYPE mood;
-\c tokyo
 DROP FUNCTION doubled;
 DROP TYPE mood;

@@ -5,11 +5,6 @@ SET client_min_messages = warning;
 \set admin :USER
 DO $$ BEGIN CREATE ROLE shardext_alice LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
 DO $$ BEGIN CREATE ROLE shardext_bob LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
-\c tokyo
-CREATE SCHEMA den AUTHORIZATION shardext_bob;
-\c paris
-CREATE SCHEMA den AUTHORIZATION shardext_bob;
-\c london
 CREATE SCHEMA den AUTHORIZATION shardext_bob;
 SET client_min_messages = warning;
 CREATE ROLE shardext_reader LOGIN IN ROLE pg_read_all_data;
@@ -119,11 +114,5 @@ SELECT count(*) FROM diary;
 SET client_min_messages = warning;
 DROP TABLE diary;
 DROP TABLE den.own;
-DROP SCHEMA den CASCADE;
-\c paris
-SET client_min_messages = warning;
-DROP SCHEMA den CASCADE;
-\c tokyo
-SET client_min_messages = warning;
 DROP SCHEMA den CASCADE;
 DROP ROLE shardext_reader;

@@ -157,8 +157,4 @@ DROP SCHEMA "My Schema";
 DROP FUNCTION note_row();
 DROP TYPE mood CASCADE; DROP DOMAIN short; DROP TYPE pair;
 SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname LIKE 'shard\_%';
-\c paris
-DROP SCHEMA "My Schema"; DROP FUNCTION note_row(); DROP TYPE mood, pair; DROP DOMAIN short;
-\c tokyo
-DROP SCHEMA "My Schema"; DROP FUNCTION note_row(); DROP TYPE mood, pair; DROP DOMAIN short;
 DROP ROLE shard_reader;

@@ -4,11 +4,6 @@ SET client_min_messages = warning;
 \pset format unaligned
 \pset tuples_only on
 CREATE TYPE stat_mood AS ENUM ('good', 'bad');
-\c paris
-CREATE TYPE stat_mood AS ENUM ('good', 'bad');
-\c tokyo
-CREATE TYPE stat_mood AS ENUM ('good', 'bad');
-\c london
 CREATE TABLE plain_stat (gone int, id bigint PRIMARY KEY, grp int, name text, note text COLLATE "C", m stat_mood, arr int[], j jsonb,
 	at timestamptz, f float8, empty int);
 ALTER TABLE plain_stat DROP COLUMN gone;
@@ -98,8 +93,4 @@ DROP VIEW told;
 DROP FUNCTION sorted, rows_of;
 DROP TABLE stat;
 DROP TABLE plain_stat;
-DROP TYPE stat_mood;
-\c paris
-DROP TYPE stat_mood;
-\c tokyo
 DROP TYPE stat_mood;

@@ -146,10 +146,7 @@ SELECT f_policy(:paris, 5);
 DROP FUNCTION f_update, f_insert, f_insert_more, f_insert_select, f_upsert, f_delete, f_element, f_policy;
 DROP TABLE w_rows, w_parts CASCADE;
 DROP TYPE w_pair;
-\c paris
-DROP TYPE w_pair;
-\c tokyo
-DROP TYPE w_pair;
+
 \c london
 REVOKE CREATE ON SCHEMA public FROM text_clerk;
 DROP ROLE text_clerk;

@@ -81,6 +81,7 @@ ROLLBACK;
 EXECUTE total('none');
 
 -- a function that a node has not
+SET shardext.carry_objects = off;
 CREATE FUNCTION only_here(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
 SELECT count(*) FROM items WHERE only_here(x) > 0;
 EXECUTE total('none');
@@ -100,8 +101,6 @@ SELECT await($$NOT EXISTS (SELECT FROM pg_prepared_xacts)$$);
 SELECT count(*) FROM pg_cursors;
 DEALLOCATE ALL;
 DROP TABLE items, client, odd;
-DROP FUNCTION trouble(text, int), only_here(int), await(text);
-\c paris
-DROP FUNCTION trouble(text, int);
-\c tokyo
-DROP FUNCTION trouble(text, int);
+DROP FUNCTION only_here(int);
+SET shardext.carry_objects = on;
+DROP FUNCTION trouble(text, int), await(text);

@@ -14,17 +14,6 @@ BEGIN
 END $$;
 \c paris
 CREATE TABLE note (v text);
-CREATE FUNCTION shows(what text) RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    found boolean;
-BEGIN
-    FOR i IN 1..1800 LOOP
-        EXECUTE 'SELECT ' || what INTO found;
-        EXIT WHEN found;
-        PERFORM pg_sleep(0.1);
-    END LOOP;
-    RETURN found;
-END $$;
 -- names of another cluster, another participant, another kind, and something else altogether
 \set other 'shardext:00000000-0000-0000-0000-000000000000:1:1.1:2:2'
 \set elsewhere :ours '1:1.1:3:3'
@@ -88,8 +77,7 @@ RESET ROLE;
 BEGIN; SELECT shardext.resolve_transaction(:'ours' || '1:1.1:2:2', true); ROLLBACK;
 SELECT shardext.resolve_transaction('mine', true);
 SELECT shardext.resolve_transaction(NULL, true);
-DROP OWNED BY txn_operator; DROP ROLE txn_operator;
+SELECT node, ok FROM shardext.run_on_nodes('DROP OWNED BY txn_operator'); DROP ROLE txn_operator;
 DROP FUNCTION shows;
 \c paris
-DROP FUNCTION shows;
 DROP TABLE note;

@@ -175,9 +175,4 @@ SELECT count(*) FROM shardext.catalog_cluster;
 DROP TABLE codes;
 DROP TABLE far CASCADE;
 DROP FUNCTION sum_as_owner, set_as_owner, be_evil, who_ends;
-\c paris
-DROP FUNCTION be_evil, who_ends;
-\c tokyo
-DROP FUNCTION be_evil, who_ends;
-\c london
 DROP ROLE roles_one, roles_two, roles_owner;

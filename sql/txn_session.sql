@@ -65,11 +65,6 @@ RESET ROLE;
 -- what deferred triggers say when a part is prepared or committed is for the client; IMMEDIATE runs them as who asks for it
 -- (before PostgreSQL 18)
 CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'checked %, as said: %', NEW.v, current_user = current_setting('txn.checker'); RETURN NULL; END $$;
-\c paris
-CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'checked %, as said: %', NEW.v, current_user = current_setting('txn.checker'); RETURN NULL; END $$;
-\c tokyo
-CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'checked %, as said: %', NEW.v, current_user = current_setting('txn.checker'); RETURN NULL; END $$;
-\c london
 SET txn.checker = 'postgres';
 CREATE CONSTRAINT TRIGGER say AFTER UPDATE ON far DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.v > 1) EXECUTE FUNCTION say();
 SELECT CASE WHEN current_setting('server_version_num')::int < 180000 THEN 'txn_user' ELSE 'postgres' END AS checker \gset
@@ -164,11 +159,6 @@ SELECT v FROM home; SELECT id = :l AS l FROM far WHERE v = 9;
 UPDATE far SET v = 0; UPDATE home SET v = 0;
 -- a trigger that notifies on another node: the notification comes back and is sent from here (txn_sessions.pl shows to whom)
 CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify(TG_ARGV[0], 'x'); RETURN NEW; END $$;
-\c paris
-CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify(TG_ARGV[0], 'x'); RETURN NEW; END $$;
-\c tokyo
-CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify(TG_ARGV[0], 'x'); RETURN NEW; END $$;
-\c london
 CREATE TRIGGER tell AFTER UPDATE ON far FOR EACH ROW WHEN (NEW.v = 1) EXECUTE FUNCTION tell('txn');
 CREATE TRIGGER tell_nobody AFTER UPDATE ON far FOR EACH ROW WHEN (NEW.v = 2) EXECUTE FUNCTION tell('');
 CREATE TRIGGER tell_long AFTER UPDATE ON far FOR EACH ROW WHEN (NEW.v = 3) EXECUTE FUNCTION tell('a234567890123456789012345678901234567890123456789012345678901234');
@@ -206,7 +196,3 @@ SELECT gid FROM shardext.catalog_decision WHERE gid = ANY (:'finished');
 DROP TABLE far, home;
 DROP FUNCTION tell, say, sum_as_owner;
 DROP OWNED BY txn_user; DROP ROLE txn_user;
-\c paris
-DROP FUNCTION tell, say;
-\c tokyo
-DROP FUNCTION tell, say;

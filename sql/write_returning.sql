@@ -83,9 +83,3 @@ DROP TABLE wt, wu, wr, wk, wk_plain;
 DROP FUNCTION given;
 DROP TYPE wmood, wpair;
 DROP DOMAIN wpos, wlist;
-\c paris
-DROP TYPE wmood, wpair;
-DROP DOMAIN wpos, wlist;
-\c tokyo
-DROP TYPE wmood, wpair;
-DROP DOMAIN wpos, wlist;

@@ -65,11 +65,13 @@ BEGIN
   RETURN NULL;
 END $$;
 \c paris
-CREATE FUNCTION note_made() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.made := shardext.next_id(); RETURN NEW; END $$;
-CREATE FUNCTION note_count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+SET shardext.carry_objects = off;
+CREATE OR REPLACE FUNCTION note_made() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.made := shardext.next_id(); RETURN NEW; END $$;
+CREATE OR REPLACE FUNCTION note_count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 \c tokyo
-CREATE FUNCTION note_made() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
-CREATE FUNCTION note_count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+SET shardext.carry_objects = off;
+CREATE OR REPLACE FUNCTION note_made() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE OR REPLACE FUNCTION note_count() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 \c london
 SET client_min_messages = warning;
 CREATE TRIGGER made BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION note_made();
@@ -85,7 +87,4 @@ SELECT count(*) FROM notes WHERE owner = :here;
 DROP TABLE notes;
 DROP FUNCTION try(bigint, text);
 DROP FUNCTION note_made(), note_count();
-\c paris
-DROP FUNCTION note_made(), note_count();
-\c tokyo
-DROP FUNCTION note_made(), note_count();
+

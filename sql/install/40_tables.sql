@@ -86,6 +86,12 @@ CREATE FUNCTION shardext.internal_ddl(statement text, names text[]) RETURNS void
 COMMENT ON FUNCTION shardext.internal_ddl(text, text[]) IS
     'between nodes: runs a DDL statement on the shell and the shard tables of this node';
 
+CREATE FUNCTION shardext.internal_object(statement text, path text[], session_user_name text, catalog text, identity text,
+        definition text, rights text) RETURNS void
+    LANGUAGE c AS 'MODULE_PATHNAME', 'shardext_internal_object';
+COMMENT ON FUNCTION shardext.internal_object(text, text[], text, text, text, text, text) IS
+    'between nodes: runs a statement that defines a schema, type, function, view or the like';
+
 CREATE FUNCTION shardext.internal_shard_stats(relation text, OUT pages float8, OUT tuples float8, OUT all_visible float8)
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_shard_stats';
 COMMENT ON FUNCTION shardext.internal_shard_stats(text) IS 'between nodes: pages and rows in the shards of this node';

@@ -29,6 +29,7 @@ char	   *setting_report_plan = NULL;
 bool		setting_enable_pushdown = true;
 int			setting_broadcast_limit = 32768;
 int			setting_enable_redistribute = REDISTRIBUTE_ON;
+bool		setting_carry_objects = true;
 int			setting_cleanup_delay = 600;
 int			setting_move_copy_sessions = 2;
 int			setting_move_rate_limit = 0;
@@ -127,6 +128,13 @@ static const Setting settings[] = {
 		.enum_variable = &setting_enable_redistribute,
 		.options = redistribute_options,
 		.boot = REDISTRIBUTE_ON,
+	},
+	{
+		.name = "shardext.carry_objects",
+		.description = "Statements that define schemas, types, functions, views and the like reach all nodes.",
+		.context = PGC_USERSET,
+		.bool_variable = &setting_carry_objects,
+		.boot = true,
 	},
 	{
 		.name = "shardext.snapshot",

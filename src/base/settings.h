@@ -14,6 +14,7 @@ extern int	setting_remote_lock_timeout;	/* ms; shardext.remote_lock_timeout: loc
 extern int	setting_busy_wait;	/* microseconds; shardext.busy_wait, see conn_poll.c */
 extern int	setting_broadcast_limit;	/* shardext.broadcast_limit: kB of small tables sent along with a fragment */
 extern bool setting_enable_pushdown;	/* shardext.enable_pushdown: query levels are carried out in the shards */
+extern bool setting_carry_objects;	/* shardext.carry_objects: DDL on views, functions, types .. reaches all nodes */
 extern int	setting_plan_cache_shards;	/* plans kept per statement and node */
 
 /* shardext.enable_redistribute: do nodes send each other large tables, if that costs less, or in any case? */

@@ -9,7 +9,6 @@
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -22,6 +21,7 @@
 #include "catalog/write_guard.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_locks.h"
+#include "ddl/object_carry.h"
 #include "ddl/object_guard.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
@@ -48,6 +48,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_forget);
 PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
 PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
 PG_FUNCTION_INFO_V1(shardext_internal_ddl);
+PG_FUNCTION_INFO_V1(shardext_internal_object);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_stats);
 PG_FUNCTION_INFO_V1(shardext_internal_sample);
 PG_FUNCTION_INFO_V1(shardext_internal_set_stats);
@@ -364,6 +365,27 @@ shardext_internal_ddl(PG_FUNCTION_ARGS)
 	library_require_preloaded();
 	(void) cluster_require();
 	ddl_carry_receive(text_to_cstring(PG_GETARG_TEXT_PP(0)), texts_argument(fcinfo, 1));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_object(PG_FUNCTION_ARGS)
+{
+	static const char *const names[] = {"statement", "path", "session_user_name"};
+	ObjectOrder order;
+
+	library_require_preloaded();
+	for (int i = 0; i < lengthof(names); i++)
+		argument_require(fcinfo, i, names[i]);
+	(void) cluster_require();
+	order.statement = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	order.path = texts_argument(fcinfo, 1);
+	order.session_user = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	order.catalog = argument_text(fcinfo, 3);
+	order.identity = argument_text(fcinfo, 4);
+	order.definition = argument_text(fcinfo, 5);
+	order.rights = argument_text(fcinfo, 6);
+	object_carry_receive(&order);
 	PG_RETURN_VOID();
 }
 

@@ -31,6 +31,7 @@
 #include "ddl/ddl_hook.h"
 #include "ddl/ddl_special.h"
 #include "ddl/default_rights.h"
+#include "ddl/object_carry.h"
 #include "ddl/object_guard.h"
 #include "ddl/retarget.h"
 #include "ddl/role_objects.h"
@@ -273,7 +274,11 @@ handle_create_schema(UtilityCall *call)
 	return false;
 }
 
-/* Kinds of statements that may concern tables of ours. true: done, PostgreSQL need not see it. */
+/*
+ * Kinds of statements that may concern tables of ours, or objects that all nodes
+ * have. true: done, PostgreSQL need not see it. What a handler leaves, and what has
+ * none, may be about an object (object_carry.c).
+ */
 static const struct
 {
 	NodeTag		tag;
@@ -302,6 +307,22 @@ static const struct
 	{T_ReassignOwnedStmt, role_objects_reassign},
 	{T_DropOwnedStmt, role_objects_drop},
 	{T_ConstraintsSetStmt, special_set_constraints},
+	{T_AlterDomainStmt},
+	{T_AlterFunctionStmt},
+	{T_AlterOperatorStmt},
+	{T_AlterOwnerStmt},
+	{T_AlterTSConfigurationStmt},
+	{T_AlterTSDictionaryStmt},
+	{T_AlterTypeStmt},
+	{T_CompositeTypeStmt},
+	{T_CreateCastStmt},
+	{T_CreateDomainStmt},
+	{T_CreateEnumStmt},
+	{T_CreateFunctionStmt},
+	{T_CreateRangeStmt},
+	{T_DefineStmt},
+	{T_SecLabelStmt},
+	{T_ViewStmt},
 };
 
 bool
@@ -316,7 +337,8 @@ handle(UtilityCall *call)
 	for (int i = 0; i < lengthof(kinds); i++)
 	{
 		if (kinds[i].tag == nodeTag(call->pstmt->utilityStmt))
-			return cluster_info() != NULL && kinds[i].handle(call);
+			return cluster_info() != NULL &&
+				((kinds[i].handle != NULL && kinds[i].handle(call)) || object_carry(call));
 	}
 	return false;
 }

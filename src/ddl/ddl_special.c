@@ -9,13 +9,15 @@
  * the sharded, then the reference tables, whom sharded ones may reference.
  * LOCK TABLE of several kinds likewise.
  * GRANT .. ON ALL TABLES IN SCHEMA: runs as it is; then the tables of the cluster
- * in those schemas are granted by name, everywhere.
+ * and views in those schemas are granted by name, everywhere.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
@@ -26,10 +28,12 @@
 #include "catalog/table_map.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_special.h"
+#include "ddl/object_carry.h"
 #include "ddl/object_guard.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
+#include "ddl/table_queries.h"
 
 static bool
 drops_our_extension(const DropStmt *stmt)
@@ -197,47 +201,62 @@ special_drop(UtilityCall *call)
 	return true;
 }
 
-/* One GRANT or REVOKE by name for the tables of ours in the schemas. */
+/* The GRANT or REVOKE for one relation. */
+static char *
+grant_text(const GrantStmt *all, Oid relid)
+{
+	StringInfoData text;
+	ListCell   *item;
+
+	initStringInfo(&text);
+	appendStringInfo(&text, "%s%s ", all->is_grant ? "GRANT" : "REVOKE",
+					 !all->is_grant && all->grant_option ? " GRANT OPTION FOR" : "");
+	foreach(item, all->privileges)
+		appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
+						 lfirst_node(AccessPriv, item)->priv_name);
+	appendStringInfo(&text, "%s ON TABLE %s %s ", all->privileges == NIL ? "ALL" : "",
+					 relation_qualified_name(relid), all->is_grant ? "TO" : "FROM");
+	foreach(item, all->grantees)
+	{
+		RoleSpec   *role = lfirst_node(RoleSpec, item);
+
+		appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
+						 role->roletype == ROLESPEC_PUBLIC ? "PUBLIC" :
+						 role->roletype == ROLESPEC_CSTRING ? quote_identifier(role->rolename) :
+						 role->roletype == ROLESPEC_SESSION_USER ?
+						 quote_identifier(GetUserNameFromId(GetSessionUserId(), false)) : "CURRENT_USER");
+	}
+	if (all->is_grant && all->grant_option)
+		appendStringInfoString(&text, " WITH GRANT OPTION");
+	if (!all->is_grant && all->behavior == DROP_CASCADE)
+		appendStringInfoString(&text, " CASCADE");
+	return text.data;
+}
+
+/* By name, for the tables of ours in the schemas, and the views that all nodes have. */
 static void
-grant_by_name(UtilityCall *call, const GrantStmt *all)
+grant_by_name(const GrantStmt *all)
 {
 	ListCell   *lc;
 	ListCell   *schema;
 
-	foreach(lc, table_list())
+	foreach(schema, all->objects)
 	{
-		const TableInfo *table = lfirst(lc);
-		char	   *schema_name = get_namespace_name(get_rel_namespace(table->relid));
+		Oid			schema_oid = get_namespace_oid(strVal(lfirst(schema)), false);
 
-		foreach(schema, all->objects)
+		foreach(lc, table_list())
 		{
-			StringInfoData text;
-			ListCell   *item;
+			const TableInfo *table = lfirst(lc);
 
-			if (strcmp(strVal(lfirst(schema)), schema_name) != 0)
-				continue;
-			initStringInfo(&text);
-			appendStringInfo(&text, "%s%s ", all->is_grant ? "GRANT" : "REVOKE",
-							 !all->is_grant && all->grant_option ? " GRANT OPTION FOR" : "");
-			foreach(item, all->privileges)
-				appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
-								 lfirst_node(AccessPriv, item)->priv_name);
-			appendStringInfo(&text, "%s ON TABLE %s %s ", all->privileges == NIL ? "ALL" : "",
-							 relation_qualified_name(table->relid), all->is_grant ? "TO" : "FROM");
-			foreach(item, all->grantees)
-			{
-				RoleSpec   *role = lfirst_node(RoleSpec, item);
+			if (get_rel_namespace(table->relid) == schema_oid)
+				ddl_carry_text(grant_text(all, table->relid));
+		}
+		foreach(lc, definition_query("SELECT oid::text FROM pg_class WHERE relnamespace = $1 AND relkind = 'v'"
+									 " ORDER BY oid", OIDOID, ObjectIdGetDatum(schema_oid)))
+		{
+			Oid			view = (Oid) strtoul(lfirst(lc), NULL, 10);
 
-				appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
-								 role->roletype == ROLESPEC_PUBLIC ? "PUBLIC" :
-								 role->roletype == ROLESPEC_CSTRING ? quote_identifier(role->rolename) :
-								 "CURRENT_USER");
-			}
-			if (all->is_grant && all->grant_option)
-				appendStringInfoString(&text, " WITH GRANT OPTION");
-			if (!all->is_grant && all->behavior == DROP_CASCADE)
-				appendStringInfoString(&text, " CASCADE");
-			ddl_carry_text(text.data);
+			object_carry_done(view, grant_text(all, view));
 		}
 	}
 }
@@ -253,6 +272,6 @@ special_grant(UtilityCall *call)
 		return utility_carry(call);
 	utility_run_as_is(call, (Node *) stmt);
 	CommandCounterIncrement();
-	grant_by_name(call, stmt);
+	grant_by_name(stmt);
 	return true;
 }

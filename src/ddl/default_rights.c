@@ -3,14 +3,14 @@
  *	  What is made here for the cluster gets no rights from this node's default
  *	  privileges.
  *
- * ALTER DEFAULT PRIVILEGES is a node's own. A schema, table, sequence or view whose
+ * ALTER DEFAULT PRIVILEGES is a node's own. A schema, table, view, function .. whose
  * definition came from the coordinator must have exactly the rights it has
  * there, or a role could read through this node what it may not read through
- * another. PostgreSQL applies the defaults when it makes a relation, whoever
+ * another. PostgreSQL applies the defaults when it makes an object, whoever
  * asks; so they are taken back before the first GRANT of the definition runs.
  * Shard tables and their schemas have no rights but those that we give.
  *
- * The object access hook (object_guard.c) notes each relation and schema; the
+ * The object access hook (object_guard.c) notes each of them; the
  * utility hook takes back before it runs the next statement, and the function
  * that ran them at the end.
  */
@@ -24,6 +24,8 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "utils/acl.h"
 #include "utils/catcache.h"
 #include "utils/memutils.h"
@@ -41,7 +43,8 @@ default_rights_note(Oid classid, Oid object)
 	MemoryContext caller_cxt;
 	ObjectAddress *address;
 
-	if (!watching || (classid != RelationRelationId && classid != NamespaceRelationId))
+	if (!watching || (classid != RelationRelationId && classid != NamespaceRelationId &&
+					  classid != ProcedureRelationId && classid != TypeRelationId))
 		return;
 	caller_cxt = MemoryContextSwitchTo(TopTransactionContext);
 	address = palloc(sizeof(ObjectAddress));

@@ -3,8 +3,9 @@
  *	  The logical schema of the cluster as statements, for a new node.
  *
  * The statements are run one by one, in one transaction, by a role that may act
- * as every owner of a table (add_node's). They make what tables need, the shells
- * and the copies of reference tables, and register them; reference_tables_fill
+ * as every owner of an object (add_node's). They make what tables need, the shells
+ * and the copies of reference tables, and register them, and then all other objects
+ * (types, functions, views ..) that every node has; reference_tables_fill
  * then brings the rows of reference tables, and closes those. The new node owns
  * no shards yet, so there are no shard tables.
  */
@@ -19,6 +20,7 @@
 #include "catalog/table_map.h"
 #include "catalog/table_past.h"
 #include "catalog/write_guard.h"
+#include "ddl/object_definition.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_fill.h"
 #include "ddl/shard_table.h"
@@ -110,8 +112,7 @@ List *
 logical_schema(void)
 {
 	List	   *statements = NIL;
-	List	   *relids = NIL;
-	List	   *views;
+	List	   *objects;
 	ListCell   *lc;
 
 	/* reference tables first: their kind decides what becomes of foreign keys to them */
@@ -123,14 +124,12 @@ logical_schema(void)
 
 			if ((table->kind == TABLE_REFERENCE) != (pass % 2 == 0))
 				continue;
-			if (pass < 2)
-				relids = lappend_oid(relids, table->relid);
 			statements = list_concat(statements, pass < 2 ? first_half(table) : second_half(table));
 		}
 	}
-	views = view_definitions(relids);
-	if (views != NIL)
-		statements = lappend(statements, call_create(views, "heap"));
+	objects = object_definitions(NIL);
+	if (objects != NIL)
+		statements = lappend(statements, call_create(objects, "heap"));
 	return statements;
 }
 

@@ -22,7 +22,6 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "nodes/parsenodes.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -32,6 +31,7 @@
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "ddl/default_rights.h"
+#include "ddl/object_carry.h"
 #include "ddl/object_guard.h"
 #include "ddl/part_guard.h"
 #include "ddl/retarget.h"
@@ -142,6 +142,20 @@ check_new_object(Oid classid, Oid object, const ObjectAccessPostCreate *how)
 		shard_schema_refuse(schema);
 }
 
+/* A statement of another node takes an ordinary table, or a column of one, along: nobody there has seen it. */
+static void
+refuse_drop_from_afar(Oid relid)
+{
+	if (strchr("rpmfS", get_rel_relkind(relid)) == NULL || get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("\"%s\" on node \"%s\" depends on what the statement drops",
+					get_rel_name(relid), node_name(node_self())),
+			 errdetail("It is an ordinary table (or sequence) of that node."),
+			 errhint("Drop or change it there first.")));
+}
+
 /* Something is about to be dropped, or has been made, that is not by a statement of ours. */
 static void
 object_access(ObjectAccessType access, Oid classid, Oid object, int subid, void *arg)
@@ -151,14 +165,19 @@ object_access(ObjectAccessType access, Oid classid, Oid object, int subid, void 
 	if (previous_object_access)
 		previous_object_access(access, classid, object, subid, arg);
 	if (access == OAT_POST_CREATE && subid == 0)
+	{
 		default_rights_note(classid, object);
+		object_carry_note(classid, object);
+	}
 	if ((access != OAT_DROP && access != OAT_POST_CREATE) || ddl_is_applying() || object < FirstNormalObjectId ||
 		creating_extension || !IsTransactionState() || cluster_info() == NULL)
 		return;
 	if (access == OAT_POST_CREATE && subid == 0)
 		check_new_object(classid, object, arg);
 	if (access == OAT_DROP)
-		part_guard_check_drop(classid, object);
+		part_guard_check_drop(classid, object, object_carry_is_receiving());
+	if (access == OAT_DROP && classid == RelationRelationId && object_carry_is_receiving())
+		refuse_drop_from_afar(object);
 	if (access == OAT_POST_CREATE || classid != RelationRelationId)
 		return;
 	if (get_rel_relkind(object) != RELKIND_RELATION)

@@ -5,7 +5,8 @@
  *
  * A drop that names the part is carried to all nodes. One that takes it along
  * with something else would take it from this node's part of the table only, so
- * it is refused. object_guard.c sees the drops.
+ * it is refused. object_guard.c sees the drops. The same holds for ordinary tables of a
+ * node that a statement of another node would reach.
  */
 #include "postgres.h"
 
@@ -13,6 +14,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_trigger.h"
@@ -21,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "ddl/part_guard.h"
 
@@ -44,7 +47,7 @@ static const struct
 };
 
 void
-part_guard_check_drop(Oid classid, Oid object)
+part_guard_check_drop(Oid classid, Oid object, bool any_table)
 {
 	for (int i = 0; i < lengthof(parts); i++)
 	{
@@ -67,6 +70,13 @@ part_guard_check_drop(Oid classid, Oid object)
 			relid = DatumGetObjectId(heap_getattr(tuple, parts[i].relid_attno, RelationGetDescr(catalog), &isnull));
 		systable_endscan(scan);
 		table_close(catalog, AccessShareLock);
+		if (OidIsValid(relid) && any_table && get_rel_relkind(relid) != RELKIND_VIEW && table_info(relid) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("table \"%s\" on node \"%s\" depends on what the statement drops",
+							get_rel_name(relid), node_name(node_self())),
+					 errdetail("%s It is an ordinary table of that node.", parts[i].sentence),
+					 errhint("Drop or change it there first.")));
 		if (OidIsValid(relid) && table_info(relid) != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_SX_NOT_SUPPORTED),

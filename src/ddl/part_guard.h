@@ -8,7 +8,10 @@
 
 #include "postgres.h"
 
-/* The object is about to be dropped, by no statement of ours. ERROR SX003 if it is part of a table of the cluster. */
-extern void part_guard_check_drop(Oid classid, Oid object);
+/*
+ * The object is about to be dropped, by no statement of ours. ERROR SX003 if it is
+ * part of a table of the cluster; 2BP01 if any_table and it is part of another.
+ */
+extern void part_guard_check_drop(Oid classid, Oid object, bool any_table);
 
 #endif

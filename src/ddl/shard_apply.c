@@ -57,17 +57,23 @@ is_definition(const Node *statement)
 {
 	switch (nodeTag(statement))
 	{
+		case T_AlterDomainStmt:
 		case T_AlterEnumStmt:
 		case T_AlterFunctionStmt:
 		case T_AlterObjectSchemaStmt:
+		case T_AlterOperatorStmt:
 		case T_AlterOwnerStmt:
 		case T_AlterPolicyStmt:
 		case T_AlterSeqStmt:
 		case T_AlterStatsStmt:
+		case T_AlterTSConfigurationStmt:
+		case T_AlterTSDictionaryStmt:
 		case T_AlterTableStmt:
+		case T_AlterTypeStmt:
 		case T_ClusterStmt:
 		case T_CommentStmt:
 		case T_CompositeTypeStmt:
+		case T_CreateCastStmt:
 		case T_CreateDomainStmt:
 		case T_CreateEnumStmt:
 		case T_CreateExtensionStmt:
@@ -88,6 +94,7 @@ is_definition(const Node *statement)
 		case T_ReindexStmt:
 		case T_RenameStmt:
 		case T_RuleStmt:
+		case T_SecLabelStmt:
 		case T_TruncateStmt:
 		case T_VacuumStmt:
 		case T_ViewStmt:
@@ -182,6 +189,12 @@ ddl_run(Node *statement, const char *sql)
 		run_utility(unconstify(char *, sql), statement);
 	else
 		ddl_stand_aside(run_utility, unconstify(char *, sql), statement);
+}
+
+void
+ddl_run_guarded(Node *statement, const char *sql)
+{
+	run_utility(unconstify(char *, sql), statement);
 }
 
 void

@@ -32,6 +32,9 @@ extern List *ddl_parse(List *statements);
 /* Run one utility parse tree as the current role; shells read as empty meanwhile. The tree is not modified. */
 extern void ddl_run(Node *statement, const char *sql);
 
+/* As ddl_run, but no guard of tables stands aside: the tables of the cluster are as safe as from a user's statement. */
+extern void ddl_run_guarded(Node *statement, const char *sql);
+
 /* As ddl_run with text; ddl_run_list with a List of char *. */
 extern void ddl_run_sql(const char *sql);
 extern void ddl_run_list(List *statements);

@@ -31,6 +31,7 @@
 #include "base/errors.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
+#include "ddl/object_definition.h"
 #include "ddl/other_nodes.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shard_fill.h"
@@ -216,7 +217,7 @@ void
 shard_tables(List *relids, List *keys, const char *strategy_name, List *id_names)
 {
 	List	   *plans = NIL;
-	List	   *views;
+	List	   *objects;
 	ListCell   *relid;
 	ListCell   *key;
 
@@ -254,9 +255,9 @@ shard_tables(List *relids, List *keys, const char *strategy_name, List *id_names
 	for_each_plan(plans, finish_indexes);
 	for_each_plan(plans, finish_rest);
 
-	views = view_definitions(relids);
-	if (views != NIL)
-		create_shells(views, true);
+	objects = object_definitions(relids);
+	if (objects != NIL)
+		create_shells(objects, true);
 }
 
 /* ------------------------------------------------------------------------
@@ -306,6 +307,6 @@ replicate_table(Oid relid)
 	role_restore(saved);
 	register_everywhere(name, TABLE_REFERENCE, 0, NULL, NULL, NULL);
 	remember_everywhere(name, past);
-	if ((rest = view_definitions(list_make1_oid(relid))) != NIL)
+	if ((rest = object_definitions(list_make1_oid(relid))) != NIL)
 		create_shells(rest, true);
 }

@@ -27,6 +27,8 @@
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
+#include "ddl/object_definition.h"
+#include "ddl/object_queries.h"
 #include "ddl/table_definition.h"
 #include "ddl/table_queries.h"
 
@@ -37,38 +39,37 @@ typedef struct PartQuery
 	const char *sql;
 } PartQuery;
 
-/* An object that is made only where it is missing. */
-#define IF_MISSING(test, create) \
-	"format('DO %L', format('BEGIN IF %s IS NULL THEN EXECUTE %L; END IF; END', " test ", " create "))"
+/* What the table depends on, the farthest first. */
+#define OBJECTS_REQUIRED \
+	"WITH RECURSIVE own(classid, objid) AS (" \
+	" SELECT 'pg_class'::regclass::oid, $1" \
+	" UNION ALL SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = $1" \
+	" UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = $1" \
+	" UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal" \
+	"  AND tgname <> 'shardext_guard'" \
+	" UNION ALL SELECT 'pg_policy'::regclass, oid FROM pg_policy WHERE polrelid = $1" \
+	" UNION ALL SELECT 'pg_class'::regclass, indexrelid FROM pg_index WHERE indrelid = $1" \
+	" UNION ALL SELECT 'pg_class'::regclass, seq FROM " TABLE_SEQUENCES " s" \
+	"), need(classid, objid, depth) AS (" \
+	" SELECT d.refclassid, d.refobjid, 1 FROM own o JOIN pg_depend d USING (classid, objid)" \
+	" UNION" \
+	" SELECT e.classid, e.objid, n.depth + 1 FROM need n CROSS JOIN LATERAL (" \
+	"  SELECT d.refclassid AS classid, d.refobjid AS objid FROM pg_depend d" \
+	"   WHERE d.classid = n.classid AND d.objid = n.objid" \
+	"  UNION SELECT 'pg_type'::regclass, t.typelem FROM pg_type t" \
+	"   WHERE n.classid = 'pg_type'::regclass AND t.oid = n.objid AND t.typelem <> 0" \
+	"  UNION SELECT d.refclassid, d.refobjid FROM pg_type t JOIN pg_depend d" \
+	"   ON d.classid = 'pg_class'::regclass AND d.objid = t.typrelid AND d.refobjid <> t.oid" \
+	"   WHERE n.classid = 'pg_type'::regclass AND t.oid = n.objid AND t.typtype = 'c'" \
+	"  UNION SELECT d.refclassid, d.refobjid FROM pg_constraint k JOIN pg_depend d" \
+	"   ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid AND d.refobjid <> n.objid" \
+	"   WHERE n.classid = 'pg_type'::regclass AND k.contypid = n.objid" \
+	" ) e WHERE n.depth < 20 AND n.classid IN ('pg_type'::regclass, 'pg_proc'::regclass)" \
+	"), ordered AS (SELECT classid, objid, max(depth) AS depth FROM need WHERE objid >= 16384 GROUP BY 1, 2)"
 
 static const PartQuery part_queries[] = {
 	{DEFINE_REQUIRED,
-		/* objects the table depends on, the farthest first */
-		"WITH RECURSIVE own(classid, objid) AS ("
-		" SELECT 'pg_class'::regclass::oid, $1"
-		" UNION ALL SELECT 'pg_attrdef'::regclass, oid FROM pg_attrdef WHERE adrelid = $1"
-		" UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_constraint WHERE conrelid = $1"
-		" UNION ALL SELECT 'pg_trigger'::regclass, oid FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal"
-		"  AND tgname <> 'shardext_guard'"
-		" UNION ALL SELECT 'pg_policy'::regclass, oid FROM pg_policy WHERE polrelid = $1"
-		" UNION ALL SELECT 'pg_class'::regclass, indexrelid FROM pg_index WHERE indrelid = $1"
-		" UNION ALL SELECT 'pg_class'::regclass, seq FROM " TABLE_SEQUENCES " s"
-		"), need(classid, objid, depth) AS ("
-		" SELECT d.refclassid, d.refobjid, 1 FROM own o JOIN pg_depend d USING (classid, objid)"
-		" UNION"
-		" SELECT e.classid, e.objid, n.depth + 1 FROM need n CROSS JOIN LATERAL ("
-		"  SELECT d.refclassid AS classid, d.refobjid AS objid FROM pg_depend d"
-		"   WHERE d.classid = n.classid AND d.objid = n.objid"
-		"  UNION SELECT 'pg_type'::regclass, t.typelem FROM pg_type t"
-		"   WHERE n.classid = 'pg_type'::regclass AND t.oid = n.objid AND t.typelem <> 0"
-		"  UNION SELECT d.refclassid, d.refobjid FROM pg_type t JOIN pg_depend d"
-		"   ON d.classid = 'pg_class'::regclass AND d.objid = t.typrelid AND d.refobjid <> t.oid"
-		"   WHERE n.classid = 'pg_type'::regclass AND t.oid = n.objid AND t.typtype = 'c'"
-		"  UNION SELECT d.refclassid, d.refobjid FROM pg_constraint k JOIN pg_depend d"
-		"   ON d.classid = 'pg_constraint'::regclass AND d.objid = k.oid AND d.refobjid <> n.objid"
-		"   WHERE n.classid = 'pg_type'::regclass AND k.contypid = n.objid"
-		" ) e WHERE n.depth < 20 AND n.classid IN ('pg_type'::regclass, 'pg_proc'::regclass)"
-		"), ordered AS (SELECT classid, objid, max(depth) AS depth FROM need WHERE objid >= 16384 GROUP BY 1, 2)"
+	 OBJECTS_REQUIRED
 		/* extensions */
 		" SELECT sql FROM (SELECT DISTINCT 1000 AS depth, 0 AS kind, format("
 		"  'CREATE EXTENSION IF NOT EXISTS %I SCHEMA %I', x.extname, xn.nspname) AS sql"
@@ -76,49 +77,10 @@ static const PartQuery part_queries[] = {
 		"  JOIN pg_extension x ON x.oid = d.refobjid"
 		"  JOIN pg_namespace xn ON xn.oid = x.extnamespace WHERE x.extname NOT IN ('shardext', 'plpgsql')"
 		" UNION ALL"
-		" SELECT 1001, 0, " IF_MISSING("format('to_regnamespace(%L)', quote_ident(n.nspname))",
-		  "format('CREATE SCHEMA %I', n.nspname) || coalesce((SELECT string_agg(format('; GRANT %s ON SCHEMA %I TO %s',"
-		  " a.privilege_type, n.nspname, CASE a.grantee WHEN 0 THEN 'PUBLIC'"
-		  " ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '')"
-		  " FROM aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner), '')")
-		"  FROM ordered o JOIN pg_namespace n ON o.classid = 'pg_namespace'::regclass AND n.oid = o.objid"
-		"  WHERE n.nspname <> 'shardext'"
-		" UNION ALL"
-		" SELECT o.depth, 1, " IF_MISSING("format('to_regtype(%L)', format('%I.%I', n.nspname, t.typname))",
-		  "CASE t.typtype"
-		  " WHEN 'e' THEN format('CREATE TYPE %I.%I AS ENUM (%s)', n.nspname, t.typname,"
-		  "  (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder) FROM pg_enum"
-		  " WHERE enumtypid = t.oid))"
-		  " WHEN 'd' THEN format('CREATE DOMAIN %I.%I AS %s%s%s%s%s', n.nspname, t.typname,"
-		  "  format_type(t.typbasetype, t.typtypmod),"
-		  "  (SELECT format(' COLLATE %I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn"
-		  "   ON cn.oid = co.collnamespace JOIN pg_type b ON b.oid = t.typbasetype"
-		  "   WHERE co.oid = t.typcollation AND t.typcollation <> b.typcollation),"
-		  "  CASE WHEN t.typdefault IS NULL THEN ''"
-		  " ELSE ' DEFAULT ' || coalesce(pg_get_expr(t.typdefaultbin, 0), quote_literal(t.typdefault)) END,"
-		  "  CASE WHEN t.typnotnull THEN ' NOT NULL' ELSE '' END,"
-		  "  (SELECT string_agg(format(' CONSTRAINT %I %s', conname, pg_get_constraintdef(k.oid)), '' ORDER BY conname)"
-		  "   FROM pg_constraint k WHERE contypid = t.oid AND contype = 'c'))"
-		  " WHEN 'c' THEN format('CREATE TYPE %I.%I AS (%s)', n.nspname, t.typname,"
-		  "  (SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)"
-		  "   FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped))"
-		  " WHEN 'r' THEN (SELECT format('CREATE TYPE %I.%I AS RANGE (SUBTYPE = %s)', n.nspname, t.typname,"
-		  "  format_type(rngsubtype, NULL)) FROM pg_range WHERE rngtypid = t.oid) END"
-		  " || format('; ALTER TYPE %I.%I OWNER TO %I', n.nspname, t.typname, pg_get_userbyid(t.typowner))")
-		"  FROM ordered o JOIN pg_type t ON o.classid = 'pg_type'::regclass AND t.oid = o.objid"
-		"  JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class r ON r.oid = t.typrelid"
-		"  WHERE t.typtype IN ('e', 'd', 'c', 'r') AND coalesce(r.relkind, 'c') = 'c'"
-		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid"
-		" AND e.deptype = 'e')"
-		" UNION ALL"
-		" SELECT o.depth, 2, " IF_MISSING("format('to_regprocedure(%L)', p.oid::regprocedure)",
-		  "pg_get_functiondef(p.oid) || format('; ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure,"
-		  " pg_get_userbyid(p.proowner))")
-		"  FROM ordered o JOIN pg_proc p ON o.classid = 'pg_proc'::regclass AND p.oid = o.objid"
-		"  WHERE p.prokind <> 'a' AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid"
-		"   AND e.objid = o.objid AND e.deptype = 'e')"
-		"  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid"
-		" AND e.deptype = 'i')"
+		" SELECT CASE o.classid WHEN 'pg_namespace'::regclass THEN 1001 ELSE o.depth END,"
+		" CASE o.classid WHEN 'pg_type'::regclass THEN 1 ELSE 2 END, "
+		IF_MISSING(OBJECT_TEST, OBJECT_CORE " || coalesce(" OBJECT_REST ", '')")
+		"  FROM ordered o WHERE " IS_OBJECT
 		") x ORDER BY depth DESC, kind"},
 	{DEFINE_TABLE,
 		"SELECT format('CREATE %sTABLE %s (%s)%s', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED '"
@@ -297,30 +259,6 @@ static const PartQuery part_queries[] = {
 		") x ON d.classoid = x.classoid AND d.objoid = x.objoid AND d.objsubid = 0 ORDER BY 1"},
 };
 
-static const char view_query[] =
-"WITH RECURSIVE over(oid, depth) AS ("
-" SELECT r.ev_class, 1 FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid"
-"  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1)"
-"  AND r.ev_class <> d.refobjid"
-" UNION SELECT r.ev_class, o.depth + 1 FROM over o JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass"
-"  AND d.refobjid = o.oid AND d.classid = 'pg_rewrite'::regclass JOIN pg_rewrite r ON r.oid = d.objid"
-"  WHERE r.ev_class <> o.oid AND o.depth < 50)"
-" SELECT " IF_MISSING("format('to_regclass(%L)', " TABLE_NAME ")",
-	"format('CREATE VIEW %s%s AS %s ALTER VIEW %s OWNER TO %I', " TABLE_NAME ","
-	" ' WITH (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid), " TABLE_NAME ","
-	" pg_get_userbyid(c.relowner))"
-	" || coalesce((SELECT string_agg(format('; GRANT %s ON %s TO %s', a.privilege_type, " TABLE_NAME ","
-	"  CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END), '')"
-	" FROM aclexplode(c.relacl) a), '')")
-" FROM (SELECT oid, max(depth) AS depth FROM over GROUP BY oid) o JOIN pg_class c USING (oid)"
-" JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND n.nspname <> 'shardext'"
-" AND NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_class t ON t.oid = d.refobjid JOIN pg_rewrite r ON r.oid = d.objid"
-"  WHERE d.classid = 'pg_rewrite'::regclass AND r.ev_class = c.oid AND d.refclassid = 'pg_class'::regclass"
-"  AND t.relkind IN ('r', 'p', 'm', 'f', 'S') AND t.oid >= 16384"
-"  AND t.oid <> ALL (";			/* tables of the cluster follow */
-
-static const char view_query_end[] = "::oid[])) ORDER BY o.depth, c.oid";
-
 /* First column of the query's rows, as strings of the caller's memory context. */
 List *
 definition_query(const char *sql, Oid argtype, Datum arg)
@@ -330,6 +268,8 @@ definition_query(const char *sql, Oid argtype, Datum arg)
 	int			nestlevel = NewGUCNestLevel();
 
 	setting_save("search_path", "pg_catalog");
+	/* long queries over few rows: compiling them takes much longer than running them */
+	setting_save("jit", "off");
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_execute_with_args(sql, 1, &argtype, &arg, NULL, false, 0) != SPI_OK_SELECT)
@@ -357,8 +297,8 @@ definition_query(const char *sql, Oid argtype, Datum arg)
  * Operators of IS DISTINCT FROM, NULLIF, CASE x WHEN, USING and comparisons of rows are found by name where the
  * statements run: the schemas of those that expressions, views and the like use go into the path there.
  */
-static List *
-with_operators_found(List *statements)
+List *
+definition_with_path(List *statements)
 {
 	static const char query[] =
 		"SELECT format('SET LOCAL search_path TO pg_catalog, %s',"
@@ -377,6 +317,10 @@ part_statements(Oid relid, DefinitionPart part)
 {
 	List	   *statements = NIL;
 
+	/* most tables need nothing, and the whole query takes a while to plan */
+	if (part == DEFINE_REQUIRED &&
+		definition_query(OBJECTS_REQUIRED " SELECT 'yes' FROM ordered LIMIT 1", OIDOID, ObjectIdGetDatum(relid)) == NIL)
+		return NIL;
 	for (int i = 0; i < lengthof(part_queries); i++)
 	{
 		if (part_queries[i].part == part)
@@ -389,7 +333,7 @@ part_statements(Oid relid, DefinitionPart part)
 List *
 table_definition(Oid relid, DefinitionPart part)
 {
-	return with_operators_found(part_statements(relid, part));
+	return definition_with_path(part_statements(relid, part));
 }
 
 List *
@@ -399,7 +343,7 @@ table_definition_parts(Oid relid, DefinitionPart first, DefinitionPart last)
 
 	for (DefinitionPart part = first; part <= last; part++)
 		statements = list_concat(statements, part_statements(relid, part));
-	return with_operators_found(statements);
+	return definition_with_path(statements);
 }
 
 /*
@@ -430,28 +374,6 @@ table_sequence_blocks(Oid relid, bool settled)
 							   " LATERAL (SELECT f.first, least(1099511627776, (s.seqmax - f.first) / 64) AS size) b");
 	appendStringInfoString(&sql, " ORDER BY 1");
 	return definition_query(sql.data, OIDOID, ObjectIdGetDatum(relid));
-}
-
-List *
-view_definitions(List *relids)
-{
-	Datum	   *oids = palloc(sizeof(Datum) * Max(list_length(relids), 1));
-	int			n = 0;
-	ListCell   *lc;
-	StringInfoData sql;
-
-	foreach(lc, relids)
-		oids[n++] = ObjectIdGetDatum(lfirst_oid(lc));
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, view_query);
-	appendStringInfoString(&sql, "'{");
-	foreach(lc, table_list())
-		appendStringInfo(&sql, "%s%u", foreach_current_index(lc) > 0 ? "," : "", ((TableInfo *) lfirst(lc))->relid);
-	appendStringInfoString(&sql, "}'");
-	appendStringInfoString(&sql, view_query_end);
-	return with_operators_found(definition_query(sql.data, OIDARRAYOID,
-												 PointerGetDatum(construct_array(oids, n, OIDOID, sizeof(Oid), true,
-																				 TYPALIGN_INT))));
 }
 
 char *

@@ -31,9 +31,6 @@ extern List *table_definition(Oid relid, DefinitionPart part);
 /* Parts first .. last, one after the other. */
 extern List *table_definition_parts(Oid relid, DefinitionPart first, DefinitionPart last);
 
-/* Statements for the views over these tables (OIDs), in the order of their dependencies, each made only if missing. */
-extern List *view_definitions(List *relids);
-
 /*
  * SELECT statements to be run on every node so that the sequences of the table
  * draw cluster-unique values: each node gets a block of its own. settled: the

@@ -32,4 +32,7 @@
 /* First column of the query's rows, as strings of the caller's memory context; search_path is pg_catalog. */
 extern List *definition_query(const char *sql, Oid argtype, Datum arg);
 
+/* The statements with what they need before them: the path in which operators without a name are found. */
+extern List *definition_with_path(List *statements);
+
 #endif

@@ -130,13 +130,13 @@ class Cases:
     def set_up(self):
         everybody = self.nodes + [self.plain]
         for connection in everybody:
-            connection.must("SET client_min_messages = warning")
+            connection.must("SET client_min_messages = warning; SET shardext.carry_objects = off")
         self.each("plain", [self.plain])
         self.each("tables", [self.plain, self.nodes[0]])
         self.each("shard", self.nodes[:1])
         self.each("everywhere", everybody)
         for connection in everybody:
-            connection.must("RESET client_min_messages")
+            connection.must("RESET client_min_messages; RESET shardext.carry_objects")
         for ids in self.ids:
             for sql in statements(self.parts["rows"]):
                 for connection in (self.plain, self.nodes[0]):
@@ -146,7 +146,7 @@ class Cases:
 
     def tear_down(self):
         for connection in self.nodes + [self.plain]:
-            connection.must("SET client_min_messages = error")
+            connection.must("SET client_min_messages = error; SET shardext.carry_objects = off")
         self.each("drop", self.nodes + [self.plain])
 
     def run(self, case, may_be_refused, node, ids, extended):

@@ -117,7 +117,7 @@ class Differ:
 
     def make_tables(self):
         for connection in [self.plain] + self.nodes:
-            connection.must("SET client_min_messages = error; SET statement_timeout = '20s'; SET join_collapse_limit = 4; SET from_collapse_limit = 4")
+            connection.must("SET client_min_messages = error; SET statement_timeout = '20s'; SET shardext.carry_objects = off; SET join_collapse_limit = 4; SET from_collapse_limit = 4")
         for connection in (self.plain, self.nodes[0]):
             connection.must("DROP TABLE IF EXISTS home; DROP VIEW IF EXISTS v_users, v_photos")
         for name in TABLES:
@@ -135,6 +135,8 @@ class Differ:
         for connection in [self.plain] + self.nodes:
             connection.must(VIEWS)
             connection.must(FUNCTIONS)
+        for connection in self.nodes:
+            connection.must("RESET shardext.carry_objects")
         for table, rows in initial_rows():
             values = ", ".join("(%s)" % ", ".join(map(str, row)) for row in rows)
             for connection in (self.plain, self.nodes[0]):

@@ -1,8 +1,11 @@
 -- What suite.py needs on the cluster: suite.place(mode) makes tables that are new sharded ones or reference tables, by a rule:
 -- one in eight (by name) is left alone, one in eight is a reference table, all others are sharded by hash, by a column of a foreign
 -- key, of a unique index, or the first that can be. What cannot be sharded becomes a reference table, or stays as it is.
--- Roles may log in, and functions and views are made on the other nodes too, as an administrator would have to do.
+-- Roles may log in, and functions and views are made on the other nodes too, whatever they need: each node makes its own
+-- (shardext.carry_objects is off), so that a statement behaves as on the plain server even where another node has to refuse.
 -- On the plain server suite.place does nothing.
+SET shardext.carry_objects = off;
+DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET shardext.carry_objects = off', current_database()); END$$;
 CREATE SCHEMA suite;
 GRANT USAGE ON SCHEMA suite TO PUBLIC;
 CREATE TABLE suite.placed (relation oid PRIMARY KEY, name text, place text, reason text);
@@ -102,7 +105,7 @@ BEGIN
 		INSERT INTO suite.spread VALUES (f.oid, f.version, 'VIEW IF EXISTS ' || f.name);
 	END LOOP;
 	IF script <> '' THEN
-		script := translate(encode(convert_to('SET check_function_bodies = off; ' || script, 'UTF8'), 'base64'), E'\n', '');
+		script := translate(encode(convert_to('SET check_function_bodies = off; SET shardext.carry_objects = off; ' || script, 'UTF8'), 'base64'), E'\n', '');
 		FOREACH node IN ARRAY '{paris,tokyo}'::text[] LOOP
 			EXECUTE format('COPY (SELECT %L) TO PROGRAM %L', script, format('base64 -d | psql -X -q -h 127.0.0.1 -p %s -U postgres -d %s >/dev/null 2>&1 || true',
 				current_setting('port'), node));

@@ -39,11 +39,8 @@ def make_tables(world, rows):
         admin.run(statement, seconds=180)
     admin.run("INSERT INTO load_users (name) SELECT 'u' || i FROM generate_series(1, %d) i" % rows, seconds=180)
     world.users = [row[0] for row in admin.run("SELECT id FROM load_users")]
+    admin.run(FUNCTION)
     admin.close()
-    for server in world.servers:
-        session = Session(server.dsn, 60)
-        session.run(FUNCTION)
-        session.close()
 
 
 class Client(threading.Thread):

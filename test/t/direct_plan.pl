@@ -28,6 +28,7 @@ $london->safe_psql('postgres', "INSERT INTO notes VALUES ($id, 1)");
 
 # Paris gets the shard, too, with another row in it; london knows nothing of that until step() tells it, at calls 3 and 6.
 $paris->safe_psql('postgres', <<"END");
+SET shardext.carry_objects = off;
 CREATE SCHEMA made_by_hand;
 CREATE TABLE made_by_hand.notes (LIKE notes INCLUDING ALL) USING heap;
 INSERT INTO made_by_hand.notes VALUES ($id, 2);

@@ -1,4 +1,5 @@
 
+# Two nodes that make the same function: one after the other, and all nodes have the latter's.
 # A node that is away: statements that need it fail with SX002 and say which node, statements
 # that do not need it work, and everything works again when it is back.
 use strict;
@@ -27,6 +28,17 @@ foreach my $name (qw(london paris tokyo))
 		'200|20000', "all rows are seen from $name");
 }
 
+my ($first, $second) = ($cluster->session('london'), $cluster->session('paris'));
+my $same = 'CREATE OR REPLACE FUNCTION same() RETURNS text LANGUAGE sql AS';
+$first->query_safe("BEGIN; $same \$\$SELECT 'of london'\$\$");
+my $waits = $cluster->begin($second, "BEGIN; $same \$\$SELECT 'of paris'\$\$; COMMIT;");
+ok($cluster->wait_for('london', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted", 1),
+	'the second maker of a function waits for the first');
+$first->query_safe('COMMIT');
+is(join('', $cluster->finish($second, $waits)), '', 'and makes it then');
+is($_->safe_psql('postgres', 'SELECT same()'), 'of paris', 'the function of ' . $_->name) foreach $cluster->nodes;
+$cluster->quit($_) foreach $first, $second;
+
 my $here = $cluster->key_on('accounts', 'london');
 my $there = $cluster->key_on('accounts', 'tokyo');
 
@@ -52,6 +64,16 @@ is($cluster->paris->safe_psql('postgres', 'SELECT count(*) FROM currencies'), '2
 isnt($rc, 0, 'an update over all shards fails');
 is($london->safe_psql('postgres', "SELECT balance FROM accounts WHERE id = $here"),
 	'100', 'and has changed nothing here');
+
+foreach my $sql ('CREATE FUNCTION made() RETURNS int LANGUAGE sql AS $$SELECT 1$$', 'CREATE VIEW made AS SELECT * FROM accounts',
+	'CREATE TYPE made AS ENUM ()', 'DROP FUNCTION same()')
+{
+	($rc, $out, $err) = $london->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+	like($err, qr/SX002.*tokyo/, "while a node is away: $sql");
+}
+is($london->safe_psql('postgres', "SELECT count(*), same() FROM pg_proc WHERE proname = 'made'"), '0|of paris',
+	'nothing was made or dropped');
+$london->safe_psql('postgres', 'SET shardext.carry_objects = off; CREATE FUNCTION made() RETURNS int LANGUAGE sql AS $$SELECT 1$$');
 
 like($london->safe_psql('postgres', 'SELECT warnings FROM shardext.status'), qr/node \\"tokyo\\" could not be reached since/,
 	'status names the node that is away');

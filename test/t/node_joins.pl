@@ -97,6 +97,7 @@ is($paris->safe_psql('postgres', "SELECT name FROM town WHERE id = $there"), 'x'
 
 # Functions, types and roles that only the coordinator has.
 $london->safe_psql('postgres', <<'END');
+SET shardext.carry_objects = off;
 CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS 'SELECT upper($1) FROM pg_class LIMIT 1';
 CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE ROLE visitor LOGIN;
@@ -116,11 +117,66 @@ foreach (
 	is($london->safe_psql('postgres', "SELECT name FROM town WHERE id = $there"), 'x', "$what: the next statement works");
 }
 
-# A node without shards comes and goes; what is left there says so.
+# A node without shards comes, gets what is on all nodes, tables or not, and goes; what is left there says so.
+$london->safe_psql('postgres', <<'END');
+CREATE SCHEMA "of all" AUTHORIZATION clerk;
+GRANT USAGE ON SCHEMA "of all" TO PUBLIC;
+COMMENT ON SCHEMA "of all" IS 'a comment';
+CREATE TYPE "of all".colour AS ENUM ('red', 'green');
+CREATE TYPE "of all".pair AS (a "of all".colour, b int);
+CREATE DOMAIN "of all".few AS int DEFAULT 3 CHECK (VALUE < 10);
+CREATE FUNCTION "of all".diff(a float8, b float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT a - b';
+CREATE TYPE "of all".span AS RANGE (SUBTYPE = float8, SUBTYPE_DIFF = "of all".diff);
+CREATE FUNCTION "of all".name_of(t town) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT t.name';
+CREATE FUNCTION "of all".body() RETURNS bigint STABLE BEGIN ATOMIC SELECT count(*) FROM public.town; END;
+CREATE PROCEDURE "of all".nothing(INOUT x int) LANGUAGE plpgsql AS 'BEGIN x := x + 1; END';
+REVOKE EXECUTE ON FUNCTION "of all".body() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION "of all".body() TO clerk;
+COMMENT ON FUNCTION "of all".body() IS 'a comment';
+CREATE AGGREGATE "of all".product(float8) (SFUNC = float8mul, STYPE = float8, INITCOND = '1', COMBINEFUNC = float8mul, PARALLEL = SAFE);
+CREATE AGGREGATE "of all".rows(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0', MSFUNC = int8inc, MINVFUNC = int8dec,
+	MSTYPE = int8, MINITCOND = '0');
+CREATE OPERATOR "of all".=== (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq, COMMUTATOR = OPERATOR("of all".===),
+	NEGATOR = OPERATOR("of all".!==), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES);
+CREATE OPERATOR "of all".!== (LEFTARG = text, RIGHTARG = text, FUNCTION = textne, NEGATOR = OPERATOR("of all".===));
+CREATE FUNCTION "of all".b_of("of all".pair) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1.b';
+CREATE CAST ("of all".pair AS int) WITH FUNCTION "of all".b_of("of all".pair) AS ASSIGNMENT;
+CREATE COLLATION "of all".german (PROVIDER = icu, LOCALE = 'de', DETERMINISTIC = false);
+CREATE COLLATION "of all".c (PROVIDER = libc, LOCALE = 'C');
+CREATE TEXT SEARCH DICTIONARY "of all".words (TEMPLATE = simple, STOPWORDS = english);
+CREATE TEXT SEARCH CONFIGURATION "of all".wordy (PARSER = "default");
+ALTER TEXT SEARCH CONFIGURATION "of all".wordy ADD MAPPING FOR asciiword, word WITH "of all".words, simple;
+CREATE VIEW "of all".seen WITH (security_barrier) AS SELECT id, "of all".name_of(t) AS n, 'red'::"of all".colour AS c FROM town t;
+CREATE VIEW "of all".seen_too AS SELECT * FROM "of all".seen WHERE "of all".body() > 0 WITH CHECK OPTION;
+ALTER VIEW "of all".seen OWNER TO clerk;
+GRANT SELECT ON town TO clerk;
+GRANT SELECT (id) ON "of all".seen TO PUBLIC;
+COMMENT ON COLUMN "of all".seen.n IS 'a comment';
+CREATE FUNCTION "of all".instead() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER instead INSTEAD OF INSERT ON "of all".seen FOR EACH ROW EXECUTE FUNCTION "of all".instead();
+CREATE TABLE home (a int);
+CREATE VIEW "of all".of_home AS SELECT * FROM home;
+CREATE FUNCTION "of all".of_home(home) RETURNS int LANGUAGE sql AS 'SELECT 1';
+END
+# As PostgreSQL itself describes them, and what pg_dump says of a node: all of it but home tables.
+sub described
+{
+	my ($database) = @_;
+	my $dump = qx{pg_dump -h 127.0.0.1 -p @{[$_[1]->port]} -s -n '"of all"' $database};
+
+	return join "\n", sort grep { $_ !~ /^--|^$|of_home|^\\(un)?restrict/ } split /^(?=-- Name)/m, $dump;
+}
+my $objects = described('postgres', $london);
+like($objects, qr/CREATE AGGREGATE.*CREATE OPERATOR/s, 'a dump with all kinds of objects');
+is(described('postgres', $paris), $objects, 'another node has them as they are here');
 $london->safe_psql('postgres', 'CREATE DATABASE lima');
 $london->safe_psql('lima', 'CREATE EXTENSION shardext');
 $london->safe_psql('postgres', sprintf("SELECT shardext.add_node('lima', '127.0.0.1', %d, 'lima')", $london->port));
 is($london->safe_psql('lima', 'SELECT count(*) FROM town'), '50', 'a node without shards routes');
+is(described('lima', $london), $objects, 'it has all objects');
+is($london->safe_psql('lima', q{SELECT count(*), (ROW('red', 3)::"of all".pair)::int FROM "of all".seen_too WHERE c = 'red'}), '50|3',
+	'which work, and casts');
+is($london->safe_psql('lima', "SELECT count(*) FROM pg_class WHERE relname ~ 'home'"), '0', 'but those over home tables');
 $paris->safe_psql('postgres', "SELECT shardext.remove_node('lima')");
 ($rc, $out, $err) = $london->psql('lima', 'SELECT count(*) FROM town');
 like($err, qr/"town" cannot be accessed because this database is not a node/, 'and is none when it has been removed');

@@ -13,11 +13,13 @@ my $cluster = ShardextCluster->new;
 my $london = $cluster->london;
 my $paris = $cluster->paris;
 
+$london->safe_psql('postgres', <<'END');
+CREATE FUNCTION remote(node int, sql text, how text DEFAULT 'read') RETURNS text
+    LANGUAGE C AS '$libdir/shardext', 'shardext_test_remote';
+END
 foreach my $node ($cluster->nodes)
 {
 	$node->safe_psql('postgres', <<'END');
-CREATE FUNCTION remote(node int, sql text, how text DEFAULT 'read') RETURNS text
-    LANGUAGE C AS '$libdir/shardext', 'shardext_test_remote';
 CREATE TABLE item (id int PRIMARY KEY, v text);
 INSERT INTO item SELECT i, 'v' || i FROM generate_series(1, 10) i;
 CREATE TABLE number (n int);

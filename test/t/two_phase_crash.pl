@@ -12,11 +12,13 @@ my $cluster = ShardextCluster->new(conf => 'restart_after_crash = on');
 my $london = $cluster->london;
 my $round = 0;
 
+$london->safe_psql('postgres', <<'END');
+CREATE FUNCTION remote(node int, sql text, how text DEFAULT 'read') RETURNS text
+    LANGUAGE C AS '$libdir/shardext', 'shardext_test_remote';
+END
 foreach my $node ($cluster->nodes)
 {
 	$node->safe_psql('postgres', <<'END');
-CREATE FUNCTION remote(node int, sql text, how text DEFAULT 'read') RETURNS text
-    LANGUAGE C AS '$libdir/shardext', 'shardext_test_remote';
 CREATE TABLE account (v int);
 INSERT INTO account VALUES (0);
 END

@@ -149,7 +149,7 @@ BEGIN; NOTIFY txn, 'two'; UPDATE account SET v = 0 WHERE id IN ($p, $t); COMMIT;
 is(join(' ', $out =~ /payload "(\w+)"/g), 'one two', 'NOTIFY is sent by the commit of what it is part of');
 
 # So is one that a trigger says on another node: it reaches listeners of the client's node, and of no other.
-$_->safe_psql('postgres', <<'END') foreach $cluster->nodes;
+$london->safe_psql('postgres', <<'END');
 CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	BEGIN
