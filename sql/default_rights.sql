@@ -31,7 +31,7 @@ CREATE TABLE thing (id bigint PRIMARY KEY);
 ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO defaults_reader;
 SELECT shardext.shard_table('thing', 'id', 'hash');
 ALTER DEFAULT PRIVILEGES REVOKE USAGE ON SCHEMAS FROM defaults_reader;
-SELECT nspname, has_schema_privilege('defaults_reader', oid, 'USAGE') FROM pg_namespace WHERE nspname LIKE 'shard\_____' ORDER BY 1;
+SELECT nspname, nspacl::text ~ 'defaults_reader' AS granted FROM pg_namespace WHERE nspname LIKE 'shard\_____' ORDER BY 1;
 DROP ROLE defaults_reader;
 DROP TABLE thing;
 SELECT shardext.drop_cluster();

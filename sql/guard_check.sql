@@ -4,8 +4,9 @@
 SET client_min_messages = warning;
 CREATE DOMAIN guard_key AS bigint;
 CREATE FUNCTION guard_move() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE r ALIAS FOR NEW; -- else the row would be given to its new shard
 BEGIN
-  CASE NEW.t WHEN 'move' THEN NEW.k := NEW.k + 1024; WHEN 'minus' THEN NEW.k := -1; WHEN 'null' THEN NEW.other := NULL; ELSE END CASE;
+  CASE r.t WHEN 'move' THEN r.k := r.k + 1024; WHEN 'minus' THEN r.k := -1; WHEN 'null' THEN r.other := NULL; ELSE END CASE;
   RETURN NEW;
 END $$;
 

@@ -97,7 +97,8 @@ SELECT $$SELECT md5(string_agg(l, ' ' ORDER BY l COLLATE "C")) FROM (
          WHERE relnamespace = 'shard_0000'::regnamespace AND NOT tgisinternal
         UNION ALL SELECT concat_ws(' ', polrelid::regclass, polname) FROM pg_policy JOIN pg_class c ON c.oid = polrelid
          WHERE relnamespace = 'shard_0000'::regnamespace
-        UNION ALL SELECT concat_ws(' ', nspowner::regrole, nspacl) FROM pg_namespace WHERE nspname = 'shard_0000') l$$ AS made \gset
+        UNION ALL SELECT concat_ws(' ', nspowner::regrole, has_schema_privilege('public', oid, 'USAGE'), has_schema_privilege('regress_owner', oid, 'CREATE'))
+          FROM pg_namespace WHERE nspname = 'shard_0000') l$$ AS made \gset
 SELECT result AS made_there FROM shardext.run_on_nodes(:'made') WHERE node = 'paris' \gset
 SELECT pg_advisory_lock(6021, hashtext('move_stream_begins'));
 ALTER DATABASE london SET shardext.fault = 'move_stream_begins:lock';
