@@ -162,6 +162,7 @@ shardext_job_main(Datum arg)
 	memcpy(&number, MyBgworkerEntry->bgw_extra, sizeof(number));
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	ConfigReloadPending = true; /* one that came since the fork was ignored */
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
 	pgstat_report_appname(MyBgworkerEntry->bgw_name);

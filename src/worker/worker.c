@@ -146,6 +146,7 @@ shardext_worker_main(Datum arg)
 	Assert(worker_duty_count <= MAX_DUTIES);
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	ConfigReloadPending = true; /* one that came since the fork was ignored */
 	BackgroundWorkerUnblockSignals();
 
 	worker_slot_enter(database);
