@@ -35,8 +35,8 @@
 #define GIVEN_OBJECTS \
 	"SELECT $1[i], $1[i + 1] FROM generate_series(1, cardinality($1), 2) i"
 
-#define IS_EXTENSION_MEMBER(row) \
-	"EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = " row ".classid AND e.objid = " row ".objid" \
+#define IS_EXTENSION_MEMBER \
+	"EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = n.classid AND e.objid = n.objid" \
 	" AND e.deptype = 'e')"
 
 /* For each candidate what it needs, itself included. */
@@ -48,13 +48,13 @@
 	"   WHERE d.classid = n.classid AND d.objid = n.objid" \
 	"  UNION ALL SELECT d.classid, d.objid FROM pg_depend d" \
 	"   WHERE d.refclassid = n.classid AND d.refobjid = n.objid AND d.deptype IN ('i', 'a')" \
-	" ) x WHERE x.objid >= 16384 AND x.classid <> 'pg_extension'::regclass AND NOT " IS_EXTENSION_MEMBER("n") \
+	" ) x WHERE x.objid >= 16384 AND x.classid <> 'pg_extension'::regclass AND NOT " IS_EXTENSION_MEMBER \
 	"  AND NOT (n.classid = 'pg_class'::regclass AND EXISTS (SELECT 1 FROM pg_class" \
 	"   WHERE oid = n.objid AND relkind NOT IN ('v', 'c'))))"
 
 /* Of what an object needs: what other nodes do not have, tables of the cluster ("ours") apart. */
 #define IS_HERE_ONLY \
-	"(NOT " IS_EXTENSION_MEMBER("n") " AND CASE n.classid" \
+	"(NOT " IS_EXTENSION_MEMBER " AND CASE n.classid" \
 	" WHEN 'pg_class'::regclass THEN EXISTS (SELECT 1 FROM pg_class r WHERE r.oid = n.objid AND (relpersistence = 't'" \
 	"  OR relkind IN ('r', 'p', 'm', 'f') OR relkind = 'S' AND NOT EXISTS (SELECT 1 FROM ours t JOIN pg_depend d" \
 	"   ON d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.refclassid = d.classid AND d.refobjid = t.oid)" \

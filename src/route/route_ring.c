@@ -19,7 +19,7 @@
 #define RING_POINTS			150
 #define RING_MAX_POINTS		16384	/* of one node, whatever its weight */
 #define RING_POINT_SEED		UINT64CONST(0x7368617264657874)
-/* any number would do; with this one, 16 shards of three nodes lie where 64 points had put them, and tests expect them */
+/* any would do; with this one, 16 shards of three nodes lie where 64 points had put them, as tests expect */
 #define RING_SHARD_SEED		UINT64CONST(0x73686172700C7324)
 
 struct Ring
