@@ -92,6 +92,8 @@ ask("SELECT shardext.alter_node('oslo', weight => 1)");
 $job = ask("SELECT shardext.rebalance('count')");
 $cluster->wait_at('paris', 'move_between_tables');
 $oslo->safe_psql('postgres', "SELECT shardext.cancel_job($job)");
+ok($cluster->wait_for('london', "SELECT bool_and(wish = 'cancel') FROM shardext.internal_cluster_jobs()
+		WHERE parent = $job AND state NOT IN ('done', 'cancelled')", 't'), 'and so are its moves that go on');
 fault($paris, '');
 $cluster->release('paris', 'move_between_tables');
 ends_with($job, 'cancelled', 'a rebalance is cancelled');

@@ -90,7 +90,7 @@ $cluster->release('london', 'dxact_after_all_prepares');
 $cluster->finish($session, $mark);
 
 # A node that was down for long: its coordinator has been restarted meanwhile, and has kept the decision for it.
-$cluster->wait_for('london', 'SELECT count(*) FROM shardext.transactions', '0');
+$cluster->wait_for('london', 'SELECT count(*) FROM shardext.catalog_decision', '0');
 $mark = $cluster->begin($session, <<"END");
 SET shardext.fault = 'dxact_after_local_commit:wait:1';
 BEGIN;
