@@ -205,6 +205,7 @@ plan_rows(const PlanInput *input, const Reason **reason)
 	const TableInfo *table = table_info(relid);
 	ReturningHere returning;
 	ModifyParts parts = {0};
+	int			max_param;
 	Query	   *rows;
 
 	*reason = plan_rows_check(input);
@@ -219,7 +220,8 @@ plan_rows(const PlanInput *input, const Reason **reason)
 	parts.form.text_query = copyObject(input->text_query);
 	parts.form.run_query = copyObject(query);
 	parts.form.first_param = insert_shape_max_param(query);
-	parts.form.first_param = Max(parts.form.first_param, insert_shape_max_param(input->text_query));
+	max_param = insert_shape_max_param(input->text_query);
+	parts.form.first_param = Max(parts.form.first_param, max_param);
 	rows = rows_query(query, &parts, table);
 	*reason = modify_shape_check(&parts.form);
 	if (*reason != NULL)
