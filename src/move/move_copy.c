@@ -55,14 +55,9 @@ make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 	move_link_run(move_link_of(run, node_id), "CREATE PUBLICATION %s%s", name, list.data);
 }
 
+/* What move_check.c asks before there is a job, but for versions and room: they were looked at then. */
 #define PROBLEMS_QUERY \
-	"SELECT string_agg(problem, ' ') FROM (VALUES" \
-	" ((SELECT count(*) FROM pg_get_replication_slots()) >= current_setting('max_replication_slots')::int," \
-	"  'It has no replication slot free (max_replication_slots).')," \
-	" ((SELECT count(*) FROM pg_stat_get_wal_senders()) >= current_setting('max_wal_senders')::int," \
-	"  'It has no WAL sender free (max_wal_senders).')," \
-	" (current_setting('wal_level') <> 'logical', 'Its wal_level is not logical.'))" \
-	" v(is_so, problem) WHERE is_so"
+	"SELECT shardext.internal_move_problems(extversion, false, 0) FROM pg_extension WHERE extname = 'shardext'"
 
 static void
 take_problems(MoveRun *run, int node_id)
