@@ -286,6 +286,8 @@ way_back_problem(MoveRun *run)
 	return problem;
 }
 
+static long keep_retry_ms = 0;	/* something has gone wrong in keep, and is tried again after this time */
+
 /* What the old copy is kept for: somebody's wish, or time. */
 static bool
 leave_keep(MoveRun *run)
@@ -293,7 +295,8 @@ leave_keep(MoveRun *run)
 	const Job  *job = run->job;
 	static int	looks = 0;
 	bool		reverse = strcmp(job->wish, "reverse") == 0;
-	const char *problem = reverse || looks++ % CHECK_EACH == 0 ? way_back_problem(run) : NULL;
+	bool		must_look = reverse || keep_retry_ms > 0 || looks++ % CHECK_EACH == 0;
+	const char *problem = must_look ? way_back_problem(run) : NULL;
 
 	if (problem != NULL)
 	{
@@ -322,16 +325,14 @@ run_keep(MoveRun *run, const MoveState *state)
 static long
 keep(MoveRun *run, const MoveState *state)
 {
-	static long retry_ms = 0;
-
 	if (!try_to(run, state, run_keep))
 	{
-		retry_ms = Min(Max(2 * retry_ms, RETRY_MS), MAX_RETRY_MS);
-		return retry_ms;
+		keep_retry_ms = Min(Max(2 * keep_retry_ms, RETRY_MS), MAX_RETRY_MS);
+		return keep_retry_ms;
 	}
-	if (retry_ms > 0)
+	if (keep_retry_ms > 0)
 		job_set(run->job->number, "error = NULL");
-	return retry_ms = 0;
+	return keep_retry_ms = 0;
 }
 
 void

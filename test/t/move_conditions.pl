@@ -1,5 +1,6 @@
-# Servers that cannot take part in a move: all that they lack is said at once. And servers that fail over to standbys, which have no
-# slots, in the middle of one: a source, while its rows are copied, and the new owner, while the old copy is kept.
+# Servers that cannot take part in a move: all that they lack is said at once. And servers with synchronous standbys, which have
+# no slots, that fail over to them in the middle of a move: a source, while its rows are copied, and the new owner, while the old
+# copy is kept.
 use strict;
 use warnings;
 
@@ -46,6 +47,9 @@ sub standby_of
 	$standby->init_from_backup($node, 'base', has_streaming => 1);
 	$standby->append_conf('postgresql.conf', sprintf("port = %d\n", $standby->port));
 	$standby->start;
+	# (only now: the standby shall not have it)
+	$node->append_conf('postgresql.conf', "synchronous_standby_names = '*'\n");
+	$node->reload;
 	return $standby;
 }
 
