@@ -172,6 +172,7 @@ copy_input_begin(ParseState *pstate, const CopyStmt *stmt, Relation table, Node 
 	if (where != NULL)
 	{
 		input->where = ExecInitQual(castNode(List, where), NULL);
+		input->where_slot = ExecInitExtraTupleSlot(input->estate, RelationGetDescr(table), &TTSOpsVirtual);
 		if (contain_volatile_functions(where))
 			input->single = true;
 	}
@@ -360,27 +361,18 @@ copy_input_complete(CopyInput *input, bool owner_too)
 bool
 copy_input_matches(CopyInput *input)
 {
-	TupleTableSlot *slot;
+	TupleTableSlot *slot = input->where_slot;
 	bool		matches;
 
 	if (input->where == NULL)
 		return true;
 	copy_input_complete(input, false);
-	slot = input->econtext->ecxt_scantuple;
-	if (slot == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(input->estate->es_query_cxt);
-
-		slot = MakeSingleTupleTableSlot(RelationGetDescr(input->table), &TTSOpsVirtual);
-		input->estate->es_tupleTable = lappend(input->estate->es_tupleTable, slot);
-		input->econtext->ecxt_scantuple = slot;
-		MemoryContextSwitchTo(old);
-	}
-	ExecClearTuple(slot);
 	memcpy(slot->tts_values, input->values, slot->tts_tupleDescriptor->natts * sizeof(Datum));
 	memcpy(slot->tts_isnull, input->nulls, slot->tts_tupleDescriptor->natts * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
 	slot->tts_tableOid = RelationGetRelid(input->table);
+	/* Constraints and generated columns of the row before have put its slot there, which may be one that waits to be written. */
+	input->econtext->ecxt_scantuple = slot;
 	matches = ExecQual(input->where, input->econtext);
 	ExecClearTuple(slot);
 	return matches;

@@ -53,6 +53,7 @@ typedef struct CopyInput
 	EState	   *estate;
 	ExprContext *econtext;
 	ExprState  *where;
+	TupleTableSlot *where_slot;
 
 	/* the current row */
 	char	  **fields;			/* raw: of supplied columns */
