@@ -21,6 +21,9 @@ TABLES = {
     "docs": [("key", "uuid"), ("day", "date"), ("n", "int"), ("v", "text")],
     "days": [("day", "date"), ("num", "num"), ("n", "int"), ("key", "uuid")],
     "sums": [("num", "num"), ("n", "int"), ("day", "date")],
+    "goods": [("no", "int"), ("k", "int"), ("note", "text")],
+    "parts": [("no", "int"), ("part", "int"), ("n", "int")],
+    "trail": [("no", "int"), ("op", "text"), ("k", "int")],
     "countries": [("id", "int"), ("name", "text"), ("since", "date")],
     "home": [("uid", "id"), ("x", "int"), ("note", "text")],
     "v_users": [("id", "id"), ("country", "int"), ("name", "text")],
@@ -28,11 +31,12 @@ TABLES = {
 }
 KEYS = {"users": ["id"], "photos": ["owner_id", "id"], "albums": ["owner", "id", "cover"], "likes": ["photo_id"],
         "acc": ["no"], "moves": ["no"], "tags": ["tag"], "comp": ["a", "b"], "comp2": ["a", "b"],
-        "docs": ["key"], "days": ["day"], "sums": ["num"], "v_users": ["id"], "v_photos": ["owner_id"], "home": ["uid"], "countries": ["id"]}
+        "docs": ["key"], "days": ["day"], "sums": ["num"], "goods": ["no"], "parts": ["no"], "trail": ["no"], "v_users": ["id"], "v_photos": ["owner_id"], "home": ["uid"], "countries": ["id"]}
 GROUPS = [["users", "photos", "albums", "likes", "v_users", "v_photos", "countries", "home"], ["users", "photos", "likes"],
           ["users", "photos", "albums", "v_users", "v_photos"], ["acc", "moves", "countries", "acc", "moves", "comp"],
           ["acc", "moves"], ["tags", "comp", "acc"], ["tags"], ["comp", "comp2", "countries"],
-          ["docs", "days", "sums", "countries"], ["docs", "days"], ["sums", "acc", "moves", "days"], list(TABLES)]
+          ["docs", "days", "sums", "countries"], ["docs", "days"], ["sums", "acc", "moves", "days"], ["goods", "parts", "trail", "acc"],
+          ["goods", "parts"], list(TABLES)]
 SQLTYPE = {"id": "bigint", "pid": "bigint", "int": "int", "text": "text", "num": "numeric", "uuid": "uuid", "date": "date"}
 NUMBERS = {"id", "pid", "int", "num"}
 SHARDS, PEOPLE = 16, 16

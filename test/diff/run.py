@@ -15,14 +15,20 @@ import sys
 import time
 from pathlib import Path
 
+from forms import Forms, Script
 from generate import PEOPLE, TABLES, photo_id, user_id
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 from pq import Connection
-from writes import Writer
 
-SCHEMA = """
+# on every node
+TYPES = """
+DROP DOMAIN IF EXISTS whole, word;
+DROP TYPE IF EXISTS place;
 CREATE DOMAIN whole AS int CHECK (VALUE > -100);
 CREATE DOMAIN word AS text;
+CREATE TYPE place AS (street text, no int);
+"""
+SCHEMA = """
 CREATE TABLE users (id bigint PRIMARY KEY, country int, name text, age int);
 CREATE TABLE photos (id bigint PRIMARY KEY, owner_id bigint NOT NULL, title text, views int);
 CREATE TABLE albums (id bigint PRIMARY KEY, owner bigint NOT NULL, cover bigint, n int);
@@ -37,8 +43,48 @@ CREATE TABLE days (day date, num numeric, n int, key uuid, PRIMARY KEY (day, n))
 CREATE INDEX ON days (num);
 CREATE TABLE sums (num numeric PRIMARY KEY, n int, day date);
 CREATE TABLE countries (id int PRIMARY KEY, name text, since date);
+CREATE TABLE goods (no int PRIMARY KEY, k int DEFAULT 3 CHECK (k < 1000), note text DEFAULT 'new', at place, list int[],
+	twice int GENERATED ALWAYS AS (k * 2) STORED, made int DEFAULT vol(7));
+CREATE TABLE parts (no int REFERENCES goods ON DELETE CASCADE ON UPDATE CASCADE, part int, n int, PRIMARY KEY (no, part));
+CREATE TABLE trail (no int, op text, k int);
+CREATE TRIGGER small BEFORE INSERT OR UPDATE ON goods FOR EACH ROW EXECUTE FUNCTION small();
+CREATE TRIGGER trail AFTER INSERT OR UPDATE OR DELETE ON goods FOR EACH ROW EXECUTE FUNCTION trail();
 """
 FUNCTIONS = """
+CREATE OR REPLACE FUNCTION small() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.k := NEW.k % 500; RETURN NEW; END';
+CREATE OR REPLACE FUNCTION trail() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+	IF TG_OP <> 'INSERT' THEN INSERT INTO trail VALUES (OLD.no, TG_OP, OLD.k); END IF;
+	IF TG_OP <> 'DELETE' THEN INSERT INTO trail VALUES (NEW.no, TG_OP || '+', NEW.k); END IF;
+	RETURN NULL;
+END$$;
+CREATE OR REPLACE FUNCTION n_of(int) RETURNS int STABLE LANGUAGE sql AS 'SELECT count(*)::int FROM moves WHERE no = $1';
+CREATE OR REPLACE FUNCTION n_in(k int) RETURNS int STABLE LANGUAGE plpgsql AS $$DECLARE r record; n int := 0; BEGIN
+	FOR r IN SELECT * FROM goods WHERE no < k LOOP n := n + r.no; END LOOP;
+	RETURN n;
+END$$;
+CREATE OR REPLACE FUNCTION holder_of(int) RETURNS text STABLE LANGUAGE sql AS 'SELECT holder FROM acc WHERE no = $1';
+CREATE OR REPLACE FUNCTION sql_add(int, int DEFAULT 1) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + $2';
+CREATE OR REPLACE FUNCTION rows_of(k int) RETURNS TABLE (no int, ref int) STABLE LANGUAGE sql AS 'SELECT no, ref FROM acc WHERE no % 5 = k % 5';
+CREATE OR REPLACE FUNCTION rows_in(k int) RETURNS TABLE (no int, ref int) STABLE LANGUAGE plpgsql AS
+	'BEGIN RETURN QUERY SELECT a.no, a.ref FROM acc a WHERE a.no = k; RETURN QUERY SELECT k, count(*)::int FROM parts p WHERE p.no = k; END';
+CREATE OR REPLACE FUNCTION bump(k int) RETURNS int VOLATILE LANGUAGE plpgsql AS $$DECLARE r record; n int := 0; BEGIN
+	FOR r IN SELECT no FROM acc WHERE ref = k LOOP
+		UPDATE acc SET bal = bal + 1 WHERE no = r.no AND EXISTS (SELECT FROM acc x WHERE x.no = r.no);
+		n := n + 1;
+	END LOOP;
+	BEGIN
+		INSERT INTO acc VALUES (k, 'bump', n, k);
+	EXCEPTION WHEN unique_violation OR not_null_violation THEN
+		n := n + 100 + (SELECT count(*) FROM goods);
+	END;
+	RETURN n;
+END$$;
+CREATE OR REPLACE FUNCTION settle(k int) RETURNS bigint VOLATILE LANGUAGE sql AS $$
+	UPDATE goods SET note = 'settled' WHERE no % 7 = k;
+	INSERT INTO moves SELECT no, 1000 + k, 1 FROM goods WHERE note = 'settled' ON CONFLICT DO NOTHING;
+	SELECT count(*) FROM moves WHERE seq = 1000 + k $$;
+CREATE OR REPLACE AGGREGATE total(numeric) (SFUNC = numeric_add, STYPE = numeric, COMBINEFUNC = numeric_add, INITCOND = '0', PARALLEL = SAFE);
+CREATE OR REPLACE AGGREGATE whole(text) (SFUNC = textcat, STYPE = text, INITCOND = '');
 CREATE OR REPLACE FUNCTION vol(x numeric) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN x % 100; END';
 CREATE OR REPLACE FUNCTION stab(x numeric) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 50 + (SELECT count(*) FROM countries) * 0; END';
 CREATE OR REPLACE FUNCTION imm(x numeric) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 10; END';
@@ -46,7 +92,11 @@ CREATE OR REPLACE FUNCTION imm(x numeric) RETURNS int IMMUTABLE LANGUAGE plpgsql
 VIEWS = """
 CREATE VIEW v_users WITH (security_barrier) AS SELECT id, country, name FROM users WHERE country > 1;
 CREATE VIEW v_photos AS SELECT owner_id, count(*) AS photos, sum(views) AS views FROM photos GROUP BY owner_id;
+CREATE VIEW w_acc AS SELECT * FROM acc;
+CREATE VIEW w_goods WITH (security_barrier) AS SELECT no, k, note FROM goods WHERE k IS DISTINCT FROM 4 WITH CHECK OPTION;
+CREATE VIEW w_moves WITH (security_invoker) AS SELECT no, seq, amount FROM moves WHERE seq < 100;
 """
+ALL_VIEWS = "v_users, v_photos, w_acc, w_goods, w_moves"
 SHARD = """
 SELECT shardext.shard_table('users', 'id');
 SELECT shardext.shard_table('photos', 'owner_id', 'id', '{id}');
@@ -60,9 +110,11 @@ SELECT shardext.shard_table('comp2', '{a,b}'::text[]);
 SELECT shardext.shard_table('docs', 'key');
 SELECT shardext.shard_table('days', 'day');
 SELECT shardext.shard_table('sums', 'num');
+SELECT shardext.shard_tables('{goods,parts}', '{no,no}', 'hash');
+SELECT shardext.shard_table('trail', 'no', 'hash');
 SELECT shardext.replicate_table('countries');
 """
-WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|vol)\b")
+WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|vol|bump|settle)\b")
 HOME = """
 CREATE TABLE home (uid bigint, x int, note text);
 """
@@ -87,6 +139,8 @@ def initial_rows():
     yield "docs", [(uuid(i), date(i // 3), some(9), text()) for i in range(0, 25, 2)]
     yield "days", [(date(i), "%d.%d" % (i % 4, 5 * (i % 2)), i // 2, uuid(i % 7)) for i in range(20)]
     yield "sums", [("%d.5" % i if i % 3 else "%d.00" % i, some(6), date(i)) for i in range(10)]
+    yield "goods", [(i, some(9), text()) for i in range(0, 26, 2)]
+    yield "parts", [(i, j, some(9)) for i in range(0, 20, 4) for j in range(1, 4)]
     yield "countries", [(i, "'t%d'" % i, date(i)) for i in range(5)]
     yield "home", [(user_id(i), some(12), text()) for i in people if i % 2]
 
@@ -104,7 +158,7 @@ def answer(result, ordered):
 class Differ:
     def __init__(self, options):
         self.options, self.r = options, random.Random(options.seed)
-        self.writer = Writer(options.seed, options.depth)
+        self.writer = Forms(options.seed, options.depth)
         self.plain = Connection(options.port, "plain")
         self.nodes = [Connection(options.port, name) for name in ("london", "paris", "tokyo")]
         self.counts, self.refused, self.differences = collections.Counter(), collections.Counter(), 0
@@ -117,24 +171,24 @@ class Differ:
 
     def make_tables(self):
         for connection in [self.plain] + self.nodes:
-            connection.must("SET client_min_messages = error; SET statement_timeout = '20s'; SET shardext.carry_objects = off; SET join_collapse_limit = 4; SET from_collapse_limit = 4")
+            connection.must("SET client_min_messages = error; SET statement_timeout = '20s'; SET shardext.carry_objects = off; SET join_collapse_limit = 4; SET from_collapse_limit = 4; "
+                            "SET check_function_bodies = off")
         for connection in (self.plain, self.nodes[0]):
-            connection.must("DROP TABLE IF EXISTS home; DROP VIEW IF EXISTS v_users, v_photos")
+            connection.must("DROP TABLE IF EXISTS home; DROP VIEW IF EXISTS " + ALL_VIEWS)
         for name in TABLES:
             if name != "home" and not name.startswith("v_"):
                 for connection in (self.plain, self.nodes[0]):
                     connection.must("DROP TABLE IF EXISTS %s CASCADE" % name)
         for connection in [self.plain] + self.nodes:
-            connection.must("DROP VIEW IF EXISTS v_users, v_photos; DROP DOMAIN IF EXISTS whole, word")
-        for connection in self.nodes[1:]:
-            connection.must(SCHEMA.split("CREATE TABLE")[0])
+            connection.must("DROP VIEW IF EXISTS " + ALL_VIEWS)
+            connection.must(TYPES)
+            connection.must(FUNCTIONS)
         for connection in (self.plain, self.nodes[0]):
             connection.must(SCHEMA + HOME)
         for line in SHARD.strip().split("\n"):
             self.nodes[0].must(line)
         for connection in [self.plain] + self.nodes:
             connection.must(VIEWS)
-            connection.must(FUNCTIONS)
         for connection in self.nodes:
             connection.must("RESET shardext.carry_objects")
         for table, rows in initial_rows():
@@ -146,17 +200,17 @@ class Differ:
         self.differences += 1
         print("-- DIFFERENCE on %s\n%s;\n--  ours: %s\n-- plain: %s" % (self.node.name, sql, ours, plain), flush=True)
 
-    def both(self, sql, count=True, ordered=False):
-        """Runs sql on the cluster, then on the plain tables; returns whether it worked on both."""
-        self.told.append(sql)
-        ours = self.node.run(sql)
+    def both(self, sql, count=True, ordered=False, data=""):
+        """Runs sql on the cluster, then on the plain tables; returns whether it worked on both. data: for COPY FROM STDIN."""
+        self.told.append(sql + (";\n" + data + "\\." if data else ""))
+        ours = self.node.run(sql, data)
         if ours.code in ("SX003", "57014"):
             self.counts["refused" if ours.code == "SX003" else "timeouts"] += 1
             self.refused[re.sub(r'"[^"]*"|\d+', "..", ours.detail)] += 1
             if self.options.verbose:
                 print("-- refused on %s: %s\n%s;" % (self.node.name, ours, sql), flush=True)
             return False
-        plain = self.plain.run(sql)
+        plain = self.plain.run(sql, data)
         self.counts["errors" if plain.code else "statements"] += count
         self.counts["with rows"] += count and len(plain.rows) > 0
         if plain.code:
@@ -215,11 +269,22 @@ class Differ:
             self.both("RELEASE s", False)
         return worked
 
+    def script(self, script):
+        """Several statements, one after the other, until one fails."""
+        for step in script.steps:
+            sql, data = (step, "") if isinstance(step, str) else step
+            if not self.both(sql, True, "ORDER BY" in sql or sql.startswith("FETCH"), data):
+                break
+        for connection in (self.node, self.plain):
+            connection.must("ROLLBACK; CLOSE ALL")
+
     def compared(self):
         return self.counts["statements"] + self.counts["errors"]
 
     def statement(self):
         writes = self.r.random() < self.options.writes
+        if writes and self.r.random() < self.options.scripts and not self.in_block:
+            return self.writer.script(), writes
         return (self.writer.write() if writes else self.writer.select()), writes
 
     def discard(self):
@@ -230,14 +295,25 @@ class Differ:
         self.node = self.r.choice(self.nodes)
         statement, writes = self.statement()
         before, self.told = self.differences, []
-        if self.r.random() >= self.options.transactions or statement.home:
-            if statement.home:
-                self.node = self.nodes[0]
+        if statement.home:
+            self.node = self.nodes[0]
+        setting = self.r.choice(self.other_ways) if self.r.random() < 0.15 else None
+        if setting:
+            self.told.append("SET " + setting)
+            self.node.must("SET " + setting)
+        if isinstance(statement, Script):
+            self.in_block = True
+            self.script(statement)
+            self.in_block = False
+        elif self.r.random() >= self.options.transactions or statement.home:
             self.run(statement, False)
             self.discard()
         else:
             writes = self.in_block = True
-            self.both("BEGIN" + self.r.choice(["", " ISOLATION LEVEL REPEATABLE READ"]), False)
+            self.both("BEGIN" + self.r.choice(["", "", " ISOLATION LEVEL REPEATABLE READ", " ISOLATION LEVEL SERIALIZABLE"]), False)
+            if self.r.random() < 0.2:
+                self.told.append("SET LOCAL shardext.snapshot = cluster")
+                self.node.must(self.told[-1])
             for _ in range(self.r.randint(2, 5)):
                 if not statement.home or self.node is self.nodes[0]:
                     worked = self.cursor(statement) if self.r.random() < 0.15 else self.run(statement, self.r.random() < 0.7, True)
@@ -250,6 +326,8 @@ class Differ:
                 connection.must(end)
             self.in_block = False
             self.discard()
+        if setting:
+            self.node.must("RESET " + setting.split()[0])
         if writes and self.r.random() < 0.2:
             self.compare_tables()
         if self.differences > before:
@@ -269,6 +347,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--statements", type=int, default=0)
     parser.add_argument("--writes", type=float, default=0.3)
+    parser.add_argument("--scripts", type=float, default=0.15, help="of what writes")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--depth", type=int, default=2, help="of sub-SELECTs")
     parser.add_argument("--stop", type=int, default=10)

@@ -1,15 +1,16 @@
 """Random writing statements, for run.py. What they do does not depend on the order of rows."""
 from generate import KEYS, PEOPLE, SQLTYPE, TABLES, Generator, Statement, make_id, user_id
 
-WRITTEN = ["users", "photos", "likes", "albums", "acc", "acc", "moves", "tags", "comp", "comp2", "countries", "docs", "days", "sums"]
+WRITTEN = ["users", "photos", "likes", "albums", "acc", "acc", "moves", "tags", "comp", "comp2", "countries", "docs", "days", "sums", "goods", "parts"]
 UNIQUE = {"users": ["id"], "photos": ["id"], "likes": ["photo_id", "user_id"], "albums": ["id"], "acc": ["no"],
-          "moves": ["no", "seq"], "tags": ["tag"], "comp": ["a", "b", "c"], "countries": ["id"], "docs": ["key"], "days": ["day", "n"], "sums": ["num"]}
+          "moves": ["no", "seq"], "tags": ["tag"], "comp": ["a", "b", "c"], "countries": ["id"], "docs": ["key"], "days": ["day", "n"], "sums": ["num"], "goods": ["no"],
+          "parts": ["no", "part"]}
 FREE = {"users": ["country", "age"], "photos": ["views"], "likes": ["n"], "albums": ["n"], "acc": ["ref"],
         "moves": ["amount"], "tags": ["n", "v"], "comp": [], "comp2": ["d"], "countries": ["name", "since"], "docs": ["n", "day", "v"], "days": ["key", "num"],
-        "sums": ["n", "day"]}
+        "sums": ["n", "day"], "goods": ["k", "note"], "parts": ["n"]}
 
 # columns of shard keys that no constraint ties to others
-MOVED = {"acc": "no", "moves": "no", "tags": "tag", "comp": "a", "comp2": "a", "sums": "num", "days": "day", "docs": "key"}
+MOVED = {"acc": "no", "moves": "no", "tags": "tag", "comp": "a", "comp2": "a", "sums": "num", "days": "day", "docs": "key", "goods": "no", "parts": "no"}
 
 
 class Writer(Generator):
@@ -28,6 +29,7 @@ class Writer(Generator):
                   "moves": lambda: [small(), small(), small() + ".5"],
                   "tags": lambda: [text(), small(), text()],
                   "comp": lambda: [small(), text(), small()], "comp2": lambda: [small(), text(), small()],
+                  "goods": lambda: [small(), small(), text()], "parts": lambda: [small(), str(self.r.randint(1, 4)), small()],
                   "countries": lambda: [small(), text(), date()], "docs": lambda: [uuid(), date(), small(), text()],
                   "days": lambda: [date(), small() + ".5", small(), uuid()], "sums": lambda: [small() + self.pick(".5", ".0", ""), small(), date()]}[table]
         return [str(v) for v in number()]
@@ -68,7 +70,7 @@ class Writer(Generator):
         if self.chance(0.25):
             # rows of another query: those of the table itself, moved away
             kinds = [kind for _, kind in TABLES[table]]
-            if table in ("acc", "moves", "comp", "comp2", "tags", "docs", "days", "sums"):
+            if table in ("acc", "moves", "comp", "comp2", "tags", "docs", "days", "sums", "goods", "parts"):
                 sub, _ = self.query(1, [], kinds)
                 source = "SELECT DISTINCT ON (%s) * FROM (%s) s(%s) ORDER BY %s" % (
                     ", ".join(UNIQUE.get(table, ["a"])), sub, ", ".join(c for c, _ in TABLES[table]),

@@ -36,6 +36,8 @@ for name, result, arguments in (
         ("PQgetvalue", TEXT, [POINTER, INT, INT]),
         ("PQputCopyData", INT, [POINTER, TEXT, INT]),
         ("PQputCopyEnd", INT, [POINTER, TEXT]),
+        ("PQgetCopyData", INT, [POINTER, POINTER, INT]),
+        ("PQfreemem", None, [POINTER]),
         ("PQclear", None, [POINTER])):
     function = getattr(pq, name)
     function.restype, function.argtypes = result, arguments
@@ -44,7 +46,7 @@ quiet = ctypes.CFUNCTYPE(None, POINTER, POINTER)(lambda arg, message: None)
 CONNECTION_OK, CONNECTION_BAD = 0, 1
 POLL_FAILED, POLL_WRITING, POLL_OK = 0, 2, 3
 FATAL_ERROR = 7
-COPY_IN = 4
+COPY_OUT, COPY_IN = 3, 4
 
 
 def field(res, letter):
@@ -84,8 +86,29 @@ class Connection:
             raise SystemExit(pq.PQerrorMessage(self.conn).decode())
         pq.PQsetNoticeProcessor(self.conn, ctypes.cast(quiet, POINTER), None)
 
-    def run(self, sql):
-        return Result(pq.PQexec(self.conn, sql.encode()))
+    def run(self, sql, data=""):
+        """data: what COPY FROM STDIN reads. Lines of COPY TO STDOUT are rows of one column."""
+        res = pq.PQexec(self.conn, sql.encode())
+        if pq.PQresultStatus(res) not in (COPY_IN, COPY_OUT):
+            return Result(res)
+        lines = self._copied(pq.PQresultStatus(res) == COPY_IN, data.encode())
+        pq.PQclear(res)
+        result = Result(pq.PQgetResult(self.conn))
+        while (res := pq.PQgetResult(self.conn)):
+            pq.PQclear(res)
+        result.given, result.rows = lines, sorted(lines)
+        return result
+
+    def _copied(self, into, data):
+        if into:
+            pq.PQputCopyData(self.conn, data, len(data))
+            pq.PQputCopyEnd(self.conn, None)
+            return []
+        lines, line = [], POINTER()
+        while (length := pq.PQgetCopyData(self.conn, ctypes.byref(line), 0)) > 0:
+            lines.append((ctypes.string_at(line, length).decode(),))
+            pq.PQfreemem(line)
+        return lines
 
     def must(self, sql):
         result = self.run(sql)
