@@ -29,7 +29,7 @@ class Forms(Writer):
         if depth >= 0 and self.chance(0.05):
             column = self.column(scopes, kind)
             if kind == "int":
-                return self.pick("n_of(%s)", "n_in(%s)", "sql_add(%s, 2)", "(ARRAY[1, %s, 3])[2]", "(jsonb_build_object('x', %s) ->> 'x')::int") % super().expr(scopes, kind, -1)
+                return self.pick("n_of((%s)::int)", "n_in((%s)::int)", "sql_add((%s)::int, 2)", "(ARRAY[1, %s, 3])[2]", "(jsonb_build_object('x', %s) ->> 'x')::int") % super().expr(scopes, kind, -1)
             if kind == "text":
                 return self.pick("holder_of(length(%s))", "(xpath('/a/text()', xmlelement(name a, %s)))[1]::text", "upper(%s) COLLATE \"C\"") % super().expr(scopes, kind, -1)
             if column and column[0].count(".") == 1:
@@ -77,7 +77,7 @@ class Forms(Writer):
         """Rows of a function."""
         alias, inner = self.name(), [c[0] for c in lateral or [] if c[1] == "int"]
         argument = self.r.choice(inner) if inner else self.const("int") + "::int"
-        text, kind = self.pick(("rows_of(%s)", "int"), ("rows_in(%s)", "int"), ("jsonb_array_elements_text(jsonb_build_array(%s, 7))", "text"),
+        text, kind = self.pick(("rows_of((%s)::int)", "int"), ("rows_in((%s)::int)", "int"), ("jsonb_array_elements_text(jsonb_build_array(%s, 7))", "text"),
                                ("xmltable('/r' PASSING xmlelement(name r, %s) COLUMNS c0 text PATH '.')", "text"))
         if text.startswith("rows"):
             return "%s %s(c0, c1)" % (text % argument, alias), [(alias + ".c0", "int", True), (alias + ".c1", "int", False)]
@@ -90,7 +90,7 @@ class Forms(Writer):
             if kind in ("int", "num") and numbers:
                 return self.pick("total(%s)", "total(DISTINCT %s)", "total(abs(%s) + 1)") % self.r.choice(numbers), SQLTYPE[kind]
             if kind == "text" and fit:
-                return self.pick("whole(%s ORDER BY %s DESC)", "whole(DISTINCT %s ORDER BY %s)") % ((self.r.choice(fit),) * 2), "text"
+                return self.pick("glued(%s ORDER BY %s DESC)", "glued(DISTINCT %s ORDER BY %s)") % ((self.r.choice(fit),) * 2), "text"
             if kind == "int":
                 a, a_kind, _ = self.r.choice(columns)
                 return self.pick("dense_rank(%s) WITHIN GROUP (ORDER BY %s DESC)", "(cume_dist(%s) WITHIN GROUP (ORDER BY %s)) * 2") % (self.value(a_kind), a), "int"
@@ -119,7 +119,7 @@ class Forms(Writer):
         """A set-returning function in the target list."""
         inner = super().expr(scopes, kind, 0)
         if kind == "int":
-            return self.pick("generate_series(1, least(%s, 2))", "unnest(ARRAY[%s, 3])", "(rows_of(%s)).no") % inner
+            return self.pick("generate_series(1, least(%s, 2))", "unnest(ARRAY[%s, 3])", "(rows_of((%s)::int)).no") % inner
         return "unnest(ARRAY[%s, NULL])" % inner
 
     def grouped_by_expression(self, items, columns, where, outer, kinds):

@@ -84,7 +84,7 @@ CREATE OR REPLACE FUNCTION settle(k int) RETURNS bigint VOLATILE LANGUAGE sql AS
 	INSERT INTO moves SELECT no, 1000 + k, 1 FROM goods WHERE note = 'settled' ON CONFLICT DO NOTHING;
 	SELECT count(*) FROM moves WHERE seq = 1000 + k $$;
 CREATE OR REPLACE AGGREGATE total(numeric) (SFUNC = numeric_add, STYPE = numeric, COMBINEFUNC = numeric_add, INITCOND = '0', PARALLEL = SAFE);
-CREATE OR REPLACE AGGREGATE whole(text) (SFUNC = textcat, STYPE = text, INITCOND = '');
+CREATE OR REPLACE AGGREGATE glued(text) (SFUNC = textcat, STYPE = text, INITCOND = '');
 CREATE OR REPLACE FUNCTION vol(x numeric) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN x % 100; END';
 CREATE OR REPLACE FUNCTION stab(x numeric) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 50 + (SELECT count(*) FROM countries) * 0; END';
 CREATE OR REPLACE FUNCTION imm(x numeric) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 10; END';
@@ -203,7 +203,12 @@ class Differ:
     def both(self, sql, count=True, ordered=False, data=""):
         """Runs sql on the cluster, then on the plain tables; returns whether it worked on both. data: for COPY FROM STDIN."""
         self.told.append(sql + (";\n" + data + "\\." if data else ""))
+        start = time.time()
         ours = self.node.run(sql, data)
+        if time.time() - start > 4:
+            self.counts["over four seconds"] += 1
+            if self.options.verbose:
+                print("-- slow on %s, %.0f s:\n%s;" % (self.node.name, time.time() - start, sql), flush=True)
         if ours.code in ("SX003", "57014"):
             self.counts["refused" if ours.code == "SX003" else "timeouts"] += 1
             self.refused[re.sub(r'"[^"]*"|\d+', "..", ours.detail)] += 1

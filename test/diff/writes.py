@@ -137,7 +137,7 @@ class Writer(Generator):
                 ", ".join(UNIQUE[table]), self.query(1, [], kinds)[0], ", ".join(names), ", ".join(UNIQUE[table] + names))
         actions = [" WHEN MATCHED%s THEN %s" % (self.pick("", " AND t.%s::text > '4'" % FREE[table][0]), self.pick(
             "DELETE", "UPDATE SET %s = s.%s::%s" % (FREE[table][0], FREE[table][0], SQLTYPE[dict(TABLES[table])[FREE[table][0]]]), "DO NOTHING"))] if self.chance(0.8) else []
-        if actions and self.chance(0.3):
+        if actions and " AND " in actions[0] and self.chance(0.4):
             actions.append(" WHEN MATCHED THEN %s" % self.pick("DELETE", "DO NOTHING"))
         if self.chance(0.2):
             actions.append(" WHEN NOT MATCHED AND s.%s IS NULL THEN DO NOTHING" % UNIQUE[table][0])
