@@ -62,7 +62,9 @@ catalog_image_fetch(NodeConn *conn)
 	if (PQntuples(result) != 1 || PQnfields(result) != IMAGE_FIELDS)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
-				 errmsg("node \"%s\" is no longer a member of the cluster", conn_node_name(conn))));
+				 errmsg("node \"%s\" is no longer a member of the cluster", conn_node_name(conn)),
+				 errdetail("Its catalog holds no cluster."),
+				 errhint("Remove it with shardext.remove_node, or restore its database.")));
 	for (int i = 0; i < IMAGE_FIELDS; i++)
 		image->fields[i] = pstrdup(PQgetvalue(result, 0, i));
 	conn_result_free(result);

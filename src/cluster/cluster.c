@@ -247,7 +247,8 @@ cluster_apply(const CatalogImage *image)
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
 				 errmsg("this database is a node of another cluster"),
 				 errdetail("It belongs to the cluster %s, the change is for %s.",
-						   cluster->cluster_id, state->cluster.cluster_id)));
+						   cluster->cluster_id, state->cluster.cluster_id),
+				 errhint("Look at host, port and dbname in shardext.nodes; shardext.alter_node corrects them.")));
 	state->cluster.this_node = cluster->this_node;
 	catalog_state_apply(state);
 }

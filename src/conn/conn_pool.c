@@ -79,7 +79,9 @@ conn_pool_get(int node_id, Oid role)
 	if (node == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
-				 errmsg("node %d is not a member of the cluster", node_id)));
+				 errmsg("node %d is not a member of the cluster", node_id),
+				 errdetail("It has left the cluster, or this node has not heard of it yet."),
+				 errhint("Run the statement again.")));
 	return conn_make(node, GetUserNameFromId(role, false), role, false);
 }
 

@@ -371,7 +371,7 @@ copy_input_matches(CopyInput *input)
 	memcpy(slot->tts_isnull, input->nulls, slot->tts_tupleDescriptor->natts * sizeof(bool));
 	ExecStoreVirtualTuple(slot);
 	slot->tts_tableOid = RelationGetRelid(input->table);
-	/* Constraints and generated columns of the row before have put its slot there, which may be one that waits to be written. */
+	/* Constraints of the row before have put its slot there, which may be one that waits to be written. */
 	input->econtext->ecxt_scantuple = slot;
 	matches = ExecQual(input->where, input->econtext);
 	ExecClearTuple(slot);

@@ -283,7 +283,8 @@ definition_query(const char *sql, Oid argtype, Datum arg)
 			ereport(ERROR,
 					(errcode(ERRCODE_SX_NOT_SUPPORTED),
 					 errmsg("definition of an object cannot be repeated on other nodes"),
-					 errdetail("No SQL statement could be made for one of the objects the table needs.")));
+					 errdetail("No SQL statement could be made for one of the objects the table needs."),
+					 errhint("Run the statement again, in case the object was dropped meanwhile.")));
 		spi_cxt = MemoryContextSwitchTo(caller_cxt);
 		statements = lappend(statements, pstrdup(value));
 		MemoryContextSwitchTo(spi_cxt);

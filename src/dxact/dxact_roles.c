@@ -120,6 +120,7 @@ dxact_part_act_as(const char *name, uint64 number, const char *proof)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_NOT_SUPPORTED),
 				 errmsg("role \"%s\" cannot use a node where temporary objects have been made for another role", name),
+				 errdetail("Names in the role's statements could mean those objects."),
 				 errhint("Functions and triggers that run on a shard's owner should not make temporary objects.")));
 	SetUserIdAndSecContext(role, role == GetSessionUserId() ? 0 : SECURITY_LOCAL_USERID_CHANGE);
 }

@@ -27,6 +27,7 @@ require_forwarded(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_NOT_SUPPORTED),
 				 errmsg("this function is for nodes only"),
+				 errdetail("The session is not one that another node of the cluster has opened."),
 				 errhint("Use SET shardext.snapshot = 'cluster'.")));
 }
 

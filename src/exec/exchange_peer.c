@@ -62,7 +62,9 @@ peer_connection(int node_id)
 	if (node == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
-				 errmsg("node %d is not a member of the cluster", node_id)));
+				 errmsg("node %d is not a member of the cluster", node_id),
+				 errdetail("It has left the cluster, or this node has not heard of it yet."),
+				 errhint("Run the statement again.")));
 	if (peers_cxt == NULL)
 		peers_cxt = AllocSetContextCreate(TopMemoryContext, "shardext exchange connections", ALLOCSET_SMALL_SIZES);
 	outer = MemoryContextSwitchTo(peers_cxt);

@@ -51,6 +51,7 @@ open_shell(Oid relid, int shard)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
 				 errmsg("relation %u has no shard %d on this node", relid, shard),
+				 errdetail("The node that asked believes it a sharded table with this shard here."),
 				 errhint("Compare shardext.tables on the nodes.")));
 	return table_open(relid, AccessShareLock);
 }

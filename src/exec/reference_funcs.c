@@ -43,6 +43,7 @@ check_table(Oid relid, bool may)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
 				 errmsg("relation %u is not a reference table on this node", relid),
+				 errdetail("The node that asked believes it one."),
 				 errhint("Compare shardext.tables on the nodes.")));
 }
 

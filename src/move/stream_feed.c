@@ -382,7 +382,9 @@ take_all(StreamFeed *feed, TimestampTz deadline)
 		if (length < 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_SX_NODE_UNAVAILABLE),
-					 errmsg("node \"%s\" has ended the stream", move_link_node(feed->link))));
+					 errmsg("node \"%s\" has ended the stream", move_link_node(feed->link)),
+					 errdetail("The marker that ends the move's changes had not come."),
+					 errhint("The move is tried again; see that node's log for the reason.")));
 		take_data(feed, data, length);
 		now = GetCurrentTimestamp();
 		if (TimestampDifferenceExceeds(feed->reported, now, REPORT_EACH_MS))

@@ -5,6 +5,7 @@
 #	sizes			C files at most 700 lines, functions at most 100, includes at most 25
 #	names			no two files of one basename; x.h beside x.c
 #	formatting		tabs, no trailing blanks, lines of at most 120 columns, braces on their own lines
+#	errors			of class SX have a detail and a hint
 #	versions		PG_VERSION_NUM only in base/pg_compat.h
 #	READMEs			one in each src folder, at most 120 lines; src/README.md names functions that are there
 use strict;
@@ -49,6 +50,7 @@ foreach my $file (@files)
 	check_layers($file);
 	check_text($file);
 	check_functions($file) if $file =~ /\.c$/;
+	check_errors($file) if $file =~ /\.c$/;
 }
 
 foreach my $folder (grep { -d } glob("src/*"))
@@ -133,6 +135,26 @@ sub check_text
 		complain($where, "TupIsNull evaluates its argument twice") if $line =~ /TupIsNull\([^)]*[^=!]=[^=]/;
 		complain($where, "version test outside base/pg_compat.h")
 		  if $line =~ /^\s*#.*PG_VERSION_NUM/ && $file ne 'src/base/pg_compat.h';
+	}
+	return;
+}
+
+# Our own errors say why, and what to do.
+sub check_errors
+{
+	my ($file) = @_;
+	my $text = join("\n", @{ $lines_of{$file} });
+
+	while ($text =~ /\bereport(\((?:[^()"']++|"(?:[^"\\]|\\.)*+"|'[^']*+'|(?1))*+\))/g)
+	{
+		my $call = $1;
+		my $number = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
+
+		next unless $call =~ /^\((?!INFO).*ERRCODE_SX_/s;
+		foreach my $part (qw(errdetail errhint))
+		{
+			complain("$file:$number", "an error of class SX without $part") unless $call =~ /\b$part/;
+		}
 	}
 	return;
 }
