@@ -151,9 +151,6 @@ DROP TABLE :shard.users;
 CREATE INDEX ON :shard.users (nick);
 TRUNCATE :shard.users;
 \set VERBOSITY terse
-SET client_min_messages = error;
-DROP SCHEMA public CASCADE;
-RESET client_min_messages;
 DROP SCHEMA :shard CASCADE;
 \set VERBOSITY default
 CREATE TABLE shard_0000.x (i int);

@@ -13,7 +13,6 @@
 
 #include "access/xact.h"
 #include "catalog/dependency.h"
-#include "catalog/index.h"
 #include "catalog/pg_namespace.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
@@ -30,60 +29,13 @@
 #include "ddl/ddl_locks.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_rules.h"
+#include "ddl/ddl_special.h"
 #include "ddl/other_nodes.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
-
-/* The table itself, or the table of an index; InvalidOid for other relations. */
-static Oid
-table_of(Oid relid)
-{
-	char		relkind = get_rel_relkind(relid);
-
-	if (relkind == RELKIND_INDEX)
-		return IndexGetRelation(relid, true);
-	return relid;
-}
-
-/* Statements whose first relation is what they change; others are only referred to. */
-static bool
-has_single_target(const Node *statement)
-{
-	switch (nodeTag(statement))
-	{
-		case T_AlterTableStmt:
-		case T_IndexStmt:
-		case T_CreateTrigStmt:
-		case T_CreateStmt:
-			return true;
-		default:
-			return false;
-	}
-}
-
-List *
-ddl_tables_of_ours(const Node *statement, bool *others)
-{
-	List	   *ours = NIL;
-	ListCell   *lc;
-
-	*others = false;
-	foreach(lc, statement_relations(statement))
-	{
-		Oid			relid = table_of(lfirst_oid(lc));
-
-		if (OidIsValid(relid) && table_info(relid) != NULL)
-			ours = list_append_unique_oid(ours, relid);
-		else
-			*others = true;
-		if (has_single_target(statement))
-			break;
-	}
-	return ours;
-}
 
 /* The scope over all tables; ERROR SX003 if one says no. */
 static DdlScope
@@ -195,7 +147,7 @@ require_own_shards(const Node *statement)
 
 	foreach(lc, statement_relations(statement))
 	{
-		Oid			table = table_of(lfirst_oid(lc));
+		Oid			table = ddl_table_of(statement, lfirst_oid(lc));
 		int			shard = -1;
 
 		if (!OidIsValid(table) || table_info(table) == NULL || table_info(table)->kind != TABLE_SHARDED)
@@ -325,13 +277,15 @@ ddl_carry_receive(const char *text, List *names)
 	int			nestlevel;
 	List	   *relids = ddl_tables_of_ours(statement, &others);
 
-	if (relids == NIL || (others && !has_single_target(statement)))
+	if (relids == NIL || others)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
 				 errmsg("node \"%s\" does not know the tables of this statement", node_name(node_self())),
 				 errdetail("Statement: %s", text),
 				 errhint("Compare shardext.tables and search_path of the nodes.")));
 	normalise(statement);
+	if (IsA(statement, TruncateStmt))
+		truncate_require_no_ordinary(castNode(TruncateStmt, statement), relids);
 	ddl_names_set(statement, names);
 	/* what there is to be said the coordinator has said */
 	nestlevel = NewGUCNestLevel();

@@ -25,7 +25,15 @@ extern void ddl_carry_text(const char *text);
 /* What every other node does with the text and the names. */
 extern void ddl_carry_receive(const char *text, List *names);
 
+/* ddl_subject.c */
+
 /* The tables of ours (OIDs) a statement is about, and in *others whether it is about others too. */
 extern List *ddl_tables_of_ours(const Node *statement, bool *others);
+
+/* The table of ours that owns the sequence or draws its defaults from it; InvalidOid if none. */
+extern Oid	ddl_sequence_table(Oid sequence);
+
+/* The table itself, that of an index, or of a sequence whose rights or name change; other relations as they are. */
+extern Oid	ddl_table_of(const Node *statement, Oid relid);
 
 #endif

@@ -291,7 +291,7 @@ static const struct
 	{T_AlterObjectSchemaStmt, handle_set_schema},
 	{T_RenameStmt, handle_rename},
 	{T_DropStmt, special_drop},
-	{T_TruncateStmt, handle_carried},
+	{T_TruncateStmt, special_truncate},
 	{T_IndexStmt, special_index},
 	{T_ReindexStmt, handle_carried},
 	{T_ClusterStmt, special_cluster},

@@ -252,6 +252,7 @@ rename_scope(const RenameStmt *stmt, const Reason **reason)
 		case OBJECT_TRIGGER:
 			return DDL_BOTH;
 		case OBJECT_POLICY:
+		case OBJECT_SEQUENCE:
 			return DDL_SHELL;
 		default:
 			*reason = reason_make(unshard_hint, "Objects of this kind are not carried to the shards.");

@@ -7,33 +7,31 @@
  * empty tables, and a WARNING says where the rows are.
  * DROP TABLE of several kinds of tables: the ordinary ones first, as it is; then
  * the sharded, then the reference tables, whom sharded ones may reference.
- * LOCK TABLE of several kinds likewise.
- * GRANT .. ON ALL TABLES IN SCHEMA: runs as it is; then the tables of the cluster
- * and views in those schemas are granted by name, everywhere.
+ * LOCK TABLE of several kinds likewise; TRUNCATE takes the ordinary ones
+ * together with the reference tables, whom they may reference too.
+ * DROP SCHEMA .. CASCADE: the tables of the cluster in it first.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/heap.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "commands/extension.h"
-#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
-#include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "ddl/ddl_carry.h"
 #include "ddl/ddl_special.h"
-#include "ddl/object_carry.h"
 #include "ddl/object_guard.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
-#include "ddl/table_queries.h"
 
 static bool
 drops_our_extension(const DropStmt *stmt)
@@ -77,7 +75,7 @@ drop_extension(void *arg, Node *statement)
 	utility_run_as_is(arg, statement);
 }
 
-/* The tables a DROP or LOCK TABLE names, by kind: parse tree objects of ordinary (or no) tables, OIDs of ours. */
+/* The tables a DROP, LOCK or TRUNCATE names, by kind: parse tree objects of ordinary (or no) tables, OIDs of ours. */
 typedef struct TableGroups
 {
 	List	   *ordinary;
@@ -114,9 +112,9 @@ is_of_one_kind(const TableGroups *groups)
 	return (groups->ordinary != NIL) + (groups->sharded != NIL) + (groups->reference != NIL) <= 1;
 }
 
-/* "verb a, b.c end" for these tables of ours, everywhere. */
+/* "verb a, b.c end" for these tables of ours, everywhere; on this node by run(), if there is one. */
 static void
-carry_by_name(const char *verb, const List *relids, const char *end)
+carry_by_name(const char *verb, List *relids, const char *end, DdlRunner run, void *arg)
 {
 	StringInfoData text;
 	ListCell   *lc;
@@ -129,7 +127,10 @@ carry_by_name(const char *verb, const List *relids, const char *end)
 		appendStringInfo(&text, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
 						 relation_qualified_name(lfirst_oid(lc)));
 	appendStringInfoString(&text, end);
-	ddl_carry_text(text.data);
+	if (run != NULL)
+		ddl_carry(linitial(ddl_parse(list_make1(text.data))), text.data, relids, run, arg);
+	else
+		ddl_carry_text(text.data);
 	CommandCounterIncrement();
 }
 
@@ -150,8 +151,8 @@ drop_groups(UtilityCall *call, DropStmt *stmt)
 		utility_run_as_is(call, (Node *) ordinary);
 		CommandCounterIncrement();
 	}
-	carry_by_name("DROP TABLE", groups.sharded, end);
-	carry_by_name("DROP TABLE", groups.reference, end);
+	carry_by_name("DROP TABLE", groups.sharded, end, NULL, NULL);
+	carry_by_name("DROP TABLE", groups.reference, end, NULL, NULL);
 	return true;
 }
 
@@ -181,9 +182,131 @@ special_lock(UtilityCall *call)
 		utility_run_as_is(call, (Node *) ordinary);
 	}
 	end = psprintf(" IN %s MODE%s", modes[stmt->mode], stmt->nowait ? " NOWAIT" : "");
-	carry_by_name("LOCK TABLE", groups.sharded, end);
-	carry_by_name("LOCK TABLE", groups.reference, end);
+	carry_by_name("LOCK TABLE", groups.sharded, end, NULL, NULL);
+	carry_by_name("LOCK TABLE", groups.reference, end, NULL, NULL);
 	return true;
+}
+
+/* Are the reference and ordinary tables referenced by nothing but what is emptied, and the shard tables of that? */
+static bool
+is_referenced_from_within(const TableGroups *groups)
+{
+	List	   *emptied = list_copy(groups->reference);
+	ListCell   *lc;
+
+	foreach(lc, groups->ordinary)
+		emptied = lappend_oid(emptied, RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, false));
+	foreach(lc, heap_truncate_find_FKs(emptied))
+	{
+		if (!list_member_oid(groups->sharded, lfirst_oid(lc)) && !OidIsValid(table_shell_of(lfirst_oid(lc), NULL)))
+			return false;
+	}
+	return true;
+}
+
+/* What is emptied on this node by the statement that empties the reference tables on all. */
+typedef struct TruncateHere
+{
+	List	   *ordinary;		/* RangeVars */
+	bool		quiet;			/* CASCADE is ours, not the user's: it reaches nothing that he has not named */
+} TruncateHere;
+
+static void
+truncate_here(Node *statement, void *arg)
+{
+	const TruncateHere *here = arg;
+	TruncateStmt *stmt = castNode(TruncateStmt, copyObjectImpl(statement));
+	int			nestlevel = NewGUCNestLevel();
+
+	if (here->quiet && client_min_messages < WARNING)
+		setting_save("client_min_messages", "warning");
+	stmt->relations = list_concat(stmt->relations, copyObjectImpl(here->ordinary));
+	ddl_run((Node *) stmt, "");
+	AtEOXact_GUC(true, nestlevel);
+}
+
+bool
+special_truncate(UtilityCall *call)
+{
+	TruncateStmt *stmt = castNode(TruncateStmt, call->pstmt->utilityStmt);
+	TableGroups groups = group_tables(stmt->relations);
+	Oid			shard_table = statement_shard_table((Node *) stmt);
+	const char *restart = stmt->restart_seqs ? " RESTART IDENTITY" : "";
+	const char *end = stmt->behavior == DROP_CASCADE ? psprintf("%s CASCADE", restart) : restart;
+	TruncateHere here = {groups.ordinary};
+
+	if (is_of_one_kind(&groups))
+		return utility_carry(call);
+	if (OidIsValid(shard_table))
+		shard_table_refuse_ddl(shard_table);
+	carry_by_name("TRUNCATE", groups.sharded, end, NULL, NULL);
+	if (groups.reference == NIL)
+	{
+		TruncateStmt *ordinary = copyObject(stmt);
+
+		ordinary->relations = groups.ordinary;
+		utility_run_as_is(call, (Node *) ordinary);
+		return true;
+	}
+	/* sharded tables that reference them are empty by now, but PostgreSQL asks whether they are named */
+	if (groups.sharded != NIL && stmt->behavior != DROP_CASCADE && is_referenced_from_within(&groups))
+	{
+		end = psprintf("%s CASCADE", restart);
+		here.quiet = true;
+	}
+	carry_by_name("TRUNCATE", groups.reference, end, truncate_here, &here);
+	return true;
+}
+
+void
+truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids)
+{
+	List	   *emptied = list_copy(relids);
+	List	   *more;
+	ListCell   *lc;
+
+	if (stmt->behavior != DROP_CASCADE)
+		return;
+	while ((more = heap_truncate_find_FKs(emptied)) != NIL)
+	{
+		foreach(lc, more)
+		{
+			Oid			relid = lfirst_oid(lc);
+
+			if (table_info(relid) == NULL && !OidIsValid(table_shell_of(relid, NULL)))
+				ereport(ERROR,
+						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+						 errmsg("\"%s\" on node \"%s\" references what the statement empties",
+								get_rel_name(relid), node_name(node_self())),
+						 errdetail("It is an ordinary table of that node."),
+						 errhint("Empty it, and drop its foreign key, there first.")));
+		}
+		emptied = list_concat(emptied, more);
+	}
+}
+
+/* DROP SCHEMA .. CASCADE: what lies on other nodes has to be dropped by name. */
+static void
+drop_tables_inside(const DropStmt *stmt)
+{
+	List	   *sharded = NIL;
+	List	   *reference = NIL;
+	ListCell   *lc;
+
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+		char	   *schema = get_namespace_name(get_rel_namespace(table->relid));
+
+		if (schema == NULL || !list_member(stmt->objects, makeString(schema)))
+			continue;
+		if (table->kind == TABLE_SHARDED)
+			sharded = lappend_oid(sharded, table->relid);
+		else
+			reference = lappend_oid(reference, table->relid);
+	}
+	carry_by_name("DROP TABLE", sharded, " CASCADE", NULL, NULL);
+	carry_by_name("DROP TABLE", reference, " CASCADE", NULL, NULL);
 }
 
 bool
@@ -193,85 +316,12 @@ special_drop(UtilityCall *call)
 
 	if (stmt->removeType == OBJECT_TABLE && drop_groups(call, stmt))
 		return true;
+	if (stmt->removeType == OBJECT_SCHEMA && stmt->behavior == DROP_CASCADE)
+		drop_tables_inside(stmt);
 	if (!drops_our_extension(stmt))
 		return utility_carry(call);
 	if (stmt->behavior == DROP_CASCADE && table_list() != NIL)
 		leave_shells(call);
 	ddl_stand_aside(drop_extension, call, (Node *) stmt);
-	return true;
-}
-
-/* The GRANT or REVOKE for one relation. */
-static char *
-grant_text(const GrantStmt *all, Oid relid)
-{
-	StringInfoData text;
-	ListCell   *item;
-
-	initStringInfo(&text);
-	appendStringInfo(&text, "%s%s ", all->is_grant ? "GRANT" : "REVOKE",
-					 !all->is_grant && all->grant_option ? " GRANT OPTION FOR" : "");
-	foreach(item, all->privileges)
-		appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
-						 lfirst_node(AccessPriv, item)->priv_name);
-	appendStringInfo(&text, "%s ON TABLE %s %s ", all->privileges == NIL ? "ALL" : "",
-					 relation_qualified_name(relid), all->is_grant ? "TO" : "FROM");
-	foreach(item, all->grantees)
-	{
-		RoleSpec   *role = lfirst_node(RoleSpec, item);
-
-		appendStringInfo(&text, "%s%s", foreach_current_index(item) > 0 ? ", " : "",
-						 role->roletype == ROLESPEC_PUBLIC ? "PUBLIC" :
-						 role->roletype == ROLESPEC_CSTRING ? quote_identifier(role->rolename) :
-						 role->roletype == ROLESPEC_SESSION_USER ?
-						 quote_identifier(GetUserNameFromId(GetSessionUserId(), false)) : "CURRENT_USER");
-	}
-	if (all->is_grant && all->grant_option)
-		appendStringInfoString(&text, " WITH GRANT OPTION");
-	if (!all->is_grant && all->behavior == DROP_CASCADE)
-		appendStringInfoString(&text, " CASCADE");
-	return text.data;
-}
-
-/* By name, for the tables of ours in the schemas, and the views that all nodes have. */
-static void
-grant_by_name(const GrantStmt *all)
-{
-	ListCell   *lc;
-	ListCell   *schema;
-
-	foreach(schema, all->objects)
-	{
-		Oid			schema_oid = get_namespace_oid(strVal(lfirst(schema)), false);
-
-		foreach(lc, table_list())
-		{
-			const TableInfo *table = lfirst(lc);
-
-			if (get_rel_namespace(table->relid) == schema_oid)
-				ddl_carry_text(grant_text(all, table->relid));
-		}
-		foreach(lc, definition_query("SELECT oid::text FROM pg_class WHERE relnamespace = $1 AND relkind = 'v'"
-									 " ORDER BY oid", OIDOID, ObjectIdGetDatum(schema_oid)))
-		{
-			Oid			view = (Oid) strtoul(lfirst(lc), NULL, 10);
-
-			object_carry_done(view, grant_text(all, view));
-		}
-	}
-}
-
-bool
-special_grant(UtilityCall *call)
-{
-	GrantStmt  *stmt = castNode(GrantStmt, call->pstmt->utilityStmt);
-
-	if (stmt->objtype != OBJECT_TABLE || stmt->targtype == ACL_TARGET_DEFAULTS)
-		return false;
-	if (stmt->targtype == ACL_TARGET_OBJECT)
-		return utility_carry(call);
-	utility_run_as_is(call, (Node *) stmt);
-	CommandCounterIncrement();
-	grant_by_name(stmt);
 	return true;
 }

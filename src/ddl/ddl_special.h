@@ -1,8 +1,8 @@
 /*
  * ddl_special.h
  *	  Utility statements that need more than being carried: DROP EXTENSION
- *	  and DROP or LOCK TABLE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM, ANALYZE and CLUSTER,
- *	  GRANT ON ALL TABLES.
+ *	  and DROP, LOCK or TRUNCATE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM, ANALYZE and CLUSTER,
+ *	  GRANT.
  */
 #ifndef SHARDEXT_DDL_SPECIAL_H
 #define SHARDEXT_DDL_SPECIAL_H
@@ -31,10 +31,14 @@ extern char *utility_text(const UtilityCall *call);
 /* true: done */
 extern bool special_drop(UtilityCall *call);
 extern bool special_lock(UtilityCall *call);
+extern bool special_truncate(UtilityCall *call);
 extern bool special_index(UtilityCall *call);
 extern bool special_vacuum(UtilityCall *call);
 extern bool special_cluster(UtilityCall *call);
-extern bool special_grant(UtilityCall *call);
+extern bool special_grant(UtilityCall *call);	/* grant_carry.c */
 extern bool special_set_constraints(UtilityCall *call); /* set_constraints.c */
+
+/* On a node that is told to TRUNCATE .. CASCADE these tables: ERROR if that reached tables that nobody has seen. */
+extern void truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids);
 
 #endif

@@ -191,7 +191,8 @@ visit_statement(Node *statement, Visitor *visitor)
 							  list_make1(castNode(CommentStmt, statement)->object), visitor);
 			break;
 		case T_GrantStmt:
-			if (castNode(GrantStmt, statement)->objtype == OBJECT_TABLE &&
+			if ((castNode(GrantStmt, statement)->objtype == OBJECT_TABLE ||
+				 castNode(GrantStmt, statement)->objtype == OBJECT_SEQUENCE) &&
 				castNode(GrantStmt, statement)->targtype == ACL_TARGET_OBJECT)
 				visit_range_vars(castNode(GrantStmt, statement)->objects, visitor);
 			break;
