@@ -159,6 +159,11 @@ REVOKE EXECUTE ON FUNCTION shardext.internal_fence(int[], int, text) FROM PUBLIC
 COMMENT ON FUNCTION shardext.internal_fence(int[], int, text) IS
     'for moves: lock the tables of logical shards until the transaction ends, then write a marker';
 
+CREATE FUNCTION shardext.internal_apply_changes(changes bytea) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_apply_changes' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_apply_changes(bytea) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_apply_changes(bytea) IS 'for moves: changes of a stream, carried out in the copies of this node';
+
 CREATE FUNCTION shardext.internal_free_bytes() RETURNS bigint
     AS 'MODULE_PATHNAME', 'shardext_internal_free_bytes' LANGUAGE C VOLATILE STRICT;
 REVOKE EXECUTE ON FUNCTION shardext.internal_free_bytes() FROM PUBLIC;

@@ -529,6 +529,13 @@ sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
 #define sx_my_lxid()	(MyProc->lxid)
 #endif
 
+/* Begin to look into an index, without counting what it costs (needs access/genam.h). */
+#if PG_VERSION_NUM >= 180000
+#define sx_index_beginscan(rel, index, snapshot, nkeys)	index_beginscan(rel, index, snapshot, NULL, nkeys, 0)
+#else
+#define sx_index_beginscan(rel, index, snapshot, nkeys)	index_beginscan(rel, index, snapshot, nkeys, 0)
+#endif
+
 /* A message in the WAL that belongs to no transaction (needs replication/message.h). */
 #if PG_VERSION_NUM >= 170000
 #define sx_log_message(prefix, text)	LogLogicalMessage(prefix, text, strlen(text), false, false)

@@ -16,13 +16,13 @@
 #include "cluster/node_region.h"
 #include "conn/conn.h"
 #include "ddl/shard_apply.h"
-#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "move/job_process.h"
 #include "move/job_store.h"
 #include "move/move_check.h"
 #include "move/shard_copy.h"
+#include "move/stream_rows.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/array.h"
@@ -46,6 +46,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_make_copies);
 PG_FUNCTION_INFO_V1(shardext_internal_drop_copy);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_fence);
+PG_FUNCTION_INFO_V1(shardext_internal_apply_changes);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_jobs);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_job_log);
 
@@ -373,6 +374,15 @@ shardext_internal_fence(PG_FUNCTION_ARGS)
 	int		   *shards = shard_numbers(PG_GETARG_DATUM(0), &n);
 
 	shard_copy_fence(n, shards, PG_GETARG_INT32(1), text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_apply_changes(PG_FUNCTION_ARGS)
+{
+	bytea	   *changes = PG_GETARG_BYTEA_PP(0);
+
+	stream_rows_apply(VARDATA_ANY(changes), VARSIZE_ANY_EXHDR(changes));
 	PG_RETURN_VOID();
 }
 
