@@ -29,7 +29,9 @@ CREATE VIEW shardext.internal_table_parts (relid, kind, name, form) AS
      WHERE k.contype IN ('p', 'u', 'x', 'c', 'f') AND k.conname NOT LIKE 'shardext\_guard%'
      UNION ALL
     SELECT t.tgrelid, 'trigger', t.tgname,
-           pg_catalog.format('%s %s %s %s', t.tgenabled, t.tgtype, t.tgfoid, pg_catalog.pg_get_expr(t.tgqual, t.tgrelid))
+           -- its condition is an expression over two rows, which pg_get_expr cannot print
+           pg_catalog.format('%s %s %s %s %s', t.tgenabled, t.tgtype, t.tgfoid, t.tgattr, CASE WHEN t.tgqual IS NOT NULL THEN
+               pg_catalog.substring(pg_catalog.pg_get_triggerdef(t.oid), ' WHEN (.*) EXECUTE FUNCTION ') END)
       FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal AND t.tgname <> 'shardext_guard';
 COMMENT ON VIEW shardext.internal_table_parts IS 'for check: columns, indexes, constraints and triggers of tables, to be compared';
 

@@ -125,8 +125,8 @@ send_chunk(StreamApply *apply)
 	apply->chunks++;
 	if (apply->chunk.maxlen > KEPT_BYTES)
 	{
-		pfree(apply->chunk.data);
-		initStringInfo(&apply->chunk);
+		apply->chunk.data = repalloc(apply->chunk.data, CHUNK_BYTES);
+		apply->chunk.maxlen = CHUNK_BYTES;
 	}
 	resetStringInfo(&apply->chunk);
 	if (!PQsendFlushRequest(apply->pg))

@@ -302,6 +302,9 @@ read_row(RowStream *stream, RowTable *table, const LogicalRepTupleData *tuple, T
 static bool
 find_by_index(RowTable *table, TupleTableSlot *key)
 {
+	MemoryContext old;
+	bool		found;
+
 	for (int i = 0; i < table->nkeys; i++)
 	{
 		int			place = table->index->rd_index->indkey.values[i] - 1;
@@ -311,8 +314,12 @@ find_by_index(RowTable *table, TupleTableSlot *key)
 			return false;
 		table->keys[i].sk_argument = key->tts_values[place];
 	}
+	/* the scan keeps what it allocates for the next row */
+	old = MemoryContextSwitchTo(table->estate->es_query_cxt);
 	index_rescan(table->scan, table->keys, table->nkeys, NULL, 0);
-	return index_getnext_slot(table->scan, ForwardScanDirection, table->found);
+	found = index_getnext_slot(table->scan, ForwardScanDirection, table->found);
+	MemoryContextSwitchTo(old);
+	return found;
 }
 
 static bool
