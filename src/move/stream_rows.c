@@ -163,12 +163,12 @@ find_index(RowTable *table)
 	table->keys = palloc0(table->nkeys * sizeof(ScanKeyData));
 	for (int i = 0; i < table->nkeys; i++)
 	{
-		Oid			operator = get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i],
+		Oid			equality = get_opfamily_member(index->rd_opfamily[i], index->rd_opcintype[i],
 												   index->rd_opcintype[i], BTEqualStrategyNumber);
 
-		if (!OidIsValid(operator) || !is_key(table, index->rd_index->indkey.values[i]))
+		if (!OidIsValid(equality) || !is_key(table, index->rd_index->indkey.values[i]))
 			return;
-		ScanKeyInit(&table->keys[i], i + 1, BTEqualStrategyNumber, get_opcode(operator), (Datum) 0);
+		ScanKeyInit(&table->keys[i], i + 1, BTEqualStrategyNumber, get_opcode(equality), (Datum) 0);
 		table->keys[i].sk_collation = index->rd_indcollation[i];
 	}
 	table->index = index;
@@ -457,7 +457,9 @@ apply_all(RowStream *stream, StringInfo chunk)
 void
 stream_rows_apply(char *data, int length)
 {
-	HASHCTL		control = {.keysize = sizeof(LogicalRepRelId), .entrysize = sizeof(RowTable), .hcxt = CurrentMemoryContext};
+	HASHCTL		control = {
+		.keysize = sizeof(LogicalRepRelId), .entrysize = sizeof(RowTable), .hcxt = CurrentMemoryContext
+	};
 	RowStream	stream = {.chunk_cxt = CurrentMemoryContext};
 	StringInfoData chunk = {.data = data, .len = length, .maxlen = length};
 	ErrorContextCallback where = {.callback = say_where, .arg = &stream, .previous = error_context_stack};
