@@ -193,6 +193,25 @@ BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
 SELECT coalesce(array_agg(gid), '{}') AS finished FROM shardext.catalog_decision WHERE gid <> ALL (:'of_others') \gset
 BEGIN; UPDATE far SET v = v WHERE id IN (:p, :t); COMMIT;
 SELECT gid FROM shardext.catalog_decision WHERE gid = ANY (:'finished');
+-- a SELECT that is one fragment and its own transaction opens none on other nodes; one of several fragments does
+CREATE FUNCTION there() RETURNS text LANGUAGE sql VOLATILE AS $$SELECT string_agg(DISTINCT state, ', ' ORDER BY state)
+  FROM pg_stat_activity WHERE application_name = 'shardext 1/' || pg_backend_pid() AND usename = current_user$$;
+DO $$BEGIN PERFORM id FROM far WHERE v = 7; RAISE NOTICE 'rows of all shards: %', there(); END$$;
+DO $$BEGIN PERFORM max(v) FROM far GROUP BY u % 2 ORDER BY u % 2 LIMIT 1; RAISE NOTICE 'grouped: %', there(); END$$;
+DO $$BEGIN PERFORM a.id FROM far a CROSS JOIN LATERAL (SELECT count(*) FROM far b WHERE b.v < a.v + random() LIMIT 1) c;
+  RAISE NOTICE 'two fragments: %', there(); END$$;
+DO $$BEGIN PERFORM id, (SELECT max(u) FROM far) FROM far; RAISE NOTICE 'a fragment beside another: %', there(); END$$;
+DO $$BEGIN BEGIN PERFORM id FROM far WHERE v = 7; RAISE NOTICE 'in a block with EXCEPTION: %', there();
+  EXCEPTION WHEN division_by_zero THEN NULL; END; END$$;
+DO $$BEGIN UPDATE far SET v = v; PERFORM id FROM far WHERE v = 7; RAISE NOTICE 'after a write: %', there(); END$$;
+BEGIN; DO $$BEGIN PERFORM id FROM far WHERE v = 7; RAISE NOTICE 'in a transaction: %', there(); END$$; COMMIT;
+SET default_transaction_isolation = 'repeatable read';
+DO $$BEGIN PERFORM id FROM far WHERE v = 7; RAISE NOTICE 'with one snapshot: %', there(); END$$;
+RESET default_transaction_isolation;
+-- rows that have not been fetched yet do not keep others from being written
+DO $$DECLARE r record; BEGIN FOR r IN SELECT id FROM far LOOP UPDATE far SET u = -1 WHERE id = r.id; END LOOP; END$$;
+SELECT count(*) FROM far WHERE u = -1;
+DROP FUNCTION there;
 DROP TABLE far, home;
 DROP FUNCTION tell, say, sum_as_owner;
 DROP OWNED BY txn_user; DROP ROLE txn_user;

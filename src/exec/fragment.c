@@ -122,6 +122,15 @@ group_by_owner(Fragment *fragment, const Bitmapset *shards)
 	}
 }
 
+/* What only reads and is all that its statement asks of a node needs no BEGIN and COMMIT there, if dxact agrees. */
+static bool
+is_whole_transaction(const Fragment *fragment)
+{
+	const FragmentSpec *spec = fragment->spec;
+
+	return spec->alone && !spec->writes && !spec->hold && statement_command(fragment->estate) == 0;
+}
+
 static void
 start_remote(Fragment *fragment, FragmentPart *part)
 {
@@ -134,7 +143,7 @@ start_remote(Fragment *fragment, FragmentPart *part)
 	remote_run_set_command(part->run, statement_command(fragment->estate));
 	remote_run_set_meter(part->run, spec->meter);
 	remote_run_start(part->run, part->node_id, spec->role, statement_note_shards(part->shards, spec->hold),
-					 fragment->values, fragment->nulls, false);
+					 fragment->values, fragment->nulls, is_whole_transaction(fragment));
 }
 
 /* The verdict behind a refusal: the map may have changed again since, then MOVED is near enough. */

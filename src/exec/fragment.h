@@ -36,6 +36,7 @@ typedef struct FragmentSpec
 	bool		writes;
 	WorkMeter  *meter;			/* what the nodes do is counted there; NULL: nowhere */
 	bool		hold;			/* other nodes hold their snapshots to the end of the transaction */
+	bool		alone;			/* nothing else of its statement is asked of any node */
 } FragmentSpec;
 
 typedef struct Fragment Fragment;

@@ -57,7 +57,9 @@
 #include "exec/local_template.h"
 #include "exec/plan_spots.h"
 
-#define RESOLVED_SLOTS		64	/* power of two */
+/* Powers of two: how many shards' OIDs a template keeps at first, and at most. */
+#define RESOLVED_SLOTS		64
+#define MAX_RESOLVED_SLOTS	1024
 #define MAX_EMPTY_REPLANS	8
 
 /* Of a plan with costs above this, in all shards together, making it is a small part: some milliseconds of work. */
@@ -319,23 +321,51 @@ resolve_objects(const LocalTemplate *template, int shard, Oid *oids)
 	return true;
 }
 
+/* Twice as many slots; what is in them stays. */
+static void
+grow_resolved(LocalTemplate *template)
+{
+	ResolvedShard **old = template->resolved;
+	int			nold = template->nresolved;
+
+	template->nresolved = Max(nold * 2, RESOLVED_SLOTS);
+	template->resolved = MemoryContextAllocZero(template->context, sizeof(ResolvedShard *) * template->nresolved);
+	for (int i = 0; i < nold; i++)
+		if (old[i] != NULL)
+			template->resolved[Max(old[i]->shard, i) & (template->nresolved - 1)] = old[i];
+	if (old != NULL)
+		pfree(old);
+}
+
+/* The slot for shard; of what another shard has there nothing is kept once there are as many slots as there may be. */
+static ResolvedShard *
+resolved_slot(LocalTemplate *template, int shard)
+{
+	ResolvedShard **slot;
+
+	for (;;)
+	{
+		slot = template->nresolved == 0 ? NULL : &template->resolved[shard & (template->nresolved - 1)];
+		if (slot != NULL && (*slot == NULL || (*slot)->shard == shard || (*slot)->shard < 0 ||
+							 template->nresolved >= MAX_RESOLVED_SLOTS))
+			break;
+		grow_resolved(template);
+	}
+	if (*slot == NULL)
+	{
+		*slot = MemoryContextAlloc(template->context,
+								   offsetof(ResolvedShard, oids) + sizeof(Oid) * template->nobjects);
+		(*slot)->shard = -1;
+	}
+	return *slot;
+}
+
 /* OIDs of the template's objects in shard, NULL if one is missing there or cannot be used yet. */
 static const Oid *
 resolved_oids(LocalTemplate *template, int shard)
 {
-	int			slot = shard & (RESOLVED_SLOTS - 1);
-	ResolvedShard *resolved;
+	ResolvedShard *resolved = resolved_slot(template, shard);
 
-	if (template->resolved == NULL)
-		template->resolved = MemoryContextAllocZero(template->context, sizeof(ResolvedShard *) * RESOLVED_SLOTS);
-	resolved = template->resolved[slot];
-	if (resolved == NULL)
-	{
-		resolved = MemoryContextAlloc(template->context,
-									  offsetof(ResolvedShard, oids) + sizeof(Oid) * template->nobjects);
-		resolved->shard = -1;
-		template->resolved[slot] = resolved;
-	}
 	if (resolved->shard != shard || resolved->changes != relation_changes)
 	{
 		/* Looking up may itself let invalidations in: then this entry counts as old at once. */

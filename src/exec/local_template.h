@@ -69,6 +69,7 @@ struct LocalTemplate
 	struct OidSpot *spots;
 	int			nlocks;
 	struct LockSpot *locks;
+	int			nresolved;
 	struct ResolvedShard **resolved;	/* direct-mapped cache of OIDs per shard, or NULL */
 
 	/* what it depends on, as planned */

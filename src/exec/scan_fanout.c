@@ -320,6 +320,28 @@ starts_at_once(FanoutState *state, int eflags)
 		!needs_running_plan((Node *) scan->custom_exprs, NULL);
 }
 
+/*
+ * Is the statement a SELECT whose plan is one line of nodes that ends in this scan? Nothing else of it can be asked of
+ * any node then, and the scan is not read again.
+ */
+static bool
+is_alone(const FanoutState *state, const EState *estate)
+{
+	const PlannedStmt *stmt = estate->es_plannedstmt;
+	const Plan *plan = stmt->planTree;
+
+	if (stmt->commandType != CMD_SELECT || stmt->hasModifyingCTE || stmt->rowMarks != NIL || stmt->subplans != NIL ||
+		state->input_ids != NIL)
+		return false;
+	while (plan != NULL && plan != state->css.ss.ps.plan)
+	{
+		if (plan->righttree != NULL)
+			return false;
+		plan = IsA(plan, SubqueryScan) ? ((const SubqueryScan *) plan)->subplan : plan->lefttree;
+	}
+	return plan != NULL;
+}
+
 static void
 begin(CustomScanState *node, EState *estate, int eflags)
 {
@@ -337,6 +359,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 										&node->ss.ps);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	state->spec.meter = work_meter_make(estate);
+	state->spec.alone = is_alone(state, estate);
 	/* whose rights have just been checked, whoever fetches the rows */
 	if (!OidIsValid(state->spec.role))
 		state->spec.role = GetUserId();
