@@ -126,6 +126,10 @@ SELECT p.name FROM @.person p LEFT JOIN @.photo h ON h.person_id = p.id WHERE h.
 SELECT p.name, q.name FROM (@.person p LEFT JOIN @.person q ON q.age = p.age + 1) LEFT JOIN @.event e ON e.kind = q.age WHERE p.age < 6
 SELECT count(*) FROM (SELECT 1 FROM @.person OFFSET 0) x
 SELECT count(*) FROM @.person TABLESAMPLE BERNOULLI (100)
+SELECT * FROM (VALUES (0), (100), (0)) v(pct), LATERAL (SELECT count(*) FROM @.person TABLESAMPLE BERNOULLI (pct)) s
+SELECT pct, count(name) FROM (VALUES (0), (100)) v(pct) LEFT JOIN LATERAL (SELECT * FROM @.person TABLESAMPLE SYSTEM (v.pct) REPEATABLE (v.pct)) s ON true GROUP BY 1
+SELECT k, (SELECT count(*) FROM @.person TABLESAMPLE BERNOULLI ((length(k) % 2) * 100) WHERE age > 2) FROM @.event
+SELECT count(*) FROM @.person TABLESAMPLE BERNOULLI ((SELECT 100))
 SELECT * FROM (VALUES (1), (2), (3)) v(x) JOIN @.event e ON e.kind = v.x
 SELECT x.kind, y.kind FROM @.event x NATURAL JOIN @.event y WHERE x.kind IS NOT NULL
 SELECT array(SELECT k FROM @.event WHERE kind = p.age ORDER BY k) FROM @.person p

@@ -138,6 +138,9 @@ SET shardext.enable_redistribute = always;
 SELECT compare('SELECT m, array_agg(k ORDER BY id) FROM @a WHERE id < 20 GROUP BY m');
 SELECT compare('SELECT a.id, c.id FROM (SELECT * FROM @a WHERE id < 50) a FULL JOIN (SELECT * FROM @c WHERE id < 60) c ON a.k = c.x');
 SELECT compare('SELECT id, sum(id) OVER (PARTITION BY m ORDER BY id) FROM @a WHERE id < 20');
+-- .. but not by what is NULL in all rows
+SELECT compare('SELECT a.n, a.id, c.id FROM (SELECT NULL::int AS n, id FROM @a WHERE id < 20) a FULL JOIN (SELECT * FROM @c WHERE id < 30) c ON a.n = c.x');
+SELECT compare('SELECT a.n FROM (SELECT NULL::int AS n FROM @a WHERE id < 20) a FULL JOIN (SELECT * FROM @c WHERE id < 30) c ON a.n = c.x');
 RESET shardext.enable_redistribute;
 
 -- small ones besides are given to all, if that is allowed

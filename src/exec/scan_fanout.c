@@ -101,6 +101,7 @@ typedef struct FanoutState
 	FragmentMerge *merge;		/* of its rows, if there is an order */
 	MemoryContext fragment_cxt;
 	bool		was_read;		/* a row was asked for */
+	Bitmapset  *follows;		/* parameters of the plan that decide which rows there are */
 	bool		finished;
 
 	/* rescans */
@@ -291,6 +292,18 @@ needs_running_plan(Node *node, void *context)
 	return expression_tree_walker(node, needs_running_plan, context);
 }
 
+static bool
+collect_exec_params(Node *node, void *context)
+{
+	Bitmapset **params = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		*params = bms_add_member(*params, ((Param *) node)->paramid);
+	return expression_tree_walker(node, collect_exec_params, context);
+}
+
 /* The statement goes on reading shards after it has begun to write them, and must not see what it wrote. */
 static bool
 writes_meanwhile(const EState *estate)
@@ -357,6 +370,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->input_states = list_truncate(state->input_states, list_length(state->input_ids));
 	state->place.recheck = ExecInitQual(list_copy_tail(scan->custom_exprs, list_length(states) - nrecheck),
 										&node->ss.ps);
+	(void) collect_exec_params((Node *) scan->custom_exprs, &state->follows);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	state->spec.meter = work_meter_make(estate);
 	state->spec.alone = is_alone(state, estate);
@@ -552,6 +566,14 @@ exec(CustomScanState *node)
 }
 
 static void
+forget_store(FanoutState *state)
+{
+	if (state->store != NULL)
+		tuplestore_end(state->store);
+	state->store = NULL;
+}
+
+static void
 rescan(CustomScanState *node)
 {
 	FanoutState *state = (FanoutState *) node;
@@ -561,6 +583,8 @@ rescan(CustomScanState *node)
 		state->finished = false;
 	if (!state->was_read)
 		return;
+	if (bms_overlap(node->ss.ps.chgParam, state->follows))
+		forget_store(state);
 	if (state->store != NULL)
 	{
 		tuplestore_rescan(state->store);
@@ -586,9 +610,7 @@ end(CustomScanState *node)
 	FanoutState *state = (FanoutState *) node;
 
 	end_fragment(state);
-	if (state->store != NULL)
-		tuplestore_end(state->store);
-	state->store = NULL;
+	forget_store(state);
 }
 
 /* ---------- EXPLAIN ---------- */

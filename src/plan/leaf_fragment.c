@@ -20,8 +20,9 @@
  * those for reading it: their quals stay in the text. Who may write the rows
  * but not read them has them read by the table's owner.
  *
- * Parameters of outer query levels (PARAM_EXEC) never go into a fragment: its
- * rows would change with every rescan.
+ * Conditions with parameters of outer query levels (PARAM_EXEC) never go into
+ * a fragment: its rows would change with every rescan. Arguments of TABLESAMPLE
+ * have to: what the plan computes for them is an input of the fragment.
  */
 #include "postgres.h"
 
@@ -373,6 +374,82 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	return query;
 }
 
+/* ---------- arguments of TABLESAMPLE ---------- */
+
+static bool
+find_last_param(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
+		*(int *) context = Max(*(int *) context, ((Param *) node)->paramid);
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, find_last_param, context, 0);
+	return expression_tree_walker(node, find_last_param, context);
+}
+
+/* The argument, or the parameter that stands for it if the plan around has to compute it. */
+static Expr *
+sample_argument(Expr *arg, int *last_param, FanoutParts *parts)
+{
+	LeafVarContext context = {0};	/* a column of any relation */
+	Param	   *param;
+
+	if (arg == NULL || !leaves_fragment((Node *) arg, &context))
+		return arg;
+	param = makeNode(Param);
+	param->paramkind = PARAM_EXTERN;
+	param->paramid = ++(*last_param);
+	param->paramtype = exprType((Node *) arg);
+	param->paramtypmod = exprTypmod((Node *) arg);
+	param->paramcollid = exprCollation((Node *) arg);
+	param->location = -1;
+	parts->inputs = lappend(parts->inputs, arg);
+	parts->input_ids = lappend_int(parts->input_ids, param->paramid);
+	return (Expr *) param;
+}
+
+static void
+take_sample_inputs(FanoutParts *parts)
+{
+	TableSampleClause *sample = linitial_node(RangeTblEntry, parts->run_query->rtable)->tablesample;
+	int			last_param = 0;
+	ListCell   *lc;
+
+	parts->inputs = parts->input_ids = NIL;
+	if (sample == NULL)
+		return;
+	(void) find_last_param((Node *) parts->run_query, &last_param);
+	foreach(lc, sample->args)
+		lfirst(lc) = sample_argument((Expr *) lfirst(lc), &last_param, parts);
+	sample->repeatable = sample_argument(sample->repeatable, &last_param, parts);
+}
+
+/* Parameters of the text that are inputs, as what this plan computes. */
+static List *
+remote_params_with_inputs(const FanoutParts *parts, List *params)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, params)
+	{
+		Node	   *param = (Node *) lfirst(lc);
+		ListCell   *id;
+		ListCell   *input;
+
+		forboth(id, parts->input_ids, input, parts->inputs)
+		{
+			if (IsA(param, Param) && ((Param *) param)->paramid == lfirst_int(id))
+				param = (Node *) lfirst(input);
+		}
+		result = lappend(result, param);
+	}
+	return result;
+}
+
+/* ---------- the fragment, whole ---------- */
+
 /* For another node, which applies its policies itself: those for reading. */
 static Query *
 for_other_nodes(Query *query, const LeafUse *use)
@@ -451,6 +528,7 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 	const ShardSql *sql;
 
 	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals, use->lock);
+	take_sample_inputs(parts);
 	parts->attnos = columns.system ? positions(list_length(columns.attnos)) : columns.attnos;
 	parts->scan_tlist = columns.system ? own_scan_tlist(shell, rel->relid, columns.attnos) : NIL;
 
@@ -468,7 +546,7 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 		return;
 	}
 	parts->remote_sql = sql->text;
-	parts->remote_params = sql->params;
+	parts->remote_params = remote_params_with_inputs(parts, sql->params);
 }
 
 /* Is a row of the relation locked or written by its ctid? */

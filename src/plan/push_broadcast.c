@@ -65,7 +65,9 @@ typedef struct Way
 static bool
 is_redistributed(const PushUnit *unit)
 {
-	return unit->tied_column != 0 && setting_enable_redistribute != REDISTRIBUTE_OFF && exchange_takes(unit->inner) &&
+	return setting_enable_redistribute != REDISTRIBUTE_OFF && exchange_takes(unit->inner) &&
+		/* a column that is NULL in all rows does not travel */
+		bms_is_member(unit->tied_column, exchange_columns(unit->inner)) &&
 		(unit->is_anchor || push_moves_rather(unit));
 }
 
