@@ -34,6 +34,7 @@
 #include "plan/push_colocate.h"
 #include "plan/push_exchange.h"
 #include "plan/push_full_join.h"
+#include "plan/push_sets.h"
 
 /* Range table entries that each joined row has exactly one row of. */
 static Bitmapset *
@@ -155,6 +156,32 @@ moved_table(const RangeTblEntry *rte, Index rtindex, List **keys)
 	return table;
 }
 
+static const TableInfo *passed_key(const Query *query, const TargetEntry *tle);
+
+/* The same for the legs of a set operation, if equal values of all of them lie in one shard. */
+static const TableInfo *
+key_of_legs(const Query *query, Node *node, const TargetEntry *output)
+{
+	const TableInfo *left;
+	const TableInfo *right;
+	const Query *leg;
+	const TargetEntry *tle;
+
+	if (IsA(node, SetOperationStmt))
+	{
+		left = key_of_legs(query, ((SetOperationStmt *) node)->larg, output);
+		right = left != NULL ? key_of_legs(query, ((SetOperationStmt *) node)->rarg, output) : NULL;
+		return right != NULL && route_specs_colocated(&left->spec, &right->spec) ? left : NULL;
+	}
+	leg = rt_fetch(castNode(RangeTblRef, node)->rtindex, query->rtable)->subquery;
+	tle = list_nth_node(TargetEntry, leg->targetList, output->resno - 1);
+	if (exprType((Node *) tle->expr) != exprType((Node *) output->expr) ||
+		exprCollation((Node *) tle->expr) != exprCollation((Node *) output->expr))
+		return NULL;
+	left = passed_key(leg, tle);
+	return left != NULL && OidIsValid(left->relid) ? left : NULL;
+}
+
 /* The table whose key, never NULL, the output column is; NULL: not to be seen. */
 static const TableInfo *
 passed_key(const Query *query, const TargetEntry *tle)
@@ -164,9 +191,10 @@ passed_key(const Query *query, const TargetEntry *tle)
 	const TableInfo *table;
 	List	   *keys;
 
-	if (tle->resjunk || query->commandType != CMD_SELECT || query->setOperations != NULL ||
-		query->groupingSets != NIL || query->jointree == NULL)
+	if (tle->resjunk || query->commandType != CMD_SELECT || query->groupingSets != NIL || query->jointree == NULL)
 		return NULL;
+	if (query->setOperations != NULL)
+		return key_of_legs(query, query->setOperations, tle);
 	var = look_through_joins(query, (Node *) tle->expr);
 	if (var == NULL || !bms_is_member(var->varno, preserved_entries((Node *) query->jointree)))
 		return NULL;
@@ -438,6 +466,20 @@ try_passed_keys(Query *query, Index rtindex, int nshells, Colocation *colocation
 	return false;
 }
 
+/* A sub-SELECT whose rows are somewhere in the shards; what it is joined with is everywhere. */
+static bool
+try_rows_of_shards(Query *query, Index rtindex, int nshells, Colocation *colocation)
+{
+	const RangeTblEntry *rte = rt_fetch(rtindex, query->rtable);
+
+	if (rte->rtekind != RTE_SUBQUERY || rte->lateral || nshells == 0 || query_count_shells(rte->subquery) != nshells ||
+		exchange_is_read(query) || !push_rows_lie_in_shards(rte->subquery))
+		return false;
+	memset(colocation, 0, sizeof(Colocation));
+	statement_walk(&colocation->walk, copyObject(query), NULL);
+	return colocation->walk.blocked == NULL && !colocation->walk.has_home && colocation->walk.writes == NIL;
+}
+
 /* Rows that have been redistributed, and all that is joined with them likewise. */
 static bool
 try_moved_anchor(Query *query, Index rtindex, int nshells, Colocation *colocation)
@@ -513,6 +555,8 @@ push_find_colocation(Query *query, Colocation *colocation)
 			return NULL;
 		if (exchange_anchor_column(rte) > 0 && try_moved_anchor(query, rtindex, nshells, colocation))
 			return NULL;
+		if (try_rows_of_shards(query, rtindex, nshells, colocation))
+			return NULL;
 	}
 	if (try_full_join(query, nshells, colocation))
 		return NULL;
@@ -586,6 +630,8 @@ push_pins_shard(const Colocation *colocation, List *exprs)
 	ListCell   *lc;
 	ListCell   *lc2;
 
+	if (colocation->values == NIL)
+		return false;
 	foreach(lc, exprs)
 	{
 		if (is_routing_column(colocation, lfirst(lc)) ||

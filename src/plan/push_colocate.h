@@ -13,10 +13,10 @@
 typedef struct Colocation
 {
 	StatementWalk walk;			/* of the level, restricted to one value of the anchor's key */
-	const TableInfo *table;		/* the anchor: each joined row has exactly one row of it */
+	const TableInfo *table;		/* the anchor: each joined row has exactly one row of it; NULL: there is none */
 	Index		anchor;			/* its entry in the range table; a sub-SELECT that passes the key on counts */
 	bool		is_relation;	/* the entry is the table itself */
-	List	   *values;			/* the key's value, one parameter per column */
+	List	   *values;			/* the key's value, one parameter per column; NIL: without anchor */
 	List	   *full_keys;		/* of FULL JOINs, where no table is an anchor: see push_full_join.h */
 } Colocation;
 

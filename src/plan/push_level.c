@@ -35,6 +35,7 @@
 #include "plan/push_level.h"
 #include "plan/push_part.h"
 #include "plan/push_regroup.h"
+#include "plan/push_sets.h"
 #include "plan/push_split.h"
 
 static void push_query(Query *query, PushStatement *statement);
@@ -110,8 +111,6 @@ has_bound_construct(Node *node, void *context)
 static const Reason *
 check_shape(Query *query)
 {
-	if (query->setOperations != NULL)
-		return reason_make(NULL, "It is a set operation.");
 	if (query->jointree == NULL || query->jointree->fromlist == NIL)
 		return reason_make(NULL, "It has no FROM.");
 	if (has_bound_construct((Node *) query, NULL))
@@ -183,7 +182,8 @@ find_best_way(Query **level, PushStatement *statement, Colocation *colocation, L
 	Colocation	other;
 
 	if (!statement->may_regroup || setting_enable_redistribute == REDISTRIBUTE_OFF ||
-		(reason != NULL ? !statement->may_broadcast : !push_gives_rows(*level, colocation)) ||
+		(reason != NULL ? !statement->may_broadcast :
+		 !push_gives_rows(*level, colocation) && !((*level)->groupClause != NIL && push_set_percent(*level) > 0)) ||
 		!push_regroup(regrouped, reason == NULL, &statement->next_param, &others, &other))
 		return reason;
 	*level = regrouped;
@@ -205,21 +205,19 @@ push_inputs(List *inputs, PushStatement *statement)
 	statement->may_broadcast = may_broadcast;
 }
 
-/* Put the level's shard part below it. NULL, or why not; *saves = false: there would be nothing gained. */
+/* Put the shard part of the level, a copy of the query or what gives its rows, below it. As push_level. */
 static const Reason *
-push_level(Query *query, PushStatement *statement, bool *saves)
+push_plain_level(Query *query, Query *level, PushStatement *statement, bool *saves)
 {
-	const Reason *reason = check_shape(query);
+	const Reason *reason = check_shape(level);
 	Colocation	colocation;
 	PushSplit	split;
 	PushPart	part;
-	Query	   *level;
 	List	   *inputs = NIL;
 
 	*saves = true;
 	if (reason != NULL)
 		return reason;
-	level = copyObject(query);
 	sx_flatten_groups(level);
 	factor_conditions((Node *) level->jointree);
 	reason = find_best_way(&level, statement, &colocation, &inputs);
@@ -235,6 +233,7 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 		return reason;
 	part.inputs = push_broadcast_used(split.fragment, inputs);
 	part.repeats = split.repeats;
+	part.percent_kept = split.fragment->limitCount == NULL ? push_set_percent(split.fragment) : 0;
 	push_inputs(inputs, statement);
 
 	*query = *split.above;
@@ -243,6 +242,28 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	query->rtable = list_make1(push_part_entry(&part));
 	statement->fragments = lappend(statement->fragments, split.fragment);
 	return NULL;
+}
+
+/* Put the level's shard part below it. NULL, or why not; *saves = false: there would be nothing gained. */
+static const Reason *
+push_level(Query *query, PushStatement *statement, bool *saves)
+{
+	Query	   *levels[2] = {NULL, NULL};
+	const Reason *reason = NULL;
+
+	if (query->setOperations == NULL)
+		return push_plain_level(query, copyObject(query), statement, saves);
+	*saves = true;
+	if (!push_is_closed(query))
+		return reason_make(NULL, "It refers to rows of an outer query.");
+	levels[0] = push_set_as_input(query);
+	levels[1] = push_set_as_groups(query);
+	for (int i = 0; i < 2; i++)
+	{
+		if (levels[i] != NULL && (reason = push_plain_level(query, levels[i], statement, saves)) == NULL)
+			return NULL;
+	}
+	return reason != NULL ? reason : reason_make(NULL, "It is a set operation.");
 }
 
 static bool
@@ -304,9 +325,11 @@ names_of_tables(const Query *query)
 static void
 note_reason(const Query *query, const Reason *reason, PushStatement *statement)
 {
-	if (query->setOperations == NULL && query_count_shells((Query *) query) > 0)
+	const char *names = query->setOperations != NULL ? "set operation" : names_of_tables(query);
+
+	if (query_count_shells((Query *) query) > 0)
 		statement->reasons = list_append_unique(statement->reasons,
-												makeString(psprintf("%s: %s", names_of_tables(query), reason->detail)));
+												makeString(psprintf("%s: %s", names, reason->detail)));
 }
 
 static void

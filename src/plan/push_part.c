@@ -58,7 +58,7 @@ enum
 	ITEM_PRUNED_BY,				/* int list of one */
 	ITEM_SHARDS,				/* int list */
 	ITEM_INPUTS,
-	ITEM_REPEATS				/* int list of one */
+	ITEM_REPEATS				/* int list of two: repeats, percent_kept */
 };
 
 static const char *statement_text = NULL;
@@ -186,7 +186,7 @@ push_part_entry(const PushPart *part)
 								   list_make1_int(part->pruned_by),
 								   ints_of_set(part->shards));
 	rte->values_lists = lappend(rte->values_lists, part->inputs);
-	rte->values_lists = lappend(rte->values_lists, list_make1_int(part->repeats));
+	rte->values_lists = lappend(rte->values_lists, list_make2_int(part->repeats, part->percent_kept));
 	return rte;
 }
 
@@ -393,6 +393,10 @@ rows_given(const RelOptInfo *rel, List *items)
 	int			givers = list_nth(items, ITEM_SQL) != NULL ? shard_set_givers() :
 		list_length((List *) list_nth(items, ITEM_SHARDS));
 
+	int			percent = lsecond_int((List *) list_nth(items, ITEM_REPEATS));
+
+	if (percent > 0)
+		return clamp_row_est(rows_joined(rel->subroot) * percent / 100);
 	if (!linitial_int((List *) list_nth(items, ITEM_REPEATS)))
 		return rel->rows;
 	return Max(rel->rows, Min(rel->rows * givers, rows_joined(rel->subroot)));

@@ -23,6 +23,7 @@ typedef struct PushPart
 	Index		pruned_by;		/* the entry of fragment whose conditions may name shards; 0: none */
 	Bitmapset  *shards;			/* without sql: these */
 	bool		repeats;		/* see push_split.h */
+	int			percent_kept;	/* of the rows joined it gives so many; 0: as the planner says */
 } PushPart;
 
 /*

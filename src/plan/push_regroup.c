@@ -13,14 +13,20 @@
  *	  SELECT author, count(DISTINCT reader) FROM shardext.exchange_read($1, ..) AS .. (author, reader) GROUP BY author
  *
  * The rows may be divided by
- *	- one of the expressions of GROUP BY, if all windows are partitioned by it, too;
+ *	- one of the expressions of GROUP BY (that all grouping sets have in common), if all windows are partitioned
+ *	  by it, too;
  *	- one by which all windows are partitioned, if there are no groups;
+ *	- one of DISTINCT, if there is neither;
  *	- the argument of the DISTINCT aggregates: no value is on two nodes then, and
  *	  their results are added up, with groups or without.
  * That with most values is taken, so that all nodes have something to do.
  *
- * The level may also do nothing but read a sub-SELECT of this kind:
+ * The level may also do nothing but read a sub-SELECT of this kind, or a set
+ * operation that can be put so (push_sets.h):
  *	  SELECT .. FROM (SELECT .., row_number() OVER (PARTITION BY author ..) AS n FROM reads) AS r WHERE n <= 3
+ *
+ * Groups that can be had in two steps as well, and the results of which are combined further, are divided if that
+ * brings fewer rows to this node.
  *
  * What is below, with its joins, is an input, a level by itself (push_level.c).
  */
@@ -37,11 +43,13 @@
 
 #include "base/settings.h"
 #include "exec/exchange.h"
+#include "exec/shard_set.h"
 #include "plan/push_aggregate.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_exchange.h"
 #include "plan/push_flatten.h"
 #include "plan/push_regroup.h"
+#include "plan/push_sets.h"
 #include "plan/push_split.h"
 #include "plan/push_units.h"
 
@@ -117,13 +125,14 @@ candidates(const Query *query)
 	Node	   *argument;
 	ListCell   *lc;
 
-	if (query->groupingSets == NIL && !(groups && query->groupClause == NIL))
-	{
-		found = groups ? exprs_of(query->groupClause, query) :
-			exprs_of(linitial_node(WindowClause, query->windowClause)->partitionClause, query);
-		foreach(lc, query->hasWindowFuncs ? query->windowClause : NIL)
-			found = list_intersection(found, exprs_of(lfirst_node(WindowClause, lc)->partitionClause, query));
-	}
+	if (groups)
+		found = push_group_exprs(query);
+	else if (query->hasWindowFuncs)
+		found = exprs_of(linitial_node(WindowClause, query->windowClause)->partitionClause, query);
+	else
+		found = exprs_of(query->distinctClause, query);
+	foreach(lc, query->hasWindowFuncs ? query->windowClause : NIL)
+		found = list_intersection(found, exprs_of(lfirst_node(WindowClause, lc)->partitionClause, query));
 	argument = groups ? distinct_argument(query) : NULL;
 	if (argument != NULL)
 		found = list_append_unique(list_copy(found), argument);
@@ -212,13 +221,13 @@ divide_rows(Query *query, Node *expr, bool lie_together, int *next_param, List *
 	return true;
 }
 
-/* Are there groups or windows? */
+/* Are there groups or windows, or is it DISTINCT? */
 static bool
 combines_rows(const Query *query)
 {
 	return query->setOperations == NULL && query->cteList == NIL && !query->hasTargetSRFs &&
 		query->jointree != NULL && query->jointree->fromlist != NIL &&
-		(query->hasAggs || query->groupClause != NIL || query->hasWindowFuncs) &&
+		(query->hasAggs || query->groupClause != NIL || query->hasWindowFuncs || query->distinctClause != NIL) &&
 		!contain_volatile_functions((Node *) query->targetList);
 }
 
@@ -235,13 +244,27 @@ only_input(const Query *query)
 	return rte->rtekind == RTE_SUBQUERY && !rte->lateral && rte->values_lists == NIL ? rte : NULL;
 }
 
-/* Its groups are had in another way that gives fewer rows. */
-static bool
-goes_by_itself(Query *level)
+/*
+ * Rows that come to this node if the level's rows are not divided: those below it (rows), or one for each group of
+ * each node. Negative: nothing is to be gained.
+ */
+static double
+rows_otherwise(Query *level, double rows)
 {
 	Colocation	colocation;
+	Query	   *groups;
+	double		ngroups;
 
-	return push_find_colocation(level, &colocation) == NULL && !push_gives_rows(level, &colocation);
+	if (push_find_colocation(level, &colocation) != NULL || push_gives_rows(level, &colocation))
+		return rows;
+	if (push_stays_in_shards(level, &colocation))
+		return -1;
+	if (push_set_percent(level) > 0)
+		return rows;
+	groups = copyObject(level);
+	groups->havingQual = groups->limitCount = groups->limitOffset = NULL;
+	(void) push_pulled_rows(groups, &ngroups);
+	return Min(rows, ngroups * shard_set_givers());
 }
 
 /* One more output column of the sub-SELECT: that by which its rows are divided. */
@@ -266,6 +289,22 @@ add_key(RangeTblEntry *rte, const Node *expr)
 	rte->eref->colnames = lappend(rte->eref->colnames, makeString(pstrdup("divided_by")));
 }
 
+/* Is the key, column 1 of what the sub-SELECT reads, among its output columns? */
+static bool
+gives_key(const Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		const Var  *var = (const Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (!lfirst_node(TargetEntry, lc)->resjunk && IsA(var, Var) && var->varno == 1 && var->varattno == 1)
+			return true;
+	}
+	return false;
+}
+
 /* The sub-SELECT reads rows divided by expr. If its own are those that the nodes have by themselves, they say so. */
 static bool
 pass_key(RangeTblEntry *rte, const Node *expr)
@@ -275,41 +314,71 @@ pass_key(RangeTblEntry *rte, const Node *expr)
 	if (push_find_colocation(rte->subquery, &colocation) != NULL ||
 		!push_stays_in_shards(rte->subquery, &colocation))
 		return false;
+	if (gives_key(rte->subquery))
+		return true;
+	if (rte->subquery->distinctClause != NIL)
+		return false;
 	add_key(rte, expr);
 	return true;
 }
 
-/* Does it cost less to move the rows, and fetch the result, than to fetch all of them? */
+/* Does it cost less to move the rows, and fetch the result, than to fetch so many? */
 static bool
-pays(const PushUnit *moved, double result_rows)
+pays(const PushUnit *moved, double result_rows, double otherwise)
 {
+	if (otherwise < 0)
+		return false;
 	return setting_enable_redistribute == REDISTRIBUTE_ALWAYS ||
-		push_move_cost(moved) + result_rows < moved->rows;
+		push_move_cost(moved) + result_rows < otherwise;
+}
+
+/* The level whose rows are to be divided: the query, or the only sub-SELECT that it reads. NULL: there is none. */
+static Query *
+level_to_divide(Query *query, RangeTblEntry *input)
+{
+	if (input == NULL)
+		return query;
+	if (push_names_whole_row(query, linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex))
+		return NULL;
+	if (input->subquery->setOperations != NULL)
+	{
+		Query	   *groups = push_set_as_groups(input->subquery);
+
+		if (groups == NULL)
+			return combines_rows(query) ? query : NULL;
+		input->subquery = groups;
+	}
+	else if (!combines_rows(input->subquery) && combines_rows(query))
+		return query;
+	return input->subquery;
 }
 
 bool
 push_regroup(Query *query, bool lie_together, int *next_param, List **inputs, Colocation *colocation)
 {
 	RangeTblEntry *input;
-	Query	   *level = query;
+	Query	   *level;
 	PushUnit	moved = {0};
 	double		result_rows;
+	double		otherwise;
 	Node	   *expr;
 
 	(void) push_flatten(query);
 	input = only_input(query);
-	if (input != NULL && push_names_whole_row(query, linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex))
-		return false;
-	if (input != NULL)
-		level = input->subquery;
-	if (!combines_rows(level) || goes_by_itself(level))
+	level = level_to_divide(query, input);
+	if (level == NULL || !combines_rows(level))
 		return false;
 	/* of few rows no more is asked */
-	moved.rows = push_pulled_rows(query, &result_rows);
-	if (!pays(&moved, 0) || (expr = best_candidate(level)) == NULL)
+	otherwise = moved.rows = push_pulled_rows(query, &result_rows);
+	if (level == query && push_set_percent(level) > 0)
+		result_rows = moved.rows * push_set_percent(level) / 100;
+	if (!pays(&moved, 0, otherwise))
+		return false;
+	otherwise = rows_otherwise(level, moved.rows);
+	if (!pays(&moved, 0, otherwise) || (expr = best_candidate(level)) == NULL)
 		return false;
 	return divide_rows(level, expr, lie_together, next_param, inputs, &moved.rows) &&
-		pays(&moved, result_rows) &&
-		(input == NULL || pass_key(input, expr)) &&
+		pays(&moved, result_rows, otherwise) &&
+		(level == query || pass_key(input, expr)) &&
 		push_find_colocation(query, colocation) == NULL && !push_gives_rows(query, colocation);
 }

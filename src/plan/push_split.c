@@ -26,6 +26,7 @@
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
+#include "parser/parse_agg.h"
 #include "parser/parse_clause.h"
 #include "parser/parse_oper.h"
 #include "parser/parsetree.h"
@@ -129,6 +130,32 @@ clause_exprs(List *clause, const Query *query)
 	return get_sortgrouplist_exprs(clause, query->targetList);
 }
 
+List *
+push_group_exprs(const Query *query)
+{
+	List	   *sets;
+	List	   *refs;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (query->groupingSets == NIL)
+		return clause_exprs(query->groupClause, query);
+	sets = expand_grouping_sets(query->groupingSets, query->groupDistinct, -1);
+	if (sets == NIL)
+		return NIL;
+	refs = linitial(sets);
+	foreach(lc, sets)
+		refs = list_intersection_int(refs, lfirst(lc));
+	foreach(lc, query->groupClause)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+
+		if (list_member_int(refs, clause->tleSortGroupRef))
+			result = lappend(result, get_sortgroupclause_expr(clause, query->targetList));
+	}
+	return result;
+}
+
 static bool
 windows_stay_in_shard(const Query *query, const Colocation *colocation)
 {
@@ -151,8 +178,7 @@ goes_whole(const Query *query, const Colocation *colocation)
 	if (query->hasTargetSRFs || contain_volatile_functions((Node *) query->targetList))
 		return false;
 	if (groups(query) &&
-		(query->groupingSets != NIL || query->groupClause == NIL ||
-		 !push_pins_shard(colocation, clause_exprs(query->groupClause, query))))
+		(query->groupClause == NIL || !push_pins_shard(colocation, push_group_exprs(query))))
 		return false;
 	return windows_stay_in_shard(query, colocation);
 }
@@ -571,8 +597,8 @@ push_split(const Query *query, const Colocation *colocation, bool merges, PushSp
 bool
 push_stays_in_shards(const Query *query, const Colocation *colocation)
 {
-	return query->distinctClause == NIL && query->limitCount == NULL && query->limitOffset == NULL &&
-		goes_whole(query, colocation);
+	return (query->distinctClause == NIL || push_pins_shard(colocation, clause_exprs(query->distinctClause, query))) &&
+		query->limitCount == NULL && query->limitOffset == NULL && goes_whole(query, colocation);
 }
 
 bool

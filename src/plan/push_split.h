@@ -36,6 +36,9 @@ extern bool push_stays_in_shards(const Query *query, const Colocation *colocatio
  */
 extern bool push_split_below(const Query *query, Expr *expr, PushSplit *split);
 
+/* Expressions in which all rows of each of its groups are equal: those of GROUP BY that all grouping sets have. */
+extern List *push_group_exprs(const Query *query);
+
 /* Does the level combine rows: would it mean something else shard by shard? */
 extern bool push_combines_rows(const Query *query);
 

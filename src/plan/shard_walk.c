@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
+#include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
 #include "plan/shard_targets.h"
@@ -577,9 +578,16 @@ walk_sublinks(Node *node, void *context)
 	return expression_tree_walker(node, walk_sublinks, context);
 }
 
+/* Does equality of the column, as rows are compared, mean equal bytes? */
+static bool
+is_compared_plainly(Node *column)
+{
+	return !OidIsValid(exprCollation(column)) || get_collation_isdeterministic(exprCollation(column));
+}
+
 /*
  * The legs of a set operation. A condition on an output column may be applied
- * to the legs (not to what EXCEPT takes away); output names the column outside.
+ * to the legs; output names the column outside.
  */
 static void
 walk_legs(StatementWalk *walk, QueryFrame *frame, Node *node, FactScope *outside, const Operand *output)
@@ -594,7 +602,7 @@ walk_legs(StatementWalk *walk, QueryFrame *frame, Node *node, FactScope *outside
 	if (IsA(node, SetOperationStmt))
 	{
 		walk_legs(walk, frame, operation->larg, outside, output);
-		walk_legs(walk, frame, operation->rarg, outside, operation->op == SETOP_EXCEPT ? NULL : output);
+		walk_legs(walk, frame, operation->rarg, outside, output);
 		return;
 	}
 	rte = rt_fetch(castNode(RangeTblRef, node)->rtindex, frame->query->rtable);
@@ -616,7 +624,7 @@ walk_legs(StatementWalk *walk, QueryFrame *frame, Node *node, FactScope *outside
 			continue;
 		out = list_nth_node(TargetEntry, frame->query->targetList, tle->resno - 1);
 		if (exprType((Node *) tle->expr) == exprType((Node *) out->expr) &&
-			column_is_transparent(rte->subquery, tle) &&
+			is_compared_plainly((Node *) out->expr) && column_is_transparent(rte->subquery, tle) &&
 			operand_from_expr(leg.frame, (Node *) tle->expr, &inner))
 			facts_add(&walk->facts, &outer, &inner, InvalidOid, scope, NULL);
 	}
