@@ -125,6 +125,8 @@ SELECT compare('SELECT count(*), sum(id) FROM (SELECT DISTINCT ON (k) k, id, t F
 SELECT compare('SELECT count(*) FROM (SELECT DISTINCT t, k + 1 FROM @a WHERE id > 5) s WHERE t < ''t5''');
 SELECT compare('SELECT count(*) FROM (SELECT DISTINCT k FROM @a LIMIT 9) s');
 SELECT compare('SELECT max(n) FROM (SELECT DISTINCT k, count(*) AS n FROM @a GROUP BY k, t) s');
+-- a column that only a condition on its table uses divides nothing
+SELECT compare('SELECT count(*) FROM @home h CROSS JOIN @a a CROSS JOIN @b b WHERE a.k = (7)::bigint AND b.id < 205 GROUP BY GROUPING SETS ((h.t), ())');
 -- grouping sets that have a column in common
 SELECT compare('SELECT k, t, count(DISTINCT d), grouping(k, t) FROM @a GROUP BY k, ROLLUP (t)');
 SELECT compare('SELECT k, t, c, count(DISTINCT d) FROM @a GROUP BY GROUPING SETS ((k, t), (c, k), k) HAVING count(*) > 1');

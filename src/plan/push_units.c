@@ -337,6 +337,9 @@ push_find_units(Query *query, PushAnchor *anchor, List **known_sizes, List **uni
 		PushUnit   *unit = (PushUnit *) lfirst(lc);
 
 		unit->is_anchor = anchor->moves && unit->frame == query && unit->varno == anchor->entry;
+		/* a condition on the anchor alone has gone into it: it may be that the level uses the column no more */
+		if (unit->is_anchor && !bms_is_member(anchor->column, exchange_columns(unit->inner)))
+			return false;
 		if (unit->is_anchor)
 			unit->tied_column = anchor->column;
 		else if (unit->link == NULL)
