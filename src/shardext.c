@@ -33,6 +33,7 @@
 #include "exec/reference_rows.h"
 #include "exec/route_shortcut.h"
 #include "exec/row_access.h"
+#include "exec/row_ahead.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
 #include "exec/statement_command.h"
@@ -69,6 +70,7 @@ static const Module modules[] = {
 	{"insert_shards", insert_shards_preload},
 	{"modify_rows", modify_rows_preload},
 	{"row_access", row_access_preload},
+	{"row_ahead", row_ahead_preload},
 	{"held_snapshot", held_snapshot_preload},
 	{"exchange", exchange_preload},
 	{"modify_reference", modify_reference_preload},

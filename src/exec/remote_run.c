@@ -432,8 +432,9 @@ remote_run_start(RemoteRun *run, int node_id, Oid role, const char *sql_prefix,
 		stream->values = values;
 		stream->nulls = nulls;
 	}
-	send_statement(stream, run->prepare && run->command == 0 &&
-				   (sql_prefix == NULL || run->prepare_noted || was_sent_before(stream->sql)), values, nulls);
+	/* the number of a command comes again in this statement only */
+	send_statement(stream, run->prepare && (sql_prefix == NULL || (run->prepare_noted && run->command == 0) ||
+											was_sent_before(stream->sql)), values, nulls);
 }
 
 /* A stream to read from next: one whose rows are here if there is any. NULL when all are done. */

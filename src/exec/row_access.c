@@ -14,23 +14,17 @@
  * An update that changes the shard deletes the row there and inserts it here;
  * whoever waits for the old row is told that it has moved, as with partitions.
  *
- * The other node runs this as the table's owner, or as the user if he may do
- * all that the owner may: rights and policies have been looked at here.
+ * Rows of other nodes that were locked and fetched before (row_ahead.h) are taken from
+ * there, and writes whose result is certain then may wait for others
+ * (row_queue.h); every other access to the table's rows there sends those first.
  *
- * Not done here: indexes (the shell's are empty, the executor must not touch
- * them: row_access_attach; for ON CONFLICT see row_conflict.c) and batches: each
- * row is a round trip.
+ * Not done here: indexes; the shell's are empty, the executor must not touch
+ * them (row_access_attach; for ON CONFLICT see row_conflict.c).
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
-#include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "parser/parsetree.h"
-#include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -42,313 +36,71 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
-#include "exec/remote_run.h"
 #include "exec/row_access.h"
+#include "exec/row_ahead.h"
 #include "exec/row_conflict.h"
 #include "exec/row_here.h"
 #include "exec/row_place.h"
+#include "exec/row_queue.h"
+#include "exec/row_there.h"
 #include "exec/statement_command.h"
 
 /* The executions that write shells now; a reset callback takes them off. */
 typedef struct WritingExecution
 {
 	EState	   *estate;
+	RowAhead   *ahead;			/* NULL: each row by itself */
 	struct WritingExecution *next;
 	MemoryContextCallback on_reset;
 } WritingExecution;
 
 static WritingExecution *writing = NULL;
 
-/* ---------- another node's rows ---------- */
-
-static Oid
-role_for_rows(Relation shell)
-{
-	return object_ownercheck(RelationRelationId, RelationGetRelid(shell), GetUserId()) ? GetUserId() :
-		shell->rd_rel->relowner;
-}
-
-static const char *
-shell_name(Relation shell)
-{
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(shell)),
-									  RelationGetRelationName(shell));
-}
-
 /* The execution that writes the shell; NULL: rows of it are locked only. */
-static EState *
+static const WritingExecution *
 writer_of(Relation shell)
 {
-	for (WritingExecution *execution = writing; execution != NULL; execution = execution->next)
+	for (const WritingExecution *execution = writing; execution != NULL; execution = execution->next)
 	{
 		ListCell   *lc;
 
 		foreach(lc, execution->estate->es_opened_result_relations)
 		{
 			if (((ResultRelInfo *) lfirst(lc))->ri_RelationDesc == shell)
-				return execution->estate;
+				return execution;
 		}
 	}
 	return NULL;
 }
 
-/* Run sql, of which one row comes, on the owner of a shard; the row is in *slot until its context goes. */
-static TupleTableSlot *
-ask_owner(Relation shell, int shard, const char *sql, TupleDesc desc, int nparams, const Oid *types,
-		  const Datum *values, const bool *nulls)
+/* The batch of rows that it writes; NULL: there is none. */
+static RowAhead *
+ahead_of(Relation shell)
 {
-	int			owner = shard_map_owner(shard, NULL);
-	const EState *writer = writer_of(shell);
-	AttrNumber *attnos = palloc(sizeof(AttrNumber) * desc->natts);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	RemoteRun  *run;
+	const WritingExecution *writer = writer_of(shell);
 
-	if (owner == 0)
-		shard_map_raise(shard, SHARD_MOVED);
-	for (int i = 0; i < desc->natts; i++)
-		attnos[i] = i + 1;
-	run = remote_run_make(sql, desc, desc->natts, attnos, nparams, types, true);
-	if (writer != NULL)
-		remote_run_set_command(run, statement_command(writer));
-	remote_run_start(run, owner, role_for_rows(shell), NULL, values, nulls, false);
-	if (!remote_run_next(run, slot))
-		elog(ERROR, "node \"%s\" has said nothing about a row", node_name(owner));
-	ExecMaterializeSlot(slot);
-	remote_run_end(run);
-	return slot;
+	return writer != NULL && writer->ahead != NULL && row_ahead_is_for(writer->ahead, shell) ? writer->ahead : NULL;
 }
 
-static MemoryContext
-begin_request(MemoryContext *old)
+/* Where writes of the shell may wait; NULL: nowhere. */
+static RowQueue *
+queue_of(Relation shell)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "shardext row", ALLOCSET_SMALL_SIZES);
+	const RowAhead *ahead = ahead_of(shell);
 
-	*old = MemoryContextSwitchTo(cxt);
-	return cxt;
+	return ahead != NULL ? row_ahead_queue(ahead) : NULL;
 }
 
-static void
-end_request(MemoryContext cxt, MemoryContext old)
+/* Other nodes are about to be asked for a row: what waits goes first. The number of the command. */
+static uint32
+begin_asking(Relation shell)
 {
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(cxt);
-}
+	const WritingExecution *writer = writer_of(shell);
+	RowQueue   *queue = queue_of(shell);
 
-/* Result, traversed and ctid, then the columns of the shell. */
-#define READ_EXTRA 3
-
-static TupleDesc
-read_desc(Relation shell)
-{
-	TupleDesc	row = RelationGetDescr(shell);
-	TupleDesc	desc = CreateTemplateTupleDesc(READ_EXTRA + row->natts);
-
-	TupleDescInitEntry(desc, 1, "result", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "traversed", BOOLOID, -1, 0);
-	TupleDescInitEntry(desc, 3, "place", TIDOID, -1, 0);
-	for (int i = 0; i < row->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(row, i);
-		bool		dropped = att->attisdropped;
-
-		TupleDescInitEntry(desc, READ_EXTRA + i + 1, NULL, dropped ? INT4OID : att->atttypid,
-						   dropped ? -1 : att->atttypmod, 0);
-	}
-	return desc;
-}
-
-static char *
-read_sql(Relation shell)
-{
-	const char *name = shell_name(shell);
-	TupleDesc	row = RelationGetDescr(shell);
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT r.result, r.traversed, r.place");
-	for (int i = 0; i < row->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(row, i);
-
-		if (att->attisdropped)
-			appendStringInfoString(&sql, ", NULL::pg_catalog.int4");
-		else
-			appendStringInfo(&sql, ", (r.\"row\").%s", quote_identifier(NameStr(att->attname)));
-	}
-	appendStringInfo(&sql, " FROM shardext.internal_row_read(%s::pg_catalog.regclass, $1, $2, $3, $4, $5, $6)"
-					 " AS r(result pg_catalog.int4, traversed pg_catalog.bool, place pg_catalog.tid, \"row\" %s)",
-					 quote_literal_cstr(name), name);
-	return sql.data;
-}
-
-/* As row_here_lock and its kin, on the owner; the ctid that it gives back is in *ctid or failure. */
-static TM_Result
-read_there(Relation shell, int shard, RowReadKind kind, ItemPointer ctid, LockTupleMode mode, LockWaitPolicy policy,
-		   uint8 flags, TupleTableSlot *slot, TM_FailureData *failure)
-{
-	static const Oid types[] = {INT4OID, INT4OID, TIDOID, INT4OID, INT4OID, INT4OID};
-	Datum		values[] = {Int32GetDatum(shard), Int32GetDatum(kind), PointerGetDatum(ctid),
-	Int32GetDatum(mode), Int32GetDatum(policy), Int32GetDatum(flags)};
-	bool		nulls[lengthof(types)] = {false};
-	MemoryContext old;
-	MemoryContext cxt = begin_request(&old);
-	TupleTableSlot *answer = ask_owner(shell, shard, read_sql(shell), read_desc(shell), lengthof(types), types,
-									   values, nulls);
-	TM_Result	result = (TM_Result) DatumGetInt32(answer->tts_values[0]);
-	ItemPointerData found = *(ItemPointer) DatumGetPointer(answer->tts_values[2]);
-
-	slot_getallattrs(answer);
-	failure->traversed = DatumGetBool(answer->tts_values[1]);
-	failure->ctid = found;
-	if (result == TM_Ok)
-	{
-		int			natts = slot->tts_tupleDescriptor->natts;
-		TupleTableSlot *row = MakeSingleTupleTableSlot(slot->tts_tupleDescriptor, &TTSOpsVirtual);
-
-		*ctid = found;
-		memcpy(row->tts_values, answer->tts_values + READ_EXTRA, sizeof(Datum) * natts);
-		memcpy(row->tts_isnull, answer->tts_isnull + READ_EXTRA, sizeof(bool) * natts);
-		ExecStoreVirtualTuple(row);
-		ExecCopySlot(slot, row);
-		ExecMaterializeSlot(slot);
-		ExecDropSingleTupleTableSlot(row);
-	}
-	end_request(cxt, old);
-	return result;
-}
-
-/* ROW($n, ..)::shell, of the parameters after the first ones */
-static void
-append_row(StringInfo sql, Relation shell, int nfirst)
-{
-	TupleDesc	row = RelationGetDescr(shell);
-	int			n = nfirst;
-
-	appendStringInfoString(sql, "ROW(");
-	for (int i = 0; i < row->natts; i++)
-	{
-		if (!TupleDescAttr(row, i)->attisdropped)
-			appendStringInfo(sql, "%s$%d", n > nfirst ? ", " : "", n + 1), n++;
-	}
-	appendStringInfo(sql, ")::%s", shell_name(shell));
-}
-
-/* Their values, and the types, after n first ones; how many there are then. */
-static int
-add_row(TupleTableSlot *slot, int n, Oid *types, Datum *values, bool *nulls)
-{
-	TupleDesc	row = slot->tts_tupleDescriptor;
-
-	for (int i = 0; i < row->natts; i++)
-	{
-		if (TupleDescAttr(row, i)->attisdropped)
-			continue;
-		types[n] = TupleDescAttr(row, i)->atttypid;
-		values[n] = slot_getattr(slot, i + 1, &nulls[n]);
-		n++;
-	}
-	return n;
-}
-
-static char *
-write_sql(Relation shell, bool with_row)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT w.result, w.place_now, w.mode"
-					 " FROM shardext.internal_row_write(%s::pg_catalog.regclass, $1, $2, $3, ",
-					 quote_literal_cstr(shell_name(shell)));
-	if (with_row)
-		append_row(&sql, shell, 3);
-	else
-		appendStringInfoString(&sql, "ROW()");
-	appendStringInfoString(&sql, ") AS w");
-	return sql.data;
-}
-
-/* As row_here_insert, .._update and .._delete, on the owner. slot NULL: a delete. */
-static TM_Result
-write_there(Relation shell, int shard, RowWriteKind kind, ItemPointer ctid, TupleTableSlot *slot,
-			TM_FailureData *failure, LockTupleMode *mode)
-{
-	TupleDesc	row = RelationGetDescr(shell);
-	TupleDesc	desc = CreateTemplateTupleDesc(3);
-	MemoryContext old;
-	MemoryContext cxt = begin_request(&old);
-	Oid		   *types = palloc(sizeof(Oid) * (row->natts + 3));
-	Datum	   *values = palloc(sizeof(Datum) * (row->natts + 3));
-	bool	   *nulls = palloc0(sizeof(bool) * (row->natts + 3));
-	int			n = 3;
-	TupleTableSlot *answer;
-	TM_Result	result;
-
-	TupleDescInitEntry(desc, 1, "result", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "place", TIDOID, -1, 0);
-	TupleDescInitEntry(desc, 3, "mode", INT4OID, -1, 0);
-	types[0] = types[1] = INT4OID;
-	types[2] = TIDOID;
-	values[0] = Int32GetDatum(shard);
-	values[1] = Int32GetDatum(kind);
-	values[2] = PointerGetDatum(ctid);
-	if (slot != NULL)
-		n = add_row(slot, n, types, values, nulls);
-	answer = ask_owner(shell, shard, write_sql(shell, slot != NULL), desc, n, types, values, nulls);
-	slot_getallattrs(answer);
-	result = (TM_Result) DatumGetInt32(answer->tts_values[0]);
-	*ctid = *(ItemPointer) DatumGetPointer(answer->tts_values[1]);
-	failure->ctid = *ctid;
-	if (mode != NULL)
-		*mode = (LockTupleMode) DatumGetInt32(answer->tts_values[2]);
-	end_request(cxt, old);
-	return result;
-}
-
-static char *
-insert_unless_sql(Relation shell, List *arbiters)
-{
-	StringInfoData sql;
-	ListCell   *lc;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT w.result, w.place_now"
-					 " FROM shardext.internal_row_insert(%s::pg_catalog.regclass, $1, ARRAY[",
-					 quote_literal_cstr(shell_name(shell)));
-	foreach(lc, arbiters)
-		appendStringInfo(&sql, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
-						 quote_literal_cstr((const char *) lfirst(lc)));
-	appendStringInfoString(&sql, "]::pg_catalog.text[], ");
-	append_row(&sql, shell, 1);
-	appendStringInfoString(&sql, ") AS w");
-	return sql.data;
-}
-
-/* As row_here_insert_unless, on the owner. */
-static TM_Result
-insert_unless_there(Relation shell, int shard, TupleTableSlot *slot, List *arbiters, ItemPointer ctid)
-{
-	int			natts = RelationGetDescr(shell)->natts;
-	TupleDesc	desc = CreateTemplateTupleDesc(2);
-	MemoryContext old;
-	MemoryContext cxt = begin_request(&old);
-	Oid		   *types = palloc(sizeof(Oid) * (natts + 1));
-	Datum	   *values = palloc(sizeof(Datum) * (natts + 1));
-	bool	   *nulls = palloc0(sizeof(bool) * (natts + 1));
-	TupleTableSlot *answer;
-	TM_Result	result;
-	int			n;
-
-	TupleDescInitEntry(desc, 1, "result", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "place", TIDOID, -1, 0);
-	types[0] = INT4OID;
-	values[0] = Int32GetDatum(shard);
-	n = add_row(slot, 1, types, values, nulls);
-	answer = ask_owner(shell, shard, insert_unless_sql(shell, arbiters), desc, n, types, values, nulls);
-	slot_getallattrs(answer);
-	result = (TM_Result) DatumGetInt32(answer->tts_values[0]);
-	*ctid = *(ItemPointer) DatumGetPointer(answer->tts_values[1]);
-	end_request(cxt, old);
-	return result;
+	if (queue != NULL)
+		row_queue_flush(queue);
+	return writer != NULL ? statement_command(writer->estate) : 0;
 }
 
 /* ---------- wherever they are ---------- */
@@ -388,7 +140,7 @@ fetch_version(Relation shell, ItemPointer place, RowReadKind kind, TupleTableSlo
 	TM_FailureData failure = {0};
 
 	if (is_here(shard) ? !row_here_fetch(shell, shard, &ctid, snapshot, slot) :
-		read_there(shell, shard, kind, &ctid, LockTupleKeyShare, LockWaitBlock, 0, slot, &failure) != TM_Ok)
+		row_there_read(shell, begin_asking(shell), shard, kind, &ctid, LockTupleKeyShare, LockWaitBlock, 0, slot, &failure) != TM_Ok)
 		return false;
 	set_place(shell, slot, shard, &ctid);
 	return true;
@@ -397,6 +149,14 @@ fetch_version(Relation shell, ItemPointer place, RowReadKind kind, TupleTableSlo
 static bool
 fetch_row(Relation shell, ItemPointer place, TupleTableSlot *slot)
 {
+	const RowAhead *ahead = ahead_of(shell);
+
+	if (ahead != NULL && row_ahead_fetch(ahead, place, slot))
+	{
+		slot->tts_tableOid = RelationGetRelid(shell);
+		slot->tts_tid = *place;
+		return true;
+	}
 	return fetch_version(shell, place, ROW_READ_ANY, slot);
 }
 
@@ -434,7 +194,7 @@ row_access_latest(Relation shell, ItemPointer place, Snapshot snapshot, TupleTab
 	if (shard == ROUTE_NO_SHARD)
 		return false;
 	if (is_here(shard) ? !row_here_fetch_latest(shell, shard, &ctid, snapshot, slot) :
-		read_there(shell, shard, ROW_READ_LATEST, &ctid, LockTupleKeyShare, LockWaitBlock, 0, slot, &failure) != TM_Ok)
+		row_there_read(shell, begin_asking(shell), shard, ROW_READ_LATEST, &ctid, LockTupleKeyShare, LockWaitBlock, 0, slot, &failure) != TM_Ok)
 		return false;
 	set_place(shell, slot, shard, &ctid);
 	return true;
@@ -469,7 +229,7 @@ lock_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId comm
 		ctid = slot->tts_tid;
 	}
 	else
-		result = read_there(shell, shard, ROW_READ_LOCK, &ctid, mode, policy, flags, slot, failure);
+		result = row_there_read(shell, begin_asking(shell), shard, ROW_READ_LOCK, &ctid, mode, policy, flags, slot, failure);
 	show_failure(shard, result, command, failure);
 	if (result == TM_Ok)
 	{
@@ -501,6 +261,32 @@ shard_of_row(Relation shell, TupleTableSlot *slot)
 	return route_shard(&table->spec, keys);
 }
 
+/*
+ * Have a row of another node written with others, if nobody has to know its new place: an insert, or a row that is
+ * locked. False: it has to be done now.
+ */
+static bool
+write_later(Relation shell, int shard, RowWriteKind kind, const ItemPointerData *ctid, TupleTableSlot *slot)
+{
+	RowQueue   *queue = queue_of(shell);
+
+	if (queue == NULL || (slot != NULL && !row_queue_takes(slot)))
+		return false;
+	row_queue_add(queue, shard, kind, ctid, slot);
+	if (slot != NULL)
+		slot->tts_tableOid = RelationGetRelid(shell);
+	return true;
+}
+
+/* Has the row at the place been locked for this write? Then its old version is the latest, and nothing is in the way. */
+static bool
+is_locked(Relation shell, const ItemPointerData *place)
+{
+	RowAhead   *ahead = ahead_of(shell);
+
+	return ahead != NULL && row_ahead_take_lock(ahead, place);
+}
+
 static void
 insert_into(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
 {
@@ -513,8 +299,10 @@ insert_into(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
 		row_here_insert(shell, shard, slot, command);
 		ctid = slot->tts_tid;
 	}
+	else if (write_later(shell, shard, ROW_WRITE_INSERT, &ctid, slot))
+		return;
 	else
-		(void) write_there(shell, shard, ROW_WRITE_INSERT, &ctid, slot, &failure, NULL);
+		(void) row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_INSERT, &ctid, slot, &failure, NULL);
 	set_place(shell, slot, shard, &ctid);
 }
 
@@ -530,18 +318,27 @@ row_access_insert_unless(Relation shell, TupleTableSlot *slot, CommandId command
 	int			shard = shard_of_row(shell, slot);
 	ItemPointerData ctid;
 	TM_Result	result = is_here(shard) ? row_here_insert_unless(shell, shard, slot, command, arbiters, &ctid) :
-		insert_unless_there(shell, shard, slot, arbiters, &ctid);
+		row_there_insert_unless(shell, begin_asking(shell), shard, slot, arbiters, &ctid);
 
 	row_place_make(shard, &ctid, place);
 	return result;
 }
 
+/* A delete, or the first half of a move. */
 static TM_Result
-delete_from(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving, TM_FailureData *failure)
+delete_from(Relation shell, ItemPointer place, CommandId command, bool moving, TM_FailureData *failure)
 {
-	TM_Result	result = is_here(shard) ? row_here_delete(shell, shard, ctid, command, moving, failure) :
-		write_there(shell, shard, moving ? ROW_WRITE_MOVE : ROW_WRITE_DELETE, ctid, NULL, failure, NULL);
+	RowWriteKind kind = moving ? ROW_WRITE_MOVE : ROW_WRITE_DELETE;
+	ItemPointerData ctid;
+	int			shard = read_place(shell, place, &ctid);
+	TM_Result	result;
 
+	if (is_here(shard))
+		result = row_here_delete(shell, shard, &ctid, command, moving, failure);
+	else if (is_locked(shell, place) && write_later(shell, shard, kind, &ctid, NULL))
+		return TM_Ok;
+	else
+		result = row_there_write(shell, begin_asking(shell), shard, kind, &ctid, NULL, failure, NULL);
 	show_failure(shard, result, command, failure);
 	return result;
 }
@@ -549,10 +346,7 @@ delete_from(Relation shell, int shard, ItemPointer ctid, CommandId command, bool
 static TM_Result
 delete_row(Relation shell, ItemPointer place, CommandId command, TM_FailureData *failure)
 {
-	ItemPointerData ctid;
-	int			shard = read_place(shell, place, &ctid);
-
-	return delete_from(shell, shard, &ctid, command, false, failure);
+	return delete_from(shell, place, command, false, failure);
 }
 
 static TM_Result
@@ -567,7 +361,7 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 	if (to != shard)
 	{
 		*mode = LockTupleExclusive;
-		result = delete_from(shell, shard, &ctid, command, true, failure);
+		result = delete_from(shell, place, command, true, failure);
 		if (result == TM_Ok)
 			insert_into(shell, to, slot, command);
 		return result;
@@ -577,8 +371,10 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 		result = row_here_update(shell, shard, &ctid, slot, command, failure, mode);
 		ctid = slot->tts_tid;
 	}
+	else if (is_locked(shell, place) && write_later(shell, shard, ROW_WRITE_UPDATE, &ctid, slot))
+		return TM_Ok;
 	else
-		result = write_there(shell, shard, ROW_WRITE_UPDATE, &ctid, slot, failure, mode);
+		result = row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_UPDATE, &ctid, slot, failure, mode);
 	show_failure(shard, result, command, failure);
 	if (result == TM_Ok)
 		set_place(shell, slot, shard, &ctid);
@@ -655,6 +451,7 @@ row_access_attach(const QueryDesc *query_desc)
 			continue;
 		execution = MemoryContextAlloc(estate->es_query_cxt, sizeof(WritingExecution));
 		execution->estate = estate;
+		execution->ahead = row_ahead_attach(query_desc);
 		execution->next = writing;
 		execution->on_reset.func = execution_freed;
 		execution->on_reset.arg = execution;

@@ -11,15 +11,18 @@
  * PostgreSQL makes of them; triggers, check options and policies of the table
  * are the shell's, and work here.
  *
- * It costs one or two round trips for each row written, three for one that ON
- * CONFLICT updates (exec/row_conflict.h).
+ * Rows are locked, fetched and written in batches (exec/row_ahead.h), where nothing can tell the
+ * difference. Where something can, and for ON CONFLICT, it costs one or two round trips for each row
+ * written, three for one that ON CONFLICT updates (exec/row_conflict.h).
  */
 #include "postgres.h"
 
+#include "exec/row_ahead.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_pull.h"
 #include "plan/row_ids.h"
+#include "plan/shippable.h"
 
 bool
 plan_by_row_takes(Query *query)
@@ -30,13 +33,28 @@ plan_by_row_takes(Query *query)
 	return !writes.reference;
 }
 
+/* Can rows be read ahead of the writes, without anybody seeing that? */
+static bool
+allows_batches(const PlannedStmt *plan, Query *query)
+{
+	StatementWrites writes = {0};
+
+	statement_writes_find(query, &writes);
+	return IsA(plan->planTree, ModifyTable) && !plan->hasModifyingCTE && !writes.current_of &&
+		query->onConflict == NULL && !shippable_sees_writes(query);
+}
+
 PlannedStmt *
 plan_by_row(const PlanInput *input, const Reason **reason)
 {
+	PlannedStmt *plan;
 	Query	   *query;
 
 	*reason = NULL;
 	query = copyObject(input->run_query);
 	row_ids_place(query);
-	return plan_pull_query(query, input->query_string, input->cursor_options, input->params);
+	plan = plan_pull_query(query, input->query_string, input->cursor_options, input->params);
+	if (allows_batches(plan, input->run_query))
+		row_ahead_insert((ModifyTable *) plan->planTree);
+	return plan;
 }

@@ -225,6 +225,34 @@ shippable_is_next_id(Node *expr)
 	return call->funcid == next_id;
 }
 
+/* For check_functions_in_node. */
+static bool
+may_see_writes(Oid function, void *context)
+{
+	if (func_volatile(function) != PROVOLATILE_VOLATILE || is_placeless(function) || function == F_NEXTVAL)
+		return false;
+	return get_func_namespace(function) != get_namespace_oid("shardext", true) ||
+		strcmp(get_func_name(function), "next_id") != 0;
+}
+
+static bool
+sees_writes(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (check_functions_in_node(node, may_see_writes, NULL))
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, sees_writes, NULL, 0);
+	return expression_tree_walker(node, sees_writes, NULL);
+}
+
+bool
+shippable_sees_writes(Query *query)
+{
+	return query_tree_walker(query, sees_writes, NULL, 0);
+}
+
 bool
 shippable_tlist_is_once(const Query *query, bool is_statement)
 {

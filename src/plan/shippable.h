@@ -38,6 +38,9 @@ extern bool shippable_must_lift_early(Node *expr);
 /* Does its evaluation on another node call anything, functions or types, that is not PostgreSQL's own? */
 extern bool shippable_runs_users_code(Node *expr);
 
+/* Does it call a volatile function that may see what the statement itself has written so far? */
+extern bool shippable_sees_writes(Query *query);
+
 /* Immutable, or safe to compute once more: for deciding shards and pruning. No Vars, no volatile functions. */
 extern bool shippable_is_stable_free(Node *expr);
 

@@ -1,0 +1,563 @@
+/*
+ * row_ahead.c
+ *	  Custom Scan (Shard Row Batch), below a ModifyTable over a shell.
+ *
+ * ModifyTable asks for one row, fetches the old version of the row to be
+ * changed, and writes it: each a round trip. This node gives it the same rows in
+ * the same order, but reads a batch of them first, and has those rows of the
+ * table that lie on other nodes locked and fetched by one statement per node. What
+ * ModifyTable then asks of the access method (row_access.c) is here already. A
+ * row that is locked in the version that the scan saw can be written later: such
+ * writes, and inserts, are collected (row_queue.c), and sent before the next
+ * batch is locked, and before the end of the rows is told.
+ *
+ * Batches begin with one row and grow, as far as the rows are small.
+ *
+ *	 what a row turns out to be		what happens
+ *	 locked, as the scan saw it		fetched; its write waits
+ *	 changed meanwhile, or gone,	nothing: ModifyTable finds it as it is, one round trip after
+ *	 or written by this command		the other, and does what PostgreSQL does (EvalPlanQual)
+ *	 a second time in the batch		the same
+ *	 of a shard of this node		the same, without a round trip
+ *
+ * What is not done: rows are locked only if they will be written (not for MERGE
+ * WHEN MATCHED AND ..: these are fetched only). Writes wait only if nobody needs
+ * to know the row's new place: no row triggers, no RETURNING. With BEFORE
+ * triggers, which may change rows to come, rows are handed on as they come. So they are for
+ * EvalPlanQual, which runs the plan again for one row.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "base/pg_compat.h"
+#include "catalog/node_map.h"
+#include "catalog/shard_map.h"
+#include "catalog/shell_am.h"
+#include "catalog/table_map.h"
+#include "exec/plan_reason.h"
+#include "exec/row_ahead.h"
+#include "exec/row_place.h"
+#include "exec/row_there.h"
+#include "exec/statement_command.h"
+
+/* Rows of a batch, and bytes of them and of the rows fetched, after which the next ones are smaller. */
+#define MAX_ROWS	1024
+#define MAX_BYTES	(1024 * 1024)
+
+typedef struct AheadRow
+{
+	MinimalTuple row;			/* of the child */
+	MinimalTuple old;			/* of the table; NULL: not fetched */
+	ItemPointerData place;		/* invalid: it has none, or it is not looked after */
+	bool		locked;			/* and not written */
+} AheadRow;
+
+struct RowAhead
+{
+	CustomScanState css;
+
+	/* how ModifyTable writes; shell NULL: rows are handed on as they come */
+	Relation	shell;
+	AttrNumber	place_attno;	/* in the child's rows; 0: none */
+	bool		locks;
+	bool		fetches;
+	LockTupleMode mode;
+	uint32		command;
+	RowQueue   *queue;			/* NULL: no write waits */
+
+	/* the batch; the row given last is rows[next - 1] */
+	AheadRow   *rows;
+	int			nrows;
+	int			next;
+	int			wanted;			/* the next one's size */
+	Size		bytes;
+	bool		at_end;
+
+	/* memory */
+	MemoryContext batch_cxt;
+	TupleTableSlot *kept;		/* a minimal tuple of the child's rows */
+	TupleTableSlot *old;		/* .. of the table's */
+};
+
+/* A row to be locked or fetched: its number in the batch. */
+typedef struct Wanted
+{
+	int		   *numbers;
+	int		   *shards;
+	ItemPointerData *ctids;
+	int			n;
+} Wanted;
+
+static Node *create_state(CustomScan *scan);
+static void begin(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *exec(CustomScanState *node);
+static void end(CustomScanState *node);
+static void rescan(CustomScanState *node);
+static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
+
+static const CustomScanMethods ahead_scan_methods = {
+	.CustomName = "Shard Row Batch",
+	.CreateCustomScanState = create_state,
+};
+
+static const CustomExecMethods ahead_exec_methods = {
+	.CustomName = "Shard Row Batch",
+	.BeginCustomScan = begin,
+	.ExecCustomScan = exec,
+	.EndCustomScan = end,
+	.ReScanCustomScan = rescan,
+	.ExplainCustomScan = explain,
+};
+
+/* ---------- planner side ---------- */
+
+void
+row_ahead_insert(ModifyTable *modify)
+{
+	Plan	   *child = outerPlan(modify);
+	CustomScan *scan = makeNode(CustomScan);
+	Plan	   *plan = &scan->scan.plan;
+	ListCell   *lc;
+
+	scan->methods = &ahead_scan_methods;
+	foreach(lc, child->targetlist)
+	{
+		TargetEntry *below = lfirst_node(TargetEntry, lc);
+		TargetEntry *here = flatCopyTargetEntry(below);
+		Expr	   *var = (Expr *) makeVarFromTargetEntry(OUTER_VAR, below);
+
+		scan->custom_scan_tlist = lappend(scan->custom_scan_tlist,
+										  makeTargetEntry(var, below->resno, below->resname, false));
+		/* values for dropped columns must look like constants */
+		here->expr = IsA(below->expr, Const) ? copyObject(below->expr) :
+			(Expr *) makeVarFromTargetEntry(INDEX_VAR, below);
+		plan->targetlist = lappend(plan->targetlist, here);
+	}
+	plan->startup_cost = child->startup_cost;
+	plan->total_cost = child->total_cost;
+	plan->plan_rows = child->plan_rows;
+	plan->plan_width = child->plan_width;
+	plan->extParam = bms_copy(child->extParam);
+	plan->allParam = bms_copy(child->allParam);
+	plan->lefttree = child;
+	plan_method_set(scan, METHOD_ROWS);
+	outerPlan(modify) = plan;
+}
+
+/* ---------- begin and end ---------- */
+
+static Node *
+create_state(CustomScan *scan)
+{
+	RowAhead   *ahead = (RowAhead *) newNode(sizeof(RowAhead), T_CustomScanState);
+
+	ahead->css.methods = &ahead_exec_methods;
+	return (Node *) ahead;
+}
+
+static void
+begin(CustomScanState *node, EState *estate, int eflags)
+{
+	RowAhead   *ahead = (RowAhead *) node;
+
+	outerPlanState(node) = ExecInitNode(outerPlan(node->ss.ps.plan), estate, eflags);
+	ahead->kept = ExecInitExtraTupleSlot(estate, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+	ahead->place_attno = ExecFindJunkAttributeInTlist(node->ss.ps.plan->targetlist, "ctid");
+}
+
+/* The first WHEN MATCHED of MERGE; NULL: none, or rows of the table without a match are looked at as well. */
+static const MergeAction *
+first_matched(const ModifyTable *plan)
+{
+	const MergeAction *result = NULL;
+	ListCell   *lc;
+
+	foreach(lc, (List *) linitial(plan->mergeActionLists))
+	{
+		const MergeAction *action = lfirst_node(MergeAction, lc);
+
+		if (sx_merge_sees_unmatched_target(action))
+			return NULL;
+		if (result == NULL && !sx_merge_sees_unmatched_source(action))
+			result = action;
+	}
+	return result;
+}
+
+/* Is every row of the table that the child gives written? */
+static bool
+writes_all_rows(const ModifyTable *plan)
+{
+	const MergeAction *action;
+
+	if (plan->operation != CMD_MERGE)
+		return true;
+	action = first_matched(plan);
+	return action != NULL && action->qual == NULL && action->commandType != CMD_NOTHING;
+}
+
+/* Are rows asked for in their old version, if not for their lock? */
+static bool
+reads_old_rows(const ModifyTable *plan)
+{
+	switch (plan->operation)
+	{
+		case CMD_UPDATE:
+			return true;
+		case CMD_DELETE:
+			return plan->returningLists != NIL;
+		case CMD_MERGE:
+			return first_matched(plan) != NULL;
+		default:
+			return false;
+	}
+}
+
+/* The lock that its writes take: as PostgreSQL has it, but the strongest if the row may leave its shard. */
+static LockTupleMode
+lock_mode(const ModifyTable *plan, EState *estate, ResultRelInfo *target)
+{
+	const TableInfo *table = table_info(RelationGetRelid(target->ri_RelationDesc));
+	Bitmapset  *updated;
+	ListCell   *lc;
+
+	if (plan->operation == CMD_DELETE)
+		return LockTupleExclusive;
+	if (plan->operation == CMD_MERGE)
+	{
+		foreach(lc, (List *) linitial(plan->mergeActionLists))
+		{
+			if (lfirst_node(MergeAction, lc)->commandType == CMD_DELETE)
+				return LockTupleExclusive;
+		}
+	}
+	updated = ExecGetAllUpdatedCols(target, estate);
+	for (int i = 0; i < table->nkeys; i++)
+	{
+		if (bms_is_member(table->keys[i] - FirstLowInvalidHeapAttributeNumber, updated))
+			return LockTupleExclusive;
+	}
+	return ExecUpdateLockMode(estate, target);
+}
+
+static bool
+has_before_row_triggers(const TriggerDesc *triggers)
+{
+	return triggers != NULL && (triggers->trig_insert_before_row || triggers->trig_update_before_row ||
+								triggers->trig_delete_before_row);
+}
+
+static bool
+has_after_row_triggers(const TriggerDesc *triggers)
+{
+	return triggers != NULL && (triggers->trig_insert_after_row || triggers->trig_update_after_row ||
+								triggers->trig_delete_after_row || triggers->trig_insert_new_table ||
+								triggers->trig_update_old_table || triggers->trig_update_new_table ||
+								triggers->trig_delete_old_table);
+}
+
+RowAhead *
+row_ahead_attach(const QueryDesc *query_desc)
+{
+	ModifyTableState *state = (ModifyTableState *) query_desc->planstate;
+	EState	   *estate = query_desc->estate;
+	const ModifyTable *plan;
+	ResultRelInfo *target;
+	RowAhead   *ahead;
+	MemoryContext old;
+
+	if (!IsA(state, ModifyTableState) || !IsA(outerPlanState(state), CustomScanState) ||
+		((CustomScanState *) outerPlanState(state))->methods != &ahead_exec_methods)
+		return NULL;
+	plan = (const ModifyTable *) state->ps.plan;
+	target = state->resultRelInfo;
+	ahead = (RowAhead *) outerPlanState(state);
+	if (!shell_am_is(target->ri_RelationDesc) || has_before_row_triggers(target->ri_TrigDesc))
+		return NULL;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	ahead->shell = target->ri_RelationDesc;
+	ahead->command = statement_command(estate);
+	ahead->locks = ahead->place_attno > 0 && writes_all_rows(plan);
+	ahead->fetches = ahead->place_attno > 0 && reads_old_rows(plan);
+	if (ahead->locks)
+		ahead->mode = lock_mode(plan, estate, target);
+	if (plan->returningLists == NIL && plan->onConflictAction == ONCONFLICT_NONE &&
+		!has_after_row_triggers(target->ri_TrigDesc))
+		ahead->queue = row_queue_make(ahead->shell, ahead->command);
+	if (ahead->locks || ahead->fetches)
+	{
+		ahead->rows = palloc(sizeof(AheadRow) * MAX_ROWS);
+		ahead->batch_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext batch of rows",
+												 ALLOCSET_DEFAULT_SIZES);
+		ahead->old = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsMinimalTuple);
+		ahead->wanted = 1;
+	}
+	MemoryContextSwitchTo(old);
+	return ahead;
+}
+
+/* ---------- a batch ---------- */
+
+static void
+read_rows(RowAhead *ahead)
+{
+	MemoryContext old;
+
+	ahead->nrows = ahead->next = 0;
+	ahead->bytes = 0;
+	MemoryContextReset(ahead->batch_cxt);
+	while (ahead->nrows < ahead->wanted && ahead->bytes < MAX_BYTES)
+	{
+		TupleTableSlot *slot = ExecProcNode(outerPlanState(ahead));
+		AheadRow   *row = &ahead->rows[ahead->nrows];
+		bool		isnull = true;
+		Datum		place = (Datum) 0;
+
+		if (TupIsNull(slot))
+		{
+			ahead->at_end = true;
+			break;
+		}
+		if (ahead->place_attno > 0)
+			place = slot_getattr(slot, ahead->place_attno, &isnull);
+		memset(row, 0, sizeof(AheadRow));
+		ItemPointerSetInvalid(&row->place);
+		if (!isnull)
+			row->place = *(ItemPointer) DatumGetPointer(place);
+		old = MemoryContextSwitchTo(ahead->batch_cxt);
+		row->row = ExecCopySlotMinimalTuple(slot);
+		MemoryContextSwitchTo(old);
+		ahead->bytes += row->row->t_len;
+		ahead->nrows++;
+	}
+}
+
+static int
+compare_places(const void *a, const void *b, void *arg)
+{
+	const RowAhead *ahead = (const RowAhead *) arg;
+	int			x = *(const int *) a;
+	int			y = *(const int *) b;
+	int			order = ItemPointerCompare(&ahead->rows[x].place, &ahead->rows[y].place);
+
+	return order != 0 ? order : x - y;
+}
+
+/* The rows of other nodes in the batch; of those that come more than once only the first is looked after. */
+static void
+find_wanted(RowAhead *ahead, Wanted *wanted)
+{
+	int			n = 0;
+
+	wanted->numbers = palloc(sizeof(int) * ahead->nrows);
+	wanted->shards = palloc(sizeof(int) * ahead->nrows);
+	wanted->ctids = palloc(sizeof(ItemPointerData) * ahead->nrows);
+	for (int i = 0; i < ahead->nrows; i++)
+	{
+		if (ItemPointerIsValid(&ahead->rows[i].place))
+			wanted->numbers[n++] = i;
+	}
+	qsort_arg(wanted->numbers, n, sizeof(int), compare_places, ahead);
+	for (int i = n - 1; i > 0; i--)
+	{
+		AheadRow   *row = &ahead->rows[wanted->numbers[i]];
+
+		if (ItemPointerEquals(&row->place, &ahead->rows[wanted->numbers[i - 1]].place))
+			ItemPointerSetInvalid(&row->place);
+	}
+	/* in the order of the rows, which is that of the locks */
+	for (int i = 0; i < ahead->nrows; i++)
+	{
+		ItemPointerData ctid;
+		int			shard;
+
+		if (!ItemPointerIsValid(&ahead->rows[i].place))
+			continue;
+		shard = row_place_read(&ahead->rows[i].place, &ctid);
+		if (shard == ROUTE_NO_SHARD || shard_map_owner(shard, NULL) == node_self())
+			continue;
+		wanted->numbers[wanted->n] = i;
+		wanted->shards[wanted->n] = shard;
+		wanted->ctids[wanted->n++] = ctid;
+	}
+}
+
+typedef struct TakeArg
+{
+	RowAhead   *ahead;
+	const Wanted *wanted;
+} TakeArg;
+
+static void
+take_row(void *arg, int number, TupleTableSlot *slot)
+{
+	RowAhead   *ahead = ((TakeArg *) arg)->ahead;
+	AheadRow   *row;
+	MemoryContext old;
+
+	if (number < 0 || number >= ((TakeArg *) arg)->wanted->n)
+		elog(ERROR, "row %d was not asked for", number);
+	row = &ahead->rows[((TakeArg *) arg)->wanted->numbers[number]];
+	row->locked = ahead->locks;
+	if (slot == NULL)
+		return;
+	old = MemoryContextSwitchTo(ahead->batch_cxt);
+	row->old = ExecCopySlotMinimalTuple(slot);
+	MemoryContextSwitchTo(old);
+	ahead->bytes += row->old->t_len;
+}
+
+static void
+lock_rows(RowAhead *ahead)
+{
+	Wanted		wanted = {0};
+	TakeArg		arg = {ahead, &wanted};
+	MemoryContext old = MemoryContextSwitchTo(ahead->batch_cxt);
+
+	find_wanted(ahead, &wanted);
+	if (wanted.n > 0)
+		row_there_read_many(ahead->shell, ahead->command, ahead->locks ? ROW_READ_LOCK : ROW_READ_ANY, ahead->mode,
+							wanted.n, wanted.shards, wanted.ctids, ahead->fetches, take_row, &arg);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+next_batch(RowAhead *ahead)
+{
+	if (ahead->at_end)
+	{
+		ahead->nrows = ahead->next = 0;
+		return;
+	}
+	read_rows(ahead);
+	lock_rows(ahead);
+	ahead->wanted = ahead->bytes >= MAX_BYTES ? Max(ahead->wanted / 4, 1) : Min(ahead->wanted * 2, MAX_ROWS);
+}
+
+/* ---------- rows ---------- */
+
+/* A row in the node's own slot. */
+static TupleTableSlot *
+show(RowAhead *ahead, TupleTableSlot *row)
+{
+	TupleTableSlot *slot = ahead->css.ss.ss_ScanTupleSlot;
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	slot_getallattrs(row);
+	memcpy(slot->tts_values, row->tts_values, natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, row->tts_isnull, natts * sizeof(bool));
+	return ExecStoreVirtualTuple(slot);
+}
+
+static TupleTableSlot *
+exec(CustomScanState *node)
+{
+	RowAhead   *ahead = (RowAhead *) node;
+	TupleTableSlot *row;
+
+	ExecClearTuple(node->ss.ss_ScanTupleSlot);
+	if (ahead->batch_cxt == NULL)
+		row = ExecProcNode(outerPlanState(node));
+	else
+	{
+		if (ahead->next == ahead->nrows)
+		{
+			if (ahead->queue != NULL)
+				row_queue_flush(ahead->queue);
+			next_batch(ahead);
+		}
+		row = ahead->next < ahead->nrows ?
+			ExecStoreMinimalTuple(ahead->rows[ahead->next++].row, ahead->kept, false) : NULL;
+	}
+	if (!TupIsNull(row))
+		return show(ahead, row);
+	if (ahead->queue != NULL)
+		row_queue_flush(ahead->queue);
+	return node->ss.ss_ScanTupleSlot;
+}
+
+static void
+end(CustomScanState *node)
+{
+	ExecEndNode(outerPlanState(node));
+}
+
+/* Only EvalPlanQual does that. */
+static void
+rescan(CustomScanState *node)
+{
+	Assert(((RowAhead *) node)->shell == NULL);
+	if (node->ss.ps.chgParam != NULL)
+		UpdateChangedParamSet(outerPlanState(node), node->ss.ps.chgParam);
+	if (outerPlanState(node)->chgParam == NULL)
+		ExecReScan(outerPlanState(node));
+}
+
+static void
+explain(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	plan_method_explain((CustomScan *) node->ss.ps.plan, es);
+	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
+}
+
+/* ---------- the access method ---------- */
+
+bool
+row_ahead_is_for(const RowAhead *ahead, Relation shell)
+{
+	return ahead->shell == shell;
+}
+
+/* The row that the executor is at, if it is the one at this place. */
+static AheadRow *
+row_at(const RowAhead *ahead, const ItemPointerData *place)
+{
+	AheadRow   *row = ahead->next > 0 ? &ahead->rows[ahead->next - 1] : NULL;
+
+	return row != NULL && ItemPointerIsValid(&row->place) &&
+		ItemPointerEquals(&row->place, unconstify(ItemPointerData *, place)) ? row : NULL;
+}
+
+bool
+row_ahead_fetch(const RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot)
+{
+	const AheadRow *row = row_at(ahead, place);
+
+	if (row == NULL || row->old == NULL)
+		return false;
+	ExecStoreMinimalTuple(row->old, ahead->old, false);
+	ExecCopySlot(slot, ahead->old);
+	ExecMaterializeSlot(slot);
+	return true;
+}
+
+bool
+row_ahead_take_lock(RowAhead *ahead, const ItemPointerData *place)
+{
+	AheadRow   *row = row_at(ahead, place);
+	bool		result = row != NULL && row->locked;
+
+	if (result)
+		row->locked = false;
+	return result;
+}
+
+RowQueue *
+row_ahead_queue(const RowAhead *ahead)
+{
+	return ahead->queue;
+}
+
+void
+row_ahead_preload(void)
+{
+	RegisterCustomScanMethods(&ahead_scan_methods);
+}

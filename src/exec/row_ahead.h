@@ -1,0 +1,42 @@
+/*
+ * row_ahead.h
+ *	  Custom Scan (Shard Row Batch), below a ModifyTable that writes a sharded
+ *	  table row by row: batches of rows cost the round trips that single ones did.
+ */
+#ifndef SHARDEXT_ROW_AHEAD_H
+#define SHARDEXT_ROW_AHEAD_H
+
+#include "postgres.h"
+#include "executor/execdesc.h"
+#include "executor/tuptable.h"
+#include "nodes/plannodes.h"
+#include "utils/rel.h"
+
+#include "exec/row_queue.h"
+
+typedef struct RowAhead RowAhead;
+
+/*
+ * Put a node between modify, of a finished plan, and what is below it. Reading ahead of the writes must make no difference
+ * for what is below or for what modify evaluates: no functions that see their effects.
+ */
+extern void row_ahead_insert(ModifyTable *modify);
+
+/* The node of a started execution, ready for what its ModifyTable does; NULL: there is none, or it can do nothing. */
+extern RowAhead *row_ahead_attach(const QueryDesc *query_desc);
+
+/* Does it serve this shell? */
+extern bool row_ahead_is_for(const RowAhead *ahead, Relation shell);
+
+/* Is the row that the executor is at the one at this place, and was it fetched? Then it is in the slot. */
+extern bool row_ahead_fetch(const RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot);
+
+/* Is that row locked in this version, and was not written yet? It is about to be, now. */
+extern bool row_ahead_take_lock(RowAhead *ahead, const ItemPointerData *place);
+
+/* Where writes may wait; NULL: each is to be done at once. */
+extern RowQueue *row_ahead_queue(const RowAhead *ahead);
+
+extern void row_ahead_preload(void);
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * row_queue.c
+ *	  Writes of single rows of a sharded table on their way to other nodes.
+ *
+ * What row_there.c sends one by one is collected here: the writes for a node, in
+ * the order in which they were asked for, become one statement whose parameters
+ * are arrays: what is to be done, and one array for each column. All nodes work
+ * at the same time. Only writes come here whose result is known before (row_access.c
+ * knows which): so what is waited for is errors. That a row turns out to
+ * have changed nevertheless cannot be; it is an error, not a wrong count.
+ *
+ * Writes of one node are done in their order, so unique constraints, which never
+ * reach over shards, are checked as if each row had been sent alone. Of errors on several
+ * nodes the first that is heard of is raised.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "catalog/shard_map.h"
+#include "exec/insert_rows.h"
+#include "exec/remote_run.h"
+#include "exec/row_queue.h"
+#include "exec/row_there.h"
+#include "exec/tuple_codec.h"
+
+/* Collected at most, in bytes and in writes; a row of more than a quarter of the bytes does not wait. */
+#define QUEUE_MEMORY	(4 * 1024 * 1024)
+#define QUEUE_WRITES	4096
+
+typedef struct QueuedWrite
+{
+	int			shard;
+	RowWriteKind kind;
+	ItemPointerData ctid;
+	Datum	   *values;			/* of the columns that go; NULL: none */
+	bool	   *nulls;
+} QueuedWrite;
+
+struct RowQueue
+{
+	/* settings */
+	Relation	shell;
+	uint32		command;
+	int			ncolumns;		/* without dropped ones */
+	AttrNumber *attnos;
+	const char *sql;
+
+	/* state: a list of QueuedWrite * for each node */
+	List	   *nodes;			/* int list */
+	List	   *writes;			/* of lists */
+	int			nwrites;
+	Size		bytes;
+
+	/* memory */
+	MemoryContext writes_cxt;
+};
+
+/* Shard, kind and ctid come before the columns. */
+#define FIRST_COLUMN 3
+
+/* ---------- the statement ---------- */
+
+static Oid
+column_type(const RowQueue *queue, int column)
+{
+	return TupleDescAttr(RelationGetDescr(queue->shell), queue->attnos[column] - 1)->atttypid;
+}
+
+/* As what its values travel: a delete has none, which a domain might refuse. */
+static Oid
+base_type(const RowQueue *queue, int column)
+{
+	return getBaseType(column_type(queue, column));
+}
+
+static Oid
+element_type(const RowQueue *queue, int column)
+{
+	Oid			type = base_type(queue, column);
+
+	return insert_rows_as_text(type) ? TEXTOID : type;
+}
+
+static void
+append_call(StringInfo sql, const RowQueue *queue, bool with_row)
+{
+	appendStringInfo(sql, "(shardext.internal_row_write(%s::pg_catalog.regclass, u.shard, u.kind, u.place, ROW(",
+					 quote_literal_cstr(row_there_shell_name(queue->shell)));
+	for (int i = 0; with_row && i < queue->ncolumns; i++)
+	{
+		Oid			type = column_type(queue, i);
+
+		appendStringInfo(sql, "%su.c%d", i > 0 ? ", " : "", i + 1);
+		if (element_type(queue, i) != type)
+			appendStringInfo(sql, "::%s", format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+	}
+	appendStringInfoChar(sql, ')');
+	if (with_row)
+		appendStringInfo(sql, "::%s", row_there_shell_name(queue->shell));
+	appendStringInfoString(sql, ")).result");
+}
+
+static char *
+write_sql(const RowQueue *queue)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT pg_catalog.count(*) FROM (SELECT CASE WHEN u.kind <= %d THEN ", ROW_WRITE_UPDATE);
+	append_call(&sql, queue, true);
+	appendStringInfoString(&sql, " ELSE ");
+	append_call(&sql, queue, false);
+	appendStringInfoString(&sql, " END AS result FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
+						   " pg_catalog.unnest($3)");
+	for (int i = 0; i < queue->ncolumns; i++)
+		appendStringInfo(&sql, ", pg_catalog.unnest($%d::%s)", FIRST_COLUMN + i + 1,
+						 format_type_extended(get_array_type(element_type(queue, i)), -1, FORMAT_TYPE_FORCE_QUALIFY));
+	appendStringInfoString(&sql, ") AS u(shard, kind, place");
+	for (int i = 0; i < queue->ncolumns; i++)
+		appendStringInfo(&sql, ", c%d", i + 1);
+	appendStringInfo(&sql, ") OFFSET 0) AS w WHERE w.result <> %d", TM_Ok);
+	return sql.data;
+}
+
+RowQueue *
+row_queue_make(Relation shell, uint32 command)
+{
+	RowQueue   *queue = palloc0(sizeof(RowQueue));
+	TupleDesc	desc = RelationGetDescr(shell);
+
+	queue->shell = shell;
+	queue->command = command;
+	queue->attnos = palloc(sizeof(AttrNumber) * (desc->natts + 1));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			queue->attnos[queue->ncolumns++] = i + 1;
+	}
+	queue->sql = write_sql(queue);
+	queue->writes_cxt = AllocSetContextCreate(CurrentMemoryContext, "shardext writes of rows", ALLOCSET_DEFAULT_SIZES);
+	return queue;
+}
+
+/* ---------- the parameters ---------- */
+
+static Datum
+make_array(Datum *elements, bool *nulls, int n, Oid type)
+{
+	int			lower = 1;
+	int16		length;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &length, &byval, &align);
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, type, length, byval, align));
+}
+
+static Datum
+column_array(const RowQueue *queue, const List *writes, int column)
+{
+	int			n = list_length(writes);
+	Oid			type = base_type(queue, column);
+	bool		as_text = insert_rows_as_text(type);
+	Datum	   *elements = palloc0(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
+	Oid			output = InvalidOid;
+	bool		is_varlena;
+	ListCell   *lc;
+
+	if (as_text)
+		getTypeOutputInfo(type, &output, &is_varlena);
+	foreach(lc, writes)
+	{
+		const QueuedWrite *write = (const QueuedWrite *) lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		nulls[i] = write->values == NULL || write->nulls[column];
+		if (nulls[i])
+			continue;
+		elements[i] = as_text ? CStringGetTextDatum(OidOutputFunctionCall(output, write->values[column])) :
+			write->values[column];
+	}
+	return make_array(elements, nulls, n, element_type(queue, column));
+}
+
+static void
+fill_params(const RowQueue *queue, const List *writes, Datum *values)
+{
+	int			n = list_length(writes);
+	Datum	   *first[FIRST_COLUMN];
+	bool	   *nulls = palloc0(sizeof(bool) * n);
+	int			level = exact_output_begin();
+	ListCell   *lc;
+
+	for (int i = 0; i < FIRST_COLUMN; i++)
+		first[i] = palloc(sizeof(Datum) * n);
+	foreach(lc, writes)
+	{
+		QueuedWrite *write = (QueuedWrite *) lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		first[0][i] = Int32GetDatum(write->shard);
+		first[1][i] = Int32GetDatum(write->kind);
+		first[2][i] = PointerGetDatum(&write->ctid);
+	}
+	values[0] = make_array(first[0], nulls, n, INT4OID);
+	values[1] = make_array(first[1], nulls, n, INT4OID);
+	values[2] = make_array(first[2], nulls, n, TIDOID);
+	for (int i = 0; i < queue->ncolumns; i++)
+		values[FIRST_COLUMN + i] = column_array(queue, writes, i);
+	exact_output_end(level);
+}
+
+static Oid *
+param_types(const RowQueue *queue)
+{
+	Oid		   *types = palloc(sizeof(Oid) * (FIRST_COLUMN + queue->ncolumns));
+
+	types[0] = types[1] = INT4ARRAYOID;
+	types[2] = TIDARRAYOID;
+	for (int i = 0; i < queue->ncolumns; i++)
+		types[FIRST_COLUMN + i] = get_array_type(element_type(queue, i));
+	return types;
+}
+
+/* ---------- the interface ---------- */
+
+void
+row_queue_flush(RowQueue *queue)
+{
+	int			nparams = FIRST_COLUMN + queue->ncolumns;
+	TupleDesc	desc;
+	TupleTableSlot *answer;
+	RemoteRun  *run;
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (queue->nwrites == 0)
+		return;
+	old = MemoryContextSwitchTo(queue->writes_cxt);
+	desc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(desc, 1, "changed", INT8OID, -1, 0);
+	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	run = remote_run_make(queue->sql, desc, 1, NULL, nparams, param_types(queue), true);
+	remote_run_set_command(run, queue->command);
+	foreach(lc, queue->writes)
+	{
+		Datum	   *values = palloc(sizeof(Datum) * nparams);
+		bool	   *nulls = palloc0(sizeof(bool) * nparams);
+
+		fill_params(queue, (const List *) lfirst(lc), values);
+		remote_run_start(run, list_nth_int(queue->nodes, foreach_current_index(lc)), row_there_role(queue->shell), NULL,
+						 values, nulls, false);
+	}
+	while (remote_run_next(run, answer))
+	{
+		if (DatumGetInt64(answer->tts_values[0]) != 0)
+			elog(ERROR, "a row of relation %u that was locked has changed", RelationGetRelid(queue->shell));
+	}
+	remote_run_end(run);
+	ExecDropSingleTupleTableSlot(answer);
+	MemoryContextSwitchTo(old);
+	queue->nodes = queue->writes = NIL;
+	queue->nwrites = 0;
+	queue->bytes = 0;
+	MemoryContextReset(queue->writes_cxt);
+}
+
+static Size
+bytes_of(TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	Size		result = 0;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		if (!slot->tts_isnull[i] && TupleDescAttr(desc, i)->attlen == -1)
+			result += toast_raw_datum_size(slot->tts_values[i]);
+	}
+	return result;
+}
+
+bool
+row_queue_takes(TupleTableSlot *slot)
+{
+	return bytes_of(slot) <= QUEUE_MEMORY / 4;
+}
+
+/* The list of writes for a node. */
+static ListCell *
+writes_for(RowQueue *queue, int node_id)
+{
+	ListCell   *lc;
+
+	foreach(lc, queue->nodes)
+	{
+		if (lfirst_int(lc) == node_id)
+			return list_nth_cell(queue->writes, foreach_current_index(lc));
+	}
+	queue->nodes = lappend_int(queue->nodes, node_id);
+	queue->writes = lappend(queue->writes, NIL);
+	return list_tail(queue->writes);
+}
+
+static void
+copy_values(const RowQueue *queue, QueuedWrite *write, TupleTableSlot *slot)
+{
+	write->values = palloc0(sizeof(Datum) * (queue->ncolumns + 1));
+	write->nulls = palloc(sizeof(bool) * (queue->ncolumns + 1));
+	for (int i = 0; i < queue->ncolumns; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(queue->shell), queue->attnos[i] - 1);
+		Datum		value = slot_getattr(slot, queue->attnos[i], &write->nulls[i]);
+
+		if (!write->nulls[i])
+			write->values[i] = datumCopy(value, att->attbyval, att->attlen);
+	}
+}
+
+void
+row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const ItemPointerData *ctid, TupleTableSlot *slot)
+{
+	int			owner = shard_map_owner(shard, NULL);
+	MemoryContext old;
+	QueuedWrite *write;
+	ListCell   *writes;
+
+	if (owner == 0)
+		shard_map_raise(shard, SHARD_MOVED);
+	old = MemoryContextSwitchTo(queue->writes_cxt);
+	write = palloc0(sizeof(QueuedWrite));
+	write->shard = shard;
+	write->kind = kind;
+	write->ctid = *ctid;
+	if (slot != NULL)
+	{
+		copy_values(queue, write, slot);
+		queue->bytes += bytes_of(slot);
+	}
+	writes = writes_for(queue, owner);
+	lfirst(writes) = lappend((List *) lfirst(writes), write);
+	queue->nwrites++;
+	MemoryContextSwitchTo(old);
+	if (queue->nwrites >= QUEUE_WRITES || queue->bytes >= QUEUE_MEMORY)
+		row_queue_flush(queue);
+}
