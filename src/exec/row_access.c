@@ -140,7 +140,8 @@ fetch_version(Relation shell, ItemPointer place, RowReadKind kind, TupleTableSlo
 	TM_FailureData failure = {0};
 
 	if (is_here(shard) ? !row_here_fetch(shell, shard, &ctid, snapshot, slot) :
-		row_there_read(shell, begin_asking(shell), shard, kind, &ctid, LockTupleKeyShare, LockWaitBlock, 0, slot, &failure) != TM_Ok)
+		row_there_read(shell, begin_asking(shell), shard, kind, &ctid, LockTupleKeyShare, LockWaitBlock, 0, slot,
+					   &failure) != TM_Ok)
 		return false;
 	set_place(shell, slot, shard, &ctid);
 	return true;
@@ -194,7 +195,8 @@ row_access_latest(Relation shell, ItemPointer place, Snapshot snapshot, TupleTab
 	if (shard == ROUTE_NO_SHARD)
 		return false;
 	if (is_here(shard) ? !row_here_fetch_latest(shell, shard, &ctid, snapshot, slot) :
-		row_there_read(shell, begin_asking(shell), shard, ROW_READ_LATEST, &ctid, LockTupleKeyShare, LockWaitBlock, 0, slot, &failure) != TM_Ok)
+		row_there_read(shell, begin_asking(shell), shard, ROW_READ_LATEST, &ctid, LockTupleKeyShare, LockWaitBlock, 0,
+					   slot, &failure) != TM_Ok)
 		return false;
 	set_place(shell, slot, shard, &ctid);
 	return true;
@@ -229,7 +231,8 @@ lock_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId comm
 		ctid = slot->tts_tid;
 	}
 	else
-		result = row_there_read(shell, begin_asking(shell), shard, ROW_READ_LOCK, &ctid, mode, policy, flags, slot, failure);
+		result = row_there_read(shell, begin_asking(shell), shard, ROW_READ_LOCK, &ctid, mode, policy, flags, slot,
+								failure);
 	show_failure(shard, result, command, failure);
 	if (result == TM_Ok)
 	{
@@ -278,7 +281,7 @@ write_later(Relation shell, int shard, RowWriteKind kind, const ItemPointerData 
 	return true;
 }
 
-/* Has the row at the place been locked for this write? Then its old version is the latest, and nothing is in the way. */
+/* Has the row at the place been locked for this write? Then that version is the latest, and nothing is in the way. */
 static bool
 is_locked(Relation shell, const ItemPointerData *place)
 {

@@ -17,8 +17,8 @@
 typedef struct RowAhead RowAhead;
 
 /*
- * Put a node between modify, of a finished plan, and what is below it. Reading ahead of the writes must make no difference
- * for what is below or for what modify evaluates: no functions that see their effects.
+ * Put a node between modify, of a finished plan, and what is below it. Reading ahead of the writes must make no
+ * difference for what is below or for what modify evaluates: no functions that see their effects.
  */
 extern void row_ahead_insert(ModifyTable *modify);
 

@@ -163,8 +163,8 @@ read_sql(Relation shell)
 }
 
 TM_Result
-row_there_read(Relation shell, uint32 command, int shard, RowReadKind kind, ItemPointer ctid, LockTupleMode mode, LockWaitPolicy policy,
-			   uint8 flags, TupleTableSlot *slot, TM_FailureData *failure)
+row_there_read(Relation shell, uint32 command, int shard, RowReadKind kind, ItemPointer ctid, LockTupleMode mode,
+			   LockWaitPolicy policy, uint8 flags, TupleTableSlot *slot, TM_FailureData *failure)
 {
 	static const Oid types[] = {INT4OID, INT4OID, TIDOID, INT4OID, INT4OID, INT4OID};
 	Datum		values[] = {Int32GetDatum(shard), Int32GetDatum(kind), PointerGetDatum(ctid),
@@ -427,7 +427,8 @@ insert_unless_sql(Relation shell, List *arbiters)
 }
 
 TM_Result
-row_there_insert_unless(Relation shell, uint32 command, int shard, TupleTableSlot *slot, List *arbiters, ItemPointer ctid)
+row_there_insert_unless(Relation shell, uint32 command, int shard, TupleTableSlot *slot, List *arbiters,
+						ItemPointer ctid)
 {
 	int			natts = RelationGetDescr(shell)->natts;
 	TupleDesc	desc = CreateTemplateTupleDesc(2);
