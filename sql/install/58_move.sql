@@ -192,7 +192,7 @@ CREATE FUNCTION shardext.internal_move_problems(version text, is_target boolean,
              'It has no WAL sender free (max_wal_senders).'),
             -- those that come and go with parallel queries apart
             (is_target AND current_setting('max_worker_processes')::int <= (
-                 SELECT count(*) FROM pg_stat_activity a
+                 SELECT count(*) FROM pg_stat_get_activity(NULL) a
                   WHERE a.backend_type NOT IN ('parallel worker', 'client backend', 'walsender', 'walreceiver', 'autovacuum launcher',
                                                'autovacuum worker', 'checkpointer', 'walwriter', 'background writer', 'archiver', 'startup')),
              'It has no background process free (max_worker_processes).'),

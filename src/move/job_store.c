@@ -79,19 +79,34 @@ execute(const char *sql, Rows *rows)
 	MemoryContextSwitchTo(caller_cxt);
 }
 
+typedef enum Lasting
+{
+	ON_DISK,
+	NOTED						/* see job_note */
+} Lasting;
+
 /* In a transaction of its own. */
 static void
-execute_alone(const char *sql, Rows *rows)
+execute_lasting(const char *sql, Rows *rows, Lasting lasting)
 {
 	MemoryContext caller_cxt = CurrentMemoryContext;
 
 	StartTransactionCommand();
+	if (lasting == NOTED)
+		(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+								 false);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(caller_cxt);
 	execute(sql, rows);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller_cxt);
+}
+
+static void
+execute_alone(const char *sql, Rows *rows)
+{
+	execute_lasting(sql, rows, ON_DISK);
 }
 
 /* "1,2,3" */
@@ -170,6 +185,17 @@ job_set(int64 number, const char *fmt,...)
 }
 
 void
+job_note(int64 number, const char *fmt,...)
+{
+	StringInfoData sql;
+
+	begin_update(&sql);
+	FORMAT_TEXT(sql, fmt);
+	appendStringInfo(&sql, " WHERE job = " INT64_FORMAT, number);
+	execute_lasting(sql.data, NULL, NOTED);
+}
+
+void
 job_set_within(int64 number, const char *fmt,...)
 {
 	StringInfoData sql;
@@ -219,32 +245,44 @@ job_say(int64 number, const char *fmt,...)
 
 	initStringInfo(&sentence);
 	FORMAT_TEXT(sentence, fmt);
-	execute_alone(psprintf("INSERT INTO shardext.catalog_job_log (job, sentence) VALUES (" INT64_FORMAT ", %s)",
-						   number, quote_literal_cstr(sentence.data)), NULL);
+	execute_lasting(psprintf("INSERT INTO shardext.catalog_job_log (job, sentence) VALUES (" INT64_FORMAT ", %s)",
+							 number, quote_literal_cstr(sentence.data)), NULL, NOTED);
 }
 
 void
-job_object_add(int64 number, int node_id, const char *kind, const char *name)
+job_objects_begin(StringInfo list)
 {
-	execute_alone(psprintf("INSERT INTO shardext.catalog_job_object (job, node, kind, name) VALUES (" INT64_FORMAT
-						   ", %d, %s, %s) ON CONFLICT DO NOTHING", number, node_id, quote_literal_cstr(kind),
-						   quote_literal_cstr(name)), NULL);
+	initStringInfo(list);
 }
 
 void
-job_objects_add_shards(const Job *job, int node_id, const char *kind)
+job_objects_list(StringInfo list, int node_id, const char *kind, const char *name)
 {
-	execute_alone(psprintf("INSERT INTO shardext.catalog_job_object (job, node, kind, name) SELECT " INT64_FORMAT
-						   ", %d, %s, s::text FROM unnest('%s'::int[]) s ON CONFLICT DO NOTHING", job->number, node_id,
-						   quote_literal_cstr(kind), job_shards_text(job)), NULL);
+	appendStringInfo(list, "%s(%d, %s, %s)", list->len > 0 ? ", " : "", node_id, quote_literal_cstr(kind),
+					 quote_literal_cstr(name));
+}
+
+void
+job_objects_list_shards(StringInfo list, const Job *job, int node_id, const char *kind)
+{
+	for (int i = 0; i < job->nshards; i++)
+		job_objects_list(list, node_id, kind, psprintf("%d", job->shards[i]));
+}
+
+void
+job_objects_add(int64 number, StringInfo list)
+{
+	if (list->len > 0)
+		execute_alone(psprintf("INSERT INTO shardext.catalog_job_object (job, node, kind, name) SELECT " INT64_FORMAT
+							   ", v.* FROM (VALUES %s) v ON CONFLICT DO NOTHING", number, list->data), NULL);
 }
 
 void
 job_object_remove(int64 number, const JobObject *object)
 {
-	execute_alone(psprintf("DELETE FROM shardext.catalog_job_object WHERE job = " INT64_FORMAT
-						   " AND node = %d AND kind = %s AND name = %s", number, object->node_id,
-						   quote_literal_cstr(object->kind), quote_literal_cstr(object->name)), NULL);
+	execute_lasting(psprintf("DELETE FROM shardext.catalog_job_object WHERE job = " INT64_FORMAT
+							 " AND node = %d AND kind = %s AND name = %s", number, object->node_id,
+							 quote_literal_cstr(object->kind), quote_literal_cstr(object->name)), NULL, NOTED);
 }
 
 List *

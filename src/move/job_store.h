@@ -7,6 +7,7 @@
 #define SHARDEXT_JOB_STORE_H
 
 #include "postgres.h"
+#include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
 /* A job's number tells the node that runs it. */
@@ -40,6 +41,12 @@ extern char *job_shards_text(const Job *job);
 /* UPDATE .. SET; fmt is text of ours, values quoted by quote_literal_cstr. */
 extern void job_set(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
 
+/*
+ * The same where a loss is harmless: a crash of this server may take the last of what was noted with it, in the
+ * order of time; job_set, and what is made on this server, keep all that was noted before.
+ */
+extern void job_note(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
+
 /* The same within the transaction of the caller. */
 extern void job_set_within(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
 
@@ -50,6 +57,7 @@ extern void job_run_within(const char *sql);
 extern char ***job_rows(int *n, const char *fmt,...) pg_attribute_printf(2, 3);
 extern char ***job_rows_within(int *n, const char *fmt,...) pg_attribute_printf(2, 3);
 
+/* Into the log; noted only. */
 extern void job_say(int64 number, const char *fmt,...) pg_attribute_printf(2, 3);
 
 typedef struct JobObject
@@ -59,9 +67,14 @@ typedef struct JobObject
 	char	   *name;
 } JobObject;
 
-/* Before it is made, and after it is gone. */
-extern void job_object_add(int64 number, int node_id, const char *kind, const char *name);
-extern void job_objects_add_shards(const Job *job, int node_id, const char *kind);	/* one for each shard */
+/*
+ * Before it is made, and after it is gone. What is begun is a list of values that one statement will write, in
+ * the order of what is to be dropped last; job_objects_add has it on disk when it returns.
+ */
+extern void job_objects_begin(StringInfo list);
+extern void job_objects_list(StringInfo list, int node_id, const char *kind, const char *name);
+extern void job_objects_list_shards(StringInfo list, const Job *job, int node_id, const char *kind);	/* one for each */
+extern void job_objects_add(int64 number, StringInfo list);
 extern void job_object_remove(int64 number, const JobObject *object);
 extern List *job_objects(int64 number); /* JobObject *, the latest first */
 

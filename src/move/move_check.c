@@ -9,7 +9,6 @@
 #include "postgres.h"
 
 #include "base/errors.h"
-#include "conn/conn.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "move/job_store.h"
@@ -106,7 +105,7 @@ check_not_drained(const NodeInfo *target)
 				 errhint("Name another node, or end the drain with shardext.cancel_job(%s).", rows[0][0])));
 }
 
-void
+NodeConn *
 move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *shards)
 {
 	MoveCheck	check = {.role = GetUserNameFromId(GetUserId(), false)};
@@ -126,14 +125,12 @@ move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *sha
 	}
 	conn = connect_to(&check, target);
 	if (conn != NULL)
-	{
 		check_node(&check, target, conn, true);
-		conn_close_private(conn);
-	}
 	if (check.problems.len > 0)
 		ereport(ERROR,
 				(errcode(check.unreachable ? ERRCODE_SX_NODE_UNAVAILABLE : ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("logical shards cannot be moved from node \"%s\" to node \"%s\"", source->name, target->name),
 				 errdetail_internal("%s", check.problems.data),
 				 errhint("Nothing was changed. Mend all of it and move the shards again.")));
+	return conn;
 }

@@ -7,13 +7,14 @@
 
 #include "postgres.h"
 #include "catalog/node_map.h"
+#include "conn/conn.h"
 
 /*
  * ERROR SX002 if one of them cannot be reached, 53000 if it lacks something, with
  * all that is wrong on both as DETAIL; 55006 if the target is being drained, 55000 if
  * another job has one of the shards. shards: "{1,2}". The current role is the
- * extension's owner.
+ * extension's owner. Returns a connection with the target; conn_close_private.
  */
-extern void move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *shards);
+extern NodeConn *move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *shards);
 
 #endif

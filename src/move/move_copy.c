@@ -51,7 +51,6 @@ make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 	initStringInfo(&list);
 	foreach(lc, tables)
 		appendStringInfo(&list, "%s%s", list.len == 0 ? " FOR TABLE " : ", ", ((MoveTable *) lfirst(lc))->name);
-	job_object_add(run->job->number, node_id, "publication", name);
 	move_link_run(move_link_of(run, node_id), "CREATE PUBLICATION %s%s", name, list.data);
 }
 
@@ -134,14 +133,14 @@ move_prepare(MoveRun *run)
 	move_claim(run);
 	tables = move_tables(run, run->source);
 	move_keep_tables(tables);
+	move_objects_list(run, tables);
 	move_set_identities(run, job->source, tables);
 	job->shape = move_shape(run, run->source);
-	job_objects_add_shards(job, job->target, "copy");
 	make_copies(run, NIL, "tables");
 	make_publication(run, job->source, FORWARD, tables);
 	make_publication(run, job->target, BACKWARD, tables);
-	job_set(job->number, "tables = %d, shape = %s", list_length(tables),
-			job->shape ? quote_literal_cstr(job->shape) : "NULL");
+	job_note(job->number, "tables = %d, shape = %s", list_length(tables),
+			 job->shape ? quote_literal_cstr(job->shape) : "NULL");
 }
 
 /* What has passed, reported now and then, and not faster than the setting allows. */
@@ -178,7 +177,7 @@ bytes_passed(void *arg, int bytes)
 	if (!TimestampDifferenceExceeds(progress->reported, GetCurrentTimestamp(), REPORT_EACH_MS))
 		return;
 	progress->reported = GetCurrentTimestamp();
-	job_set(progress->run->job->number, "bytes_done = " INT64_FORMAT, progress->bytes);
+	job_note(progress->run->job->number, "bytes_done = " INT64_FORMAT, progress->bytes);
 	move_check_wish(progress->run);
 }
 
@@ -303,7 +302,6 @@ make_slot(MoveRun *run, MoveLink *link)
 	PGresult   *result;
 	char	   *snapshot;
 
-	job_object_add(run->job->number, run->job->source, "slot", name);
 	/* waits for every transaction of the source that has written */
 	move_link_send(link, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput (SNAPSHOT 'export')", name);
 	result = move_answer(run, link);
@@ -366,16 +364,16 @@ move_backfill(MoveRun *run)
 {
 	Backfill	backfill = {.run = run, .tables = list_copy(move_kept_tables())};
 
-	job_set(run->job->number, "copied = clock_timestamp(), bytes_done = 0, rows_done = 0, bytes_total = " INT64_FORMAT,
-			bytes_of(backfill.tables));
+	job_note(run->job->number, "copied = clock_timestamp(), bytes_done = 0, rows_done = 0, bytes_total = " INT64_FORMAT,
+			 bytes_of(backfill.tables));
 	list_sort(backfill.tables, larger_first);
 	open_copiers(&backfill);
 	backfill.progress.run = run;
 	backfill.progress.begun = GetCurrentTimestamp();
 	copy_tables(&backfill);
 	close_copiers(&backfill);
-	job_set(run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT, backfill.rows,
-			backfill.progress.bytes);
+	job_note(run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT, backfill.rows,
+			 backfill.progress.bytes);
 }
 
 void

@@ -247,7 +247,7 @@ hand_over(Cutover *cutover)
 		move_check_wish(cutover->run);
 	}
 	FAULT_POINT("move_after_commit");
-	job_set(job->number, "pause_ms = %.3f", cutover->pause_ms);
+	job_note(job->number, "pause_ms = %.3f", cutover->pause_ms);
 	job_say(job->number, "Node \"%s\" serves %s; users waited for %.1f ms at most.", node_name(cutover->to),
 			job->nshards == 1 ? psprintf("logical shard %d", job->shards[0]) :
 			psprintf("%d logical shards", job->nshards),

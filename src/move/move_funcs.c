@@ -151,9 +151,8 @@ begin_move(Datum array, const char *to_node)
 	node_region_require(node_by_id(owner), target);
 	snprintf(source, sizeof(source), "%d", owner);
 	values[0] = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, array));
-	move_check_nodes(node_by_id(owner), target, values[0]);
+	conn = move_check_nodes(node_by_id(owner), target, values[0]);
 	values[1] = source;
-	conn = connect_to(target->node_id);
 	result = conn_query(conn, "SELECT shardext.internal_begin_move($1, $2)", &params);
 	job = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 	conn_result_free(result);
@@ -262,7 +261,7 @@ is_there(const char *state, const char *wished)
 		return true;
 	if (strcmp(wished, "reverse") == 0)
 		return strcmp(state, "clean") == 0;
-	return strcmp(state, "keep") == 0 || strcmp(state, "clean") == 0;
+	return strcmp(state, "turn") == 0 || strcmp(state, "keep") == 0 || strcmp(state, "clean") == 0;
 }
 
 /* One look: the state to return, or NULL to go on waiting; *state is what it is in. */

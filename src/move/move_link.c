@@ -19,9 +19,11 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "move/move_link.h"
+#include "nodes/pg_list.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 struct MoveLink
@@ -31,6 +33,7 @@ struct MoveLink
 	MoveLinkKind kind;
 	char		node_name[NAMEDATALEN];
 	PGconn	   *pg;
+	PostgresPollingStatusType status;	/* while it connects */
 };
 
 static dlist_head links = DLIST_STATIC_INIT(links);
@@ -107,27 +110,76 @@ move_link_lost(MoveLink *link)
 	ereport(ERROR,
 			(errcode(ERRCODE_SX_NODE_UNAVAILABLE),
 			 errmsg("node \"%s\" is unavailable", link->node_name),
-			 errdetail("%s", reason[0] ? reason : "The connection is broken."),
+			 errdetail("%s", reason[0] ? reason : PQstatus(link->pg) == CONNECTION_OK ?
+			 "The connection is broken." : "It does not answer."),
 			 errhint("The job goes on when the node is back.")));
 }
 
 static void
-connect_link(MoveLink *link, const char *conninfo)
+begin_to_connect(MoveLink *link, const char *conninfo)
 {
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
 	link->pg = PQconnectStart(conninfo);
 	if (link->pg == NULL)
 		elog(ERROR, "out of memory");
 	if (PQstatus(link->pg) == CONNECTION_BAD)
 		move_link_lost(link);
-	while (status != PGRES_POLLING_OK)
+	link->status = PGRES_POLLING_WRITING;
+}
+
+/* Those whose sockets are ready go on. */
+static void
+poll_connecting(List *connecting, long wait_ms)
+{
+	WaitEventSet *set = sx_create_wait_event_set(2 + list_length(connecting));
+	WaitEvent  *events = palloc((2 + list_length(connecting)) * sizeof(WaitEvent));
+	ListCell   *lc;
+	int			n;
+
+	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	foreach(lc, connecting)
 	{
-		if (status == PGRES_POLLING_FAILED)
+		MoveLink   *link = lfirst(lc);
+
+		AddWaitEventToSet(set, link->status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE,
+						  PQsocket(link->pg), NULL, link);
+	}
+	n = WaitEventSetWait(set, wait_ms, events, 2 + list_length(connecting), PG_WAIT_EXTENSION);
+	FreeWaitEventSet(set);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	for (int i = 0; i < n; i++)
+	{
+		MoveLink   *link = events[i].user_data;
+
+		if (link == NULL)
+			continue;
+		link->status = PQconnectPoll(link->pg);
+		if (link->status == PGRES_POLLING_FAILED)
 			move_link_lost(link);
-		(void) plain_conn_await(link->pg, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE,
-								1000);
-		status = PQconnectPoll(link->pg);
+	}
+	pfree(events);
+}
+
+/* All of them at the same time (MoveLink *). */
+static void
+connect_links(List *connecting)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Max(2000, setting_connect_timeout));
+
+	while (connecting != NIL)
+	{
+		List	   *left = NIL;
+		ListCell   *lc;
+		long		wait_ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+
+		if (wait_ms <= 0)
+			move_link_lost(linitial(connecting));
+		poll_connecting(connecting, wait_ms);
+		foreach(lc, connecting)
+			if (((MoveLink *) lfirst(lc))->status != PGRES_POLLING_OK)
+				left = lappend(left, lfirst(lc));
+		connecting = left;
 	}
 }
 
@@ -161,15 +213,12 @@ take_spare(int node_id, MoveLinkKind kind)
 	return NULL;
 }
 
-MoveLink *
-move_link_open(int node_id, MoveLinkKind kind)
+static MoveLink *
+begin_link(int node_id, MoveLinkKind kind)
 {
 	StringInfoData conninfo;
-	MoveLink   *link = take_spare(node_id, kind);
+	MoveLink   *link = MemoryContextAllocZero(TopMemoryContext, sizeof(MoveLink));
 
-	if (link != NULL)
-		return link;
-	link = MemoryContextAllocZero(TopMemoryContext, sizeof(MoveLink));
 	link->node_id = node_id;
 	link->kind = kind;
 	dlist_push_tail(&links, &link->chain);
@@ -188,8 +237,35 @@ move_link_open(int node_id, MoveLinkKind kind)
 	append_parameter(&conninfo, "keepalives_count", "3");
 	if (kind == LINK_REPLICATION)
 		append_parameter(&conninfo, "replication", "database");
-	connect_link(link, conninfo.data);
+	begin_to_connect(link, conninfo.data);
 	return link;
+}
+
+MoveLink *
+move_link_open(int node_id, MoveLinkKind kind)
+{
+	MoveLink   *link = take_spare(node_id, kind);
+
+	if (link == NULL)
+	{
+		link = begin_link(node_id, kind);
+		connect_links(list_make1(link));
+	}
+	return link;
+}
+
+void
+move_links_open_spare(const LinkWish *wishes, int n)
+{
+	List	   *connecting = NIL;
+	ListCell   *lc;
+
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < wishes[i].n; j++)
+			connecting = lappend(connecting, begin_link(wishes[i].node_id, wishes[i].kind));
+	connect_links(connecting);
+	foreach(lc, connecting)
+		move_link_close(lfirst(lc));
 }
 
 static void

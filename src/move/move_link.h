@@ -25,6 +25,16 @@ typedef enum MoveLinkKind
  * one, until all are closed, or the spare ones.
  */
 extern MoveLink *move_link_open(int node_id, MoveLinkKind kind);
+
+/* Some at the same time, for those who will want them. */
+typedef struct LinkWish
+{
+	int			node_id;
+	MoveLinkKind kind;
+	int			n;
+} LinkWish;
+
+extern void move_links_open_spare(const LinkWish *wishes, int n);
 extern void move_link_close(MoveLink *link);
 extern void move_links_close(void);
 extern void move_links_close_spare(void);

@@ -10,7 +10,7 @@
  *	slot			its name				the same
  *	origin			its name				where it ends: how far it has come
  *
- * A row is written before the thing is made and deleted after it is gone, so
+ * A row is on disk before the thing is made and deleted after it is gone, so
  * whatever breaks off, the list is never too short. Dropping what is not there
  * does nothing.
  */
@@ -35,19 +35,25 @@ move_link_of(MoveRun *run, int node_id)
 	return node_id == run->job->source ? run->source : run->target;
 }
 
+/* The answer, once it is there, names a job that has one of the shards. */
 static void
-claim_on(MoveRun *run, int node_id)
+send_claim(MoveRun *run, MoveLink *link)
 {
 	char	   *shards = job_shards_text(run->job);
 	int64		job = run->job->number;
-	PGresult   *others;
 
-	job_objects_add_shards(run->job, node_id, "claim");
-	move_link_run(move_link_of(run, node_id), "INSERT INTO shardext.catalog_claim SELECT s, " INT64_FORMAT
-				  " FROM unnest('%s'::int[]) s ORDER BY s ON CONFLICT DO NOTHING", job, shards);
-	others = move_link_rows(move_link_of(run, node_id), "SELECT shard, job FROM shardext.catalog_claim"
-							" WHERE shard = ANY ('%s'::int[]) AND job <> " INT64_FORMAT " ORDER BY shard LIMIT 1",
-							shards, job);
+	move_link_send(link, "INSERT INTO shardext.catalog_claim SELECT s, " INT64_FORMAT
+				   " FROM unnest('%s'::int[]) s ORDER BY s ON CONFLICT DO NOTHING;"
+				   " SELECT shard, job FROM shardext.catalog_claim"
+				   " WHERE shard = ANY ('%s'::int[]) AND job <> " INT64_FORMAT " ORDER BY shard LIMIT 1",
+				   job, shards, shards, job);
+}
+
+static void
+take_claim(MoveLink *link)
+{
+	PGresult   *others = move_link_result(link);
+
 	if (PQntuples(others) > 0)
 	{
 		char	   *shard = pstrdup(PQgetvalue(others, 0, 0));
@@ -67,8 +73,47 @@ claim_on(MoveRun *run, int node_id)
 void
 move_claim(MoveRun *run)
 {
-	claim_on(run, run->job->source);
-	claim_on(run, run->job->target);
+	StringInfoData list;
+
+	job_objects_begin(&list);
+	job_objects_list_shards(&list, run->job, run->job->source, "claim");
+	job_objects_list_shards(&list, run->job, run->job->target, "claim");
+	job_objects_add(run->job->number, &list);
+	send_claim(run, run->source);
+	send_claim(run, run->target);
+	take_claim(run->source);
+	take_claim(run->target);
+}
+
+/*
+ * All that is made after the shards are claimed is known then, and written down at once: so there is one wait for
+ * the disk, and not one for each.
+ */
+void
+move_objects_list(MoveRun *run, List *tables)
+{
+	const Job  *job = run->job;
+	StringInfoData list;
+	ListCell   *lc;
+
+	job_objects_begin(&list);
+	job_objects_list_shards(&list, job, job->target, "copy");
+	foreach(lc, tables)
+	{
+		const MoveTable *table = lfirst(lc);
+
+		if (table->keyed)
+			continue;
+		job_objects_list(&list, job->source, "identity", table->name);
+		job_objects_list(&list, job->target, "identity", table->name);
+	}
+	job_objects_list(&list, job->source, "publication", move_object_name(job, FORWARD));
+	job_objects_list(&list, job->target, "publication", move_object_name(job, BACKWARD));
+	job_objects_list(&list, job->source, "slot", move_object_name(job, FORWARD));
+	job_objects_list(&list, job->target, "slot", move_object_name(job, BACKWARD));
+	job_objects_list(&list, job->target, "origin", move_object_name(job, FORWARD));
+	job_objects_list(&list, job->source, "origin", move_object_name(job, BACKWARD));
+	job_objects_add(job->number, &list);
 }
 
 /* Definitions wait for users of the table, and others behind them: not for long. */

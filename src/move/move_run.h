@@ -103,6 +103,9 @@ extern SlotState move_slot_state(MoveRun *run, MoveLink *link, const char *prefi
 /* ERROR if the stream into the copies cannot go on. */
 extern void move_check_slot(MoveRun *run);
 
+/* Write down what a move of these tables makes, claims apart: they come before. */
+extern void move_objects_list(MoveRun *run, List *tables);
+
 /* Drop what the job has made, the latest first. */
 extern void move_objects_drop(MoveRun *run);
 extern void move_object_drop_kind(MoveRun *run, int node_id, const char *kind, const char *prefix);

@@ -58,18 +58,24 @@ static const MoveState states[] = {
 };
 
 static const MoveState *
-state_of(const Job *job)
+state_of(const char *name)
 {
 	for (int i = 0; i < lengthof(states); i++)
-		if (strcmp(states[i].name, job->state) == 0)
+		if (strcmp(states[i].name, name) == 0)
 			return &states[i];
 	return NULL;
 }
 
+/* A crash that takes a note of progress begins with the state before it; ends, and what has no way back, last. */
 static void
 set_state(const Job *job, const char *state)
 {
-	job_set(job->number, "state = %s, error = NULL", quote_literal_cstr(state));
+	const MoveState *next = state_of(state);
+
+	if (next != NULL && next->reversible)
+		job_note(job->number, "state = %s, error = NULL", quote_literal_cstr(state));
+	else
+		job_set(job->number, "state = %s, error = NULL", quote_literal_cstr(state));
 }
 
 static bool
@@ -115,6 +121,19 @@ close_links(void)
 		move_link_close(target_link);
 	source_link = target_link = NULL;
 	move_links_close_spare();
+}
+
+/* Those that the steps up to the cutover need, so that their sessions begin at the same time. */
+static void
+open_all(const Job *job)
+{
+	const LinkWish wishes[] = {
+		{job->source, LINK_SQL, 2},
+		{job->source, LINK_REPLICATION, 1},
+		{job->target, LINK_SQL, 2},
+	};
+
+	move_links_open_spare(wishes, lengthof(wishes));
 }
 
 static void
@@ -218,6 +237,8 @@ static void
 run_step(MoveRun *run, const MoveState *state)
 {
 	job_say(run->job->number, "%s", state->sentence);
+	if (state->step == move_prepare && source_link == NULL && is_member(run->job->source))
+		open_all(run->job);
 	open_links(run);
 	if (run->source == NULL)
 		state = state_without_source(run, state);
@@ -338,7 +359,7 @@ keep(MoveRun *run, const MoveState *state)
 void
 move_resume(Job *job)
 {
-	const MoveState *state = state_of(job);
+	const MoveState *state = state_of(job->state);
 
 	if (state != NULL && strcmp(state->resume, state->name) != 0)
 		job_set(job->number, "state = %s", quote_literal_cstr(state->resume));
@@ -348,7 +369,7 @@ bool
 move_advance(Job *job, long *wait_ms)
 {
 	MoveRun		run = {.job = job};
-	const MoveState *state = state_of(job);
+	const MoveState *state = state_of(job->state);
 
 	*wait_ms = LOOK_MS;
 	if (state == NULL)

@@ -176,8 +176,8 @@ move_slot_state(MoveRun *run, MoveLink *link, const char *prefix)
 	if (PQntuples(row) > 0 && strcmp(PQgetvalue(row, 0, 0), "lost") != 0)
 	{
 		state = limit > 0 && strtoll(PQgetvalue(row, 0, 1), NULL, 10) > limit ? SLOT_KEEPS_TOO_MUCH : SLOT_IS_GOOD;
-		job_set(run->job->number, "lag_bytes = greatest(0, %s)",
-				PQgetisnull(row, 0, 2) ? "NULL" : PQgetvalue(row, 0, 2));
+		job_note(run->job->number, "lag_bytes = greatest(0, %s)",
+				 PQgetisnull(row, 0, 2) ? "NULL" : PQgetvalue(row, 0, 2));
 	}
 	PQclear(row);
 	return state;
@@ -214,32 +214,27 @@ make_origin(MoveRun *run, int node_id, const char *prefix)
 {
 	char	   *name = move_object_name(run->job, prefix);
 
-	job_object_add(run->job->number, node_id, "origin", name);
 	move_link_run(move_link_of(run, node_id), "SELECT pg_replication_origin_create(%s) WHERE NOT EXISTS"
 				  " (SELECT FROM pg_replication_origin WHERE roname = %s)",
 				  quote_literal_cstr(name), quote_literal_cstr(name));
 }
 
-/* In a session of its own, since it waits for every transaction of the server. */
-static MoveLink *
+/* It waits for every transaction of the server: the link is in use until its answer is there. */
+static void
 begin_back_slot(MoveRun *run)
 {
-	MoveLink   *link = move_link_open(run->job->target, LINK_SQL);
 	char	   *name = quote_literal_cstr(move_object_name(run->job, BACKWARD));
 
-	job_object_add(run->job->number, run->job->target, "slot", move_object_name(run->job, BACKWARD));
-	move_link_send(link, "SELECT pg_create_logical_replication_slot(%s, 'pgoutput') WHERE NOT EXISTS"
+	move_link_send(run->target, "SELECT pg_create_logical_replication_slot(%s, 'pgoutput') WHERE NOT EXISTS"
 				   " (SELECT FROM pg_replication_slots WHERE slot_name = %s)", name, name);
-	return link;
 }
 
 static void
-await_back_slot(MoveRun *run, MoveLink *link)
+await_back_slot(MoveRun *run)
 {
-	while (!stream_feed_run_beside(move_feed(run, FORWARD), link, LOOK_MS))
+	while (!stream_feed_run_beside(move_feed(run, FORWARD), run->target, LOOK_MS))
 		move_check_wish(run);
-	PQclear(move_link_result(link));
-	move_link_close(link);
+	PQclear(move_link_result(run->target));
 }
 
 /* Until a marker takes no longer than a cutover could wait for it. */
@@ -268,12 +263,10 @@ catch_up(MoveRun *run)
 void
 move_stream(MoveRun *run)
 {
-	MoveLink   *back_slot;
-
 	make_origin(run, run->job->target, FORWARD);
-	back_slot = begin_back_slot(run);
+	begin_back_slot(run);
 	catch_up(run);
-	await_back_slot(run, back_slot);
+	await_back_slot(run);
 }
 
 /* The new owner's changes go to the old copy from here on. Nothing goes the other way any more. */

@@ -101,7 +101,6 @@ move_set_identities(MoveRun *run, int node_id, List *tables)
 
 		if (table->keyed)
 			continue;
-		job_object_add(run->job->number, node_id, "identity", table->name);
 		move_shard_ddl(move_link_of(run, node_id), psprintf("ALTER TABLE %s REPLICA IDENTITY FULL", table->name));
 	}
 }
