@@ -29,6 +29,7 @@
 #define GROUP_SHARDS	16
 #define GROUP_TABLES	64
 #define GROUP_BYTES		(8 * 1024 * 1024)
+#define FREEZE_BYTES	(1024 * 1024)
 
 PGresult *
 move_answer(MoveRun *run, MoveLink *link)
@@ -109,18 +110,35 @@ next_group(const Job *job, List *tables, int *first)
 	return shards.data;
 }
 
-/* On the target. Tables that are small are made in one transaction, so that no lock is held for long. */
+/*
+ * On the target, groups of shards in so many sessions at the same time. Tables that are small are made in one
+ * transaction, so that no lock is held for long.
+ */
 static void
-make_copies(MoveRun *run, List *tables, const char *part)
+make_copies(MoveRun *run, List *tables, const char *part, int sessions)
 {
+	MoveLink  **links = palloc0(sessions * sizeof(MoveLink *));
 	int			next = 0;
+	int			begun = 0;
+	int			ended = 0;
 
-	while (next < run->job->nshards)
+	while (ended < begun || next < run->job->nshards)
 	{
-		move_link_send(run->target, "SELECT shardext.internal_make_copies('{%s}', '%s')",
+		MoveLink  **link = &links[begun % sessions];
+
+		if (next == run->job->nshards || begun - ended == sessions)
+		{
+			PQclear(move_answer(run, links[ended++ % sessions]));
+			continue;
+		}
+		if (*link == NULL)
+			*link = begun == 0 ? run->target : move_link_open(run->job->target, LINK_SQL);
+		move_link_send(*link, "SELECT shardext.internal_make_copies('{%s}', '%s')",
 					   next_group(run->job, tables, &next), part);
-		PQclear(move_answer(run, run->target));
+		begun++;
 	}
+	for (int i = 1; i < sessions && links[i] != NULL; i++)
+		move_link_close(links[i]);
 }
 
 void
@@ -136,7 +154,7 @@ move_prepare(MoveRun *run)
 	move_objects_list(run, tables);
 	move_set_identities(run, job->source, tables);
 	job->shape = move_shape(run, run->source);
-	make_copies(run, NIL, "tables");
+	make_copies(run, NIL, "tables", setting_move_copy_sessions);
 	make_publication(run, job->source, FORWARD, tables);
 	make_publication(run, job->target, BACKWARD, tables);
 	job_note(job->number, "tables = %d, shape = %s", list_length(tables),
@@ -212,8 +230,14 @@ larger_first(const ListCell *a, const ListCell *b)
 
 /*
  * Rows that nobody sees yet can be there as if they had always been: nothing looks at them, or freezes them, later. For
- * that the tables have to be truncated in the transaction that copies.
+ * that the tables have to be truncated in the transaction that copies, which is more work than a small table is worth.
  */
+static bool
+is_frozen(const MoveTable *table)
+{
+	return table->bytes >= FREEZE_BYTES;
+}
+
 static void
 begin_group(Backfill *backfill, Copier *copier)
 {
@@ -228,13 +252,16 @@ begin_group(Backfill *backfill, Copier *copier)
 	{
 		MoveTable  *table = linitial(backfill->tables);
 
-		appendStringInfo(&truncate, "%s%s", copier->group == NIL ? "TRUNCATE " : ", ", table->name);
+		if (is_frozen(table))
+			appendStringInfo(&truncate, "%s%s", truncate.len == 0 ? "TRUNCATE " : ", ", table->name);
 		bytes += table->bytes;
 		copier->group = lappend(copier->group, table);
 		backfill->tables = list_delete_first(backfill->tables);
 	}
 	if (copier->group != NIL)
-		move_link_run(copier->to, "BEGIN; SELECT shardext.internal_shard_ddl(%s)", quote_literal_cstr(truncate.data));
+		move_link_run(copier->to, "BEGIN");
+	if (truncate.len > 0)
+		move_link_run(copier->to, "SELECT shardext.internal_shard_ddl(%s)", quote_literal_cstr(truncate.data));
 }
 
 static CopyFlow *
@@ -242,7 +269,8 @@ begin_table(const Copier *copier, const MoveTable *table)
 {
 	const char *format = table->binary ? "binary" : "text";
 	char	   *copy_out = psprintf("COPY %s %s TO STDOUT (FORMAT %s)", table->name, table->columns, format);
-	char	   *copy_in = psprintf("COPY %s %s FROM STDIN (FORMAT %s, FREEZE)", table->name, table->columns, format);
+	char	   *copy_in = psprintf("COPY %s %s FROM STDIN (FORMAT %s%s)", table->name, table->columns, format,
+								is_frozen(table) ? ", FREEZE" : "");
 
 	return copy_flow_begin(copier->from, copy_out, copier->to, copy_in);
 }
@@ -379,8 +407,9 @@ move_backfill(MoveRun *run)
 void
 move_build(MoveRun *run)
 {
-	make_copies(run, move_kept_tables(), "indexes");
-	make_copies(run, move_kept_tables(), "rest");
+	make_copies(run, move_kept_tables(), "indexes", setting_move_copy_sessions);
+	/* foreign keys lock the tables that they refer to */
+	make_copies(run, move_kept_tables(), "rest", 1);
 	/* the copies have now what their definition says, which may be none */
 	move_set_identities(run, run->job->target, move_kept_tables());
 }
