@@ -73,7 +73,7 @@ typedef struct JobObject
  */
 extern void job_objects_begin(StringInfo list);
 extern void job_objects_list(StringInfo list, int node_id, const char *kind, const char *name);
-extern void job_objects_list_shards(StringInfo list, const Job *job, int node_id, const char *kind);	/* one for each */
+extern void job_objects_list_shards(StringInfo list, const Job *job, int node_id, const char *kind);
 extern void job_objects_add(int64 number, StringInfo list);
 extern void job_object_remove(int64 number, const JobObject *object);
 extern List *job_objects(int64 number); /* JobObject *, the latest first */
