@@ -111,6 +111,20 @@ DELETE FROM mr WHERE ctid IN (SELECT ctid FROM mr WHERE a = 1 LIMIT 1);
 UPDATE mr SET b = b + 1 FROM home WHERE home.a = mr.k AND mr.xmin IS NOT NULL;
 UPDATE mr SET b = 1 WHERE k = 29 AND ctid = (SELECT min(ctid) FROM mr WHERE k = 29) RETURNING ctid IS NOT NULL;
 
+-- a row that is met often is written once, also when rows are written in portions and triggers act between them
+CREATE TABLE met (k int PRIMARY KEY, n int);
+CREATE TABLE met_log (k int, op text);
+CREATE FUNCTION log_met() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO met_log VALUES (OLD.k, TG_OP); RETURN NULL; END$$;
+CREATE TRIGGER log_met AFTER UPDATE OR DELETE ON met FOR EACH ROW EXECUTE FUNCTION log_met();
+SELECT shardext.shard_table('met', 'k'), shardext.shard_table('met_log', 'k');
+INSERT INTO met SELECT g, 0 FROM generate_series(1, 40) g;
+UPDATE met SET n = n + 1 FROM generate_series(1, 9) g WHERE g < 2 * k AND k <= 30;
+DELETE FROM met USING generate_series(1, 30) g WHERE k < 12 AND g > (SELECT count(*) FROM met_log) / 100;
+SELECT count(*), sum(k), sum(n) FROM met;
+SELECT op, count(*), count(DISTINCT k) FROM met_log GROUP BY op ORDER BY op;
+DROP TABLE met, met_log;
+DROP FUNCTION log_met;
+
 -- row by row, what could be refused once
 CREATE VIEW mr_view AS SELECT k, b FROM mr;
 UPDATE mr_view SET b = nextval('seq');

@@ -193,7 +193,10 @@ start_executor(QueryDesc *query_desc, int eflags)
 void
 statement_command_join(const EState *parent, EState *nested)
 {
-	if (parent == piece || statement_command(parent) != 0)
+	const PlannedStmt *statement = parent->es_plannedstmt;
+
+	if (parent == piece || statement_command(parent) != 0 ||
+		(statement != NULL && (statement->commandType != CMD_SELECT || statement->hasModifyingCTE)))
 		nested->es_output_cid = parent->es_output_cid;
 }
 
