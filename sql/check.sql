@@ -6,6 +6,10 @@ SELECT shardext.shard_table('checked', 'id');
 CREATE TABLE checked_notes (id bigint, note text);
 SELECT shardext.shard_table('checked_notes', 'id', 'id');
 ALTER TABLE checked_notes ADD FOREIGN KEY (id) REFERENCES checked;
+CREATE TABLE checked_kept (id bigint PRIMARY KEY, n int NOT NULL);
+CREATE UNIQUE INDEX checked_kept_n ON checked_kept (n, id);
+ALTER TABLE checked_kept REPLICA IDENTITY USING INDEX checked_kept_n;
+SELECT shardext.shard_table('checked_kept', 'id', 'id');
 INSERT INTO checked (v) SELECT i FROM generate_series(1, 100) i;
 SELECT * FROM shardext.check();
 -- this shard is london's, that one is not; the numbers are those of the test cluster
@@ -24,6 +28,11 @@ SELECT slot_name FROM pg_create_logical_replication_slot('shardext_move_10000009
 CREATE PUBLICATION shardext_move_1000000999;
 SELECT pg_replication_origin_create('shardext_move_1000000999') > 0;
 INSERT INTO shardext.catalog_claim VALUES (:ours, 1000000999);
+SELECT shardext.internal_shard_ddl(format('ALTER TABLE %s.checked_kept REPLICA IDENTITY FULL', :'schema'));
+SELECT shardext.internal_shard_ddl(format('ALTER TABLE %s.hidden REPLICA IDENTITY NOTHING', :'schema'));
+-- that a job lists a thing tells nothing when the job has ended
+INSERT INTO shardext.catalog_job (job, kind, state, shards, source, target) VALUES (1000000999, 'move', 'failed', '{}', 2, 1);
+INSERT INTO shardext.catalog_job_object (job, node, kind, name) VALUES (1000000999, 1, 'publication', 'shardext_move_1000000999');
 SELECT shardext.internal_make_copies(ARRAY[:theirs], 'tables');
 -- a map and a mark that differ; tokyo is the authority meanwhile, so that nobody takes london's over
 SELECT shardext.move_authority('tokyo');
@@ -53,7 +62,8 @@ SELECT :'remedy' LIKE 'SELECT shardext.internal_accept_shards(ARRAY[%]);  -- on 
 \c london
 SET client_min_messages = warning;
 SELECT * FROM shardext.check();
-DROP TABLE checked_notes, checked;
+DROP TABLE checked_notes, checked, checked_kept;
+DELETE FROM shardext.catalog_job WHERE job = 1000000999;
 SELECT * FROM shardext.check();
 -- who may ask
 CREATE ROLE regress_looker;

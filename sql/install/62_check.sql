@@ -130,7 +130,14 @@ CREATE VIEW shardext.internal_local_problems (kind, name, value, remedy) AS
      UNION ALL
     SELECT 'warning', 'job ' || j.job, pg_catalog.format('It is in state %s and cannot go on: %s', j.state, j.error),
            pg_catalog.format('SELECT * FROM shardext.job_log WHERE job = %s; and, to give it up, SELECT shardext.cancel_job(%s);', j.job, j.job)
-      FROM shardext.catalog_job j WHERE j.error IS NOT NULL AND j.state NOT IN ('done', 'failed', 'cancelled');
+      FROM shardext.catalog_job j WHERE j.error IS NOT NULL AND j.state NOT IN ('done', 'failed', 'cancelled')
+     UNION ALL
+    SELECT 'warning', 'job ' || j.job,
+           pg_catalog.format('It has ended, but still lists what it has made: %s.', pg_catalog.string_agg(
+               pg_catalog.format('%s %s', o.kind, o.name), ', ' ORDER BY o.kind, o.name)),
+           pg_catalog.format('DELETE FROM shardext.catalog_job_object WHERE job = %s;', j.job)
+      FROM shardext.catalog_job_object o JOIN shardext.catalog_job j USING (job) WHERE j.state IN ('done', 'failed', 'cancelled')
+     GROUP BY j.job;
 COMMENT ON VIEW shardext.internal_local_problems IS 'for check: what is wrong on this node by itself';
 
 -- All that this node says of itself.
@@ -163,7 +170,8 @@ CREATE FUNCTION shardext.internal_local_facts(OUT kind text, OUT name text, OUT 
     SELECT 'mark', s.shard::text, shardext.internal_id_mark(s.shard)::text, NULL FROM shardext.catalog_shard s
      UNION ALL
     -- what jobs list, and what there is
-    SELECT 'listed', pg_catalog.format('%s %s %s', o.node, o.kind, o.name), o.job::text, NULL FROM shardext.catalog_job_object o
+    SELECT 'listed', pg_catalog.format('%s %s %s', o.node, o.kind, o.name), o.job::text, NULL
+      FROM shardext.catalog_job_object o JOIN shardext.catalog_job j USING (job) WHERE j.state NOT IN ('done', 'failed', 'cancelled')
      UNION ALL
     SELECT 'claim', c.shard::text, c.job::text, NULL FROM shardext.catalog_claim c
      UNION ALL
@@ -179,10 +187,13 @@ CREATE FUNCTION shardext.internal_local_facts(OUT kind text, OUT name text, OUT 
      UNION ALL
     SELECT 'origin', o.roname, NULL, NULL FROM pg_catalog.pg_replication_origin o WHERE o.roname LIKE 'shardext\_%'
      UNION ALL
-    SELECT 'identity', pg_catalog.format('%s.%I', o.schema, o.name), NULL, NULL
+    SELECT 'identity', pg_catalog.format('%s.%I', o.schema, o.name),
+           CASE c.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' WHEN 'd' THEN 'DEFAULT'
+                ELSE (SELECT pg_catalog.format('USING INDEX %I', x.relname) FROM pg_catalog.pg_index i
+                        JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident) END, NULL
       FROM shardext.internal_own_tables o JOIN pg_catalog.pg_class r ON r.oid = o.shard_table
       JOIN pg_catalog.pg_class c ON c.oid = o.shell
-     WHERE r.relreplident = 'f' AND c.relreplident <> 'f'
+     WHERE r.relreplident <> c.relreplident
      UNION ALL
     SELECT 'building', pg_catalog.format('%s.%s', (SELECT c.relname FROM pg_catalog.pg_class c WHERE c.oid = b.relation), b.index_name), NULL, NULL
       FROM shardext.catalog_build b
@@ -217,7 +228,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
     listed AS (SELECT split_part(f.name, ' ', 1)::int AS node_id, substr(f.name, strpos(f.name, ' ') + 1) AS thing, f.value::bigint AS job
                  FROM f WHERE f.kind = 'listed'),
     thing AS (SELECT f.node_id, f.node, f.kind, f.name,
-                     CASE WHEN f.kind = 'claim' THEN f.value::bigint
+                     f.value, CASE WHEN f.kind = 'claim' THEN f.value::bigint
                           WHEN f.name ~ '_[0-9]+$' THEN substring(f.name FROM '_([0-9]+)$')::bigint END AS job
                 FROM f WHERE f.kind IN ('claim', 'copy', 'slot', 'publication', 'origin', 'identity')),
     left_over AS (SELECT t.*, t.kind = 'copy' AND EXISTS (
@@ -279,6 +290,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
                                   WHEN 'identity' THEN 'replica identity of ' || l.name
                                   ELSE l.kind || ' ' || l.name END, l.node),
            CASE WHEN l.kind = 'slot' THEN 'It was left by a job, and no job knows of it. It keeps WAL that nobody reads.'
+                WHEN l.kind = 'identity' THEN format('It was set by a job, and no job knows of it. That of the table is %s.', l.value)
                 WHEN l.kind = 'copy' AND l.owner_lacks_it THEN 'No job knows of it, but the owner of the shard lacks tables of it.'
                 ELSE 'It was left by a job, and no job knows of it.' END,
            CASE l.kind WHEN 'claim' THEN format('DELETE FROM shardext.catalog_claim WHERE shard = %s;', l.name)
@@ -287,7 +299,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
                 WHEN 'slot' THEN format('SELECT pg_drop_replication_slot(%L);', l.name)
                 WHEN 'publication' THEN format('DROP PUBLICATION %I;', l.name)
                 WHEN 'origin' THEN format('SELECT pg_replication_origin_drop(%L);', l.name)
-                WHEN 'identity' THEN format('SELECT shardext.internal_shard_ddl(%L);', format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', l.name))
+                WHEN 'identity' THEN format('SELECT shardext.internal_shard_ddl(%L);', format('ALTER TABLE %s REPLICA IDENTITY %s', l.name, l.value))
                 END || format('  -- on node "%s"', l.node)
       FROM left_over l
      UNION ALL
