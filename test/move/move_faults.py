@@ -14,7 +14,8 @@ STATES = "prepare backfill build stream verify cutover turn back clean".split()
 WITHIN = (("backfill", "between_tables"), ("cutover", "fenced"), ("cutover", "before_commit"), ("cutover", "after_commit"),
           ("back", "fenced"), ("back", "before_commit"), ("back", "after_commit"), ("turn", "before_back_stream"))
 MOMENTS = ("begins", "done", "written")
-KINDS = ("kill_source kill_target kill_authority kill_process end_process stop_source stop_target cut drop_sessions cancel").split()
+KINDS = ("kill_source kill_target kill_authority kill_process end_process stop_source stop_target cut drop_sessions pause cancel"
+         ).split()
 REVERSIBLE = STATES[:STATES.index("turn")]
 
 
@@ -153,12 +154,21 @@ class Breaker:
                   f" OR application_name LIKE 'shardext %/{self.job_processes()[0]}')")
         self.disarm()
 
-    def cancel(self):
+    def ask_job(self, function):
         if self.point in ("move_fenced", "move_before_commit"):
-            self.disarm()       # its transaction has the job's row, and whoever cancels waits for it
+            self.disarm()       # its transaction has the job's row, and whoever asks something of it waits for that
         try:
-            self.told(self.authority, "SELECT shardext.cancel_job(%s)" % self.world.job)
+            self.told(self.authority, "SELECT shardext.%s(%s)" % (function, self.world.job))
         except Refused as refused:
             if refused.code != "55000":
-                self.world.complain("cancel_job: %s" % refused)
+                self.world.complain("%s: %s" % (function, refused))
         self.disarm()
+
+    def cancel(self):
+        self.ask_job("cancel_job")
+
+    def pause(self):
+        """The authority dies while the job is paused."""
+        self.ask_job("pause_job")
+        self.kill(self.authority)
+        self.ask_job("resume_job")
