@@ -18,6 +18,7 @@ LANGUAGE sql SET search_path = pg_catalog AS $$
 	SELECT EXISTS (
 		SELECT FROM acting a, unnest(pg_blocking_pids(a.pid)) AS blocker
 		WHERE a.client = waiter AND (blocker = 0 OR
-			EXISTS (SELECT FROM acting b WHERE b.pid = blocker AND (b.client = ANY (interesting) OR b.client IN (SELECT pid FROM stopped)))))
+			EXISTS (SELECT FROM acting b WHERE b.pid = blocker AND (b.client = ANY (interesting) OR b.client IN (SELECT pid FROM stopped) OR
+				b.application_name = 'shardext job' AND EXISTS (SELECT FROM stopped)))))
 		OR EXISTS (SELECT FROM acting a WHERE a.client = waiter AND cardinality(pg_safe_snapshot_blocking_pids(a.pid)) > 0)
 $$;
