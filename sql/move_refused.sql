@@ -97,6 +97,21 @@ SELECT await(job_waits());
 INSERT INTO numbers SELECT pg_temp.id(i), repeat('x', 1000) FROM generate_series(5001, 9000) i;
 SELECT pg_advisory_unlock_all();
 SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '\d+ MB of', 'N MB of');
+-- and is looked at before the stream as well: while rows are copied, and before indexes are built
+SELECT stop_at('move_between_tables');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT await(job_waits());
+UPDATE numbers SET v = v || 'y';
+SELECT pg_advisory_unlock_all();
+SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '\d+ MB of', 'N MB of');
+SELECT string_agg(sentence, ' ' ORDER BY at) FROM shardext.job_log WHERE job = :job AND sentence !~ 'slot|WAL';
+SELECT stop_at('move_backfill_done');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT await(job_waits());
+UPDATE numbers SET v = v || 'z';
+SELECT pg_advisory_unlock_all();
+SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '\d+ MB of', 'N MB of');
+SELECT string_agg(sentence, ' ' ORDER BY at) FROM shardext.job_log WHERE job = :job AND sentence !~ 'slot|WAL';
 ALTER SYSTEM RESET shardext.move_wal_limit;
 SELECT pg_reload_conf();
 SELECT node FROM shardext.shards WHERE shard = 0;

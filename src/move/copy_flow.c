@@ -19,6 +19,7 @@
 #include "utils/wait_event.h"
 
 #define PIECE_BYTES		(256 * 1024)
+#define LOOK_MS			500
 
 struct CopyFlow
 {
@@ -98,7 +99,7 @@ has_ended(CopyFlow *flow)
 	return flow->all_read && !flow->full && move_link_is_done(flow->to);
 }
 
-/* Sleep until one of the flows can go on. */
+/* Sleep until one of the flows can go on, or the caller wants to look after something else. */
 static void
 wait_for_any(List *flows)
 {
@@ -116,7 +117,7 @@ wait_for_any(List *flows)
 		AddWaitEventToSet(set, flow->full ? WL_SOCKET_WRITEABLE : WL_SOCKET_READABLE, PQsocket(move_link_pg(link)),
 						  NULL, NULL);
 	}
-	(void) WaitEventSetWait(set, -1, &event, 1, PG_WAIT_EXTENSION);
+	(void) WaitEventSetWait(set, LOOK_MS, &event, 1, PG_WAIT_EXTENSION);
 	FreeWaitEventSet(set);
 	ResetLatch(MyLatch);
 }

@@ -16,7 +16,7 @@ extern CopyFlow *copy_flow_begin(MoveLink *from, const char *copy_out, MoveLink 
 
 /*
  * Let data flow in all of them (CopyFlow *) until one has come to its end, and return that.
- * passed(arg, bytes) is called for each piece, may wait and raise errors.
+ * passed(arg, bytes) is called for each piece, and now and then while there is none; it may wait and raise errors.
  */
 extern CopyFlow *copy_flows_run(List *flows, void (*passed) (void *arg, int bytes), void *arg);
 

@@ -31,15 +31,30 @@
 #define GROUP_BYTES		(8 * 1024 * 1024)
 #define FREEZE_BYTES	(1024 * 1024)
 
-PGresult *
-move_answer(MoveRun *run, MoveLink *link)
+/* The answer of the link; what is to be looked after meanwhile is. */
+static PGresult *
+await_answer(MoveRun *run, MoveLink *link, void (*look) (MoveRun *run))
 {
 	while (!move_link_is_done(link))
 	{
 		if (plain_conn_await(move_link_pg(link), WL_SOCKET_READABLE, WISH_EACH_MS) & WL_TIMEOUT)
-			move_check_wish(run);
+			look(run);
 	}
 	return move_link_result(link);
+}
+
+PGresult *
+move_answer(MoveRun *run, MoveLink *link)
+{
+	return await_answer(run, link, move_check_wish);
+}
+
+/* From the moment that the slot is made it keeps WAL. */
+static void
+look_at_slot(MoveRun *run)
+{
+	move_check_wish(run);
+	move_check_slot(run);
 }
 
 static void
@@ -118,6 +133,8 @@ static void
 make_copies(MoveRun *run, List *tables, const char *part, int sessions)
 {
 	MoveLink  **links = palloc0(sessions * sizeof(MoveLink *));
+	/* there is no slot before there are tables */
+	void		(*look) (MoveRun *run) = strcmp(part, "tables") == 0 ? move_check_wish : look_at_slot;
 	int			next = 0;
 	int			begun = 0;
 	int			ended = 0;
@@ -128,7 +145,7 @@ make_copies(MoveRun *run, List *tables, const char *part, int sessions)
 
 		if (next == run->job->nshards || begun - ended == sessions)
 		{
-			PQclear(move_answer(run, links[ended++ % sessions]));
+			PQclear(await_answer(run, links[ended++ % sessions], look));
 			continue;
 		}
 		if (*link == NULL)
@@ -196,7 +213,7 @@ bytes_passed(void *arg, int bytes)
 		return;
 	progress->reported = GetCurrentTimestamp();
 	job_note(progress->run->job->number, "bytes_done = " INT64_FORMAT, progress->bytes);
-	move_check_wish(progress->run);
+	look_at_slot(progress->run);
 }
 
 /* Two sessions that copy one group of tables after the other, beside others that do the same. */
@@ -407,6 +424,8 @@ move_backfill(MoveRun *run)
 void
 move_build(MoveRun *run)
 {
+	/* what was written while rows were copied may be too much already */
+	move_check_slot(run);
 	make_copies(run, move_kept_tables(), "indexes", setting_move_copy_sessions);
 	/* foreign keys lock the tables that they refer to */
 	make_copies(run, move_kept_tables(), "rest", 1);

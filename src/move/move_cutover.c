@@ -10,6 +10,9 @@
  *	marks of ids, the tables' shape		from there
  *	commit								two-phase; the fence is held by what is prepared
  *
+ * The fence is tried when the stream is near: a marker that is written without it
+ * comes within some milliseconds.
+ *
  * The fence keeps readers out, too: who waits for it finds, under READ COMMITTED,
  * that the shard has another owner, and goes there. If the fence is not had within
  * some milliseconds, because a transaction uses the shards, everything is let go
@@ -40,8 +43,9 @@
 
 #define FENCE_WAIT_MS	15
 #define MARKER_WAIT_MS	1000
+#define NEAR_MS			20
 #define FIRST_PAUSE_MS	20
-#define MAX_PAUSE_MS	1000
+#define MAX_PAUSE_MS	250
 
 /* Moves of a rebalance or drain keep no old copies. */
 #define AFTER_FORWARD	"CASE WHEN parent IS NULL THEN 'turn' ELSE 'clean' END"
@@ -232,6 +236,28 @@ attempt_caught(Cutover *cutover)
 	return done;
 }
 
+/*
+ * Until the stream is so near that what it lacks takes no longer than the fence may: whoever waits for the fence waits
+ * for that, too. Where everything takes longer, so may this.
+ */
+static void
+approach(Cutover *cutover)
+{
+	MoveRun    *run = cutover->run;
+	MoveLink   *from = move_link_of(run, cutover->from);
+
+	for (int near_ms = NEAR_MS;; near_ms = Min(near_ms * 2, MARKER_WAIT_MS))
+	{
+		char	   *marker = move_marker_write(run, from);
+
+		if (stream_feed_run(move_feed(run, cutover->stream), marker, near_ms))
+			return;
+		do
+			move_check_wish(run);
+		while (!stream_feed_run(move_feed(run, cutover->stream), marker, MARKER_WAIT_MS));
+	}
+}
+
 static void
 hand_over(Cutover *cutover)
 {
@@ -240,6 +266,7 @@ hand_over(Cutover *cutover)
 
 	for (;;)
 	{
+		approach(cutover);
 		if (attempt_caught(cutover))
 			break;
 		(void) stream_feed_run(move_feed(cutover->run, cutover->stream), NULL, pause_ms);

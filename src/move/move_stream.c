@@ -241,7 +241,7 @@ await_back_slot(MoveRun *run)
 static void
 catch_up(MoveRun *run)
 {
-	/* what was written while rows were copied may be too much already */
+	/* what was written while indexes were built may be too much already */
 	move_check_slot(run);
 	for (;;)
 	{
