@@ -4,13 +4,16 @@
  *
  * One process carries all of them: a flow takes what has come from its source
  * until there is no more or the target's connection is full, then it is
- * another's turn. What is kept in memory is what libpq has of one piece for each.
+ * another's turn. A source gives each row as a message; a target that gets many in
+ * one has less to do. What is kept in memory is a message of those, and what libpq
+ * has of it, for each.
  *
  * What it does not do: begin or end transactions, or choose what is copied.
  */
 #include "postgres.h"
 
 #include "base/pg_compat.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "move/copy_flow.h"
 #include "pgstat.h"
@@ -19,6 +22,7 @@
 #include "utils/wait_event.h"
 
 #define PIECE_BYTES		(256 * 1024)
+#define MESSAGE_BYTES	(32 * 1024)
 #define LOOK_MS			500
 
 struct CopyFlow
@@ -27,6 +31,7 @@ struct CopyFlow
 	MoveLink   *to;
 	bool		full;			/* the target takes no more at the moment */
 	bool		all_read;		/* the target knows that this was all */
+	StringInfoData rows;		/* for the next message */
 };
 
 CopyFlow *
@@ -36,6 +41,7 @@ copy_flow_begin(MoveLink *from, const char *copy_out, MoveLink *to, const char *
 
 	flow->from = from;
 	flow->to = to;
+	initStringInfo(&flow->rows);
 	move_link_send(to, "%s", copy_in);
 	move_link_send(from, "%s", copy_out);
 	move_link_copy_begun(to);
@@ -56,13 +62,30 @@ push_out(CopyFlow *flow)
 
 /* An error of the target is told when it is asked for its answer; until then it swallows what comes. */
 static void
+put_message(CopyFlow *flow, const char *data, int length)
+{
+	if (length > 0 && PQputCopyData(move_link_pg(flow->to), data, length) <= 0)
+		move_link_lost(flow->to);
+}
+
+static void
+put_rows(CopyFlow *flow)
+{
+	put_message(flow, flow->rows.data, flow->rows.len);
+	resetStringInfo(&flow->rows);
+}
+
+/* libpq's piece is freed. */
+static void
 put_piece(CopyFlow *flow, char *piece, int length)
 {
-	int			done = PQputCopyData(move_link_pg(flow->to), piece, length);
-
+	if (flow->rows.len + length > MESSAGE_BYTES)
+		put_rows(flow);
+	if (length > MESSAGE_BYTES)
+		put_message(flow, piece, length);
+	else
+		appendBinaryStringInfo(&flow->rows, piece, length);
 	PQfreemem(piece);
-	if (done <= 0)
-		move_link_lost(flow->to);
 }
 
 /* What can be done without waiting, or a good piece of it. Returns bytes. */
@@ -86,9 +109,13 @@ carry(CopyFlow *flow)
 			continue;
 		}
 		flow->all_read = true;
+		put_rows(flow);
 		if (PQputCopyEnd(move_link_pg(flow->to), NULL) <= 0)
 			move_link_lost(flow->to);
 	}
+	/* no more at the moment: the target may have what there is */
+	if (!flow->all_read && !flow->full)
+		put_rows(flow);
 	push_out(flow);
 	return bytes;
 }
@@ -152,6 +179,7 @@ copy_flow_end(CopyFlow *flow)
 	(void) PQsetnonblocking(move_link_pg(flow->to), 0);
 	(void) move_link_copy_rows(flow->from);
 	rows = move_link_copy_rows(flow->to);
+	pfree(flow->rows.data);
 	pfree(flow);
 	return rows;
 }
