@@ -134,7 +134,7 @@ make_copies(MoveRun *run, List *tables, const char *part, int sessions)
 {
 	MoveLink  **links = palloc0(sessions * sizeof(MoveLink *));
 	/* there is no slot before there are tables */
-	void		(*look) (MoveRun *run) = strcmp(part, "tables") == 0 ? move_check_wish : look_at_slot;
+	void (*look) (MoveRun * run) = strcmp(part, "tables") == 0 ? move_check_wish : look_at_slot;
 	int			next = 0;
 	int			begun = 0;
 	int			ended = 0;
