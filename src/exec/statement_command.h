@@ -26,8 +26,8 @@ extern void statement_command_begin(QueryDesc *query_desc);
 extern uint32 statement_command(const EState *estate);
 
 /*
- * Give what runs inside of parent, nested, the command id of parent if that writes, or of the command that it is a piece
- * of: triggers of what ran before it have begun other commands since, and a row that was written then is not new.
+ * Give what runs inside of parent, nested, the command id of parent if that writes, or of the command that it is a
+ * piece of: triggers of what ran before it have begun other commands since, and a row that was written then is not new.
  */
 extern void statement_command_join(const EState *parent, EState *nested);
 
