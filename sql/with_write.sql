@@ -112,6 +112,22 @@ WITH a AS (UPDATE cv SET id = id + 1000 WHERE id = 12 RETURNING id), b AS (UPDAT
 SELECT * FROM cv WHERE id IN (12, 1012);
 WITH a AS (UPDATE cv SET a = 98 WHERE id IN (13, 14, 15) RETURNING id), b AS (UPDATE cv SET id = id + 1000 WHERE id IN (13, 14, 15) RETURNING id) SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b);
 SELECT * FROM cv WHERE id % 1000 IN (13, 14, 15) ORDER BY id;
+-- a view that other nodes do not have, with a default of its own
+SET shardext.carry_objects = off;
+CREATE VIEW cv_here AS SELECT id, a FROM cv;
+ALTER VIEW cv_here ALTER COLUMN a SET DEFAULT 55;
+RESET shardext.carry_objects;
+SELECT count(DISTINCT shardext.node_of('cv', i)) AS nodes FROM generate_series(501, 506) i;
+WITH i AS (INSERT INTO cv_here (id) VALUES (501) RETURNING *) TABLE i;
+WITH i AS (INSERT INTO cv_here (id) VALUES (502) RETURNING *) TABLE i;
+WITH i AS (INSERT INTO cv_here (id) VALUES (503) RETURNING *) TABLE i;
+WITH i AS (INSERT INTO cv_here (id, a) VALUES (504, DEFAULT), (505, 5), (506, DEFAULT) RETURNING *) SELECT * FROM i ORDER BY id;
+WITH u AS (UPDATE cv_here SET a = DEFAULT WHERE id = 505 RETURNING *) TABLE u;
+WITH d AS (DELETE FROM cv_here WHERE id = 501 RETURNING *) TABLE d;
+WITH d AS (DELETE FROM cv_here WHERE id = 502 RETURNING *) TABLE d;
+WITH d AS (DELETE FROM cv_here WHERE id = 503 RETURNING *) TABLE d;
+INSERT INTO cv_here (id) VALUES (511), (512), (513), (514), (515), (516);
+SELECT a, count(*) FROM cv WHERE id > 500 AND id < 600 GROUP BY a;
 SET client_min_messages = warning;
 DROP FUNCTION in_sql, at_end CASCADE;
 DROP TABLE ww, wx, wr, wh;

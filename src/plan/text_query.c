@@ -183,13 +183,26 @@ text_query_of_rewritten(Query *run_query)
 	return search.other_rights ? NULL : rewritten_text(run_query, search.found);
 }
 
+static bool
+target_is_view(const Query *query)
+{
+	return query->commandType != CMD_SELECT && query->resultRelation > 0 &&
+		rt_fetch(query->resultRelation, query->rtable)->relkind == RELKIND_VIEW;
+}
+
 bool
 text_query_writes_view(Query *run_query, const Query *text_query)
 {
-	if (text_query == NULL || text_query->commandType == CMD_SELECT || text_query->resultRelation == 0 ||
-		rt_fetch(text_query->resultRelation, text_query->rtable)->relkind != RELKIND_VIEW)
+	ListCell   *lc;
+
+	if (text_query == NULL)
 		return false;
-	return text_query_without_views(run_query) == NULL;
+	foreach(lc, text_query->cteList)
+	{
+		if (target_is_view(castNode(Query, lfirst_node(CommonTableExpr, lc)->ctequery)))
+			return true;
+	}
+	return target_is_view(text_query) && text_query_without_views(run_query) == NULL;
 }
 
 Query *
