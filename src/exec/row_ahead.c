@@ -529,13 +529,16 @@ row_at(const RowAhead *ahead, const ItemPointerData *place)
 bool
 row_ahead_fetch(const RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot)
 {
-	const AheadRow *row = row_at(ahead, place);
+	AheadRow   *row = row_at(ahead, place);
 
 	if (row == NULL || row->old == NULL)
 		return false;
 	ExecStoreMinimalTuple(row->old, ahead->old, false);
 	ExecCopySlot(slot, ahead->old);
 	ExecMaterializeSlot(slot);
+	ExecClearTuple(ahead->old);
+	pfree(row->old);			/* it is asked for once, and may be of any size */
+	row->old = NULL;
 	return true;
 }
 
