@@ -165,6 +165,12 @@ SELECT shardext.shard_of('sh.a', 700) = shardext.shard_of('sh.b', 700);
 EXPLAIN (COSTS OFF) SELECT count(*) FROM (SELECT id FROM sh.b EXCEPT SELECT id FROM sh.a) s WHERE id = 700;
 SELECT count(*) FROM (SELECT id FROM sh.b EXCEPT SELECT id FROM sh.a) s WHERE id = 700;
 SELECT count(*) FROM (SELECT id FROM sh.b EXCEPT SELECT id FROM sh.a) s WHERE id = 300;
+-- few shards are asked where few are needed
+EXPLAIN (COSTS OFF) SELECT id FROM sh.a WHERE id = 5 UNION SELECT id FROM sh.b WHERE id IN (207, 208);
+SELECT id FROM sh.a WHERE id = 5 UNION SELECT id FROM sh.b WHERE id IN (207, 208) ORDER BY 1;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM (SELECT id FROM sh.a UNION ALL SELECT id FROM sh.b) s WHERE id IN (3, 250);
+SELECT count(*) FROM (SELECT id FROM sh.a UNION ALL SELECT id FROM sh.b) s WHERE id IN (3, 250);
+EXPLAIN (COSTS OFF) SELECT count(*) FROM (SELECT k FROM sh.a UNION ALL SELECT k FROM sh.b) s JOIN generate_series(1, 3) g ON g = k AND k > random() WHERE k < 5;
 -- what EXPLAIN says
 EXPLAIN (VERBOSE, COSTS OFF) SELECT k FROM sh.a EXCEPT SELECT k FROM sh.b;
 EXPLAIN (VERBOSE, COSTS OFF) SELECT k FROM sh.a EXCEPT ALL SELECT k FROM sh.b;

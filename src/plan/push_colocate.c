@@ -35,6 +35,7 @@
 #include "plan/push_exchange.h"
 #include "plan/push_full_join.h"
 #include "plan/push_sets.h"
+#include "plan/query_shape.h"
 
 /* Range table entries that each joined row has exactly one row of. */
 static Bitmapset *
@@ -448,6 +449,47 @@ push_join_columns(Query *query, const Bitmapset *entries)
 	return search.columns;
 }
 
+/* Do conditions say which values the column has? */
+static bool
+has_known_values(const Query *query, Index rtindex, AttrNumber attno)
+{
+	ListCell   *lc;
+
+	foreach(lc, query_conditions(query->jointree->quals))
+	{
+		const Node *qual = lfirst(lc);
+		List	   *args = IsA(qual, OpExpr) ? ((const OpExpr *) qual)->args :
+			IsA(qual, ScalarArrayOpExpr) ? ((const ScalarArrayOpExpr *) qual)->args : NIL;
+
+		for (int i = 0; i < 2 && list_length(args) == 2; i++)
+		{
+			const Var  *var = (const Var *) strip_implicit_coercions(list_nth(args, i));
+
+			if (IsA(var, Var) && var->varno == rtindex && var->varattno == attno && var->varlevelsup == 0 &&
+				!contain_var_clause(list_nth(args, 1 - i)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* A set operation whose legs need few shards: by themselves they ask these; parts over sub-SELECTs ask all. */
+static bool
+is_set_of_few_shards(const Query *query, Index rtindex)
+{
+	const Query *set = rt_fetch(rtindex, query->rtable)->subquery;
+	ListCell   *lc;
+
+	foreach(lc, set->setOperations != NULL ? set->targetList : NIL)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (has_known_values(query, rtindex, tle->resno) && passed_key(set, tle) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* An anchor inside of the sub-SELECT at rtindex. */
 static bool
 try_passed_keys(Query *query, Index rtindex, int nshells, Colocation *colocation)
@@ -551,6 +593,8 @@ push_find_colocation(Query *query, Colocation *colocation)
 			colocation->is_relation = true;
 			return NULL;
 		}
+		if (rte->rtekind == RTE_SUBQUERY && is_set_of_few_shards(query, rtindex))
+			continue;
 		if (rte->rtekind == RTE_SUBQUERY && try_passed_keys(query, rtindex, nshells, colocation))
 			return NULL;
 		if (exchange_anchor_column(rte) > 0 && try_moved_anchor(query, rtindex, nshells, colocation))

@@ -23,6 +23,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/prep.h"
+#include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
@@ -37,6 +38,7 @@
 #include "plan/push_regroup.h"
 #include "plan/push_sets.h"
 #include "plan/push_split.h"
+#include "plan/query_shape.h"
 
 static void push_query(Query *query, PushStatement *statement);
 
@@ -279,6 +281,54 @@ push_sublinks(Node *node, void *context)
 	return expression_tree_walker(node, push_sublinks, context);
 }
 
+/* Is there a condition on the entry alone? */
+static bool
+is_restricted(Node *jtnode, Index varno)
+{
+	Node	   *quals;
+	ListCell   *lc;
+
+	if (IsA(jtnode, RangeTblRef))
+		return false;
+	if (IsA(jtnode, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) jtnode)->fromlist)
+		{
+			if (is_restricted(lfirst(lc), varno))
+				return true;
+		}
+		quals = ((FromExpr *) jtnode)->quals;
+	}
+	else
+	{
+		if (is_restricted(castNode(JoinExpr, jtnode)->larg, varno) ||
+			is_restricted(castNode(JoinExpr, jtnode)->rarg, varno))
+			return true;
+		quals = castNode(JoinExpr, jtnode)->quals;
+	}
+	foreach(lc, query_conditions(quals))
+	{
+		if (bms_equal(pull_varnos_of_level(NULL, lfirst(lc), 0), bms_make_singleton(varno)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A sub-SELECT of FROM that may become a part by itself. Conditions on it stay above the part; into the legs of a set
+ * operation, if these are parts, PostgreSQL's planner passes them.
+ */
+static bool
+may_be_part(const Query *query, Index varno)
+{
+	const Query *sub = rt_fetch(varno, query->rtable)->subquery;
+
+	if (query->setOperations != NULL)
+		return true;
+	return push_combines_rows(sub) &&
+		(sub->setOperations == NULL || !is_restricted((Node *) query->jointree, varno));
+}
+
 /* The Querys inside of one that did not go itself. */
 static void
 push_inside(Query *query, PushStatement *statement)
@@ -292,7 +342,7 @@ push_inside(Query *query, PushStatement *statement)
 
 		if (rte->rtekind == RTE_SUBQUERY && rte->values_lists != NIL)
 			continue;			/* a part */
-		if (rte->rtekind == RTE_SUBQUERY && (query->setOperations != NULL || push_combines_rows(rte->subquery)))
+		if (rte->rtekind == RTE_SUBQUERY && may_be_part(query, foreach_current_index(lc) + 1))
 			push_query(rte->subquery, statement);
 		else if (rte->rtekind == RTE_SUBQUERY)
 			push_inside(rte->subquery, statement);

@@ -18,7 +18,8 @@
  * and so for any nesting: bit_or says which legs have the row. This is done in
  * two steps (push_split.c), or over rows divided by a column (push_regroup.c).
  *
- * Not here: INTERSECT ALL and EXCEPT ALL by other columns than shard keys.
+ * Not here: INTERSECT ALL and EXCEPT ALL by other columns than shard keys; legs that
+ * need few shards, which are parts by themselves.
  */
 #include "postgres.h"
 
@@ -93,6 +94,30 @@ select_from(Query *subquery, const char *name)
 	return query;
 }
 
+/* Are there conditions that say in which shards the rows are? Then not all shards should be asked. */
+static bool
+names_shards(const Query *query, const Colocation *colocation)
+{
+	return colocation->is_relation &&
+		relation_shard_keys(colocation->table, colocation->anchor,
+							make_ands_implicit((Expr *) query->jointree->quals)) != NIL;
+}
+
+/* .. of one of the legs */
+static bool
+leg_names_shards(const Query *query, Node *node)
+{
+	SetOperationStmt *operation = (SetOperationStmt *) node;
+	Colocation	colocation;
+	Query	   *leg;
+
+	if (IsA(node, SetOperationStmt))
+		return leg_names_shards(query, operation->larg) || leg_names_shards(query, operation->rarg);
+	leg = rt_fetch(castNode(RangeTblRef, node)->rtindex, query->rtable)->subquery;
+	return leg->setOperations == NULL && push_find_colocation(leg, &colocation) == NULL &&
+		names_shards(leg, &colocation);
+}
+
 /* The set operation, as a sub-SELECT; ORDER BY and LIMIT are above it. */
 Query *
 push_set_as_input(Query *query)
@@ -102,7 +127,7 @@ push_set_as_input(Query *query)
 	ListCell   *lc;
 	ListCell   *lc2;
 
-	if (query->cteList != NIL || query->targetList == NIL)
+	if (query->cteList != NIL || query->targetList == NIL || leg_names_shards(query, query->setOperations))
 		return NULL;
 	inner->sortClause = NIL;
 	inner->limitCount = inner->limitOffset = NULL;
@@ -390,15 +415,6 @@ push_set_percent(const Query *query)
 }
 
 /* ---------- where its rows are ---------- */
-
-/* Are there conditions that say in which shards the rows are? Then not all shards should be asked. */
-static bool
-names_shards(const Query *query, const Colocation *colocation)
-{
-	return colocation->is_relation &&
-		relation_shard_keys(colocation->table, colocation->anchor,
-							make_ands_implicit((Expr *) query->jointree->quals)) != NIL;
-}
 
 static bool
 legs_lie_in_shards(const Query *query, Node *node)

@@ -22,8 +22,8 @@ extern Query *push_set_as_groups(Query *query);
 
 /*
  * Of a level of that kind (only columns of a set operation, made distinct or grouped by all of them): how many percent
- * of the rows of all legs it gives. 0: it is none. PostgreSQL's planner does not know how many different ones there are
- * among rows of several legs; for a set operation it takes them all to be different.
+ * of the rows of all legs it gives. 0: it is none. PostgreSQL's planner does not know how many different rows there
+ * are among those of several legs; for a set operation it takes them all to be different.
  */
 extern int	push_set_percent(const Query *query);
 
