@@ -103,6 +103,7 @@ SELECT compare('SELECT k FROM @a WHERE id = 5 UNION ALL SELECT k FROM @b WHERE i
 SELECT compare('SELECT count(*) FROM (SELECT id, k FROM @a UNION ALL SELECT id, k FROM @b) s WHERE id IN (3, 250, 400)');
 SELECT compare('WITH w AS (SELECT k FROM @a) SELECT k FROM w UNION SELECT k + 1 FROM w');
 SELECT compare('WITH w AS (SELECT k FROM @a) SELECT k FROM w EXCEPT SELECT k FROM @b');
+SELECT compare('WITH w AS MATERIALIZED (SELECT x FROM generate_series(1, 9) x) SELECT n, count(*) FROM (SELECT b.k, count(*) AS n FROM w JOIN w v USING (x) JOIN @b b ON b.k = x GROUP BY b.k, b.d) s GROUP BY n');
 SELECT compare('SELECT a.id, (SELECT count(*) FROM (SELECT k FROM @b b WHERE b.id = a.id UNION SELECT a.k) s) FROM @a a WHERE id < 260');
 SELECT compare('SELECT (SELECT max(k) FROM (SELECT k FROM @a UNION SELECT k FROM @b) s), min(x) FROM generate_series(1, 3) x');
 SELECT compare('SELECT min(k), max(k) FROM (SELECT k FROM @a UNION ALL SELECT k FROM @b) s');
@@ -125,6 +126,7 @@ SELECT compare('SELECT count(*), sum(id) FROM (SELECT DISTINCT ON (k) k, id, t F
 SELECT compare('SELECT count(*) FROM (SELECT DISTINCT t, k + 1 FROM @a WHERE id > 5) s WHERE t < ''t5''');
 SELECT compare('SELECT count(*) FROM (SELECT DISTINCT k FROM @a LIMIT 9) s');
 SELECT compare('SELECT max(n) FROM (SELECT DISTINCT k, count(*) AS n FROM @a GROUP BY k, t) s');
+SELECT compare('WITH w AS MATERIALIZED (SELECT x FROM generate_series(1, 9) x) SELECT n, count(*) FROM (SELECT b.k, count(*) AS n FROM w JOIN w v USING (x) JOIN @b b ON b.k = x GROUP BY b.k, b.d) s GROUP BY n');
 -- a column that only a condition on its table uses divides nothing
 SELECT compare('SELECT count(*) FROM @home h CROSS JOIN @a a CROSS JOIN @b b WHERE a.k = (7)::bigint AND b.id < 205 GROUP BY GROUPING SETS ((h.t), ())');
 -- grouping sets that have a column in common

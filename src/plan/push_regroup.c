@@ -48,6 +48,7 @@
 #include "plan/push_broadcast.h"
 #include "plan/push_exchange.h"
 #include "plan/push_flatten.h"
+#include "plan/push_level.h"
 #include "plan/push_regroup.h"
 #include "plan/push_sets.h"
 #include "plan/push_split.h"
@@ -338,6 +339,9 @@ level_to_divide(Query *query, RangeTblEntry *input)
 {
 	if (input == NULL)
 		return query;
+	/* it is looked at by itself: it must not read WITH queries of the level */
+	if (!push_is_closed(input->subquery))
+		return NULL;
 	if (push_names_whole_row(query, linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex))
 		return NULL;
 	if (input->subquery->setOperations != NULL)
