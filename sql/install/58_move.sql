@@ -4,13 +4,14 @@ CREATE SEQUENCE shardext.job_number AS int;
 
 CREATE TABLE shardext.catalog_job (
     job         bigint PRIMARY KEY,     -- the node's number * 1,000,000,000 + a number of its own
-    kind        text NOT NULL,
+    kind        text NOT NULL,          -- move, moves (of several nodes), rebalance, drain
     state       text NOT NULL,          -- a state of src/move/move_steps.c, or done, failed, cancelled
     wish        text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel', 'finish', 'reverse')),
     shards      int[] NOT NULL,
-    source      int NOT NULL,           -- node_id; of a drain the node that is left, of a rebalance 0
+    source      int NOT NULL,           -- node_id; of a drain the node that is left, of a rebalance or moves 0
     target      int NOT NULL,           -- of a rebalance or drain 0
-    parent      bigint,                 -- the rebalance or drain that this move belongs to
+    parent      bigint,                 -- the job that this move belongs to: a rebalance, a drain or moves
+    keeps       boolean NOT NULL DEFAULT true, -- old copies are kept after the cutover
     policy      text,                   -- of a rebalance
     held        boolean NOT NULL DEFAULT false, -- of a rebalance or drain: it has paused its moves
     weight      int,                    -- of a drain: what it took from its node, to be given back if it is cancelled
@@ -40,7 +41,7 @@ CREATE TABLE shardext.catalog_job_object (
     PRIMARY KEY (job, node, kind, name)
 );
 
--- What a rebalance or drain (src/move/place_run.c) has planned: one row per logical shard.
+-- What a rebalance, a drain or moves (src/move/place_run.c) shall move: one row per logical shard.
 CREATE TABLE shardext.catalog_job_move (
     job       bigint NOT NULL REFERENCES shardext.catalog_job ON DELETE CASCADE,
     shard     int NOT NULL,
@@ -84,7 +85,7 @@ CREATE FUNCTION shardext.move_shards(shards int[], to_node text) RETURNS bigint
     AS 'MODULE_PATHNAME', 'shardext_move_shards' LANGUAGE C;
 REVOKE EXECUTE ON FUNCTION shardext.move_shards(int[], text) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.move_shards(int[], text) IS
-    'begin to move logical shards of one node to another, together, while they are used; the number of the job';
+    'begin to move logical shards to another node, those of one node together, while they are used; the number of the job';
 
 CREATE FUNCTION shardext.wait_job(job bigint, timeout interval DEFAULT NULL) RETURNS text
     AS 'MODULE_PATHNAME', 'shardext_wait_job' LANGUAGE C;

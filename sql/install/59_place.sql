@@ -27,11 +27,17 @@ REVOKE EXECUTE ON FUNCTION shardext.internal_begin_placement(text, int, text) FR
 COMMENT ON FUNCTION shardext.internal_begin_placement(text, int, text) IS
     'between nodes: write down a rebalance or drain, which runs on this node, and start it';
 
-CREATE FUNCTION shardext.internal_begin_part(parent bigint, shards int[], source int) RETURNS bigint
+CREATE FUNCTION shardext.internal_begin_moves(shards int[], sources int[]) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'shardext_internal_begin_moves' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_begin_moves(int[], int[]) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_begin_moves(int[], int[]) IS
+    'between nodes: write down moves of shards of several nodes to this one, a job of this node, and start it';
+
+CREATE FUNCTION shardext.internal_begin_part(parent bigint, shards int[], source int, keeps boolean) RETURNS bigint
     AS 'MODULE_PATHNAME', 'shardext_internal_begin_part' LANGUAGE C STRICT;
-REVOKE EXECUTE ON FUNCTION shardext.internal_begin_part(bigint, int[], int) FROM PUBLIC;
-COMMENT ON FUNCTION shardext.internal_begin_part(bigint, int[], int) IS
-    'between nodes: write down a move to this node, which belongs to a rebalance or drain, and start it';
+REVOKE EXECUTE ON FUNCTION shardext.internal_begin_part(bigint, int[], int, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_begin_part(bigint, int[], int, boolean) IS
+    'between nodes: write down a move to this node, which belongs to another job, and start it; does it keep old copies?';
 
 CREATE FUNCTION shardext.internal_shard_sizes(OUT shard int, OUT bytes bigint, OUT table_bytes bigint) RETURNS SETOF record
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -343,7 +343,7 @@ job_insert_placement(const char *kind, int source, const char *policy)
 	execute(psprintf("INSERT INTO shardext.catalog_job (job, kind, state, shards, source, target, policy)"
 					 " SELECT " INT64_FORMAT " + nextval('shardext.job_number'), %s, 'plan', '{}', %d, 0, %s"
 					 " RETURNING job", node_self() * JOB_NODE_FACTOR, quote_literal_cstr(kind), source,
-					 quote_literal_cstr(policy)), &rows);
+					 policy ? quote_literal_cstr(policy) : "NULL"), &rows);
 	return strtoll(rows.values[0][0], NULL, 10);
 }
 

@@ -19,7 +19,7 @@
 typedef struct Job
 {
 	int64		number;
-	char	   *kind;			/* move, rebalance, drain */
+	char	   *kind;			/* move, moves, rebalance, drain */
 	char	   *policy;			/* of a rebalance; or NULL */
 	char	   *state;
 	char	   *wish;
@@ -90,7 +90,7 @@ extern void jobs_require_none(void);
 /* A new move of this node, within the caller's transaction. */
 extern int64 job_insert(const char *shards, int source, int target);
 
-/* A new job that starts moves; source: the node that is drained, or 0. */
+/* A new job that starts moves; source: the node that is drained, or 0; policy may be NULL. */
 extern int64 job_insert_placement(const char *kind, int source, const char *policy);
 
 #endif

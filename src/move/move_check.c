@@ -21,7 +21,7 @@ typedef struct MoveCheck
 {
 	const char *role;
 	const char *version;		/* of the extension here */
-	const char *needed;			/* bytes that would come to the target; NULL: not known */
+	int64		needed;			/* bytes that would come to the target, as far as it is known */
 	bool		unreachable;	/* a node is */
 	StringInfoData problems;	/* a line for each node */
 } MoveCheck;
@@ -78,9 +78,9 @@ check_not_claimed(NodeConn *conn, const char *shards)
 static void
 check_node(MoveCheck *check, const NodeInfo *node, NodeConn *conn, bool is_target)
 {
-	char	   *problems = value_of(conn, psprintf("SELECT shardext.internal_move_problems(%s, %s, %s)",
+	char	   *problems = value_of(conn, psprintf("SELECT shardext.internal_move_problems(%s, %s, " INT64_FORMAT ")",
 												   quote_literal_cstr(check->version), is_target ? "true" : "false",
-												   is_target && check->needed ? check->needed : "0"));
+												   is_target ? check->needed : 0));
 
 	if (problems != NULL)
 		add_problems(check, node, problems);
@@ -105,31 +105,44 @@ check_not_drained(const NodeInfo *target)
 				 errhint("Name another node, or end the drain with shardext.cancel_job(%s).", rows[0][0])));
 }
 
+static void
+check_source(MoveCheck *check, const MoveSource *source)
+{
+	NodeConn   *conn = connect_to(check, source->node);
+	char	   *bytes;
+
+	if (conn == NULL)
+		return;
+	check_not_claimed(conn, source->shards);
+	bytes = value_of(conn, psprintf("SELECT shardext.internal_shard_bytes(%s)", quote_literal_cstr(source->shards)));
+	check->needed += bytes ? strtoll(bytes, NULL, 10) : 0;
+	check_node(check, source->node, conn, false);
+	conn_close_private(conn);
+}
+
 NodeConn *
-move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *shards)
+move_check_nodes(List *sources, const NodeInfo *target)
 {
 	MoveCheck	check = {.role = GetUserNameFromId(GetUserId(), false)};
 	NodeConn   *conn;
+	ListCell   *lc;
 	int			n;
 
 	check_not_drained(target);
 	initStringInfo(&check.problems);
 	check.version = job_rows_within(&n, OWN_VERSION)[0][0];
-	conn = connect_to(&check, source);
-	if (conn != NULL)
-	{
-		check_not_claimed(conn, shards);
-		check.needed = value_of(conn, psprintf("SELECT shardext.internal_shard_bytes(%s)", quote_literal_cstr(shards)));
-		check_node(&check, source, conn, false);
-		conn_close_private(conn);
-	}
+	foreach(lc, sources)
+		check_source(&check, lfirst(lc));
 	conn = connect_to(&check, target);
 	if (conn != NULL)
 		check_node(&check, target, conn, true);
 	if (check.problems.len > 0)
 		ereport(ERROR,
 				(errcode(check.unreachable ? ERRCODE_SX_NODE_UNAVAILABLE : ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("logical shards cannot be moved from node \"%s\" to node \"%s\"", source->name, target->name),
+				 list_length(sources) > 1 ?
+				 errmsg("logical shards cannot be moved to node \"%s\"", target->name) :
+				 errmsg("logical shards cannot be moved from node \"%s\" to node \"%s\"",
+						((const MoveSource *) linitial(sources))->node->name, target->name),
 				 errdetail_internal("%s", check.problems.data),
 				 errhint("Nothing was changed. Mend all of it and move the shards again.")));
 	return conn;

@@ -1,6 +1,6 @@
 /*
  * move_check.h
- *	  Can two nodes take part in a move?
+ *	  Can nodes take part in a move?
  */
 #ifndef SHARDEXT_MOVE_CHECK_H
 #define SHARDEXT_MOVE_CHECK_H
@@ -8,13 +8,21 @@
 #include "postgres.h"
 #include "catalog/node_map.h"
 #include "conn/conn.h"
+#include "nodes/pg_list.h"
+
+/* A node from which shards shall go. */
+typedef struct MoveSource
+{
+	const NodeInfo *node;
+	char	   *shards;			/* "{1,2}" */
+} MoveSource;
 
 /*
  * ERROR SX002 if one of them cannot be reached, 53000 if it lacks something, with
- * all that is wrong on both as DETAIL; 55006 if the target is being drained, 55000 if
- * another job has one of the shards. shards: "{1,2}". The current role is the
+ * all that is wrong on all (MoveSource *) as DETAIL; 55006 if the target is being drained,
+ * 55000 if another job has one of the shards. The current role is the
  * extension's owner. Returns a connection with the target; conn_close_private.
  */
-extern NodeConn *move_check_nodes(const NodeInfo *source, const NodeInfo *target, const char *shards);
+extern NodeConn *move_check_nodes(List *sources, const NodeInfo *target);
 
 #endif

@@ -91,11 +91,10 @@ shard_numbers(Datum array, int *n)
 	return shards;
 }
 
-/* The one node that owns all of them. */
-static int
-common_owner(int n, const int *shards, const NodeInfo *target)
+static void
+require_distinct(int n, const int *shards)
 {
-	int			owner = n > 0 ? shard_map_owner(shards[0], NULL) : 0;
+	Bitmapset  *seen = NULL;
 
 	if (n == 0)
 		ereport(ERROR,
@@ -105,30 +104,91 @@ common_owner(int n, const int *shards, const NodeInfo *target)
 				 errhint("Give numbers of logical shards.")));
 	for (int i = 0; i < n; i++)
 	{
-		int			its = shard_map_owner(shards[i], NULL);
-
-		if (its == target->node_id)
+		if (bms_is_member(shards[i], seen))
 			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("logical shard %d is on node \"%s\" already", shards[i], target->name),
-					 errdetail("There is nothing to move."),
-					 errhint("Look into shardext.shards.")));
-		if (its == 0 || its != owner)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("the shards are not on one node"),
-					 errdetail("Logical shard %d is on node \"%s\", %d on \"%s\".", shards[0], node_name(owner),
-							   shards[i], node_name(its)),
-					 errhint("Call shardext.move_shards once for each node.")));
-		for (int j = 0; j < i; j++)
-			if (shards[j] == shards[i])
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("logical shard %d is named twice", shards[i]),
-						 errdetail("Each shard is moved once."),
-						 errhint("Name each shard once.")));
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("logical shard %d is named twice", shards[i]),
+					 errdetail("Each shard is moved once."),
+					 errhint("Name each shard once.")));
+		seen = bms_add_member(seen, shards[i]);
 	}
+}
+
+static int
+owner_to_leave(int shard, const NodeInfo *target)
+{
+	int			owner = shard_map_owner(shard, NULL);
+
+	if (owner == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("logical shard %d has no owner at the moment", shard),
+				 errdetail("It is being handed over."),
+				 errhint("Try again.")));
+	if (owner == target->node_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("logical shard %d is on node \"%s\" already", shard, target->name),
+				 errdetail("There is nothing to move."),
+				 errhint("Look into shardext.shards.")));
 	return owner;
+}
+
+/* "{1,2}" */
+static char *
+numbers_text(int n, const int *numbers, const int *owners, int only)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < n; i++)
+		if (only == 0 || owners[i] == only)
+			appendStringInfo(&text, "%c%d", text.len == 0 ? '{' : ',', numbers[i]);
+	appendStringInfoChar(&text, '}');
+	return text.data;
+}
+
+/* MoveSource *: the owners of the shards, each once. */
+static List *
+sources_of(int n, const int *shards, const int *owners)
+{
+	List	   *sources = NIL;
+	Bitmapset  *seen = NULL;
+
+	for (int i = 0; i < n; i++)
+	{
+		MoveSource *source;
+
+		if (bms_is_member(owners[i], seen))
+			continue;
+		seen = bms_add_member(seen, owners[i]);
+		source = palloc(sizeof(MoveSource));
+		source->node = node_by_id(owners[i]);
+		source->shards = numbers_text(n, shards, owners, owners[i]);
+		sources = lappend(sources, source);
+	}
+	return sources;
+}
+
+/* On the target. Shards of one node are one move; those of several are a job that has one for each. */
+static int64
+begin_on(NodeConn *conn, List *sources, const char *shards, const char *owners)
+{
+	bool		several = list_length(sources) > 1;
+	const Oid	types[] = {INT4ARRAYOID, several ? INT4ARRAYOID : INT4OID};
+	const int	zeros[] = {0, 0};
+	const char *values[] = {shards, owners};
+	ConnParams	params = {.n = 2, .types = types, .values = values, .lengths = zeros, .formats = zeros};
+	PGresult   *result;
+	int64		job;
+
+	if (!several)
+		values[1] = psprintf("%d", ((const MoveSource *) linitial(sources))->node->node_id);
+	result = conn_query(conn, several ? "SELECT shardext.internal_begin_moves($1, $2)" :
+						"SELECT shardext.internal_begin_move($1, $2)", &params);
+	job = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	conn_result_free(result);
+	return job;
 }
 
 static int64
@@ -137,25 +197,20 @@ begin_move(Datum array, const char *to_node)
 	const NodeInfo *target = node_require(to_node);
 	int			n;
 	int		   *shards = shard_numbers(array, &n);
-	char		source[16];
-	const Oid	types[] = {INT4ARRAYOID, INT4OID};
-	const int	zeros[] = {0, 0};
-	const char *values[2];
-	ConnParams	params = {.n = 2, .types = types, .values = values, .lengths = zeros, .formats = zeros};
+	int		   *owners = palloc(Max(n, 1) * sizeof(int));
+	List	   *sources;
+	ListCell   *lc;
 	NodeConn   *conn;
-	PGresult   *result;
 	int64		job;
-	int			owner;
 
-	owner = common_owner(n, shards, target);
-	node_region_require(node_by_id(owner), target);
-	snprintf(source, sizeof(source), "%d", owner);
-	values[0] = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, array));
-	conn = move_check_nodes(node_by_id(owner), target, values[0]);
-	values[1] = source;
-	result = conn_query(conn, "SELECT shardext.internal_begin_move($1, $2)", &params);
-	job = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	conn_result_free(result);
+	require_distinct(n, shards);
+	for (int i = 0; i < n; i++)
+		owners[i] = owner_to_leave(shards[i], target);
+	sources = sources_of(n, shards, owners);
+	foreach(lc, sources)
+		node_region_require(((const MoveSource *) lfirst(lc))->node, target);
+	conn = move_check_nodes(sources, target);
+	job = begin_on(conn, sources, numbers_text(n, shards, NULL, 0), numbers_text(n, owners, NULL, 0));
 	conn_close_private(conn);
 	return job;
 }

@@ -31,6 +31,7 @@ PG_FUNCTION_INFO_V1(shardext_plan_rebalance);
 PG_FUNCTION_INFO_V1(shardext_rebalance);
 PG_FUNCTION_INFO_V1(shardext_drain_node);
 PG_FUNCTION_INFO_V1(shardext_internal_begin_placement);
+PG_FUNCTION_INFO_V1(shardext_internal_begin_moves);
 PG_FUNCTION_INFO_V1(shardext_internal_begin_part);
 PG_FUNCTION_INFO_V1(shardext_internal_free_bytes);
 
@@ -43,7 +44,7 @@ begin_here(const char *kind, int source, const char *policy)
 	int64		job;
 
 	job_run_within("LOCK TABLE shardext.catalog_job IN SHARE ROW EXCLUSIVE MODE");
-	rows = job_rows_within(&n, "SELECT job, kind FROM shardext.catalog_job WHERE kind <> 'move'"
+	rows = job_rows_within(&n, "SELECT job, kind FROM shardext.catalog_job WHERE kind IN ('rebalance', 'drain')"
 						   " AND state NOT IN " JOB_ENDED);
 	if (n > 0)
 		ereport(ERROR,
@@ -181,7 +182,24 @@ shardext_internal_begin_placement(PG_FUNCTION_ARGS)
 							   text_to_cstring(PG_GETARG_TEXT_PP(2))));
 }
 
-/* A move of a rebalance or drain, on the node that gets the shards; asked twice, it is the same move. */
+/* Shards of several nodes come to this one: each with the node that it comes from. */
+Datum
+shardext_internal_begin_moves(PG_FUNCTION_ARGS)
+{
+	char	   *shards = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, PG_GETARG_DATUM(0)));
+	char	   *sources = DatumGetCString(OidFunctionCall1(F_ARRAY_OUT, PG_GETARG_DATUM(1)));
+	int			target = cluster_require()->this_node;
+	int64		job = job_insert_placement("moves", 0, NULL);
+
+	job_set_within(job, "state = 'moving', target = %d, shards = '%s'", target, shards);
+	job_run_within(psprintf("INSERT INTO shardext.catalog_job_move (job, shard, from_node, to_node, bytes, reason)"
+							" SELECT " INT64_FORMAT ", u.shard, u.source, %d, 0, 'It was asked for.'"
+							" FROM unnest('%s'::int[], '%s'::int[]) u (shard, source)", job, target, shards, sources));
+	job_start_at_commit(job);
+	PG_RETURN_INT64(job);
+}
+
+/* A move that belongs to a job, on the node that gets the shards; asked twice, it is the same move. */
 Datum
 shardext_internal_begin_part(PG_FUNCTION_ARGS)
 {
@@ -197,7 +215,7 @@ shardext_internal_begin_part(PG_FUNCTION_ARGS)
 	if (n > 0)
 		PG_RETURN_INT64(strtoll(rows[0][0], NULL, 10));
 	job = job_insert(shards, PG_GETARG_INT32(2), node_self());
-	job_set_within(job, "parent = " INT64_FORMAT, parent);
+	job_set_within(job, "parent = " INT64_FORMAT ", keeps = %s", parent, PG_GETARG_BOOL(3) ? "true" : "false");
 	job_start_at_commit(job);
 	PG_RETURN_INT64(job);
 }

@@ -1,9 +1,11 @@
 /*
  * place_run.c
- *	  Rebalances and drains: jobs that start moves.
+ *	  Rebalances, drains, and moves of shards of several nodes: jobs that start
+ *	  moves.
  *
  *	plan ----> moving ----> done, failed, cancelled
  *		<- - - - - (drain: something came meanwhile)
+ *	           moving ----> keep ----> clean ----> done		(kind moves)
  *
  * The rows of catalog_job_move are what is to be done:
  *
@@ -16,6 +18,9 @@
  * it: a move that nobody has noted is taken over. No node takes part in more than
  * shardext.moves_per_node of them at once; a move takes some shards of one node to
  * one other. They keep no old copies: another rebalance is the way back.
+ *
+ * A job of the kind moves is made with its rows; it has one move for each source, which
+ * does keep old copies. What is asked of the job then is asked of its moves.
  *
  * A shard that another job has (catalog_claim) is waited for.
  */
@@ -81,6 +86,13 @@ place_forget_links(void)
 	move_links_close();
 	list_free_deep(kept_links);
 	kept_links = NIL;
+}
+
+/* A move as somebody asks for it, but of shards of several nodes. */
+static bool
+is_of_several(const Job *job)
+{
+	return strcmp(job->kind, "moves") == 0;
 }
 
 static int
@@ -230,24 +242,35 @@ set_rows(const Job *job, const char *set, const char *where)
 	return n;
 }
 
+static char *
+rows_of(const Child *child)
+{
+	return psprintf("state = 'run' AND child = " INT64_FORMAT, child->number);
+}
+
+static void
+take_moved(const Job *job, const Child *child)
+{
+	int			n = set_rows(job, "state = 'done', error = NULL", rows_of(child));
+
+	if (n > 0)
+		job_say(job->number, "Job " INT64_FORMAT " has moved %s.", child->number, some_shards(n));
+}
+
 static void
 take_ended(const Job *job, const Child *child)
 {
-	char	   *mine = psprintf("state = 'run' AND child = " INT64_FORMAT, child->number);
+	char	   *mine = rows_of(child);
 	int			n;
 
 	if (strcmp(child->state, "done") == 0)
-	{
-		n = set_rows(job, "state = 'done', error = NULL", mine);
-		if (n > 0)
-			job_say(job->number, "Job " INT64_FORMAT " has moved %s.", child->number, some_shards(n));
-	}
+		take_moved(job, child);
 	else if (strcmp(child->state, "failed") == 0)
 	{
 		n = set_rows(job, psprintf("state = CASE WHEN tries + 1 >= %d THEN 'failed' ELSE 'wait' END,"
 								   " tries = tries + 1, error = %s,"
 								   " retry_at = clock_timestamp() + interval '1 second' * power(3, tries)",
-								   TRIES, quote_literal_cstr(child->error)), mine);
+								   is_of_several(job) ? 1 : TRIES, quote_literal_cstr(child->error)), mine);
 		if (n > 0)
 			job_say(job->number, "Job " INT64_FORMAT " has failed: %s", child->number, child->error);
 	}
@@ -273,7 +296,8 @@ look_at_children(const Job *job)
 	int			nnodes;
 	char	 ***nodes = job_rows(&nnodes, "SELECT DISTINCT to_node FROM shardext.catalog_job_move"
 								 " WHERE job = " INT64_FORMAT " AND (state IN ('wait', 'run')"
-								 " OR child IS NOT NULL AND state <> 'done')", job->number);
+								 " OR child IS NOT NULL AND (state <> 'done' OR %s))", job->number,
+								 is_of_several(job) ? "true" : "false");
 
 	for (int i = 0; i < nnodes; i++)
 	{
@@ -299,6 +323,7 @@ look_at_children(const Job *job)
 	return children;
 }
 
+/* Those that have not done what they are for. */
 static List *
 take_children(const Job *job)
 {
@@ -317,7 +342,10 @@ take_children(const Job *job)
 		(void) set_rows(job, psprintf("state = 'run', child = " INT64_FORMAT, child->number),
 						psprintf("state = 'wait' AND to_node = %d AND shard = ANY ('{%s}')", child->node_id,
 								 child->shards));
-		going = lappend(going, child);
+		if (is_of_several(job) && !is_reversible(child))
+			take_moved(job, child);
+		else
+			going = lappend(going, child);
 	}
 	return going;
 }
@@ -346,7 +374,7 @@ pass_wish_on(const Job *job, List *children)
 
 		if (cancel && is_reversible(child) && strcmp(child->wish, "cancel") != 0)
 			send_wish(child, "cancel");
-		else if (pause && is_reversible(child) && strcmp(child->wish, "run") == 0)
+		else if (pause && (is_reversible(child) || is_of_several(job)) && strcmp(child->wish, "run") == 0)
 			send_wish(child, "pause");
 		else if (!pause && held && strcmp(child->wish, "pause") == 0)
 			send_wish(child, "run");
@@ -416,7 +444,7 @@ collect_batch(const Job *job, Waiting *first, const Waiting *end, int *n)
 
 	*n = 0;
 	initStringInfo(&text);
-	for (Waiting *one = first; one < end && *n < BATCH_SHARDS; one++)
+	for (Waiting *one = first; one < end && (*n < BATCH_SHARDS || is_of_several(job)); one++)
 	{
 		if (one->seen || one->from != first->from || one->to != first->to ||
 			(*n > 0 && bytes + one->bytes > BATCH_BYTES))
@@ -435,8 +463,9 @@ collect_batch(const Job *job, Waiting *first, const Waiting *end, int *n)
 static void
 begin_batch(const Job *job, int from, int to, const char *shards, int n)
 {
-	char	   *child = move_link_value(link_of(to), "SELECT shardext.internal_begin_part(" INT64_FORMAT ", '%s', %d)",
-										job->number, shards, from);
+	char	   *child = move_link_value(link_of(to), "SELECT shardext.internal_begin_part(" INT64_FORMAT
+										", '%s', %d, %s)", job->number, shards, from,
+										is_of_several(job) ? "true" : "false");
 	char	   *from_name;
 	char	   *to_name;
 
@@ -516,6 +545,8 @@ end_job(const Job *job)
 				 psprintf("%s could not be moved; the latest error: %s", some_shards(failed),
 						  job_rows(&n, "SELECT error FROM shardext.catalog_job_move WHERE job = " INT64_FORMAT
 								   " AND state = 'failed' ORDER BY retry_at DESC LIMIT 1", job->number)[0][0]));
+	else if (is_of_several(job))
+		job_set(job->number, "state = 'keep', error = NULL");
 	else if (!stays)
 		end_with(job, "done", NULL);
 	else if (number_of("error = 'its move was cancelled'", job->number) == 0)
@@ -587,12 +618,43 @@ look(const Job *job)
 		end_job(job);
 }
 
+/* All shards are served by the target; the moves keep the old copies, and hear what is asked of this job. */
+static void
+look_after(const Job *job)
+{
+	List	   *children = look_at_children(job);
+	bool		keeps = false;
+	bool		asked = strcmp(job->wish, "finish") == 0 || strcmp(job->wish, "reverse") == 0;
+	ListCell   *lc;
+
+	foreach(lc, children)
+		if (has_ended(((const Child *) lfirst(lc))->state))
+			children = foreach_delete_current(children, lc);
+	pass_wish_on(job, children);
+	foreach(lc, children)
+	{
+		const Child *child = lfirst(lc);
+
+		if (strcmp(child->state, "clean") == 0)
+			continue;
+		keeps = true;
+		if (asked && strcmp(child->wish, job->wish) != 0 && strcmp(child->state, "back") != 0)
+			send_wish(child, job->wish);
+	}
+	if (children == NIL)
+		end_with(job, "done", NULL);
+	else if (!keeps && strcmp(job->state, "keep") == 0)
+		job_set(job->number, "state = 'clean', error = NULL");
+}
+
 static void
 do_step(const Job *job)
 {
 	FAULT_POINT("place_step");
 	if (strcmp(job->state, "moving") == 0)
 		look(job);
+	else if (is_of_several(job))
+		look_after(job);
 	else if (strcmp(job->wish, "cancel") == 0)
 		end_cancelled(job);
 	else if (strcmp(job->wish, "run") == 0)
