@@ -87,6 +87,21 @@ SELECT "table", key, from_key, before_key, source_rows, target_rows
 SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT * FROM shardext.check();
 
+-- a move that waits for somebody's transaction says for which; it can be cancelled then
+ALTER DATABASE london RESET shardext.fault;
+CREATE TABLE writes (v int);
+BEGIN;
+INSERT INTO writes VALUES (1);
+PREPARE TRANSACTION 'has written';
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT await(format($$(SELECT error LIKE 'Waits for the prepared%%' FROM shardext.internal_local_jobs WHERE job = %s)$$, :job));
+SELECT regexp_replace(error, 'of \d+[^,]*,', 'of <time>,') FROM shardext.jobs WHERE job = :job;
+SELECT shardext.cancel_job(:job);
+SELECT shardext.wait_job(:job);
+ROLLBACK PREPARED 'has written';
+DROP TABLE writes;
+SELECT * FROM shardext.check();
+
 -- WAL that is kept for a move has a bound
 ALTER SYSTEM SET shardext.move_wal_limit = '1MB';
 SELECT pg_reload_conf();

@@ -349,7 +349,14 @@ make_slot(MoveRun *run, MoveLink *link)
 
 	/* waits for every transaction of the source that has written */
 	move_link_send(link, "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput (SNAPSHOT 'export')", name);
-	result = move_answer(run, link);
+	while (!move_link_is_done(link))
+	{
+		if ((plain_conn_await(move_link_pg(link), WL_SOCKET_READABLE, WISH_EACH_MS) & WL_TIMEOUT) == 0)
+			continue;
+		move_check_wish(run);
+		move_note_writer(run, run->job->source);
+	}
+	result = move_link_result(link);
 	snapshot = pstrdup(PQgetvalue(result, 0, 2));
 	PQclear(result);
 	return snapshot;

@@ -46,9 +46,10 @@
 #define NEAR_MS			20
 #define FIRST_PAUSE_MS	20
 #define MAX_PAUSE_MS	250
+#define TELL_PAUSE_MS	100
 
 /* Moves of a rebalance or drain keep no old copies. */
-#define AFTER_FORWARD	"CASE WHEN parent IS NULL THEN 'turn' ELSE 'clean' END"
+#define AFTER_FORWARD	"CASE WHEN keeps THEN 'turn' ELSE 'clean' END"
 
 typedef struct Cutover
 {
@@ -127,7 +128,7 @@ note_job(Cutover *cutover)
 
 	job_run_within(psprintf("UPDATE shardext.catalog_job_object SET node = %d WHERE job = " INT64_FORMAT
 							" AND kind = 'copy'", cutover->from, job->number));
-	job_set_within(job->number, "state = %s, shape = %s, back_lsn = '%X/%X',"
+	job_set_within(job->number, "state = %s, error = NULL, shape = %s, back_lsn = '%X/%X',"
 				   " served = coalesce(served, clock_timestamp()),"
 				   " clean_at = clock_timestamp() + interval '%d seconds'",
 				   cutover->state, cutover->shape ? quote_literal_cstr(cutover->shape) : "NULL",
@@ -272,6 +273,8 @@ hand_over(Cutover *cutover)
 		(void) stream_feed_run(move_feed(cutover->run, cutover->stream), NULL, pause_ms);
 		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
 		move_check_wish(cutover->run);
+		if (pause_ms > TELL_PAUSE_MS)
+			move_note_user(cutover->run, cutover->from);
 	}
 	FAULT_POINT("move_after_commit");
 	job_note(job->number, "pause_ms = %.3f", cutover->pause_ms);
