@@ -133,7 +133,6 @@ ALTER TABLE users ADD COLUMN s serial;
 ALTER TABLE users ADD COLUMN s bigint DEFAULT shardext.next_id();
 ALTER TABLE users ADD COLUMN s int GENERATED ALWAYS AS IDENTITY;
 ALTER TABLE country ADD COLUMN s float DEFAULT random();
-ALTER TABLE users SET SCHEMA pg_catalog;
 ALTER TABLE users SET TABLESPACE pg_default;
 CREATE TABLE heir () INHERITS (users);
 CREATE TABLE ordinary (u bigint REFERENCES users);

@@ -13,10 +13,7 @@
 
 #include "access/xact.h"
 #include "catalog/dependency.h"
-#include "catalog/pg_namespace.h"
-#include "commands/sequence.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
@@ -34,6 +31,7 @@
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
+#include "ddl/table_local.h"
 #include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
 
@@ -69,27 +67,6 @@ any_sharded(List *relids)
 			return true;
 	}
 	return false;
-}
-
-/* TRUNCATE of a sharded table does not run on the shell, so its rights and sequences are seen to here. */
-static void
-truncate_shells(const TruncateStmt *stmt, List *relids)
-{
-	ListCell   *lc;
-	ListCell   *seq;
-
-	foreach(lc, relids)
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		LockRelationOid(relid, AccessExclusiveLock);
-		if (object_aclcheck(RelationRelationId, relid, GetUserId(), ACL_TRUNCATE) != ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
-		if (!stmt->restart_seqs)
-			continue;
-		foreach(seq, getOwnedSequences(relid))
-			ResetSequence(lfirst_oid(seq));
-	}
 }
 
 /* After the shell has changed: is everything on it still true across shards? */
@@ -212,12 +189,35 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 	CommandCounterIncrement();
 }
 
-/* Forms that make no difference to the result, in one. */
-static void
-normalise(Node *statement)
+static AlterTableCmd *
+enable_guard(void)
 {
+	AlterTableCmd *cmd = makeNode(AlterTableCmd);
+
+	cmd->subtype = AT_EnableTrig;
+	cmd->name = pstrdup(GUARD_NAME);
+	cmd->behavior = DROP_RESTRICT;
+	return cmd;
+}
+
+/* Forms that make no difference to the result, in one; DISABLE TRIGGER ALL and USER leave the guard of copies on. */
+static void
+normalise(Node *statement, List *relids)
+{
+	AlterTableStmt *alter;
+
 	if (IsA(statement, DropStmt))
 		castNode(DropStmt, statement)->concurrent = false;
+	if (!IsA(statement, AlterTableStmt) || table_info(linitial_oid(relids))->kind != TABLE_REFERENCE)
+		return;
+	alter = castNode(AlterTableStmt, statement);
+	for (int i = 0, n = list_length(alter->cmds); i < n; i++)
+	{
+		AlterTableType type = list_nth_node(AlterTableCmd, alter->cmds, i)->subtype;
+
+		if (type == AT_DisableTrigUser || type == AT_DisableTrigAll)
+			alter->cmds = lappend(alter->cmds, enable_guard());
+	}
 }
 
 void
@@ -226,6 +226,8 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	RemoteCall	call = {"SELECT shardext.internal_ddl($1, $2)"};
 	DdlScope	scope;
 	List	   *names;
+	bool		is_alter = IsA(statement, AlterTableStmt);
+	List	   *sequences = is_alter ? getOwnedSequences(linitial_oid(relids)) : NIL;
 
 	coordinator_require("DDL on tables of the cluster");
 	dxact_lock_catalog();
@@ -242,7 +244,7 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 							 "this statement is not supported");
 		}
 	}
-	normalise(statement);
+	normalise(statement, relids);
 	names = ddl_names_choose(statement, linitial_oid(relids));
 	if ((scope & DDL_SHARDS) != 0 && (changes_owner(statement) || needs_no_owner(statement)))
 		require_own_shards(statement);
@@ -252,6 +254,8 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	remote_call_text(&call, text);
 	remote_call_texts(&call, names);
 	remote_call_everywhere(&call);
+	if (is_alter)
+		sequences_cut_new(linitial_oid(relids), sequences);
 }
 
 static void
@@ -275,6 +279,7 @@ ddl_carry_receive(const char *text, List *names)
 	Node	   *statement = linitial(ddl_parse(list_make1(unconstify(char *, text))));
 	bool		others;
 	int			nestlevel;
+	DdlScope	scope;
 	List	   *relids = ddl_tables_of_ours(statement, &others);
 
 	if (relids == NIL || others)
@@ -283,14 +288,15 @@ ddl_carry_receive(const char *text, List *names)
 				 errmsg("node \"%s\" does not know the tables of this statement", node_name(node_self())),
 				 errdetail("Statement: %s", text),
 				 errhint("Compare shardext.tables and search_path of the nodes.")));
-	normalise(statement);
 	if (IsA(statement, TruncateStmt))
 		truncate_require_no_ordinary(castNode(TruncateStmt, statement), relids);
 	ddl_names_set(statement, names);
+	scope = require_scope(statement, relids);
+	normalise(statement, relids);
 	/* what there is to be said the coordinator has said */
 	nestlevel = NewGUCNestLevel();
 	if (client_min_messages < WARNING)
 		setting_save("client_min_messages", "warning");
-	apply_here(statement, require_scope(statement, relids), relids, run_here, unconstify(char *, text));
+	apply_here(statement, scope, relids, run_here, unconstify(char *, text));
 	AtEOXact_GUC(true, nestlevel);
 }

@@ -87,11 +87,14 @@ lock_mode(const Node *statement)
 			return ShareLock;
 		case T_CreateTrigStmt:
 			return ShareRowExclusiveLock;
+		case T_CreateStatsStmt:
+			return ShareUpdateExclusiveLock;
 		case T_LockStmt:
 			return castNode(LockStmt, unconstify(Node *, statement))->mode;
 		case T_RenameStmt:
 			return castNode(RenameStmt, unconstify(Node *, statement))->renameType == OBJECT_INDEX ?
 				NoLock : AccessExclusiveLock;
+		case T_AlterObjectSchemaStmt:
 		case T_DropStmt:
 		case T_TruncateStmt:
 		case T_ReindexStmt:

@@ -1,6 +1,7 @@
 /*
  * ddl_names.c
- *	  Names that PostgreSQL would choose for indexes and constraints.
+ *	  Names that PostgreSQL would choose for indexes and constraints, and values
+ *	  that it would compute once for the rows that exist.
  *
  * The coordinator chooses them as PostgreSQL does, before the statement runs,
  * and writes them into the parse tree; the list travels with the statement's
@@ -18,11 +19,12 @@
 #include "utils/lsyscache.h"
 
 #include "ddl/ddl_names.h"
+#include "ddl/ddl_values.h"
 
 typedef struct NameWalk
 {
 	Oid			relid;
-	List	   *names;			/* chosen, or still to be given out */
+	List	   *names;			/* chosen, or still to be given out; of values "=value", or "" for none */
 	bool		give;			/* take from names instead of choosing */
 } NameWalk;
 
@@ -158,11 +160,62 @@ choose_index_name(IndexStmt *stmt, Oid relid)
 	return ChooseRelationName(get_rel_name(relid), join_names(columns), "idx", get_rel_namespace(relid), false);
 }
 
+/*
+ * A new column's DEFAULT now() becomes one value, the same everywhere; returns the command that sets the default
+ * itself after that. NULL: the default is left as it is.
+ */
+static AlterTableCmd *
+fix_default(Constraint *con, const ColumnDef *column, NameWalk *walk)
+{
+	AlterTableCmd *set_default;
+	char	   *value = NULL;
+
+	if (walk->give)
+	{
+		if (walk->names == NIL)
+			return NULL;
+		value = linitial(walk->names);
+		walk->names = list_delete_first(walk->names);
+	}
+	else
+	{
+		/* ADD COLUMN IF NOT EXISTS of one that does must not touch it */
+		if (get_attnum(walk->relid, column->colname) == InvalidAttrNumber)
+			value = ddl_default_value(column, con->raw_expr);
+		value = value != NULL ? psprintf("=%s", value) : pstrdup("");
+		walk->names = lappend(walk->names, value);
+	}
+	if (value == NULL || value[0] != '=')
+		return NULL;
+	set_default = makeNode(AlterTableCmd);
+	set_default->subtype = AT_ColumnDefault;
+	set_default->name = column->colname;
+	set_default->def = con->raw_expr;
+	set_default->behavior = DROP_RESTRICT;
+	con->raw_expr = ddl_value_node(column, value + 1);
+	return set_default;
+}
+
+static void
+walk_column(AlterTableStmt *stmt, const ColumnDef *column, NameWalk *walk)
+{
+	ListCell   *lc;
+
+	foreach(lc, column->constraints)
+	{
+		Constraint *con = lfirst_node(Constraint, lc);
+		AlterTableCmd *more = con->contype == CONSTR_DEFAULT ? fix_default(con, column, walk) : NULL;
+
+		name_constraint(con, column->colname, walk);
+		if (more != NULL)
+			stmt->cmds = lappend(stmt->cmds, more);
+	}
+}
+
 static void
 walk_statement(Node *statement, NameWalk *walk)
 {
-	ListCell   *lc;
-	ListCell   *inner;
+	AlterTableStmt *alter;
 
 	if (IsA(statement, IndexStmt))
 	{
@@ -174,19 +227,16 @@ walk_statement(Node *statement, NameWalk *walk)
 	}
 	if (!IsA(statement, AlterTableStmt))
 		return;
-	foreach(lc, castNode(AlterTableStmt, statement)->cmds)
+	alter = castNode(AlterTableStmt, statement);
+	/* those that are added on the way have no names */
+	for (int i = 0, n = list_length(alter->cmds); i < n; i++)
 	{
-		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		AlterTableCmd *cmd = list_nth_node(AlterTableCmd, alter->cmds, i);
 
 		if (cmd->def != NULL && IsA(cmd->def, Constraint))
 			name_constraint(castNode(Constraint, cmd->def), NULL, walk);
-		else if (cmd->def != NULL && IsA(cmd->def, ColumnDef))
-		{
-			ColumnDef  *column = castNode(ColumnDef, cmd->def);
-
-			foreach(inner, column->constraints)
-				name_constraint(lfirst_node(Constraint, inner), column->colname, walk);
-		}
+		else if (cmd->def != NULL && IsA(cmd->def, ColumnDef) && cmd->subtype == AT_AddColumn)
+			walk_column(alter, castNode(ColumnDef, cmd->def), walk);
 	}
 }
 

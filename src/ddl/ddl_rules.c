@@ -15,6 +15,7 @@
 #include "utils/lsyscache.h"
 
 #include "ddl/ddl_rules.h"
+#include "ddl/ddl_values.h"
 #include "ddl/table_plan_check.h"
 
 typedef const Reason *(*CommandCheck) (const AlterTableCmd *cmd, const TableInfo *table);
@@ -42,6 +43,17 @@ check_not_placing(const AlterTableCmd *cmd, const TableInfo *table)
 	return NULL;
 }
 
+static const Reason *
+check_not_id(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	AttrNumber	attnum = get_attnum(table->relid, cmd->name);
+
+	if (attnum > 0 && bms_is_member(attnum, table->id_columns))
+		return reason_make("Use DEFAULT shardext.next_id().", "Column \"%s\" holds ids, which embed the shard of their row.",
+						   cmd->name);
+	return NULL;
+}
+
 /* Does the expression call a function of this name? */
 static bool
 calls_next_id(Node *node, void *context)
@@ -51,14 +63,6 @@ calls_next_id(Node *node, void *context)
 	if (IsA(node, FuncCall) && strcmp(strVal(llast(((FuncCall *) node)->funcname)), "next_id") == 0)
 		return true;
 	return raw_expression_tree_walker(node, calls_next_id, context);
-}
-
-static bool
-is_literal(Node *node)
-{
-	while (node != NULL && IsA(node, TypeCast))
-		node = ((TypeCast *) node)->arg;
-	return node == NULL || IsA(node, A_Const);
 }
 
 static const Reason *
@@ -86,12 +90,13 @@ check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
 		if (guard_name_is_reserved(con->conname))
 			return check_name(con->conname);
 		if (con->contype == CONSTR_IDENTITY)
-			return reason_make("Add a column without default, then set one.",
+			return reason_make("Add a column, fill it, and use ALTER COLUMN .. ADD GENERATED .. AS IDENTITY.",
 							   "An identity column draws from a sequence of one node.");
 		if (con->contype == CONSTR_DEFAULT && calls_next_id(con->raw_expr, NULL))
 			return reason_make("Add the column without default, then set it and its values.",
 							   "Ids for the rows that exist must be made in each row's own shard.");
-		if (con->contype == CONSTR_DEFAULT && table->kind == TABLE_REFERENCE && !is_literal(con->raw_expr))
+		if (con->contype == CONSTR_DEFAULT && table->kind == TABLE_REFERENCE &&
+			ddl_default_is_volatile(column, con->raw_expr))
 			return reason_make("Add the column without default, set the default, and UPDATE the rows.",
 							   "Each node would compute the default for the rows that exist by itself.");
 	}
@@ -109,8 +114,9 @@ check_type_change(const AlterTableCmd *cmd, const TableInfo *table)
 {
 	const ColumnDef *column = castNode(ColumnDef, cmd->def);
 
-	if (table->kind == TABLE_REFERENCE && column->raw_default != NULL)
-		return reason_make("Change the type without USING, or call shardext.unshard_table before.",
+	if (table->kind == TABLE_REFERENCE && column->raw_default != NULL &&
+		ddl_using_is_mutable(table->relid, column->raw_default))
+		return reason_make("Change the type with immutable functions only, or call shardext.unshard_table before.",
 						   "Each node would compute the new values by itself.");
 	return check_not_placing(cmd, table);
 }
@@ -121,14 +127,6 @@ check_constraint_name(const AlterTableCmd *cmd, const TableInfo *table)
 	const char *name = cmd->subtype == AT_AddConstraint ? castNode(Constraint, cmd->def)->conname : cmd->name;
 
 	return check_name(name);
-}
-
-static const Reason *
-check_disable_triggers(const AlterTableCmd *cmd, const TableInfo *table)
-{
-	if (table->kind == TABLE_REFERENCE)
-		return reason_make("Name the triggers.", "One of the triggers guards the copies of the reference table.");
-	return NULL;
 }
 
 /* ALTER TABLE's commands that are carried on. */
@@ -142,6 +140,9 @@ static const struct
 	{AT_DropColumn, DDL_BOTH, check_not_placing},
 	{AT_ColumnDefault, DDL_SHELL, check_set_default},
 	{AT_AlterColumnType, DDL_BOTH, check_type_change},
+	{AT_AddIdentity, DDL_SHELL, check_not_id},
+	{AT_SetIdentity, DDL_SHELL},
+	{AT_DropIdentity, DDL_SHELL},
 	{AT_SetNotNull, DDL_BOTH},
 	{AT_DropNotNull, DDL_BOTH, check_not_placing},
 	{AT_DropExpression, DDL_BOTH},
@@ -153,6 +154,7 @@ static const struct
 	{AT_AddConstraint, DDL_BOTH, check_constraint_name},
 	{AT_DropConstraint, DDL_BOTH, check_constraint_name},
 	{AT_ValidateConstraint, DDL_BOTH},
+	{AT_AlterConstraint, DDL_BOTH},
 	{AT_ChangeOwner, DDL_BOTH},
 	{AT_ClusterOn, DDL_BOTH},
 	{AT_DropCluster, DDL_BOTH},
@@ -163,9 +165,9 @@ static const struct
 	{AT_EnableReplicaTrig, DDL_BOTH, check_constraint_name},
 	{AT_DisableTrig, DDL_BOTH, check_constraint_name},
 	{AT_EnableTrigUser, DDL_BOTH},
-	{AT_DisableTrigUser, DDL_BOTH, check_disable_triggers},
+	{AT_DisableTrigUser, DDL_BOTH},
 	{AT_EnableTrigAll, DDL_BOTH},
-	{AT_DisableTrigAll, DDL_BOTH, check_disable_triggers},
+	{AT_DisableTrigAll, DDL_BOTH},
 	{AT_ReplicaIdentity, DDL_BOTH},
 	/* shard tables have no policies, but pg_stats and the details of errors look whether row security is on */
 	{AT_EnableRowSecurity, DDL_BOTH},
@@ -220,6 +222,7 @@ drop_scope(const DropStmt *stmt, const Reason **reason)
 	{
 		case OBJECT_TABLE:
 		case OBJECT_INDEX:
+		case OBJECT_STATISTIC_EXT:
 			return DDL_BOTH;
 		case OBJECT_TRIGGER:
 			foreach(lc, stmt->objects)
@@ -302,6 +305,9 @@ ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
 		case T_TruncateStmt:
 			/* rows of a sharded table are in the shards; statement triggers must not fire twice */
 			return table->kind == TABLE_SHARDED ? DDL_SHARDS : DDL_SHELL;
+		case T_CreateStatsStmt:
+			return DDL_BOTH;
+		case T_AlterObjectSchemaStmt:	/* shard tables stay in the schemas of their shards */
 		case T_GrantStmt:
 		case T_CommentStmt:
 		case T_CreatePolicyStmt:

@@ -14,15 +14,21 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/heap.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
+#include "commands/sequence.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
-#include "nodes/value.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
+#include "base/pg_compat.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
@@ -282,6 +288,26 @@ truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids)
 						 errhint("Empty it, and drop its foreign key, there first.")));
 		}
 		emptied = list_concat(emptied, more);
+	}
+}
+
+void
+truncate_shells(const TruncateStmt *stmt, List *relids)
+{
+	ListCell   *lc;
+	ListCell   *seq;
+
+	foreach(lc, relids)
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		LockRelationOid(relid, AccessExclusiveLock);
+		if (object_aclcheck(RelationRelationId, relid, GetUserId(), ACL_TRUNCATE) != ACLCHECK_OK)
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+		if (!stmt->restart_seqs)
+			continue;
+		foreach(seq, getOwnedSequences(relid))
+			ResetSequence(lfirst_oid(seq));
 	}
 }
 

@@ -18,6 +18,7 @@
 #include "catalog/namespace.h"
 #include "catalog/index.h"
 #include "catalog/pg_class_d.h"
+#include "commands/defrem.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
 #include "utils/lsyscache.h"
@@ -102,7 +103,7 @@ visit_objects(ObjectType type, List *objects, Visitor *visitor)
 {
 	ListCell   *lc;
 
-	if (trailing_names(type) < 0)
+	if (trailing_names(type) < 0 && type != OBJECT_STATISTIC_EXT)
 		return;
 	foreach(lc, objects)
 	{
@@ -110,7 +111,7 @@ visit_objects(ObjectType type, List *objects, Visitor *visitor)
 		{
 			List	   *names = lfirst(lc);
 
-			visitor->name_list(&names, trailing_names(type), type, visitor);
+			visitor->name_list(&names, Max(trailing_names(type), 0), type, visitor);
 			lfirst(lc) = names;
 		}
 	}
@@ -252,6 +253,22 @@ range_var_of_names(List *names, int last)
 	return (relation != NIL && list_length(relation) <= 3) ? makeRangeVarFromNameList(relation) : NULL;
 }
 
+/* What a list of names is about: a relation, or the table of a statistics object; InvalidOid if there is none. */
+static Oid
+relation_of_names(List *names, int last, ObjectType type)
+{
+	RangeVar   *name;
+	Oid			statistics;
+
+	if (type == OBJECT_STATISTIC_EXT)
+	{
+		statistics = get_statistics_object_oid(names, true);
+		return OidIsValid(statistics) ? StatisticsGetRelation(statistics, true) : InvalidOid;
+	}
+	name = range_var_of_names(names, last);
+	return name != NULL ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+}
+
 static void
 mark_range_var(RangeVar *name, Visitor *visitor)
 {
@@ -262,9 +279,7 @@ mark_range_var(RangeVar *name, Visitor *visitor)
 static void
 mark_names(List **names, int last, ObjectType type, Visitor *visitor)
 {
-	RangeVar   *name = range_var_of_names(*names, last);
-
-	if (name != NULL && is_in_shards(RangeVarGetRelid(name, NoLock, true)))
+	if (is_in_shards(relation_of_names(*names, last, type)))
 		*names = lcons(makeString(pstrdup(SHARD_MARK)),
 					   list_copy_tail(*names, list_length(*names) - last - 1));
 }
@@ -299,10 +314,10 @@ collect_range_var(RangeVar *name, Visitor *visitor)
 static void
 collect_names(List **names, int last, ObjectType type, Visitor *visitor)
 {
-	RangeVar   *name = range_var_of_names(*names, last);
+	Oid			relid = relation_of_names(*names, last, type);
 
-	if (name != NULL)
-		collect_range_var(name, visitor);
+	if (OidIsValid(relid))
+		visitor->relations = lappend_oid(visitor->relations, relid);
 }
 
 Node *

@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
@@ -29,6 +30,8 @@
 #include "catalog/table_past.h"
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
+#include "ddl/other_nodes.h"
+#include "ddl/table_definition.h"
 #include "ddl/table_local.h"
 
 Oid
@@ -186,4 +189,30 @@ sequence_take_block(const char *sequence, int64 first, int64 size)
 	ddl_run_sql(psprintf("ALTER SEQUENCE %s MINVALUE " INT64_FORMAT " MAXVALUE " INT64_FORMAT
 						 " START " INT64_FORMAT " RESTART",
 						 sequence, start, start + size - 1, start));
+}
+
+void
+sequences_cut_new(Oid relid, List *before)
+{
+	List	   *blocks = NIL;
+	ListCell   *lc;
+	ListCell   *block;
+
+	foreach(lc, list_difference_oid(getOwnedSequences(relid), before))
+	{
+		char	   *name = psprintf("(%s,", quote_literal_cstr(relation_qualified_name(lfirst_oid(lc))));
+
+		foreach(block, table_sequence_blocks(relid, false))
+		{
+			if (strstr(lfirst(block), name) != NULL)
+				blocks = lappend(blocks, lfirst(block));
+		}
+	}
+	ddl_run_selects(blocks);
+	foreach(block, blocks)
+	{
+		RemoteCall	call = {lfirst(block)};
+
+		remote_call_everywhere(&call);
+	}
 }
