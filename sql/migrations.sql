@@ -44,6 +44,7 @@ INSERT INTO photos (id, user_id, kind) VALUES (1, 1, 77);
 SELECT everywhere('SELECT string_agg(tgname || tgenabled::text, '','' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = ''public.kinds''::regclass AND NOT tgisinternal');
 ALTER TABLE kinds ENABLE TRIGGER ALL; ALTER TABLE photos ENABLE TRIGGER ALL;
 COMMIT;
+SELECT everywhere('SELECT count(*) FROM pg_trigger WHERE tgrelid = ''public.kinds''::regclass AND tgconstrrelid = ''public.photos''::regclass AND tgenabled <> ''D'' ');
 ALTER TABLE kinds DISABLE TRIGGER USER;
 SELECT everywhere('SELECT string_agg(tgname || tgenabled::text, '','' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = ''public.kinds''::regclass AND NOT tgisinternal');
 INSERT INTO kinds (id) VALUES (5);

@@ -186,6 +186,15 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 		else if (sharded && IsA(statement, AlterTableStmt))
 			shell_silence_foreign_keys(lfirst_oid(lc), true);
 	}
+	/* ENABLE TRIGGER ALL of a reference table switches on those of the shells' foreign keys too */
+	if (!sharded && IsA(statement, AlterTableStmt))
+	{
+		foreach(lc, table_list())
+		{
+			if (((const TableInfo *) lfirst(lc))->kind == TABLE_SHARDED)
+				shell_silence_foreign_keys(((const TableInfo *) lfirst(lc))->relid, true);
+		}
+	}
 	CommandCounterIncrement();
 }
 

@@ -49,7 +49,8 @@ check_not_id(const AlterTableCmd *cmd, const TableInfo *table)
 	AttrNumber	attnum = get_attnum(table->relid, cmd->name);
 
 	if (attnum > 0 && bms_is_member(attnum, table->id_columns))
-		return reason_make("Use DEFAULT shardext.next_id().", "Column \"%s\" holds ids, which embed the shard of their row.",
+		return reason_make("Use DEFAULT shardext.next_id().",
+						   "Column \"%s\" holds ids, which embed the shard of their row.",
 						   cmd->name);
 	return NULL;
 }

@@ -28,7 +28,7 @@
 
 #include "ddl/ddl_values.h"
 
-/* The default as an expression of the column's type; NULL if there is no such type (PostgreSQL will say so), or cast. */
+/* The default as an expression of the column's type; NULL if there is no such type, or cast: PostgreSQL will say so. */
 static Node *
 default_expression(const ColumnDef *column, const Node *raw, Oid *type)
 {
