@@ -96,7 +96,6 @@ SELECT raised('CREATE TRIGGER shardext_guard_mine BEFORE INSERT ON photo FOR EAC
 SELECT raised('ALTER TABLE photo RENAME CONSTRAINT photo_pkey TO shardext_guard_mine');
 SELECT raised('DROP TRIGGER shardext_guard ON codes');
 SELECT raised('ALTER TABLE codes DISABLE TRIGGER shardext_guard');
-SELECT raised('ALTER TABLE codes DISABLE TRIGGER ALL');
 SELECT raised('CREATE TABLE mine (id bigint) USING shardext_shell');
 -- names that only look like ours are fine
 CREATE SCHEMA shard_12345;
