@@ -36,7 +36,8 @@ extern Query *text_query_without_views(Query *run_query);
 extern Query *text_query_of_rewritten(Query *run_query);
 
 /*
- * Does the text of a write, or of one in its WITH clause, say so by a view that has to be there, too? Other nodes may not have it: views that are
+ * Does the text of a write, or of one in its WITH clause, say so by a view that has to be there, too? Other nodes may
+ * not have it: views that are
  * made after their tables were sharded stay where they were made.
  */
 extern bool text_query_writes_view(Query *run_query, const Query *text_query);
