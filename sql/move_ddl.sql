@@ -150,15 +150,20 @@ CALL begin_round('move_cutover_begins');
 CALL end_round();
 CALL go_home();
 SELECT * FROM shardext.check();
--- the owner has changed: the way back ends
+-- the owner has changed: the way back ends, which is told
+\set VERBOSITY terse
 CALL begin_round('move_turn_begins');
+SET client_min_messages = notice;
 :changes;
+SET client_min_messages = warning;
 CALL end_round();
 CALL go_home();
 SELECT at_home();
 CALL bring_back();
 CALL begin_round('keep');
+SET client_min_messages = notice;
 :empty;
+SET client_min_messages = warning;
 CALL end_round();
 CALL go_home();
 SELECT at_home();
@@ -170,7 +175,9 @@ CALL go_home();
 SELECT at_home();
 CALL bring_back();
 CALL begin_round('keep');
+SET client_min_messages = notice;
 :drop;
+SET client_min_messages = warning;
 CALL end_round();
 CALL go_home();
 SELECT at_home();

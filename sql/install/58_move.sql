@@ -179,6 +179,38 @@ CREATE FUNCTION shardext.internal_shard_bytes(shards int[]) RETURNS bigint
 REVOKE EXECUTE ON FUNCTION shardext.internal_shard_bytes(int[]) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_shard_bytes(int[]) IS 'for moves: bytes of these shards on this node, with indexes';
 
+-- xmin changes with every change of a row of the catalog; markers come and go with each cutover
+CREATE FUNCTION shardext.internal_move_shape(shards int[]) RETURNS text
+    LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    WITH r AS (SELECT c.oid, c.xmin
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname IN (SELECT 'shard_' || lpad(s::text, 4, '0') FROM unnest(shards) s)
+                  AND c.relname NOT LIKE 'shardext\_marker%')
+    SELECT md5(string_agg(lines.line, ';' ORDER BY lines.line COLLATE "C"))
+      FROM (SELECT format('%s %s', r.oid, r.xmin) AS line FROM r
+            UNION ALL
+            SELECT format('%s.%s %s', a.attrelid, a.attnum, a.xmin) FROM pg_attribute a JOIN r ON a.attrelid = r.oid
+            UNION ALL
+            SELECT format('%s %s', i.indexrelid, i.xmin) FROM pg_index i JOIN r ON i.indrelid = r.oid
+            UNION ALL
+            SELECT format('%s %s', c.oid, c.xmin) FROM pg_constraint c JOIN r ON c.conrelid = r.oid
+            UNION ALL
+            SELECT format('%s %s', t.oid, t.xmin) FROM pg_trigger t JOIN r ON t.tgrelid = r.oid) lines
+    $$;
+REVOKE EXECUTE ON FUNCTION shardext.internal_move_shape(int[]) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_move_shape(int[]) IS
+    'for moves: a value that changes with every definition of the tables of these shards on this node';
+
+CREATE FUNCTION shardext.internal_lost_ways_back(OUT job bigint, OUT shards text, OUT how_many int) RETURNS SETOF record
+    LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT j.job, array_to_string(j.shards, ', '), cardinality(j.shards)
+      FROM shardext.catalog_job j
+     WHERE j.kind = 'move' AND j.keeps AND j.state IN ('turn', 'keep') AND j.shape <> shardext.internal_move_shape(j.shards)
+     ORDER BY j.job
+    $$;
+COMMENT ON FUNCTION shardext.internal_lost_ways_back() IS
+    'for DDL: jobs of this node whose old copies do not have what has just been defined, or was before';
+
 CREATE FUNCTION shardext.internal_move_problems(version text, is_target boolean, needed bigint) RETURNS text
     LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
     SELECT string_agg(v.problem, ' ')

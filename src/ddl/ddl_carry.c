@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -229,6 +230,33 @@ normalise(Node *statement, List *relids)
 	}
 }
 
+/*
+ * A move that is done may be taken back as long as its old copy follows the new one. After a change of definitions
+ * in this node's shards: tell of which that cannot be any more.
+ */
+static void
+tell_of_lost_ways_back(void)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute("SELECT job, shards, how_many FROM shardext.internal_lost_ways_back()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for moves");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		ereport(NOTICE,
+				(errmsg_plural("the move of logical shard %s can no longer be taken back",
+							   "the move of logical shards %s can no longer be taken back",
+							   DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull)), SPI_getvalue(row, desc, 2)),
+				 errdetail("Job %s kept an old copy, which does not follow a change of definitions: it will be dropped.",
+						   SPI_getvalue(row, desc, 1))));
+	}
+	SPI_finish();
+}
+
 void
 ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *arg)
 {
@@ -259,6 +287,8 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 		require_own_shards(statement);
 	ddl_locks_take(ddl_lock_wishes(statement, relids, (scope & DDL_SHARDS) != 0));
 	apply_here(statement, scope, relids, run, arg);
+	if ((scope & DDL_SHARDS) != 0)
+		tell_of_lost_ways_back();
 
 	remote_call_text(&call, text);
 	remote_call_texts(&call, names);
@@ -308,4 +338,6 @@ ddl_carry_receive(const char *text, List *names)
 		setting_save("client_min_messages", "warning");
 	apply_here(statement, scope, relids, run_here, unconstify(char *, text));
 	AtEOXact_GUC(true, nestlevel);
+	if ((scope & DDL_SHARDS) != 0)
+		tell_of_lost_ways_back();
 }

@@ -93,26 +93,10 @@ move_marker_write(MoveRun *run, MoveLink *from)
 	return text;
 }
 
-#define SHAPE_QUERY \
-	"WITH r AS (SELECT c.oid, c.xmin, c.relname, c.relkind FROM pg_class c JOIN pg_namespace n" \
-	"   ON n.oid = c.relnamespace WHERE n.nspname IN (%s) AND c.relname NOT LIKE 'shardext\\_marker%%')" \
-	" SELECT md5(string_agg(line, ';' ORDER BY line COLLATE \"C\")) FROM (" \
-	" SELECT format('%%s %%s', oid, xmin) AS line FROM r" \
-	" UNION ALL SELECT format('%%s.%%s %%s', attrelid, attnum, a.xmin) FROM pg_attribute a" \
-	"   JOIN r ON attrelid = r.oid" \
-	" UNION ALL SELECT format('%%s %%s', i.indexrelid, i.xmin) FROM pg_index i JOIN r ON i.indrelid = r.oid" \
-	" UNION ALL SELECT format('%%s %%s', c.oid, c.xmin) FROM pg_constraint c JOIN r ON conrelid = r.oid" \
-	" UNION ALL SELECT format('%%s %%s', t.oid, t.xmin) FROM pg_trigger t JOIN r ON tgrelid = r.oid) AS lines"
-
 void
 move_shape_send(MoveRun *run, MoveLink *link)
 {
-	StringInfoData schemas;
-
-	initStringInfo(&schemas);
-	for (int i = 0; i < run->job->nshards; i++)
-		appendStringInfo(&schemas, "%s'shard_%04d'", i == 0 ? "" : ", ", run->job->shards[i]);
-	move_link_send(link, SHAPE_QUERY, schemas.data);
+	move_link_send(link, "SELECT shardext.internal_move_shape(%s)", quote_literal_cstr(job_shards_text(run->job)));
 }
 
 char *
