@@ -401,6 +401,27 @@ sx_flatten_groups(Query *query)
 #define sx_flatten_join_vars(query, node) flatten_join_alias_vars(query, node)
 #endif
 
+/* The names of an entry's columns, and Vars of them; dropped ones are left out. */
+#if PG_VERSION_NUM >= 180000
+#define sx_expand_rte(rte, rtindex, names, vars) \
+	expandRTE(rte, rtindex, 0, VAR_RETURNING_DEFAULT, -1, false, names, vars)
+#else
+#define sx_expand_rte(rte, rtindex, names, vars) expandRTE(rte, rtindex, 0, -1, false, names, vars)
+#endif
+
+/*
+ * Of the outer joins that may leave a Var's row out: only these (keep), or only others (!keep); those of another Var.
+ */
+#if PG_VERSION_NUM >= 160000
+#define sx_var_keep_joins(var, joins, keep) \
+	((var)->varnullingrels = (keep) ? bms_intersect((var)->varnullingrels, joins) : \
+	 bms_difference((var)->varnullingrels, joins))
+#define sx_var_copy_joins(to, from) ((to)->varnullingrels = bms_copy((from)->varnullingrels))
+#else
+#define sx_var_keep_joins(var, joins, keep) ((void) 0)
+#define sx_var_copy_joins(to, from) ((void) 0)
+#endif
+
 /* No permission entries of a Query whose relations are gone. */
 #if PG_VERSION_NUM >= 160000
 #define sx_query_drop_permissions(query) ((query)->rteperminfos = NIL)

@@ -45,10 +45,12 @@
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_exchange.h"
+#include "plan/push_flatten.h"
 #include "plan/push_full_join.h"
 #include "plan/push_level.h"
 #include "plan/push_rows_of.h"
 #include "plan/push_split.h"
+#include "plan/push_stages.h"
 #include "plan/push_units.h"
 
 /* Columns that are tried as the key of an anchor that moves. */
@@ -250,22 +252,20 @@ set_limits(Query *query, double limits[2])
 }
 
 static Way
-find_best_way(Query *query)
+find_best_way(Query *query, const double limits[2])
 {
-	Bitmapset  *anchors = push_anchors(query);
+	Bitmapset  *anchors = push_anchors(query, false);
 	List	   *known_sizes = NIL;
 	Way			best = {0};
-	double		limits[2];
 	int			rtindex = -1;
 	int			tried = 0;
 	ListCell   *lc;
 
-	set_limits(query, limits);
 	while ((rtindex = bms_next_member(anchors, rtindex)) >= 0)
 		try_way(query, (PushAnchor) {.entry = rtindex}, &known_sizes, limits, &best);
 	if (setting_enable_redistribute == REDISTRIBUTE_OFF)
 		return best;
-	foreach(lc, push_join_columns(query, anchors))
+	foreach(lc, push_join_columns(query, push_anchors(query, true)))
 	{
 		Var		   *column = lfirst_node(Var, lc);
 
@@ -276,60 +276,115 @@ find_best_way(Query *query)
 	return best;
 }
 
-/* All that is joined by FULL JOIN is divided by what it is joined by; false: it cannot be, or costs more. */
-static bool
-redistribute_full_join(Query *query, int *next_param, List **inputs)
+/*
+ * What it costs to divide all that is joined by FULL JOIN by what it is joined by: its units, whose conditions are taken out
+ * of the query; negative: it cannot be.
+ */
+static double
+full_join_cost(Query *query, List **units)
 {
-	PushAnchor	anchor = {.moves = true};
 	double		cost = 0;
-	double		limits[2];
-	List	   *units;
 	ListCell   *lc;
 
-	if (setting_enable_redistribute == REDISTRIBUTE_OFF || full_join_keys(query) == NIL)
-		return false;
-	set_limits(query, limits);
-	if (!full_join_units(query, &units))
-		return false;
-	foreach(lc, units)
+	if (setting_enable_redistribute == REDISTRIBUTE_OFF || full_join_keys(query) == NIL ||
+		!full_join_units(query, units))
+		return -1;
+	foreach(lc, *units)
 	{
 		if (!is_redistributed(lfirst(lc)))
-			return false;
+			return -1;
 		cost += push_move_cost(lfirst(lc));
 	}
-	if (cost > limits[true])
-		return false;
+	return cost;
+}
+
+/* Bring together what the level joins, in one stage; false: that cannot be, or costs more, and nothing is changed. */
+static bool
+bring_together(Query *query, const double limits[2], int *next_param, List **inputs)
+{
+	Query	   *changed = copyObject(query);
+	PushAnchor	anchor = {.moves = true};
+	List	   *known_sizes = NIL;
+	List	   *units;
+	double		cost = full_join_cost(changed, &units);
+	ListCell   *lc;
+
+	if (cost < 0 || cost > limits[true])
+	{
+		Way			way = find_best_way(query, limits);
+
+		if (way.anchor.entry == 0)
+			return false;
+		anchor = (PushAnchor) {.entry = way.anchor.entry, .moves = way.anchor.moves, .column = way.anchor.column};
+		changed = copyObject(query);
+		(void) push_find_units(changed, &anchor, &known_sizes, &units);
+	}
 	foreach(lc, units)
 		replace_unit((PushUnit *) lfirst(lc), &anchor, next_param, inputs);
+	*query = *changed;
 	return true;
+}
+
+/* In stages: one join after the other is brought together for itself, until the rest can be. */
+static bool
+bring_together_in_stages(Query *query, double limits[2], int *next_param, List **inputs)
+{
+	const PushUnit nothing = {0};
+
+	while (setting_enable_redistribute != REDISTRIBUTE_OFF && limits[true] > 2 * push_move_cost(&nothing))
+	{
+		double		cost;
+		Query	   *changed = push_add_stage(query, &cost);
+
+		if (changed == NULL)
+			return false;
+		limits[false] -= cost;
+		limits[true] -= cost;
+		*query = *changed;
+		if (bring_together(query, limits, next_param, inputs))
+			return true;
+	}
+	return false;
+}
+
+double
+push_cost_to_lay_out(const Query *rows)
+{
+	Query	   *level = exchange_rows_out(copyObject(unconstify(Query *, rows)), NULL, 1);
+	Colocation	colocation;
+	double		limits[2];
+	double		cost;
+	List	   *units;
+	Way			way;
+
+	(void) push_flatten(level);
+	if (push_find_colocation(level, &colocation) == NULL)
+		return 0;
+	set_limits(level, limits);
+	cost = full_join_cost(copyObject(level), &units);
+	if (cost >= 0 && cost <= limits[true])
+		return cost;
+	way = find_best_way(level, limits);
+	return way.anchor.entry != 0 ? way.cost : -1;
 }
 
 const Reason *
 push_broadcast(Query *query, int *next_param, List **inputs)
 {
 	ValueContext values = {next_param, inputs};
-	List	   *known_sizes = NIL;
 	Colocation	colocation;
-	PushAnchor	anchor;
-	List	   *units;
-	Way			way;
-	ListCell   *lc;
+	double		limits[2];
 
 	query->targetList = (List *) lift_values((Node *) query->targetList, &values);
 	query->havingQual = lift_values(query->havingQual, &values);
 	if (*inputs != NIL && push_find_colocation(query, &colocation) == NULL)
 		return NULL;
-	if (redistribute_full_join(query, next_param, inputs))
+	set_limits(query, limits);
+	if (bring_together(query, limits, next_param, inputs) ||
+		bring_together_in_stages(query, limits, next_param, inputs))
 		return NULL;
-	way = find_best_way(query);
-	if (way.anchor.entry == 0)
-		return reason_make(NULL, "Its tables do not lie together, and it does not pay to bring some of them to the "
-						   "shards of others.");
-	anchor = (PushAnchor) {.entry = way.anchor.entry, .moves = way.anchor.moves, .column = way.anchor.column};
-	(void) push_find_units(query, &anchor, &known_sizes, &units);
-	foreach(lc, units)
-		replace_unit((PushUnit *) lfirst(lc), &anchor, next_param, inputs);
-	return NULL;
+	return reason_make(NULL, "Its tables do not lie together, and it does not pay to bring some of them to the "
+					   "shards of others.");
 }
 
 Node *

@@ -20,6 +20,12 @@
  */
 extern const Reason *push_broadcast(Query *query, int *next_param, List **inputs);
 
+/*
+ * What it costs, in rows fetched by this node, to bring together the tables of a sub-SELECT whose rows are to be laid
+ * out; negative: it cannot be done in one stage, or does not pay.
+ */
+extern double push_cost_to_lay_out(const Query *rows);
+
 /* One more input: the query's value. The parameter of that number, which stands for packed rows or where they lie. */
 extern Node *push_add_input(List **inputs, int id, Query *query);
 

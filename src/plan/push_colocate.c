@@ -35,6 +35,7 @@
 #include "plan/push_exchange.h"
 #include "plan/push_full_join.h"
 #include "plan/push_sets.h"
+#include "plan/push_stages.h"
 #include "plan/query_shape.h"
 
 /* Range table entries that each joined row has exactly one row of. */
@@ -278,7 +279,7 @@ key_columns(const TableInfo *table, Index rtindex)
 }
 
 Bitmapset *
-push_anchors(const Query *query)
+push_anchors(const Query *query, bool moving)
 {
 	Bitmapset  *preserved = preserved_entries((Node *) query->jointree);
 	Bitmapset  *result = NULL;
@@ -286,7 +287,8 @@ push_anchors(const Query *query)
 
 	while ((rtindex = bms_next_member(preserved, rtindex)) >= 0)
 	{
-		if (sharded_relation(rt_fetch(rtindex, query->rtable)) != NULL)
+		if (sharded_relation(rt_fetch(rtindex, query->rtable)) != NULL ||
+			(moving && push_is_stage(rt_fetch(rtindex, query->rtable))))
 			result = bms_add_member(result, rtindex);
 	}
 	return result;

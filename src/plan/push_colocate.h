@@ -26,8 +26,11 @@ typedef struct Colocation
  */
 extern const Reason *push_find_colocation(Query *query, Colocation *colocation);
 
-/* Entries of the level that may be its anchor: sharded tables that each joined row has one row of. */
-extern Bitmapset *push_anchors(const Query *query);
+/*
+ * Entries of the level that may be its anchor: sharded tables that each joined row has one row of; moving: stages
+ * (push_stages.h), too.
+ */
+extern Bitmapset *push_anchors(const Query *query, bool moving);
 
 /* In which shards a level that is not colocated might be carried out: those of one table's rows. */
 typedef struct PushAnchor

@@ -32,6 +32,7 @@
 #include "plan/push_full_join.h"
 #include "plan/push_input.h"
 #include "plan/push_level.h"
+#include "plan/push_stages.h"
 #include "plan/push_units.h"
 #include "plan/query_shape.h"
 #include "plan/shard_facts.h"
@@ -204,7 +205,7 @@ rows_of(Query *query, Index varno)
 	if (rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW)
 		return push_input_of_relation(query, varno);
 	if (rte->rtekind == RTE_SUBQUERY && !rte->lateral && push_is_closed(rte->subquery))
-		return rte->subquery;
+		return push_stage_rows(rte->subquery);
 	return NULL;
 }
 

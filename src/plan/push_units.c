@@ -29,6 +29,7 @@
 #include "plan/push_level.h"
 #include "plan/push_rows_of.h"
 #include "plan/push_split.h"
+#include "plan/push_stages.h"
 #include "plan/push_units.h"
 
 /* What it costs to read a packed row in one shard, compared with fetching a row from a node. */
@@ -211,7 +212,7 @@ collect_entry(Query *query, Index varno, UnitSearch *search)
 		else if (!push_combines_rows(rte->subquery))
 			collect_units(rte->subquery, search);
 		else if (push_is_closed(rte->subquery))
-			add_unit(search, query, varno, NULL, rte->subquery);
+			add_unit(search, query, varno, NULL, push_stage_rows(rte->subquery));
 		else
 			search->failed = true;
 	}
