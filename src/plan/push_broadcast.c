@@ -20,6 +20,8 @@
  * The anchor may move, too: then it is divided by the hash of a column that it is
  * joined by, and what is joined with it by that column likewise.
  *
+ * If no one column divides all that is large, joins are brought together in stages (push_stages.h).
+ *
  * And of the target list and HAVING the value of a sub-SELECT is an input. How an
  * input is computed is its own affair: it is a level by itself.
  *
@@ -277,8 +279,8 @@ find_best_way(Query *query, const double limits[2])
 }
 
 /*
- * What it costs to divide all that is joined by FULL JOIN by what it is joined by: its units, whose conditions are taken out
- * of the query; negative: it cannot be.
+ * What it costs to divide all that is joined by FULL JOIN by what it is joined by; negative: it cannot be. *units: what
+ * is to be divided; conditions on these alone are taken out of the query.
  */
 static double
 full_join_cost(Query *query, List **units)

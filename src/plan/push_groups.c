@@ -182,7 +182,8 @@ replace_group(Joined *joined, const TableGroup *group, PushStatement *statement)
 	Query	   *query = joined->query;
 	Query	   *fragment = make_fragment(joined, group->members, group->conditions);
 	int			entry = bms_next_member(group->members, -1);
-	Query	   *changed = push_members_replaced(query, group->members, remaining_joins(joined, group, entry), fragment);
+	FromExpr   *joins = remaining_joins(joined, group, entry);
+	Query	   *changed = push_members_replaced(query, group->members, joins, fragment);
 	PushPart	part;
 
 	if (changed == NULL || push_part_make(fragment, &group->colocation, statement, &part) != NULL)

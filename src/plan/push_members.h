@@ -32,7 +32,7 @@ extern bool push_is_tied(const Joined *joined, const Bitmapset *members, Index r
 /* Vars of joins become those of the tables: the joins may go then. */
 extern void push_flatten_join_vars(Query *query);
 
-/* SELECT of nothing FROM these items, which the members stand in, under these conditions. Entries keep their numbers. */
+/* SELECT of nothing FROM these items, in which the members stand, under conditions. Entries keep their numbers. */
 extern Query *push_members_query(const Query *query, const Bitmapset *members, List *items, List *conditions);
 
 /*
@@ -41,7 +41,7 @@ extern Query *push_members_query(const Query *query, const Bitmapset *members, L
  */
 extern Query *push_members_replaced(Query *query, const Bitmapset *members, FromExpr *joins, Query *fragment);
 
-/* The entries of the query's joins list the columns that their sides have now; nothing is left of joins that are gone. */
+/* The entries of the query's joins list the columns that their sides have; nothing is left of joins that are gone. */
 extern void push_clean_joins(Query *query);
 
 #endif

@@ -17,9 +17,12 @@
  *
  * What may be a stage: two relations (or earlier stages) that an equality ties
  * among what is joined by inner joins; and a join of two, of any kind, at
- * whatever place in a tree of joins. As a join below others it is what it was: the same rows, with
- * NULLs for what an outer join leaves out. Conditions of WHERE that concern it alone go with it if each
- * row of the level has a row of it.
+ * whatever place in a tree of joins: its rows are the same, computed before or in
+ * their place. Conditions of WHERE that concern it alone go with it if each row
+ * of the level has a row of it.
+ *
+ * Stages are added one by one, each time the cheapest, until the level can be
+ * brought together (push_broadcast.c). Levels with LATERAL or WITH are left.
  */
 #include "postgres.h"
 
@@ -130,8 +133,10 @@ find_in_tree(Query *query, Node *jtnode, bool is_preserved, List **found)
 			add_candidate(found, (Candidate) {left, right, join, is_preserved});
 		return;
 	}
-	find_in_tree(query, join->larg, is_preserved && (join->jointype == JOIN_LEFT || join->jointype == JOIN_INNER), found);
-	find_in_tree(query, join->rarg, is_preserved && (join->jointype == JOIN_RIGHT || join->jointype == JOIN_INNER), found);
+	find_in_tree(query, join->larg,
+				 is_preserved && (join->jointype == JOIN_LEFT || join->jointype == JOIN_INNER), found);
+	find_in_tree(query, join->rarg,
+				 is_preserved && (join->jointype == JOIN_RIGHT || join->jointype == JOIN_INNER), found);
 }
 
 static List *
@@ -147,7 +152,6 @@ find_candidates(const Joined *joined)
 	{
 		Node	   *item = (Node *) lfirst(lc);
 
-		/* a join that is all there is would be the same level once more */
 		if (!IsA(item, RangeTblRef))
 			find_in_tree(query, item, true, &found);
 		else if (may_be_member(query, ((RangeTblRef *) item)->rtindex) &&
@@ -167,10 +171,12 @@ find_candidates(const Joined *joined)
 
 /* ---------- a stage ---------- */
 
+/* The tree with the entry in the join's place. */
 static Node *
 replace_join(Node *jtnode, const JoinExpr *join, Index entry)
 {
 	RangeTblRef *ref;
+	JoinExpr   *copy;
 
 	if (IsA(jtnode, RangeTblRef))
 		return jtnode;
@@ -180,14 +186,11 @@ replace_join(Node *jtnode, const JoinExpr *join, Index entry)
 		ref->rtindex = entry;
 		return (Node *) ref;
 	}
-	{
-		JoinExpr   *copy = makeNode(JoinExpr);
-
-		*copy = *castNode(JoinExpr, jtnode);
-		copy->larg = replace_join(copy->larg, join, entry);
-		copy->rarg = replace_join(copy->rarg, join, entry);
-		return (Node *) copy;
-	}
+	copy = makeNode(JoinExpr);
+	*copy = *castNode(JoinExpr, jtnode);
+	copy->larg = replace_join(copy->larg, join, entry);
+	copy->rarg = replace_join(copy->rarg, join, entry);
+	return (Node *) copy;
 }
 
 /* FROM with one entry in the place of both. */
@@ -277,6 +280,21 @@ is_eligible(const Query *query)
 	return true;
 }
 
+static int
+count_entries(List *items)
+{
+	int			count = 0;
+	ListCell   *lc;
+
+	foreach(lc, items)
+	{
+		const JoinExpr *join = (const JoinExpr *) lfirst(lc);
+
+		count += IsA(join, RangeTblRef) ? 1 : count_entries(list_make2(join->larg, join->rarg));
+	}
+	return count;
+}
+
 Query *
 push_add_stage(Query *query, double *cost)
 {
@@ -289,13 +307,8 @@ push_add_stage(Query *query, double *cost)
 		return NULL;
 	push_flatten_join_vars(joined.query);
 	push_take_apart(&joined, (Node *) joined.query->jointree);
-	/* two that cannot be brought together cannot be so in a stage */
-	if (list_length(joined.items) == 1 && !IsA(linitial(joined.items), RangeTblRef) &&
-		IsA(linitial_node(JoinExpr, joined.items)->larg, RangeTblRef) &&
-		IsA(linitial_node(JoinExpr, joined.items)->rarg, RangeTblRef))
-		return NULL;
-	if (list_length(joined.items) == 2 && IsA(linitial(joined.items), RangeTblRef) &&
-		IsA(lsecond(joined.items), RangeTblRef))
+	/* two that cannot be brought together are no better off in a stage */
+	if (count_entries(joined.items) < 3)
 		return NULL;
 	foreach(lc, find_candidates(&joined))
 	{
