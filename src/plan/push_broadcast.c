@@ -50,6 +50,7 @@
 #include "plan/push_flatten.h"
 #include "plan/push_full_join.h"
 #include "plan/push_level.h"
+#include "plan/push_members.h"
 #include "plan/push_rows_of.h"
 #include "plan/push_split.h"
 #include "plan/push_stages.h"
@@ -344,7 +345,11 @@ bring_together_in_stages(Query *query, double limits[2], int *next_param, List *
 		limits[true] -= cost;
 		*query = *changed;
 		if (bring_together(query, limits, next_param, inputs))
+		{
+			/* a dropped column of a table is a column of the function in its place */
+			push_clean_joins(query);
 			return true;
+		}
 	}
 	return false;
 }
