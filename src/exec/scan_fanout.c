@@ -9,7 +9,8 @@
  *
  * The rows of the fragment never depend on parameters that change between
  * rescans. So the first rescan starts again and keeps the rows in a
- * tuplestore, further ones read that.
+ * tuplestore, further ones read that: all of it, or what has the key that they
+ * ask for (exec/kept_rows.h).
  *
  * custom_private and custom_exprs are packed and unpacked only here:
  * custom_exprs holds the parameters of the remote text, then the expressions
@@ -26,7 +27,6 @@
 #include "optimizer/planmain.h"
 #include "parser/parsetree.h"
 #include "utils/builtins.h"
-#include "utils/tuplestore.h"
 
 #include "base/pg_compat.h"
 #include "catalog/node_map.h"
@@ -35,6 +35,7 @@
 #include "exec/fragment_merge.h"
 #include "exec/held_snapshot.h"
 #include "exec/input_params.h"
+#include "exec/kept_rows.h"
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/scan_fanout.h"
@@ -105,9 +106,8 @@ typedef struct FanoutState
 	bool		finished;
 
 	/* rescans */
-	bool		keep;			/* put rows into store */
-	Tuplestorestate *store;
-	TupleTableSlot *store_slot;
+	bool		keep;			/* the rows */
+	KeptRows   *kept;
 } FanoutState;
 
 static Node *create_state(CustomScan *scan);
@@ -378,6 +378,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	if (!OidIsValid(state->spec.role))
 		state->spec.role = GetUserId();
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
+	state->kept = kept_rows_make(&node->ss);
 	state->keep = ((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate)) && state->is_below;
 	if (state->local_only && state->spec.hold)
 		held_snapshot_take(estate->es_snapshot);
@@ -477,32 +478,12 @@ finish(FanoutState *state)
 	state->finished = true;
 }
 
-/* Back from the tuplestore's minimal tuple into the scan slot. */
-static TupleTableSlot *
-store_kept_row(FanoutState *state)
-{
-	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
-	TupleTableSlot *kept = state->store_slot;
-	int			natts = slot->tts_tupleDescriptor->natts;
-
-	ExecClearTuple(slot);
-	slot_getallattrs(kept);
-	memcpy(slot->tts_values, kept->tts_values, natts * sizeof(Datum));
-	memcpy(slot->tts_isnull, kept->tts_isnull, natts * sizeof(bool));
-	return ExecStoreVirtualTuple(slot);
-}
-
+/* The next row that the shards give. */
 static bool
-next_row(FanoutState *state)
+fetch_row(FanoutState *state)
 {
 	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
 
-	if (state->store != NULL &&
-		tuplestore_gettupleslot(state->store, true, false, state->store_slot))
-	{
-		store_kept_row(state);
-		return true;
-	}
 	if (state->finished)
 		return false;
 	if (state->fragment == NULL)
@@ -515,22 +496,21 @@ next_row(FanoutState *state)
 	}
 	if (state->place.column > 0)
 		scan_place_mark(&state->place, slot);
-	if (state->store != NULL)
-		tuplestore_puttupleslot(state->store, slot);
+	if (kept_rows_open(state->kept))
+		kept_rows_add(state->kept, slot);
 	return true;
 }
 
-static void
-make_store(FanoutState *state)
+static bool
+next_row(FanoutState *state)
 {
-	EState	   *estate = state->css.ss.ps.state;
-	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
-
-	state->store = tuplestore_begin_heap(true, false, work_mem);
-	tuplestore_set_eflags(state->store, EXEC_FLAG_REWIND);
-	if (state->store_slot == NULL)
-		state->store_slot = ExecInitExtraTupleSlot(estate, state->spec.slot_desc, &TTSOpsMinimalTuple);
-	MemoryContextSwitchTo(old);
+	if (kept_rows_want_keys(state->kept))
+	{
+		while (fetch_row(state))
+			CHECK_FOR_INTERRUPTS();
+		kept_rows_find_keys(state->kept);
+	}
+	return (kept_rows_open(state->kept) && kept_rows_next(state->kept)) || fetch_row(state);
 }
 
 static TupleTableSlot *
@@ -546,8 +526,8 @@ access_next(ScanState *node)
 		state->finished = true;
 		return found ? slot : ExecClearTuple(slot);
 	}
-	if (state->keep && state->store == NULL)
-		make_store(state);
+	if (state->keep && !kept_rows_open(state->kept))
+		kept_rows_begin(state->kept);
 	if (!next_row(state))
 		return ExecClearTuple(slot);
 	slot->tts_tableOid = state->shell;
@@ -566,14 +546,6 @@ exec(CustomScanState *node)
 }
 
 static void
-forget_store(FanoutState *state)
-{
-	if (state->store != NULL)
-		tuplestore_end(state->store);
-	state->store = NULL;
-}
-
-static void
 rescan(CustomScanState *node)
 {
 	FanoutState *state = (FanoutState *) node;
@@ -584,10 +556,10 @@ rescan(CustomScanState *node)
 	if (!state->was_read)
 		return;
 	if (bms_overlap(node->ss.ps.chgParam, state->follows))
-		forget_store(state);
-	if (state->store != NULL)
+		kept_rows_forget(state->kept);
+	if (kept_rows_open(state->kept))
 	{
-		tuplestore_rescan(state->store);
+		kept_rows_rescan(state->kept);
 		return;
 	}
 	end_fragment(state);
@@ -610,7 +582,7 @@ end(CustomScanState *node)
 	FanoutState *state = (FanoutState *) node;
 
 	end_fragment(state);
-	forget_store(state);
+	kept_rows_forget(state->kept);
 }
 
 /* ---------- EXPLAIN ---------- */
@@ -689,6 +661,7 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		show_shard_plan(state, es);
 	if (state->fragment != NULL)
 		fragment_note_work(state->fragment);
+	kept_rows_explain(state->kept, es);
 	work_meter_explain(state->spec.meter, es);
 }
 
