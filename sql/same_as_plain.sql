@@ -176,3 +176,13 @@ SELECT name FROM named WHERE name COLLATE any_case IN ('A0', 'C2', 'I8') ORDER B
 SELECT name FROM named WHERE nick COLLATE any_case = ANY ('{n1,n5}') ORDER BY name;
 DROP TABLE named;
 DROP COLLATION IF EXISTS any_case;
+
+-- a view's row as one value, in a write that is sent to other nodes, has the fields of the view
+CREATE TABLE moves (no bigint PRIMARY KEY, amount numeric);
+SELECT shardext.shard_table('moves', 'no');
+CREATE VIEW w_moves WITH (security_invoker) AS SELECT no, amount FROM moves WHERE no < 100;
+INSERT INTO moves SELECT i, i FROM generate_series(1, 40) i;
+UPDATE w_moves t SET amount = (to_jsonb(t) ->> 'amount')::numeric;
+SELECT count(amount), sum(amount) FROM moves;
+DROP VIEW w_moves;
+DROP TABLE moves;

@@ -14,13 +14,14 @@
  *	 - the entry of a view that has been replaced: hidden, for it takes its name
  *	 - policies: their checks are dropped, the node adds its own
  *	 - assignments to parts of a column, which are merged, (a, b) = (SELECT ..),
- *	   a view's CHECK OPTION or security barrier: no text
+ *	   a view's CHECK OPTION or security barrier, a view's row as one value: no text
  */
 #include "postgres.h"
 
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -65,6 +66,20 @@ assigns_oddly(Node *node, void *context)
 		(IsA(node, Param) && ((Param *) node)->paramkind == PARAM_MULTIEXPR))
 		return true;
 	return expression_tree_walker(node, assigns_oddly, context);
+}
+
+/* A view's row, which rewriting has made a ROW() whose fields have the view's names? They would be lost in a text. */
+static bool
+has_row_of_view(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, RowExpr) && ((RowExpr *) node)->row_typeid != RECORDOID &&
+		((RowExpr *) node)->row_format == COERCE_IMPLICIT_CAST)
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, has_row_of_view, context, 0);
+	return expression_tree_walker(node, has_row_of_view, context);
 }
 
 /* The entries of a view in whose place there is a table now, the one for its excluded rows among them. */
@@ -175,7 +190,8 @@ text_write_make(Query *run_query, bool has_views)
 	Query	   *text;
 
 	if ((run_query->commandType != CMD_INSERT && run_query->commandType != CMD_UPDATE &&
-		 run_query->commandType != CMD_DELETE) || is_odd(run_query, has_views))
+		 run_query->commandType != CMD_DELETE) || is_odd(run_query, has_views) ||
+		(has_views && has_row_of_view((Node *) run_query, NULL)))
 		return NULL;
 	text = copyObject(run_query);
 	if (!name_targets(text))
