@@ -83,6 +83,11 @@ SELECT compare('SELECT word, sum(price), (SELECT max(k) FROM @part) FROM @item G
 SELECT compare('SELECT o, sum(price) FROM @item GROUP BY o HAVING sum(price) > (SELECT 2 * avg(price) FROM @part)');
 SELECT compare('SELECT sum(i.price) FROM @item i, @part p WHERE p.k = i.part AND p.size = 3
     AND i.n < (SELECT 0.9 * avg(j.n) FROM @item j WHERE j.part = p.k)');
+-- a join with a name, columns of the same name on both sides, and a column that was dropped before them
+SELECT compare('SELECT x, y, count(*) FROM (@item i JOIN @part p ON p.k = i.part) AS j(a, b, c, d, e, x, f, g, h, y) WHERE e > 2 GROUP BY x, y');
+SELECT compare('SELECT j.size, j.made, sum(j.n), min(j.word) FROM (@item i JOIN @part p ON p.k = i.part) AS j WHERE j.line = 1 GROUP BY 1, 2');
+SELECT compare('SELECT j.size, j.made, s.name, sum(j.n), min(j.word) FROM (@item i JOIN @part p ON p.k = i.part) AS j JOIN @supplier s ON s.k = j.supplier WHERE j.line = 1 GROUP BY 1, 2, 3');
+SELECT compare('SELECT j.size, j.made, j.w, sum(j.n), min(j.word) FROM (@item i (o, line, k, supplier, n, w) JOIN @part p USING (k)) AS j WHERE j.line = 1 GROUP BY 1, 2, 3');
 -- whole rows and system columns of the small table are not given; nor is a table that is not small
 SELECT compare('SELECT i.o, p FROM @item i, @part p WHERE p.k = i.part AND p.size = 3');
 SELECT compare('SELECT count(*) FROM @item a, @item b WHERE a.part = b.o AND a.n = 3');

@@ -251,7 +251,7 @@ tell_of_lost_ways_back(void)
 				(errmsg_plural("the move of logical shard %s can no longer be taken back",
 							   "the move of logical shards %s can no longer be taken back",
 							   DatumGetInt32(SPI_getbinval(row, desc, 3, &isnull)), SPI_getvalue(row, desc, 2)),
-				 errdetail("Job %s kept an old copy, which does not follow a change of definitions: it will be dropped.",
+				 errdetail("Job %s kept an old copy, which cannot follow this change; it will be dropped.",
 						   SPI_getvalue(row, desc, 1))));
 	}
 	SPI_finish();

@@ -44,13 +44,13 @@
 #include "utils/lsyscache.h"
 
 #include "base/settings.h"
+#include "plan/join_columns.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_exchange.h"
 #include "plan/push_flatten.h"
 #include "plan/push_full_join.h"
 #include "plan/push_level.h"
-#include "plan/push_members.h"
 #include "plan/push_rows_of.h"
 #include "plan/push_split.h"
 #include "plan/push_stages.h"
@@ -324,6 +324,7 @@ bring_together(Query *query, const double limits[2], int *next_param, List **inp
 	}
 	foreach(lc, units)
 		replace_unit((PushUnit *) lfirst(lc), &anchor, next_param, inputs);
+	join_columns_renew(changed);
 	*query = *changed;
 	return true;
 }
@@ -345,11 +346,7 @@ bring_together_in_stages(Query *query, double limits[2], int *next_param, List *
 		limits[true] -= cost;
 		*query = *changed;
 		if (bring_together(query, limits, next_param, inputs))
-		{
-			/* a dropped column of a table is a column of the function in its place */
-			push_clean_joins(query);
 			return true;
-		}
 	}
 	return false;
 }
