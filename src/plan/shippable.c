@@ -319,6 +319,23 @@ find_bound_conflict(OnConflictExpr *conflict, void *context)
 	return find_bound(conflict->onConflictWhere, context);
 }
 
+/* A row of a view or sub-SELECT as one value: its fields have names, which a text that says ROW(..) would lose. */
+static bool
+is_row_with_names(const RowExpr *row)
+{
+	Oid			relid = row->row_typeid == RECORDOID ? InvalidOid : get_typ_typrelid(row->row_typeid);
+	ListCell   *lc;
+
+	if (OidIsValid(relid))
+		return row->row_format != COERCE_EXPLICIT_CAST && get_rel_relkind(relid) == RELKIND_VIEW;
+	foreach(lc, row->colnames)
+	{
+		if (strcmp(strVal(lfirst(lc)), psprintf("f%d", foreach_current_index(lc) + 1)) != 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 find_bound(Node *node, void *context)
 {
@@ -339,6 +356,11 @@ find_bound(Node *node, void *context)
 	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
 	{
 		c->reason = reason_make(NULL, "It needs a value of another step of the plan.");
+		return true;
+	}
+	if (IsA(node, RowExpr) && is_row_with_names((RowExpr *) node))
+	{
+		c->reason = reason_make(NULL, "A row of a view or sub-SELECT would lose the names of its fields.");
 		return true;
 	}
 	if (IsA(node, NextValueExpr))
