@@ -184,5 +184,10 @@ CREATE VIEW w_moves WITH (security_invoker) AS SELECT no, amount FROM moves WHER
 INSERT INTO moves SELECT i, i FROM generate_series(1, 40) i;
 UPDATE w_moves t SET amount = (to_jsonb(t) ->> 'amount')::numeric;
 SELECT count(amount), sum(amount) FROM moves;
+UPDATE w_moves t SET amount = amount + 1 WHERE (to_jsonb(t) ->> 'amount')::numeric > 35;
+SELECT count(*), sum((to_jsonb(t) ->> 'amount')::numeric) FROM w_moves t WHERE (to_jsonb(t) ->> 'amount')::numeric > 20;
+SELECT sum((to_jsonb(s) ->> 'b')::numeric), max(row_to_json(s)::text) FROM (SELECT no AS a, amount AS b FROM moves OFFSET 0) s WHERE (to_jsonb(s) ->> 'a')::int > 20;
+DELETE FROM w_moves t WHERE (to_jsonb(t) ->> 'amount')::numeric > 30;
+SELECT count(amount), sum(amount) FROM moves;
 DROP VIEW w_moves;
 DROP TABLE moves;
