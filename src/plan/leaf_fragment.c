@@ -46,6 +46,7 @@
 #include "base/errors.h"
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
+#include "plan/insert_shape.h"
 #include "plan/leaf_fragment.h"
 #include "plan/shard_quals.h"
 #include "plan/shard_sql.h"
@@ -376,18 +377,6 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 
 /* ---------- arguments of TABLESAMPLE ---------- */
 
-static bool
-find_last_param(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
-		*(int *) context = Max(*(int *) context, ((Param *) node)->paramid);
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, find_last_param, context, 0);
-	return expression_tree_walker(node, find_last_param, context);
-}
-
 /* The argument, or the parameter that stands for it if the plan around has to compute it. */
 static Expr *
 sample_argument(Expr *arg, int *last_param, FanoutParts *parts)
@@ -413,13 +402,13 @@ static void
 take_sample_inputs(FanoutParts *parts)
 {
 	TableSampleClause *sample = linitial_node(RangeTblEntry, parts->run_query->rtable)->tablesample;
-	int			last_param = 0;
+	int			last_param;
 	ListCell   *lc;
 
 	parts->inputs = parts->input_ids = NIL;
 	if (sample == NULL)
 		return;
-	(void) find_last_param((Node *) parts->run_query, &last_param);
+	last_param = insert_shape_max_param(parts->run_query);
 	foreach(lc, sample->args)
 		lfirst(lc) = sample_argument((Expr *) lfirst(lc), &last_param, parts);
 	sample->repeatable = sample_argument(sample->repeatable, &last_param, parts);

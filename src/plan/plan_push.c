@@ -20,6 +20,7 @@
 #include "base/settings.h"
 #include "exec/plan_reason.h"
 #include "plan/decorrelate.h"
+#include "plan/insert_shape.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_push.h"
 #include "plan/planned_statement.h"
@@ -46,19 +47,6 @@ plan_over_parts(const PlanInput *input, Query *query, const PushStatement *pushe
 	/* the rights that the text gives are those of the current user */
 	plan->dependsOnRole = true;
 	return plan;
-}
-
-/* The first number that no parameter of the statement has. */
-static bool
-find_last_param(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
-		*(int *) context = Max(*(int *) context, ((Param *) node)->paramid + 1);
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, find_last_param, context, 0);
-	return expression_tree_walker(node, find_last_param, context);
 }
 
 static bool
@@ -110,9 +98,9 @@ plan_push_levels(const PlanInput *input)
 	Query	   *query = copyObject(input->run_query);
 	bool		may_have_inputs = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
 		!has_extremes_of_union((Node *) query, NULL);
-	PushStatement pushed = {.may_regroup = may_have_inputs, .next_param = 1};
+	PushStatement pushed = {.may_regroup = may_have_inputs};
 
-	(void) find_last_param((Node *) query, &pushed.next_param);
+	pushed.next_param = insert_shape_max_param(query) + 1;
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
 		decorrelate_query(query);
