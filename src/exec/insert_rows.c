@@ -352,15 +352,28 @@ write_here(RowSender *sender, RowGroup *group, List *rows)
 
 /* ---------- rows of other nodes ---------- */
 
-/* Elements of a type into one array. */
-static Datum
-make_array(Datum *elements, bool *nulls, int n, Oid type)
+Datum
+insert_rows_array(Datum *elements, bool *nulls, int n, Oid type)
 {
+	bool		as_text = insert_rows_as_text(type);
 	int			lower = 1;
 	int16		length;
 	bool		byval;
 	char		align;
 
+	if (as_text)
+	{
+		Oid			output;
+		bool		is_varlena;
+
+		getTypeOutputInfo(type, &output, &is_varlena);
+		for (int i = 0; i < n; i++)
+		{
+			if (!nulls[i])
+				elements[i] = CStringGetTextDatum(OidOutputFunctionCall(output, elements[i]));
+		}
+		type = TEXTOID;
+	}
 	get_typlenbyvalalign(type, &length, &byval, &align);
 	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, type, length, byval, align));
 }
@@ -369,16 +382,10 @@ static Datum
 column_array(RowSender *sender, const RowGroup *group, const List *rows, int column)
 {
 	int			n = list_length(rows);
-	Oid			type = sender->types[group->given[column]];
-	bool		as_text = insert_rows_as_text(type);
 	Datum	   *elements = palloc(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
-	Oid			output = InvalidOid;
-	bool		is_varlena;
 	ListCell   *lc;
 
-	if (as_text)
-		getTypeOutputInfo(type, &output, &is_varlena);
 	foreach(lc, rows)
 	{
 		int			i = foreach_current_index(lc);
@@ -386,10 +393,8 @@ column_array(RowSender *sender, const RowGroup *group, const List *rows, int col
 
 		nulls[i] = group->nulls[at];
 		elements[i] = group->values[at];
-		if (as_text && !nulls[i])
-			elements[i] = CStringGetTextDatum(OidOutputFunctionCall(output, elements[i]));
 	}
-	return make_array(elements, nulls, n, as_text ? TEXTOID : type);
+	return insert_rows_array(elements, nulls, n, sender->types[group->given[column]]);
 }
 
 static Datum

@@ -21,6 +21,9 @@ typedef struct RowSender RowSender;
 /* Does a column of this type travel in an array of text? */
 extern bool insert_rows_as_text(Oid type);
 
+/* n values of a type as one array, as they travel; elements may be changed. */
+extern Datum insert_rows_array(Datum *elements, bool *nulls, int n, Oid type);
+
 /*
  * As insert_sender_make. here: a coordinator has sent the rows, all must be for shards of this node; if they are not,
  * none is written and the coordinator is told.

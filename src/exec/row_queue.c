@@ -153,43 +153,23 @@ row_queue_make(Relation shell, uint32 command)
 /* ---------- the parameters ---------- */
 
 static Datum
-make_array(Datum *elements, bool *nulls, int n, Oid type)
-{
-	int			lower = 1;
-	int16		length;
-	bool		byval;
-	char		align;
-
-	get_typlenbyvalalign(type, &length, &byval, &align);
-	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, type, length, byval, align));
-}
-
-static Datum
 column_array(const RowQueue *queue, const List *writes, int column)
 {
 	int			n = list_length(writes);
-	Oid			type = base_type(queue, column);
-	bool		as_text = insert_rows_as_text(type);
 	Datum	   *elements = palloc0(sizeof(Datum) * n);
 	bool	   *nulls = palloc(sizeof(bool) * n);
-	Oid			output = InvalidOid;
-	bool		is_varlena;
 	ListCell   *lc;
 
-	if (as_text)
-		getTypeOutputInfo(type, &output, &is_varlena);
 	foreach(lc, writes)
 	{
 		const QueuedWrite *write = (const QueuedWrite *) lfirst(lc);
 		int			i = foreach_current_index(lc);
 
 		nulls[i] = write->values == NULL || write->nulls[column];
-		if (nulls[i])
-			continue;
-		elements[i] = as_text ? CStringGetTextDatum(OidOutputFunctionCall(output, write->values[column])) :
-			write->values[column];
+		if (!nulls[i])
+			elements[i] = write->values[column];
 	}
-	return make_array(elements, nulls, n, element_type(queue, column));
+	return insert_rows_array(elements, nulls, n, base_type(queue, column));
 }
 
 static void
@@ -212,9 +192,9 @@ fill_params(const RowQueue *queue, const List *writes, Datum *values)
 		first[1][i] = Int32GetDatum(write->kind);
 		first[2][i] = PointerGetDatum(&write->ctid);
 	}
-	values[0] = make_array(first[0], nulls, n, INT4OID);
-	values[1] = make_array(first[1], nulls, n, INT4OID);
-	values[2] = make_array(first[2], nulls, n, TIDOID);
+	values[0] = insert_rows_array(first[0], nulls, n, INT4OID);
+	values[1] = insert_rows_array(first[1], nulls, n, INT4OID);
+	values[2] = insert_rows_array(first[2], nulls, n, TIDOID);
 	for (int i = 0; i < queue->ncolumns; i++)
 		values[FIRST_COLUMN + i] = column_array(queue, writes, i);
 	exact_output_end(level);
