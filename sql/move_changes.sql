@@ -34,6 +34,9 @@ SELECT shardext.shard_table('rows', 'g');
 CREATE TABLE bag (g text, n int, p point, x json, v text, twice int GENERATED ALWAYS AS (n * 2) STORED);
 ALTER TABLE bag ALTER v SET STORAGE EXTERNAL;
 SELECT shardext.shard_table('bag', 'g');
+-- without a key, too: values that their text does not tell byte for byte
+CREATE TABLE odd (g text, n int, f float8, ns int[]);
+SELECT shardext.shard_table('odd', 'g');
 CREATE TABLE many (g text, n int PRIMARY KEY, v text);
 ALTER TABLE many DROP CONSTRAINT many_pkey, ADD PRIMARY KEY (n, g);
 SELECT shardext.shard_table('many', 'g');
@@ -47,6 +50,7 @@ INSERT INTO rows (g, n, u, later, v, m, s, ns, p, ps, r, j)
     SELECT :'g', i, i, i, repeat('long' || i, 1000), 'glad', 'abc', ARRAY[1, i], (i, '{x}')::pair, ARRAY[(1, '{"a,b",NULL}')::pair, NULL],
            int4range(i, i + 5), '{"k": [1, {"x": "y"}]}' FROM generate_series(1, 30) i;
 INSERT INTO bag SELECT :'g', i % 3, point(i % 3, 1), '{"a" : 1}', repeat('x', 3000) FROM generate_series(1, 12) i;
+INSERT INTO odd VALUES (:'g', 1, 'inf'::float8 - 'inf', (ARRAY[NULL, 1, 2])[2:3]), (:'g', 2, '-0', '{1,2}'), (:'g', 2, '0', '{1,2}');
 INSERT INTO many SELECT :'g', i, 'row ' || i FROM generate_series(1, 3000) i;
 INSERT INTO equals VALUES (:'g', 'Word', 1.0), (:'g', 'word', 2.00);
 -- from is 0 the first time, 1000 the second
@@ -101,6 +105,8 @@ BEGIN
     DELETE FROM bag b WHERE b.g = $1 AND ctid = (SELECT max(c.ctid) FROM bag c WHERE c.g = $1);
     INSERT INTO bag VALUES ($1, NULL, NULL, NULL, NULL), ($1, NULL, NULL, NULL, NULL);
     UPDATE bag b SET x = '[]' WHERE b.g = $1 AND ctid = (SELECT max(c.ctid) FROM bag c WHERE c.g = $1 AND c.n IS NULL);
+    UPDATE odd o SET n = n + 10 WHERE o.g = $1 AND f IS DISTINCT FROM 0;
+    UPDATE odd o SET n = n + 10 WHERE o.g = $1 AND f::text = '0';
     COMMIT;
     -- thousands, of which some are in the way
     UPDATE many m SET v = v || '!' WHERE m.g = $1 AND n % 3 = 0;
@@ -113,7 +119,7 @@ BEGIN
 END $$;
 CREATE VIEW seen AS
     SELECT 'rows' AS t, r::text FROM rows r UNION ALL SELECT 'bag', b::text FROM bag b UNION ALL SELECT 'many', m::text FROM many m
-    UNION ALL SELECT 'equals', e::text FROM equals e;
+    UNION ALL SELECT 'equals', e::text FROM equals e UNION ALL SELECT 'odd', o::text FROM odd o;
 SELECT pg_advisory_lock(6021, hashtext('move_stream_begins'));
 ALTER DATABASE london SET shardext.fault = 'move_stream_begins:lock';
 SELECT shardext.move_shard(0, 'london') AS job \gset
@@ -162,9 +168,10 @@ SELECT shardext.internal_apply_changes(told('public', 'before'));
 SELECT shardext.internal_apply_changes(told('public', 'nothing'));
 SELECT shardext.internal_apply_changes('\x000000015a');
 SELECT shardext.internal_apply_changes('\x0000');
+SELECT shardext.internal_apply_changes('\x00000007520000000170'::bytea || '\x75');
 SELECT has_function_privilege('public', 'shardext.internal_apply_changes(bytea)', 'EXECUTE');
 DROP VIEW seen;
-DROP TABLE before, rows, bag, many, equals;
+DROP TABLE before, rows, bag, odd, many, equals;
 DROP FUNCTION await, noted, told;
 DROP PROCEDURE change;
 DROP TYPE mood, pair;

@@ -10,7 +10,9 @@
  *
  * Rows are found by the index that is the replica identity. Where that is the whole
  * row (tables without a primary key), one of the rows that are the same byte for
- * byte is taken; of equal rows it does not matter which. Nobody else writes to a
+ * byte is taken; of equal rows it does not matter which. Rows travel as text, which
+ * does not tell all bytes (the sign of a NaN, an array's room for NULLs that it does
+ * not have): if none is the same, one of the same text is. Nobody else writes to a
  * copy, so the latest version of a row is the one that counts, and is not locked
  * first.
  *
@@ -49,6 +51,7 @@ typedef struct RowColumn
 	bool		in_key;			/* rows are found by it */
 	FmgrInfo	input;
 	Oid			input_param;
+	FmgrInfo	output;
 	int32		typmod;
 } RowColumn;
 
@@ -123,7 +126,10 @@ find_columns(RowTable *table, const LogicalRepRelation *remote)
 	for (int i = 0; i < remote->natts; i++)
 	{
 		RowColumn  *column = &table->columns[i];
+		Oid			type;
 		Oid			input;
+		Oid			output;
+		bool		is_varlena;
 
 		column->attno = get_attnum(RelationGetRelid(table->rel), remote->attnames[i]);
 		if (column->attno <= 0)
@@ -133,8 +139,11 @@ find_columns(RowTable *table, const LogicalRepRelation *remote)
 							RelationGetRelationName(table->rel))));
 		column->in_key = remote->replident == REPLICA_IDENTITY_FULL || bms_is_member(i, remote->attkeys);
 		column->typmod = TupleDescAttr(desc, column->attno - 1)->atttypmod;
-		getTypeInputInfo(TupleDescAttr(desc, column->attno - 1)->atttypid, &input, &column->input_param);
+		type = TupleDescAttr(desc, column->attno - 1)->atttypid;
+		getTypeInputInfo(type, &input, &column->input_param);
 		fmgr_info(input, &column->input);
+		getTypeOutputInfo(type, &output, &is_varlena);
+		fmgr_info(output, &column->output);
 	}
 }
 
@@ -209,11 +218,22 @@ close_table(RowTable *table)
 	table_close(table->rel, NoLock);
 }
 
+/* Names are read up to a zero byte, wherever that is: here one follows the message. */
+static LogicalRepRelation *
+read_relation(const StringInfo message)
+{
+	StringInfoData copy;
+
+	initStringInfo(&copy);
+	appendBinaryStringInfo(&copy, message->data + message->cursor, message->len - message->cursor);
+	return logicalrep_read_rel(&copy);
+}
+
 static void
 take_relation(RowStream *stream, StringInfo message)
 {
 	MemoryContext old = MemoryContextSwitchTo(stream->chunk_cxt);
-	LogicalRepRelation *remote = logicalrep_read_rel(message);
+	LogicalRepRelation *remote = read_relation(message);
 	bool		found;
 	RowTable   *table = hash_search(stream->tables, &remote->remoteid, HASH_ENTER, &found);
 
@@ -323,39 +343,62 @@ find_by_index(RowTable *table, TupleTableSlot *key)
 }
 
 static bool
-is_same(const RowTable *table, TupleTableSlot *key, TupleTableSlot *row)
+is_same_text(RowColumn *column, Datum a, Datum b)
+{
+	return strcmp(OutputFunctionCall(&column->output, a), OutputFunctionCall(&column->output, b)) == 0;
+}
+
+/* Is it the row? by_text: values of different bytes may be the same. */
+static bool
+is_same(RowTable *table, TupleTableSlot *key, TupleTableSlot *row, bool by_text)
 {
 	slot_getallattrs(row);
 	for (int i = 0; i < table->ncolumns; i++)
 	{
-		int			place = table->columns[i].attno - 1;
-		Form_pg_attribute column = TupleDescAttr(row->tts_tupleDescriptor, place);
+		RowColumn  *column = &table->columns[i];
+		int			place = column->attno - 1;
+		Form_pg_attribute att = TupleDescAttr(row->tts_tupleDescriptor, place);
+		Datum		a = key->tts_values[place];
+		Datum		b = row->tts_values[place];
 
-		if (!table->columns[i].in_key)
+		if (!column->in_key)
 			continue;
 		if (key->tts_isnull[place] != row->tts_isnull[place])
 			return false;
-		if (!key->tts_isnull[place] &&
-			!datum_image_eq(key->tts_values[place], row->tts_values[place], column->attbyval, column->attlen))
+		if (!key->tts_isnull[place] && !datum_image_eq(a, b, att->attbyval, att->attlen) &&
+			!(by_text && is_same_text(column, a, b)))
 			return false;
 	}
 	return true;
 }
 
 static bool
-find_by_looking(RowTable *table, TupleTableSlot *key)
+find_by_looking(RowTable *table, TupleTableSlot *key, bool by_text)
 {
 	TableScanDesc scan = table_beginscan(table->rel, SnapshotSelf, 0, NULL);
+	MemoryContext row_cxt = GetPerTupleMemoryContext(table->estate);
 	bool		found = false;
 
 	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, table->found))
 	{
+		MemoryContext old = MemoryContextSwitchTo(row_cxt);
+
 		CHECK_FOR_INTERRUPTS();
-		found = is_same(table, key, table->found);
+		found = is_same(table, key, table->found, by_text);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row_cxt);
 	}
 	/* the slot keeps its own hold of the row */
 	table_endscan(scan);
 	return found;
+}
+
+static bool
+find_somehow(RowTable *table, TupleTableSlot *key)
+{
+	if (table->index != NULL)
+		return find_by_index(table, key);
+	return find_by_looking(table, key, false) || find_by_looking(table, key, true);
 }
 
 /* The row of the copy that has this key. */
@@ -365,7 +408,7 @@ find_row(RowTable *table, TupleTableSlot *key)
 	if (!table->has_key)
 		elog(ERROR, "the stream does not name the columns by which rows of \"%s\" are found",
 			 RelationGetRelationName(table->rel));
-	if (!(table->index != NULL ? find_by_index(table, key) : find_by_looking(table, key)))
+	if (!find_somehow(table, key))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("a row that has changed is missing in the copy on node \"%s\"", node_name(node_self())),
