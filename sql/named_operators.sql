@@ -79,7 +79,3 @@ DROP TABLE words, by_word;
 DROP TABLE plain;
 DROP FUNCTION compare(text);
 DROP EXTENSION citext;
-\c paris
-DROP EXTENSION citext;
-\c tokyo
-DROP EXTENSION citext;

@@ -65,8 +65,7 @@ hint_for(int sqlstate, const char *hint, const char *context)
 {
 	if (context == NULL && (sqlstate == ERRCODE_UNDEFINED_TABLE || sqlstate == ERRCODE_UNDEFINED_FUNCTION ||
 							(sqlstate == ERRCODE_UNDEFINED_OBJECT && hint == NULL)))
-		return "Roles and extensions, and views, functions and types made after the table was sharded, "
-			"have to be created on each node.";
+		return "Roles, and what was made on one node only, have to be created on each node.";
 	return hint;
 }
 

@@ -1,6 +1,6 @@
 /*
  * object_carry.c
- *	  Carries statements over schemas, types, functions, views and the like to
+ *	  Carries statements over schemas, types, functions, views, extensions and the like to
  *	  every node.
  *
  * On the coordinator: lock the catalog of the cluster; run the statement as
@@ -14,6 +14,8 @@
  * another, PostgreSQL says so (CREATE OR REPLACE apart). What is to be changed or
  * dropped and is not there, or needs what exists there only, is passed over. No
  * CASCADE of another node reaches ordinary tables.
+ *
+ * An extension is made in the version that it has here; its members are its script's business, on each node.
  *
  * What it does not do: objects of extensions while CREATE EXTENSION runs, statements in
  * sessions that other nodes have opened (there they are local), kinds of doc/limits.md.
@@ -172,6 +174,30 @@ schema_text(const CreateSchemaStmt *stmt, Oid schema)
 					quote_identifier(GetUserNameFromId(schema_owner(schema), false)));
 }
 
+/* What the other nodes run: the text of the statement, or what it means here. */
+static char *
+text_to_send(UtilityCall *call, const ObjectAddress *made)
+{
+	Node	   *statement = call->pstmt->utilityStmt;
+
+	switch (nodeTag(statement))
+	{
+		case T_CreateSchemaStmt:
+			return schema_text(castNode(CreateSchemaStmt, statement), made->objectId);
+		case T_CreateExtensionStmt:
+			/* what it requires may be here already, and not there */
+			return extension_statement(castNode(CreateExtensionStmt, statement)->extname,
+									   castNode(CreateExtensionStmt, statement)->if_not_exists ?
+									   "CREATE EXTENSION IF NOT EXISTS %1$I SCHEMA %2$I VERSION %3$L CASCADE" :
+									   "CREATE EXTENSION %1$I SCHEMA %2$I VERSION %3$L CASCADE");
+		case T_AlterExtensionStmt:
+			return extension_statement(castNode(AlterExtensionStmt, statement)->extname,
+									   "ALTER EXTENSION %1$I UPDATE TO %3$L");
+		default:
+			return utility_text(call);
+	}
+}
+
 static void
 send(const char *text, List *path, const ObjectAddress *made)
 {
@@ -203,8 +229,7 @@ object_carry(UtilityCall *call)
 	made = run_watched(call, classid);
 	if (OidIsValid(classid) && (!OidIsValid(made.objectId) || object_is_local(&made)))
 		return true;
-	send(IsA(statement, CreateSchemaStmt) ? schema_text(castNode(CreateSchemaStmt, statement), made.objectId) :
-		 utility_text(call), path, &made);
+	send(text_to_send(call, &made), path, &made);
 	return true;
 }
 

@@ -16,6 +16,7 @@
 
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
@@ -68,7 +69,7 @@
 	"  WHERE oid = n.objid AND (typtype IN ('b', 'p') AND typcategory <> 'A' OR rngcanonical <> 0))" \
 	" ELSE n.classid NOT IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_collation'::regclass," \
 	"  'pg_cast'::regclass, 'pg_ts_dict'::regclass, 'pg_ts_config'::regclass, 'pg_rewrite'::regclass," \
-	"  'pg_attrdef'::regclass, 'pg_trigger'::regclass, 'pg_constraint'::regclass) END)"
+	"  'pg_attrdef'::regclass, 'pg_trigger'::regclass, 'pg_constraint'::regclass, 'pg_extension'::regclass) END)"
 
 static const char all_objects[] =
 "SELECT o.classid, o.objid FROM ("
@@ -78,7 +79,8 @@ static const char all_objects[] =
 " UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator"
 " UNION ALL SELECT 'pg_collation'::regclass, oid FROM pg_collation"
 " UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast UNION ALL SELECT 'pg_ts_dict'::regclass, oid FROM pg_ts_dict"
-" UNION ALL SELECT 'pg_ts_config'::regclass, oid FROM pg_ts_config) o WHERE " IS_OBJECT;
+" UNION ALL SELECT 'pg_ts_config'::regclass, oid FROM pg_ts_config) o WHERE " IS_OBJECT
+" UNION ALL SELECT 'pg_extension'::regclass, oid FROM pg_extension WHERE oid >= 16384 AND extname <> 'shardext'";
 
 /* What needs one of the tables $1. */
 static const char objects_over[] =
@@ -124,6 +126,19 @@ query_object(const char *sql, const ObjectAddress *object)
 	Oid			oids[2] = {object->classId, object->objectId};
 
 	return query_with_oids(sql, oids, lengthof(oids));
+}
+
+char *
+extension_statement(const char *name, const char *format)
+{
+	List	   *found = definition_query(psprintf("SELECT format(%s, extname, nspname, extversion) FROM pg_extension x"
+												  " JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = $1",
+												  quote_literal_cstr(format)),
+										 TEXTOID, CStringGetTextDatum(name));
+
+	if (found == NIL)
+		elog(ERROR, "extension \"%s\" does not exist", name);
+	return linitial(found);
 }
 
 bool
@@ -178,6 +193,7 @@ object_by_identity(Oid classid, const char *identity)
 		" WHERE format('%I.%I', nspname, dictname) = $1"},
 		{TSConfigRelationId, "SELECT c.oid::text FROM pg_ts_config c JOIN pg_namespace n ON n.oid = cfgnamespace"
 		" WHERE format('%I.%I', nspname, cfgname) = $1"},
+		{ExtensionRelationId, "SELECT oid::text FROM pg_extension WHERE quote_ident(extname) = $1"},
 	};
 
 	for (int i = 0; i < lengthof(lookups); i++)
@@ -219,6 +235,9 @@ object_definitions(List *relids)
 						   OBJECT_CORE " AS core, " OBJECT_REST " AS rest"
 						   " FROM (SELECT rootclass AS classid, root AS objid, count(*) AS size FROM need n"
 						   " GROUP BY 1, 2 HAVING NOT bool_or(" IS_HERE_ONLY ")) o) x"
-						   " WHERE core IS NOT NULL ORDER BY size, classid, objid");
+						   " WHERE core IS NOT NULL ORDER BY"
+						   /* schemas need nothing; what others need of extensions is not in their closure */
+						   " CASE classid WHEN 'pg_namespace'::regclass THEN 0 WHEN 'pg_extension'::regclass THEN 1"
+						   " ELSE 2 END, size, classid, objid");
 	return definition_with_path(query_with_oids(sql.data, oids, list_length(relids)));
 }

@@ -16,6 +16,9 @@
  */
 extern bool object_is_local(const ObjectAddress *object);
 
+/* A statement about the extension: the format's %1$I stands for its name, %2$I its schema, %3$L its version. */
+extern char *extension_statement(const char *name, const char *format);
+
 /* The statement that makes it, without its owner and privileges; all names are qualified. NULL: there is none. */
 extern char *object_definition(const ObjectAddress *object);
 

@@ -165,6 +165,10 @@
 	" WHEN 'pg_ts_config'::regclass THEN (SELECT format('(SELECT oid FROM pg_ts_config WHERE cfgname = %L" \
 	" AND cfgnamespace = to_regnamespace(%L))', cfgname, quote_ident(nspname))" \
 	"  FROM pg_ts_config d JOIN pg_namespace n ON n.oid = cfgnamespace WHERE d.oid = o.objid)" \
+	/* missing, and its files are there */ \
+	" WHEN 'pg_extension'::regclass THEN (SELECT format('(SELECT 1 WHERE NOT EXISTS (SELECT FROM" \
+	" pg_available_extensions WHERE name = %L AND installed_version IS NULL))', extname)" \
+	"  FROM pg_extension WHERE oid = o.objid)" \
 	" END)"
 
 /* One statement that makes the object; null for kinds that cannot be described. */
@@ -207,6 +211,8 @@
 	" WHEN 'pg_ts_config'::regclass THEN (SELECT format('CREATE TEXT SEARCH CONFIGURATION %s (PARSER = %s)'," \
 	"  " NAME_IN("cfgnamespace", "cfgname") ", " NAME_IN("prsnamespace", "prsname") ")" \
 	"  FROM pg_ts_config d JOIN pg_ts_parser t ON t.oid = cfgparser WHERE d.oid = o.objid)" \
+	" WHEN 'pg_extension'::regclass THEN (SELECT format('CREATE EXTENSION %I SCHEMA %I VERSION %L CASCADE', extname," \
+	"  nspname, extversion) FROM pg_extension x JOIN pg_namespace n ON n.oid = extnamespace WHERE x.oid = o.objid)" \
 	" END)"
 
 /* "; .." statements that follow: owner, privileges, comments and what hangs on it. */
@@ -247,6 +253,8 @@
 	"     JOIN pg_ts_dict d ON d.oid = m.mapdict WHERE m.mapcfg = k.oid GROUP BY y.alias) x), '')" \
 	"  || " REMARK("TEXT SEARCH CONFIGURATION", NAME_IN("cfgnamespace", "cfgname"), "k.oid", "pg_ts_config") \
 	"  FROM pg_ts_config k WHERE k.oid = o.objid)" \
+	" WHEN 'pg_extension'::regclass THEN (SELECT " \
+	REMARK("EXTENSION", "quote_ident(extname)", "x.oid", "pg_extension") " FROM pg_extension x WHERE x.oid = o.objid)" \
 	" END)"
 
 /* The part of OBJECT_REST that is about privileges; null for kinds that have none. */

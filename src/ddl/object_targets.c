@@ -16,12 +16,14 @@
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_ts_dict.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
@@ -38,6 +40,13 @@
  * What is made
  * ------------------------------------------------------------------------
  */
+
+/* That of each node is the node's own: it is there before the cluster is. */
+static bool
+extension_is_ours(const char *name)
+{
+	return strcmp(name, "shardext") == 0;
+}
 
 static Oid
 defined_class(ObjectType kind)
@@ -80,6 +89,9 @@ object_made_class(const Node *statement)
 			return NamespaceRelationId;
 		case T_CreateCastStmt:
 			return CastRelationId;
+		case T_CreateExtensionStmt:
+			return extension_is_ours(((const CreateExtensionStmt *) statement)->extname) ?
+				InvalidOid : ExtensionRelationId;
 		case T_DefineStmt:
 			return defined_class(((const DefineStmt *) statement)->kind);
 		default:
@@ -97,6 +109,8 @@ object_made(const Node *statement, Oid first, Oid last)
 					 ((const DefineStmt *) statement)->kind == OBJECT_OPERATOR ? last : first);
 	if (IsA(statement, ViewStmt))
 		made.objectId = RangeVarGetRelid(((const ViewStmt *) statement)->view, NoLock, true);
+	else if (IsA(statement, CreateExtensionStmt))
+		made.objectId = get_extension_oid(((const CreateExtensionStmt *) statement)->extname, true);
 	else if (IsA(statement, CreateSchemaStmt) && !OidIsValid(first))
 	{
 		const CreateSchemaStmt *stmt = (const CreateSchemaStmt *) statement;
@@ -118,6 +132,8 @@ object_may_exist(const Node *statement)
 			return ((const CreateFunctionStmt *) statement)->replace;
 		case T_CreateSchemaStmt:
 			return ((const CreateSchemaStmt *) statement)->if_not_exists;
+		case T_CreateExtensionStmt:
+			return ((const CreateExtensionStmt *) statement)->if_not_exists;
 		case T_DefineStmt:
 			return ((const DefineStmt *) statement)->replace || ((const DefineStmt *) statement)->if_not_exists;
 		default:
@@ -218,6 +234,10 @@ find_target(ObjectType type, Node *object)
 			if (!shard_schema_is_name(strVal(object)))
 				ObjectAddressSet(target, NamespaceRelationId, get_namespace_oid(strVal(object), true));
 			break;
+		case OBJECT_EXTENSION:
+			if (!extension_is_ours(strVal(object)))
+				ObjectAddressSet(target, ExtensionRelationId, get_extension_oid(strVal(object), true));
+			break;
 		case OBJECT_COLLATION:
 			ObjectAddressSet(target, CollationRelationId, get_collation_oid(castNode(List, object), true));
 			break;
@@ -271,6 +291,8 @@ single_target(const Node *statement)
 			return type_target((Node *) FIELD(AlterTypeStmt, typeName));
 		case T_AlterOperatorStmt:
 			return find_target(OBJECT_OPERATOR, (Node *) FIELD(AlterOperatorStmt, opername));
+		case T_AlterExtensionStmt:
+			return find_target(OBJECT_EXTENSION, (Node *) makeString(FIELD(AlterExtensionStmt, extname)));
 		case T_AlterTSDictionaryStmt:
 			return find_target(OBJECT_TSDICTIONARY, (Node *) FIELD(AlterTSDictionaryStmt, dictname));
 		case T_AlterTSConfigurationStmt:

@@ -59,6 +59,7 @@ is_definition(const Node *statement)
 	{
 		case T_AlterDomainStmt:
 		case T_AlterEnumStmt:
+		case T_AlterExtensionStmt:
 		case T_AlterFunctionStmt:
 		case T_AlterObjectSchemaStmt:
 		case T_AlterOperatorStmt:

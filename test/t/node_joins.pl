@@ -54,6 +54,8 @@ $oslo->restart;
 my $watcher = $cluster->session('paris');
 my $seen = "SELECT string_agg(node || n, ' ' ORDER BY node) FROM (SELECT node, count(*) AS n FROM shardext.shards GROUP BY 1) s";
 is($watcher->query_safe($seen), 'london8 paris8', 'two nodes');
+$london->safe_psql('postgres', 'CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;'
+		. ' CREATE FUNCTION same(ext.citext, ext.citext) RETURNS boolean RETURN $1 OPERATOR(ext.=) $2');
 $london->safe_psql('postgres', $add);
 my $start = time;
 my $spread = 'london4 oslo8 paris4';
@@ -61,6 +63,7 @@ ok($cluster->wait_until(sub { return $watcher->query_safe($seen) eq $spread; }),
 	'another node sees the new map, with its weights');
 note(sprintf('after %.2f s', time - $start));
 is($oslo->safe_psql('postgres', $seen), $spread, 'the new node too');
+is($oslo->safe_psql('postgres', q{SELECT same('a', 'A')}), 't', 'it has the extensions, and what needs them');
 
 # Tables, whose rows lie on all nodes.
 $london->safe_psql('postgres', <<'END');
