@@ -77,6 +77,27 @@ SELECT shardext.wait_job(:a), shardext.wait_job(:b);
 SELECT shardext.finish_move(:a), shardext.finish_move(:b);
 CALL await($$NOT EXISTS (SELECT FROM shardext.jobs WHERE state NOT IN ('done', 'failed', 'cancelled'))$$);
 
+-- the target need not have heard of the latest move of a shard
+ALTER DATABASE tokyo SET shardext.fault = 'worker_duty:error';
+SELECT count(pg_terminate_backend(pid, 180000)) <= 1 FROM pg_stat_activity WHERE datname = 'tokyo' AND backend_type = 'shardext worker';
+SELECT shardext.move_shard(:l, 'paris') AS job \gset
+SELECT shardext.wait_job(:job);
+SELECT shardext.finish_move(:job);
+CALL await(format('(SELECT state FROM shardext.jobs WHERE job = %s) = ''done''', :job));
+SELECT shardext.move_shards(ARRAY[:l, :l2], 'tokyo') AS job \gset
+SELECT shardext.wait_job(:job);
+SELECT owners FROM owners;
+ALTER DATABASE tokyo RESET shardext.fault;
+SELECT count(pg_terminate_backend(pid, 180000)) <= 1 FROM pg_stat_activity WHERE datname = 'tokyo' AND backend_type = 'shardext worker';
+SELECT shardext.reverse_move(:job) = :job;
+SELECT shardext.wait_job(:job);
+CALL await(format('(SELECT state FROM shardext.jobs WHERE job = %s) = ''done''', :job));
+SELECT shardext.move_shard(:l, 'london') AS job \gset
+SELECT shardext.wait_job(:job);
+SELECT shardext.finish_move(:job);
+CALL await($$NOT EXISTS (SELECT FROM shardext.jobs WHERE state NOT IN ('done', 'failed', 'cancelled'))$$);
+SELECT owners FROM owners;
+
 -- cancelled when one of the moves has begun: it ends too, or has its shard served already
 SELECT min(shard) AS t FROM shardext.shards WHERE node = 'tokyo' \gset
 SELECT pg_advisory_lock(6021, hashtext('place_move_begun'));
