@@ -33,4 +33,11 @@ SELECT n, count(*) FROM pairs GROUP BY n ORDER BY n;
 EXECUTE two_values(1, 2);
 EXECUTE two_values(1, 2);
 SELECT sum(n) FROM pairs;
+
+-- conditions that contradict each other: the coordinator finds one value that serves all, of which the owner sees a part
+-- as a parameter and a part as a literal, and other values besides
+SELECT min(k) AS elsewhere FROM pairs WHERE shardext.shard_of('pairs', k) <> shardext.shard_of('pairs', :one) \gset
+SELECT y.k FROM (SELECT count(*) AS c FROM pairs WHERE k = :one) x JOIN (SELECT k FROM pairs WHERE k = :elsewhere) y ON x.c = y.k WHERE x.c = :one;
+SELECT x.c FROM (SELECT sum(k) AS c FROM pairs WHERE k = :one) x LEFT JOIN (SELECT k FROM pairs WHERE k = :elsewhere) y ON x.c = y.k
+    WHERE x.c = :one;
 DROP TABLE pairs;

@@ -142,9 +142,56 @@ append_key(List *keys, ShardKey *key)
 /* Ways of more values than this may have some of them twice: comparing all with all costs more. */
 #define MAX_KEYS_COMPARED	16
 
-/* Keys that together satisfy all demands: one that serves all, or each demand's first. */
+/* The shard that all values of a way lie in; ROUTE_NO_SHARD if that is not known, or there is none. */
+static int
+shard_of_way(List *way, ParamListInfo params)
+{
+	int			result = ROUTE_NO_SHARD;
+	ListCell   *lc;
+
+	if (list_length(way) > MAX_KEYS_COMPARED)
+		return ROUTE_NO_SHARD;
+	foreach(lc, way)
+	{
+		bool		known;
+		int			shard = shard_key_known(lfirst(lc), params, &known);
+
+		if (!known || shard == ROUTE_NO_SHARD || (lc != list_head(way) && shard != result))
+			return ROUTE_NO_SHARD;
+		result = shard;
+	}
+	return result;
+}
+
+/* Keys of one way of each demand, all of which lie in that shard; NIL if a demand has no such way. */
 static List *
-choose_keys(List *demands)
+keys_in_shard(List *demands, int shard, ParamListInfo params)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, demands)
+	{
+		foreach(lc2, (List *) lfirst(lc))
+		{
+			if (shard_of_way((List *) lfirst(lc2), params) == shard)
+				break;
+		}
+		if (lc2 == NULL)
+			return NIL;
+		keys = list_concat(keys, (List *) lfirst(lc2));
+	}
+	return keys;
+}
+
+/*
+ * Keys that together satisfy all demands: one that serves all, or those whose values, as far as they are known, lie in one
+ * shard, or each demand's first. The second is what the owner needs of a statement whose conditions contradict each
+ * other (a = 4 AND a = 8), if the key that the coordinator took is a literal there and a parameter elsewhere.
+ */
+static List *
+choose_keys(List *demands, ParamListInfo params)
 {
 	List	   *keys = NIL;
 	ListCell   *lc;
@@ -156,6 +203,15 @@ choose_keys(List *demands)
 
 		if (list_length(way) == 1 && serves_all(linitial(way), demands))
 			return list_copy(way);
+	}
+	foreach(lc, list_length(demands) > 1 ? (List *) linitial(demands) : NIL)
+	{
+		int			shard = shard_of_way((List *) lfirst(lc), params);
+
+		if (shard != ROUTE_NO_SHARD)
+			keys = keys_in_shard(demands, shard, params);
+		if (keys != NIL)
+			return keys;
 	}
 	foreach(lc, demands)
 	{
@@ -192,7 +248,7 @@ prefer_single(List *ways)
 
 /* Fill keys, any_shard or reason from the facts. */
 static void
-resolve_statement(QueryShards *shards, StatementWalk *walk)
+resolve_statement(QueryShards *shards, StatementWalk *walk, ParamListInfo params)
 {
 	List	   *demands = NIL;
 	ListCell   *lc;
@@ -214,7 +270,7 @@ resolve_statement(QueryShards *shards, StatementWalk *walk)
 	if (!targets_demands(walk, &demands, &shards->reason))
 		return;
 	if (demands != NIL)
-		shards->keys = choose_keys(demands);
+		shards->keys = choose_keys(demands, params);
 	else
 		shards->any_shard = true;
 }
@@ -242,7 +298,7 @@ query_shards(Query *query, ParamListInfo params)
 	else if (nshells != list_length(walk.facts.occurrences))
 		shards->reason = reason_make(NULL, "It names a sharded table in a place that is not understood.");
 	else
-		resolve_statement(shards, &walk);
+		resolve_statement(shards, &walk, params);
 	return shards;
 }
 
