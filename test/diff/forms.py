@@ -2,25 +2,27 @@
 
 Joins by USING and nested ones, grouping by expressions, functions that return rows or read sharded tables, user-defined
 aggregates, chains of set operations, VALUES and TABLE; writes by views, to fields and array elements, with other values for
-shard keys, with several WITH clauses that write; in scripts COPY, cursors that are held or written by, temporary tables,
-TRUNCATE. As there, every statement has one right answer.
+shard keys, with several WITH clauses that write, by ctid; in scripts COPY, cursors that are held or written by, temporary tables,
+TRUNCATE, DDL between the runs of a prepared statement. As there, every statement has one right answer.
 """
-from generate import KEYS, SQLTYPE, TABLES, Statement
+from generate import KEYS, TABLES, Statement
+from kinds import NO_EXTREME, SQLTYPE, TEXTS
 from writes import FREE, UNIQUE, Writer
 
 # tables with columns of one name
 SAME_NAMES = [("acc", "moves", "no"), ("docs", "days", "key"), ("days", "sums", "num"), ("comp", "comp2", "a, b"), ("users", "v_users", "id"),
-              ("goods", "parts", "no"), ("acc", "goods", "no"), ("goods", "trail", "no"), ("docs", "sums", "day"), ("tags", "acc", None)]
+              ("goods", "parts", "no"), ("acc", "goods", "no"), ("goods", "trail", "no"), ("docs", "sums", "day"), ("tags", "acc", None),
+              ("wide", "bags", "list"), ("wide", "moods", "mood"), ("bags", "moods", "mood"), ("wide", "bags", "span, mood"), ("wide", "goods", "no"), ("wide", "moods", "seen, at")]
 JOINS = ("JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")
 # views that can be written, with what their rows are made of
 WRITABLE_VIEWS = {"w_acc": ("acc", ["no", "holder", "bal", "ref"]), "w_goods": ("goods", ["no", "k", "note"]), "w_moves": ("moves", ["no", "seq", "amount"])}
 
 
 class Script:
-    """Statements for one session, one after the other, until one fails; an item may be (COPY statement, data)."""
+    """Statements for one session, one after the other, until one fails; an item may be (COPY statement, data). after: run in any case."""
 
-    def __init__(self, steps, home):
-        self.steps, self.home = steps, home
+    def __init__(self, steps, home, after=()):
+        self.steps, self.home, self.after = steps, home, after
 
 
 class Forms(Writer):
@@ -34,15 +36,38 @@ class Forms(Writer):
                 return self.pick("holder_of(length(%s))", "(xpath('/a/text()', xmlelement(name a, %s)))[1]::text", "upper(%s) COLLATE \"C\"") % super().expr(scopes, kind, -1)
             if column and column[0].count(".") == 1:
                 alias, name = column[0].split(".")
+                if alias in self.bases and kind in ("text", "bool"):
+                    return self.pick("%s.tableoid::regclass::text", "%s::text") % alias if kind == "text" else \
+                        self.pick("(%s.ctid IS NOT NULL)", "(%s.xmin <> '1')", "(%s = %s)", "(%s IS DISTINCT FROM %s)", "(%s IS NULL)").replace("%s", alias)
+                if kind in TEXTS:
+                    return self.of_kind(column[0], kind)
                 return "(to_jsonb(%s) ->> '%s')::%s" % (alias, name, SQLTYPE[kind])
         return super().expr(scopes, kind, depth)
 
+    def of_kind(self, column, kind):
+        """An expression over a column of a rarer type, of the same type."""
+        return self.pick(*{"mood": ("(enum_range(NULL, {0}))[1]", "({0}::text)::mood", "(ARRAY[{0}, 'ok'])[2]"), "span": ("{0} * '[2,6)'", "range_merge({0}, '[1,2)')", "({0} + '[0,9)')", "unnest(int4multirange({0}))"),
+                           "list": ("({0} || 4)", "{0}[1:2]", "array_remove({0}, 2)", "ARRAY(SELECT unnest({0}) ORDER BY 1)", "string_to_array('1,2', ',')::int[]"),
+                           "json": ("({0} -> 'x')", "({0} || '{{\"z\": 5}}')", "jsonb_path_query_first({0}, '$.y[*] ? (@ > 1)')", "jsonb_build_object('a', {0})", "to_jsonb({0})"),
+                           "place": ("ROW(({0}).street, 3)::place", "jsonb_populate_record({0}, '{{\"no\": 8}}')"), "ts": ("({0} + interval '1 day')", "date_trunc('day', {0})", "({0} AT TIME ZONE 'UTC')::timestamptz"),
+                           "long": ("({0} * 2)", "justify_hours({0})", "-{0}"), "bool": ("(NOT {0})", "({0} IS TRUE)", "({0} AND true)")}[kind]).format(column)
+
+    def odd_condition(self, a):
+        """A condition with an operator of its own on a column of a rarer type."""
+        return self.pick(*{"mood": ("{0} > 'sad'", "{0} = ANY (enum_range('ok'::mood, NULL))"), "span": ("{0} @> 3", "{0} && '[2,4)'", "isempty({0})", "{0} -|- '[9,10)'", "lower({0}) > 1"),
+                           "list": ("{0} @> '{{1}}'", "2 = ANY ({0})", "{0} && '{{3,5}}'", "cardinality({0}) > 1", "{0}[1] = 1"),
+                           "json": ("{0} ? 'x'", "{0} @> '{{\"x\": 1}}'", "{0} @? '$.y'", "jsonb_typeof({0}) = 'object'", "({0} ->> 'x')::int > 1"),
+                           "place": ("({0}).no > 1", "{0} IS NULL", "{0} *= ROW('t1'::text, 1)::place"), "ts": ("extract(hour FROM {0}) > 3", "{0}::date = '2024-02-24'", "({0}, '2 days'::interval) OVERLAPS ('2024-02-22'::timestamptz, '2024-02-23'::timestamptz)"),
+                           "long": ("{0} > '0'", "extract(epoch FROM {0}) > 3600"), "bool": ("{0}", "{0} IS NOT TRUE", "{0} IS UNKNOWN")}[a[1]]).format(a[0])
+
     def pred(self, scopes, depth):
         a = self.column(scopes)
+        if a and a[1] in TEXTS and self.chance(0.4):
+            return self.odd_condition(a)
         if depth > 0 and a and self.chance(0.08):
             sub = self.query(depth - 1, scopes, [a[1]])[0]
             return self.pick("%s = ANY (ARRAY(%s))" % (a[0], sub), "%s > ALL (%s)" % (a[0], sub), "%s <= ANY (%s)" % (a[0], sub),
-                             "ROW(%s, 1) IS DISTINCT FROM (SELECT %s, 1 FROM (%s) q(c))" % (a[0], self.extreme("c", a[1]), sub),
+                             "ROW(%s, 1) %s (SELECT %s, 1 FROM (%s) q(c))" % (a[0], self.pick("=", "<>", "<="), self.extreme("c", a[1]), sub),
                              "(%s, 1) >= (%s, %s)" % (a[0], self.const(a[1]), self.const("int")))
         return super().pred(scopes, depth)
 
@@ -78,7 +103,11 @@ class Forms(Writer):
         alias, inner = self.name(), [c[0] for c in lateral or [] if c[1] == "int"]
         argument = self.r.choice(inner) if inner else self.const("int") + "::int"
         text, kind = self.pick(("rows_of((%s)::int)", "int"), ("rows_in((%s)::int)", "int"), ("jsonb_array_elements_text(jsonb_build_array(%s, 7))", "text"),
-                               ("xmltable('/r' PASSING xmlelement(name r, %s) COLUMNS c0 text PATH '.')", "text"))
+                               ("xmltable('/r' PASSING xmlelement(name r, %s) COLUMNS c0 text PATH '.')", "text"),
+                               ("jsonb_to_recordset(jsonb_build_array(jsonb_build_object('c0', %s), '{\"c0\": 4}'::jsonb)) AS", "int"), ("regexp_split_to_table((%s)::text, '')", "text"),
+                               ("jsonb_object_keys(jsonb_build_object('t1', %s, 't5', 2))", "text"), ("jsonb_path_query(jsonb_build_array(%s, 9, null), '$[*]')", "json"))
+        if text.endswith(" AS"):
+            return "%s %s(c0 int)" % (text % argument, alias), [(alias + ".c0", kind, True)]
         if text.startswith("rows"):
             return "%s %s(c0, c1)" % (text % argument, alias), [(alias + ".c0", "int", True), (alias + ".c1", "int", False)]
         return "%s %s(c0)" % (text % argument, alias), [(alias + ".c0", kind, True)]
@@ -86,13 +115,26 @@ class Forms(Writer):
     def aggregate_call(self, columns, kind):
         numbers = [c[0] for c in columns if c[1] in ("int", "num")]
         fit = [c[0] for c in columns if c[1] == kind]
-        if self.chance(0.08):
+        if self.chance(0.12):
+            whole = sorted({c[0].split(".")[0] for c in columns if c[0].split(".")[0] in self.bases})
+            if whole and kind in ("int", "text") and self.chance(0.3):
+                alias = self.r.choice(whole)
+                if kind == "int":
+                    return self.pick("count(%s)", "count(DISTINCT %s::text)", "count(%s.ctid)", "count(DISTINCT %s.tableoid)") % alias, "int"
+                return self.pick("string_agg({0}::text, ';' ORDER BY {0}::text)", "max({0}::text)", "json_agg({0} ORDER BY {0}::text)", "xmlagg(xmlelement(name r, {0}::text) ORDER BY {0}::text)").format(alias), "text"
+            if kind in ("span", "list", "json", "bool", "long") and fit:
+                a = self.r.choice(fit)
+                return {"span": ("range_intersect_agg({0})",) * 2, "list": ("array_agg(cardinality({0}) ORDER BY {0})", "min({0})"), "json": ("jsonb_agg({0} ORDER BY {0})", "jsonb_object_agg(coalesce({0}::text, ''), 1)"),
+                        "bool": ("bool_and({0})", "every({0} IS NULL)"), "long": ("sum({0})", "max({0})")}[kind][0 if self.chance(0.5) and kind != "span" else 1].format(a), None
             if kind in ("int", "num") and numbers:
                 return self.pick("total(%s)", "total(DISTINCT %s)", "total(abs(%s) + 1)") % self.r.choice(numbers), SQLTYPE[kind]
             if kind == "text" and fit:
                 return self.pick("glued(%s ORDER BY %s DESC)", "glued(DISTINCT %s ORDER BY %s)") % ((self.r.choice(fit),) * 2), "text"
             if kind == "int":
                 a, a_kind, _ = self.r.choice(columns)
+                b, b_kind, _ = self.r.choice(columns)
+                if self.chance(0.3):
+                    return "(percent_rank(%s, %s) WITHIN GROUP (ORDER BY %s, %s NULLS FIRST)) * 7" % (self.value(a_kind), self.value(b_kind), a, b), "int"
                 return self.pick("dense_rank(%s) WITHIN GROUP (ORDER BY %s DESC)", "(cume_dist(%s) WITHIN GROUP (ORDER BY %s)) * 2") % (self.value(a_kind), a), "int"
         return super().aggregate_call(columns, kind)
 
@@ -112,7 +154,7 @@ class Forms(Writer):
         for kind in kinds:
             fit = [c[0] for c in columns if c[1] == kind]
             out.append("max(%s) FILTER (WHERE %s) OVER %s" % (self.r.choice(fit), self.pred([columns], 0), self.pick("w", "(w ROWS 2 PRECEDING)"))
-                       if fit and kind != "uuid" else "(count(*) OVER w)::int" if kind == "int" else "NULL::" + SQLTYPE[kind])
+                       if fit and kind not in NO_EXTREME else "(count(*) OVER w)::int" if kind == "int" else "NULL::" + SQLTYPE[kind])
         return "SELECT %s FROM %s%s WINDOW w AS (PARTITION BY %s ORDER BY %s)" % (", ".join(out), items, where, self.r.choice(columns)[0], order)
 
     def rows_out(self, scopes, kind):
@@ -125,7 +167,7 @@ class Forms(Writer):
     def grouped_by_expression(self, items, columns, where, outer, kinds):
         keys = []
         for c in self.r.sample(columns, min(len(columns), self.r.randint(1, 2))):
-            made = {"int": ["%s %% 3", "imm(%s)", "stab(%s)"], "text": ["upper(%s)", "length(%s)::text"], "num": ["round(%s)"], "date": ["%s + 1"]}.get(c[1], ["%s"])
+            made = {"int": ["%s %% 3", "imm(%s)", "stab(%s)"], "text": ["upper(%s)", "length(%s)::text"], "num": ["round(%s)"], "date": ["%s + 1"], "ts": ["date_trunc('day', %s)"], "list": ["%s[1:1]"], "place": ["ROW((%s).street, 1)::place"]}.get(c[1], ["%s"])
             keys.append((self.pick("coalesce(%s, %s)" % (c[0], self.const(c[1], 0.9)), "(%s)" % (self.r.choice(made) % c[0])), c[1], False))
         out = []
         for kind in kinds:
@@ -193,8 +235,9 @@ class Forms(Writer):
         self.start()
         self.group = self.pick(["goods", "parts", "trail", "acc"], ["acc", "moves", "countries"], ["comp", "comp2", "tags"])
         if x < 0.03:
-            return Statement("SELECT %s(%s)" % (self.pick("bump", "bump", "settle"), self.const("int")), self.constants, self.home)
-        made = self.pick(self.by_view, self.parts_of_columns, self.parts_of_columns, self.key_by_join, self.merge_tables, self.several_with, self.conflict_with_rows)
+            return Statement("SELECT %s(%s)" % (self.pick("bump", "walk", "settle"), self.const("int")), self.constants, self.home)
+        made = self.pick(self.by_view, self.parts_of_columns, self.parts_of_columns, self.key_by_join, self.merge_tables, self.several_with, self.conflict_with_rows,
+                         self.by_ctid, self.by_ctid)
         return Statement(made(), self.constants, self.home)
 
     def by_view(self):
@@ -209,6 +252,20 @@ class Forms(Writer):
             column = self.pick(*FREE[table])
             return "UPDATE %s t SET %s = %s%s%s" % (view, column, self.expr([own], dict(TABLES[table])[column], 1), self.where([own], 1), self.pick("", " RETURNING t.*"))
         return "DELETE FROM %s t%s%s" % (view, self.where([own], 1, 1) or " WHERE false", self.pick("", " RETURNING t.*"))
+
+    def by_ctid(self):
+        """The first rows of a table, found by their ctid: what queues do."""
+        table = self.pick("acc", "goods", "moves", "comp2", "tags", "wide", "moods")
+        own = [(c[0].replace("t.", "x."), c[1], c[2]) for c in self.columns_of(table, "t")]
+        found = "SELECT x.ctid FROM %s x%s ORDER BY %s LIMIT %s%s" % (table, self.where([own], 1), ", ".join("x." + c for c, _ in TABLES[table]), self.pick("1", "3", "ALL"), self.pick(
+            "", " FOR UPDATE", " FOR UPDATE SKIP LOCKED", " FOR NO KEY UPDATE"))
+        if table in ("comp2", "moods"):  # rows that are alike
+            found = "SELECT x.ctid FROM %s x%s" % (table, self.where([own], 1))
+        where = self.pick("t.ctid IN (%s)", "t.ctid = ANY (ARRAY(%s))", "EXISTS (SELECT FROM (%s) q WHERE q.ctid = t.ctid)") % found
+        column = self.pick(*FREE[table])
+        return self.pick("DELETE FROM %s t WHERE %s%s" % (table, where, self.returning(table, "t")),
+                         "UPDATE %s t SET %s = %s WHERE %s%s" % (table, column, self.const(dict(TABLES[table])[column]), where, self.returning(table, "t")),
+                         "WITH q AS MATERIALIZED (%s) UPDATE %s t SET %s = DEFAULT FROM q WHERE q.ctid = t.ctid%s" % (found, table, column, self.returning(table, "t")))
 
     def parts_of_columns(self):
         """Fields, array elements, defaults of the table goods."""
@@ -283,8 +340,8 @@ class Forms(Writer):
     # -- scripts
     def script(self):
         self.start()
-        made = self.pick(self.held_cursor, self.current_of, self.copied, self.copied, self.temporary, self.truncated)()
-        return Script(made, self.home)
+        made = self.pick(self.held_cursor, self.current_of, self.copied, self.copied, self.temporary, self.truncated, self.altered, self.altered)()
+        return made if isinstance(made, Script) else Script(made, self.home)
 
     def ordered_query(self, depth=1):
         sql, kinds = self.query(depth)
@@ -298,7 +355,7 @@ class Forms(Writer):
         return steps + self.r.sample(["FETCH ALL FROM h", "FETCH BACKWARD 2 FROM h", "FETCH LAST FROM h", "MOVE 1 FROM h", "FETCH FIRST FROM h"], 3) + ["CLOSE h"]
 
     def current_of(self):
-        table = self.pick("acc", "moves", "tags", "goods", "comp2")
+        table = self.pick("acc", "moves", "tags", "goods", "comp2", "wide")
         order = ", ".join("x." + c for c, _ in TABLES[table])
         column, kind = [(c, dict(TABLES[table])[c]) for c in FREE[table]][0]
         key = KEYS[table][0]
@@ -308,14 +365,36 @@ class Forms(Writer):
         return ["BEGIN", "DECLARE c CURSOR FOR SELECT * FROM %s x ORDER BY %s FOR UPDATE" % (table, order), "FETCH %d FROM c" % self.pick(1, 2, 5), act,
                 "FETCH c", self.pick(act, "UPDATE %s SET %s WHERE CURRENT OF c" % (table, sets)), "FETCH 2 FROM c", "CLOSE c", self.pick("COMMIT", "ROLLBACK")]
 
+    def altered(self):
+        """DDL between the runs of a prepared statement, undone afterwards or rolled back."""
+        table = self.pick("acc", "goods", "tags", "wide", "moods", "countries")
+        names, key, free = ", ".join(c for c, _ in TABLES[table]), KEYS[table][0], FREE[table][-1]
+        made, undo = self.pick(
+            ("ALTER TABLE {t} ADD COLUMN extra int DEFAULT 5", "ALTER TABLE {t} DROP COLUMN IF EXISTS extra"), ("ALTER TABLE {t} ADD COLUMN extra text", "ALTER TABLE {t} DROP COLUMN IF EXISTS extra CASCADE"),
+            ("CREATE INDEX {t}_made ON {t} ({f}, {k})", "DROP INDEX IF EXISTS {t}_made"), ("CREATE INDEX {t}_made ON {t} (({f}::text)) WHERE {f} IS NOT NULL", "DROP INDEX IF EXISTS {t}_made"),
+            ("ALTER TABLE {t} ADD CONSTRAINT made CHECK ({f}::text <> 'x') NOT VALID", "ALTER TABLE {t} DROP CONSTRAINT IF EXISTS made"), ("ALTER TABLE {t} ALTER {f} SET DEFAULT NULL", "ALTER TABLE {t} ALTER {f} DROP DEFAULT"),
+            ("ALTER TABLE {t} RENAME COLUMN {f} TO {f}_2", None), ("ALTER TABLE {t} RENAME TO {t}_2", None), ("CREATE STATISTICS {t}_made ON {k}, {f} FROM {t}", "DROP STATISTICS IF EXISTS {t}_made"),
+            ("CREATE VIEW made_view AS SELECT {k}, {f} FROM {t}", "DROP VIEW IF EXISTS made_view"), ("ANALYZE {t}", "ANALYZE {t}"), ("ALTER TABLE {t} ALTER {f} SET NOT NULL", "ALTER TABLE {t} ALTER {f} DROP NOT NULL"),
+            ("ALTER TABLE {t} ALTER {f} TYPE text USING {f}::text", None), ("CREATE RULE made AS ON DELETE TO countries DO NOTHING", None) if table == "countries" else ("ANALYZE {t} ({k})", "ANALYZE {t}"))
+        made, undo = [text and text.format(t=table, f=free, k=key) for text in (made, undo)]
+        prepare = "PREPARE q AS SELECT %s FROM %s ORDER BY %s" % (names, table, names)
+        more = ["EXECUTE q", "DELETE FROM %s WHERE %s IS NULL" % (table, free), "SELECT * FROM %s t ORDER BY %s" % (table, names),
+                "INSERT INTO %s AS t (%s) VALUES %s ON CONFLICT DO NOTHING RETURNING t.*" % (table, names, self.values(table, 2)), self.ordered_query()[0]]
+        if table == "goods":
+            more.append("INSERT INTO goods (no) VALUES (%s) ON CONFLICT DO NOTHING" % self.r.randint(0, 40))
+        rest = self.r.sample(more, 3)
+        if undo is None or self.chance(0.4):
+            return Script([prepare, "EXECUTE q", "BEGIN", made] + rest + ["ROLLBACK", "EXECUTE q"], self.home, ["DEALLOCATE q"])
+        return Script([prepare, "EXECUTE q", made] + rest, self.home, [undo, "EXECUTE q", "DEALLOCATE q"])
+
     def copied(self):
         if self.chance(0.4):
             return ["COPY (%s) TO STDOUT%s" % (self.ordered_query()[0], self.pick("", " (FORMAT csv, HEADER)", " (FORMAT csv, FORCE_QUOTE *)"))]
-        table = self.pick("acc", "moves", "goods", "comp2", "tags", "sums", "parts", "countries")
+        table = self.pick("acc", "moves", "goods", "comp2", "tags", "sums", "parts", "countries", "wide", "bags", "moods")
         names = [c for c, _ in TABLES[table]]
         seen, lines = set(), []
         for _ in range(self.pick(1, 3, 20)):
-            row = [v.strip("'").replace("NULL", "\\N") for v in self.row(table)]
+            row = ["\\N" if v == "NULL" else v.split("::")[0].strip("'") for v in self.row(table)]
             key = tuple(v for v, c in zip(row, names) if c in UNIQUE.get(table, []))
             if not key or key not in seen:
                 lines.append("\t".join(row))

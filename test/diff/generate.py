@@ -8,6 +8,8 @@ it the same value.
 """
 import random
 
+from kinds import CASTS, NO_EXTREME, NUMBERS, SQLTYPE, TEXTS, extreme, odd_value
+
 TABLES = {
     "users": [("id", "id"), ("country", "int"), ("name", "text"), ("age", "int")],
     "photos": [("id", "pid"), ("owner_id", "id"), ("title", "text"), ("views", "int")],
@@ -24,6 +26,9 @@ TABLES = {
     "goods": [("no", "int"), ("k", "int"), ("note", "text")],
     "parts": [("no", "int"), ("part", "int"), ("n", "int")],
     "trail": [("no", "int"), ("op", "text"), ("k", "int")],
+    "wide": [("no", "int"), ("mood", "mood"), ("span", "span"), ("list", "list"), ("data", "json"), ("at", "place"), ("seen", "ts"), ("long", "long"), ("ok", "bool")],
+    "bags": [("list", "list"), ("n", "int"), ("span", "span"), ("mood", "mood")],
+    "moods": [("mood", "mood"), ("seen", "ts"), ("at", "place"), ("note", "text")],
     "countries": [("id", "int"), ("name", "text"), ("since", "date")],
     "home": [("uid", "id"), ("x", "int"), ("note", "text")],
     "v_users": [("id", "id"), ("country", "int"), ("name", "text")],
@@ -31,14 +36,12 @@ TABLES = {
 }
 KEYS = {"users": ["id"], "photos": ["owner_id", "id"], "albums": ["owner", "id", "cover"], "likes": ["photo_id"],
         "acc": ["no"], "moves": ["no"], "tags": ["tag"], "comp": ["a", "b"], "comp2": ["a", "b"],
-        "docs": ["key"], "days": ["day"], "sums": ["num"], "goods": ["no"], "parts": ["no"], "trail": ["no"], "v_users": ["id"], "v_photos": ["owner_id"], "home": ["uid"], "countries": ["id"]}
+        "docs": ["key"], "days": ["day"], "sums": ["num"], "goods": ["no"], "parts": ["no"], "trail": ["no"], "wide": ["no"], "bags": ["list"], "moods": ["mood"], "v_users": ["id"], "v_photos": ["owner_id"], "home": ["uid"], "countries": ["id"]}
 GROUPS = [["users", "photos", "albums", "likes", "v_users", "v_photos", "countries", "home"], ["users", "photos", "likes"],
           ["users", "photos", "albums", "v_users", "v_photos"], ["acc", "moves", "countries", "acc", "moves", "comp"],
           ["acc", "moves"], ["tags", "comp", "acc"], ["tags"], ["comp", "comp2", "countries"],
           ["docs", "days", "sums", "countries"], ["docs", "days"], ["sums", "acc", "moves", "days"], ["goods", "parts", "trail", "acc"],
-          ["goods", "parts"], list(TABLES)]
-SQLTYPE = {"id": "bigint", "pid": "bigint", "int": "int", "text": "text", "num": "numeric", "uuid": "uuid", "date": "date"}
-NUMBERS = {"id", "pid", "int", "num"}
+          ["goods", "parts"], ["wide", "bags", "moods"], ["wide", "moods", "countries", "goods"], ["bags", "wide"], list(TABLES)]
 SHARDS, PEOPLE = 16, 16
 
 
@@ -83,6 +86,7 @@ class Generator:
 
     def start(self):
         self.constants, self.n, self.home, self.ctes = [], 0, False, []
+        self.bases = set()  # aliases of tables
         self.group = self.r.choice(GROUPS)
         self.tidy, self.ordered = self.chance(0.6), "?"
         self.kinds = sorted({kind for table in self.group for _, kind in TABLES[table]})
@@ -108,6 +112,8 @@ class Generator:
         if kind in ("id", "pid"):
             i = r.randint(1, PEOPLE)
             return str(user_id(i) if kind == "id" else photo_id(i, r.randint(1, 3)))
+        if kind in TEXTS:
+            return odd_value(r, kind)
         return {"int": lambda: str(r.randint(0, 12)), "num": lambda: "%d.5" % r.randint(0, 9),
                 "text": lambda: "'t%d'" % r.randint(0, 12), "uuid": lambda: "'00000000-0000-4000-8000-0000000000%02d'" % r.randint(0, 12),
                 "date": lambda: "'2024-02-%02d'" % r.randint(20, 29)}[kind]()
@@ -126,11 +132,9 @@ class Generator:
     def odd_const(self, kind):
         """The hot value in another type."""
         value = self.hot[kind][0]
-        casts = {"id": ["bigint", "numeric"], "pid": ["bigint", "numeric"], "int": ["bigint", "numeric", "smallint", "float8", "whole"],
-                 "text": ["varchar", "name", "bpchar", "word"], "num": ["numeric", "float8", "int"], "uuid": ["uuid"], "date": ["date", "timestamp", "timestamptz"]}[kind]
         if kind == "text" and self.chance(0.3):
             return "(%s::text COLLATE \"C\")" % value
-        return "(%s)::%s" % (value, self.r.choice(casts))
+        return "(%s)::%s" % (value, self.r.choice(CASTS.get(kind, [SQLTYPE[kind]])))
 
     # scopes are lists of lists of (expression, kind, is_key); the first is the innermost
     def column(self, scopes, kind=None, key=False):
@@ -180,7 +184,8 @@ class Generator:
         return "(SELECT %s FROM %s%s ORDER BY 1 LIMIT 1)" % (column[0], items, where)
 
     def extreme(self, expression, kind):
-        return "%s(%s::text)::uuid" % (self.pick("min", "max"), expression) if kind == "uuid" else "%s(%s)" % (self.pick("min", "max"), expression)
+        call, cast = extreme(self.r, expression, kind)
+        return "%s::%s" % (call, cast) if cast else call
 
     def equality(self, scopes, a, depth):
         kind = a[1]
@@ -269,7 +274,11 @@ class Generator:
             return self.pick("unnest(ARRAY[%s::int, 3, NULL]) WITH ORDINALITY %s(c0, c1)", "ROWS FROM (generate_series(1, %s::int %% 3), unnest(ARRAY[7, 8])) %s(c0, c1)") % (
                 self.const("int"), alias), [(alias + ".c0", "int", True), (alias + ".c1", "int", False)]
         table = self.relation()
-        sample = " TABLESAMPLE SYSTEM (100)" if self.chance(0.01) and not table.startswith("v_") else ""
+        sample = ""
+        if not table.startswith("v_"):
+            self.bases.add(alias)
+            if self.chance(0.02):
+                sample = " TABLESAMPLE " + self.pick("SYSTEM (100)", "BERNOULLI (100)", "SYSTEM (100) REPEATABLE (5)", "BERNOULLI (100.0) REPEATABLE (7)", "BERNOULLI (0)")
         return "%s %s%s" % (table, alias, sample), [("%s.%s" % (alias, c), kind, c in KEYS[table]) for c, kind in TABLES[table]]
 
     def from_list(self, scopes, depth, few=False):
@@ -318,12 +327,17 @@ class Generator:
             if text.endswith(self.ordered):
                 text = "SELECT * FROM (%s) %s" % (text, self.name())
             text += " ORDER BY %s LIMIT %s" % (", ".join(str(i + 1) + self.pick("", "", "", " DESC", " NULLS FIRST") for i in range(len(kinds))), self.pick(
-                "1", "2", "3", "4", "(SELECT 1 + count(*) FROM countries)"))
+                "1", "2", "3", "4", "(SELECT 1 + count(*) FROM countries)", self.limit(outer)))
             text += self.pick("", "", " OFFSET 1")
         elif self.chance(0.03):
             text = "SELECT * FROM (%s) %s ORDER BY 1%s FETCH FIRST %s ROWS WITH TIES" % (
                 text, self.name(), self.pick("", " DESC"), self.pick("1", "2", "3"))
         return text, kinds
+
+    def limit(self, outer):
+        """A LIMIT that depends on the row around, if there is one."""
+        column = self.column([scope for scope in outer if scope], "int")
+        return self.pick("abs(%s)", "(SELECT count(*) FROM countries WHERE countries.id < %s)") % column[0] if column else "ALL"
 
     def recursive(self, outer):
         """WITH RECURSIVE: a walk from one column to another of the same type."""
@@ -376,7 +390,7 @@ class Generator:
         name = self.name()
         table = self.relation()
         column, kind = self.r.choice(TABLES[table])
-        fit = [c[0] for c in columns if c[1] == kind and kind != "uuid"]
+        fit = [c[0] for c in columns if c[1] == kind and kind not in NO_EXTREME]
         condition = "%s.%s %s %s(%s)" % (name, column, self.pick("=", "<=", "<>"), self.pick("min", "max"), self.r.choice(fit)) if fit else \
             "%s.%s IS NOT NULL AND count(%s) > 1" % (name, column, key)
         return "(SELECT count(*) FROM %s %s WHERE %s)::int" % (table, name, condition)
@@ -413,8 +427,8 @@ class Generator:
         if fit and self.chance(0.15):
             return "percentile_disc(0.5) WITHIN GROUP (ORDER BY %s)" % self.r.choice(fit), None
         if fit:
-            return (self.extreme(self.r.choice(fit), kind), None) if kind != "uuid" else (self.pick("min(%s::text)", "max(%s::text)") % self.r.choice(fit), "uuid")
-        return "max(%s::%s)" % (self.const(kind), "text" if kind == "uuid" else SQLTYPE[kind]), SQLTYPE[kind]
+            return extreme(self.r, self.r.choice(fit), kind)
+        return "max(%s::%s)" % (self.const(kind), "text" if kind in NO_EXTREME else SQLTYPE[kind]), SQLTYPE[kind]
 
     def framed(self, columns, kind):
         """A window function that looks at neighbours: rows in the order of all columns."""
@@ -443,7 +457,7 @@ class Generator:
         over = "(%sORDER BY %s)" % (self.pick("", "PARTITION BY %s " % self.r.choice(columns)[0]), self.r.choice(columns)[0])
         if kind == "int" and self.chance(0.6):
             return "%s OVER %s" % (self.pick("rank()", "count(*)", "dense_rank()"), over)
-        return "max(%s) OVER %s" % (self.r.choice(fit), over) if fit and kind != "uuid" and self.chance(0.5) else \
+        return "max(%s) OVER %s" % (self.r.choice(fit), over) if fit and kind not in NO_EXTREME and self.chance(0.5) else \
             self.r.choice(fit) if fit else "%s::%s" % (self.const(kind), SQLTYPE[kind])
 
     def select(self):

@@ -17,16 +17,20 @@ from pathlib import Path
 
 from forms import Forms, Script
 from generate import PEOPLE, TABLES, photo_id, user_id
+from kinds import odd_value
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 from pq import Connection
 
 # on every node
 TYPES = """
-DROP DOMAIN IF EXISTS whole, word;
-DROP TYPE IF EXISTS place;
+DROP DOMAIN IF EXISTS whole, word, good_mood;
+DROP TYPE IF EXISTS place, mood;
 CREATE DOMAIN whole AS int CHECK (VALUE > -100);
 CREATE DOMAIN word AS text;
 CREATE TYPE place AS (street text, no int);
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy', 'glad');
+CREATE DOMAIN good_mood AS mood CHECK (VALUE <> 'sad');
+DO $$BEGIN CREATE ROLE reader LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END$$;
 """
 SCHEMA = """
 CREATE TABLE users (id bigint PRIMARY KEY, country int, name text, age int);
@@ -47,9 +51,27 @@ CREATE TABLE goods (no int PRIMARY KEY, k int DEFAULT 3 CHECK (k < 1000), note t
 	twice int GENERATED ALWAYS AS (k * 2) STORED, made int DEFAULT vol(7));
 CREATE TABLE parts (no int REFERENCES goods ON DELETE CASCADE ON UPDATE CASCADE, part int, n int, PRIMARY KEY (no, part));
 CREATE TABLE trail (no int, op text, k int);
+CREATE TABLE wide (no int PRIMARY KEY, mood mood, span int4range, list int[], data jsonb, at place, seen timestamptz, long interval, ok boolean);
+CREATE TABLE bags (list int[], n int, span int4range, mood mood, PRIMARY KEY (list, n));
+CREATE TABLE moods (mood mood NOT NULL, seen timestamptz, at place, note text);
+CREATE INDEX ON wide (mood, seen);
 CREATE TRIGGER small BEFORE INSERT OR UPDATE ON goods FOR EACH ROW EXECUTE FUNCTION small();
 CREATE TRIGGER trail AFTER INSERT OR UPDATE OR DELETE ON goods FOR EACH ROW EXECUTE FUNCTION trail();
 """
+# what the role reader sees and may do
+POLICIES = """
+CREATE POLICY p ON acc USING (ref IS DISTINCT FROM 3);
+CREATE POLICY seen ON moves FOR SELECT USING (true);
+CREATE POLICY made ON moves FOR INSERT WITH CHECK (amount >= 0.5);
+CREATE POLICY changed ON moves FOR UPDATE USING (seq < 3) WITH CHECK (amount < 9);
+CREATE POLICY gone ON moves FOR DELETE USING (seq > 0);
+CREATE POLICY p ON docs USING (EXISTS (SELECT FROM countries c WHERE c.since <= day)) WITH CHECK (true);
+CREATE POLICY p ON wide USING (ok IS NOT FALSE);
+CREATE POLICY q ON wide AS RESTRICTIVE USING (no <> 5);
+CREATE POLICY p ON goods USING (EXISTS (SELECT FROM parts p WHERE p.no = goods.no AND p.n IS NULL) OR k > 2);
+CREATE POLICY p ON comp2 USING (d < stab(60));
+"""
+PROTECTED = "acc moves docs wide goods comp2"
 FUNCTIONS = """
 DROP FUNCTION IF EXISTS n_in(int);
 CREATE OR REPLACE FUNCTION small() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.k := NEW.k % 500; RETURN NEW; END';
@@ -79,6 +101,25 @@ CREATE OR REPLACE FUNCTION bump(k int) RETURNS int VOLATILE LANGUAGE plpgsql AS 
 		n := n + 100 + (SELECT count(*) FROM goods);
 	END;
 	RETURN n;
+END$$;
+CREATE OR REPLACE FUNCTION walk(below int) RETURNS int VOLATILE LANGUAGE plpgsql AS $$DECLARE
+	c CURSOR FOR SELECT * FROM acc WHERE no < below ORDER BY no FOR UPDATE;
+	n int := 0;
+	k int;
+BEGIN
+	FOR r IN c LOOP
+		IF r.ref > 8 THEN
+			DELETE FROM acc WHERE CURRENT OF c;
+		ELSE
+			UPDATE acc SET ref = ref + 1 WHERE CURRENT OF c RETURNING ref INTO k;
+		END IF;
+		GET DIAGNOSTICS n = ROW_COUNT;
+		EXECUTE format('SELECT %s + count(*) FROM %I WHERE no >= $1', n, 'moves') INTO n USING r.no;
+	END LOOP;
+	PERFORM 1 / (n - n % 5 - n) FROM acc WHERE no = n;
+	RETURN n;
+EXCEPTION WHEN division_by_zero THEN
+	RETURN -n;
 END$$;
 CREATE OR REPLACE FUNCTION settle(k int) RETURNS bigint VOLATILE LANGUAGE sql AS $$
 	UPDATE goods SET note = 'settled' WHERE no % 7 = k;
@@ -113,11 +154,16 @@ SELECT shardext.shard_table('days', 'day');
 SELECT shardext.shard_table('sums', 'num');
 SELECT shardext.shard_tables('{goods,parts}', '{no,no}', 'hash');
 SELECT shardext.shard_table('trail', 'no', 'hash');
+SELECT shardext.shard_table('wide', 'no', 'hash');
+SELECT shardext.shard_table('bags', 'list');
+SELECT shardext.shard_table('moods', 'mood');
 SELECT shardext.replicate_table('countries');
 """
-WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|vol|bump|settle)\b")
+WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|vol|bump|walk|settle)\b")
 HOME = """
-CREATE TABLE home (uid bigint, x int, note text);
+CREATE TABLE home (uid bigint, x int, note text) PARTITION BY LIST (x);
+CREATE TABLE home_some PARTITION OF home FOR VALUES IN (1, 3, 5, NULL);
+CREATE TABLE home_rest PARTITION OF home DEFAULT;
 """
 
 
@@ -142,6 +188,10 @@ def initial_rows():
     yield "sums", [("%d.5" % i if i % 3 else "%d.00" % i, some(6), date(i)) for i in range(10)]
     yield "goods", [(i, some(9), text()) for i in range(0, 26, 2)]
     yield "parts", [(i, j, some(9)) for i in range(0, 20, 4) for j in range(1, 4)]
+    odd = lambda kind: "NULL" if r.random() < 0.15 else odd_value(r, kind)
+    yield "wide", [(i,) + tuple(odd(kind) for _, kind in TABLES["wide"][1:]) for i in range(0, 30)]
+    yield "bags", [(odd_value(r, "list"), i, odd("span"), odd("mood")) for i in range(0, 15)]
+    yield "moods", [(odd_value(r, "mood") if i % 3 else "'ok'", odd("ts"), odd("place"), text()) for i in range(0, 20)]
     yield "countries", [(i, "'t%d'" % i, date(i)) for i in range(5)]
     yield "home", [(user_id(i), some(12), text()) for i in people if i % 2]
 
@@ -188,8 +238,16 @@ class Differ:
             connection.must(SCHEMA + HOME)
         for line in SHARD.strip().split("\n"):
             self.nodes[0].must(line)
+        for connection in (self.plain, self.nodes[0]):
+            connection.must(POLICIES)
+            for name in TABLES:
+                if not name.startswith("v_"):
+                    connection.must("GRANT ALL ON %s TO reader" % name)
+            for name in PROTECTED.split():
+                connection.must("ALTER TABLE %s ENABLE ROW LEVEL SECURITY" % name)
         for connection in [self.plain] + self.nodes:
             connection.must(VIEWS)
+            connection.must("GRANT ALL ON %s TO reader" % ALL_VIEWS)
         for connection in self.nodes:
             connection.must("RESET shardext.carry_objects")
         for table, rows in initial_rows():
@@ -225,7 +283,8 @@ class Differ:
             if self.options.verbose:
                 print("-- error on both: %s\n%s;" % (plain, sql), flush=True)
         # of several rows that break constraints, any may be the first
-        both_break = ours.code and plain.code and ours.code[:2] == plain.code[:2] == "23"
+        broken = [re.sub("^23...$|^42501$|^44000$", "constraint", result.code) for result in (ours, plain)]
+        both_break = broken == ["constraint"] * 2
         if answer(ours, ordered) != answer(plain, ordered) and plain.code != "57014" and not both_break:
             self.report(sql, ours, plain)
         elif self.other_ways and not self.in_block and count and not plain.code and re.match("SELECT|WITH|\\(", sql) and not WRITES.search(sql):
@@ -259,12 +318,19 @@ class Differ:
         if savepoint:
             self.both("SAVEPOINT s", False)
         if not in_transaction and self.r.random() < 0.05:
-            plan = self.node.run("EXPLAIN " + statement.literal())
+            plan = self.node.run("EXPLAIN (VERBOSE) " + statement.literal())
             self.counts["routed" if "Shard Route" in str(plan) else "not routed"] += not plan.code
+            if plan.code == "XX000":
+                self.report("EXPLAIN (VERBOSE) " + statement.literal(), plan, "")
         if self.r.random() < 0.7:
             worked = self.both(statement.literal(), ordered=statement.ordered)
         else:
             prepare, executes = statement.prepared()
+            generic = "SET plan_cache_mode = " + self.r.choice(["auto", "force_generic_plan"])
+            self.told.append(generic)
+            for connection in (self.node, self.plain):
+                if not in_transaction:
+                    connection.must(generic)
             worked = self.both(prepare, False)
             for execute in executes if worked else []:
                 worked = worked and self.both(execute, ordered=statement.ordered)
@@ -286,6 +352,8 @@ class Differ:
                 break
         for connection in (self.node, self.plain):
             connection.must("ROLLBACK; CLOSE ALL")
+            for sql in script.after:
+                connection.run(sql)
 
     def compared(self):
         return self.counts["statements"] + self.counts["errors"]
@@ -323,6 +391,8 @@ class Differ:
             if self.r.random() < 0.2:
                 self.told.append("SET LOCAL shardext.snapshot = cluster")
                 self.node.must(self.told[-1])
+            if self.r.random() < 0.25:
+                self.both("SET LOCAL ROLE reader", False)
             for _ in range(self.r.randint(2, 5)):
                 if not statement.home or self.node is self.nodes[0]:
                     worked = self.cursor(statement) if self.r.random() < 0.15 else self.run(statement, self.r.random() < 0.7, True)
@@ -340,6 +410,8 @@ class Differ:
         if writes and self.r.random() < 0.2:
             self.compare_tables()
             self.shorten_trail()
+        if self.r.random() < 0.01:
+            self.both("ANALYZE " + self.r.choice([table for table in TABLES if table != "home" and not table.startswith("v_")]), False)
         if self.differences > before:
             print("-- all of it, on %s:\n%s;" % (self.node.name, ";\n".join(self.told)), flush=True)
 

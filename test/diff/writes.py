@@ -1,21 +1,27 @@
 """Random writing statements, for run.py. What they do does not depend on the order of rows."""
-from generate import KEYS, PEOPLE, SQLTYPE, TABLES, Generator, Statement, make_id, user_id
+from generate import KEYS, PEOPLE, TABLES, Generator, Statement, make_id, user_id
+from kinds import SQLTYPE, odd_value
 
-WRITTEN = ["users", "photos", "likes", "albums", "acc", "acc", "moves", "tags", "comp", "comp2", "countries", "docs", "days", "sums", "goods", "parts"]
+WRITTEN = ["users", "photos", "likes", "albums", "acc", "acc", "moves", "tags", "comp", "comp2", "countries", "docs", "days", "sums", "goods", "parts", "wide", "bags", "moods"]
 UNIQUE = {"users": ["id"], "photos": ["id"], "likes": ["photo_id", "user_id"], "albums": ["id"], "acc": ["no"],
           "moves": ["no", "seq"], "tags": ["tag"], "comp": ["a", "b", "c"], "countries": ["id"], "docs": ["key"], "days": ["day", "n"], "sums": ["num"], "goods": ["no"],
-          "parts": ["no", "part"]}
+          "parts": ["no", "part"], "wide": ["no"], "bags": ["list", "n"]}
 FREE = {"users": ["country", "age"], "photos": ["views"], "likes": ["n"], "albums": ["n"], "acc": ["ref"],
         "moves": ["amount"], "tags": ["n", "v"], "comp": [], "comp2": ["d"], "countries": ["name", "since"], "docs": ["n", "day", "v"], "days": ["key", "num"],
-        "sums": ["n", "day"], "goods": ["k", "note"], "parts": ["n"]}
+        "sums": ["n", "day"], "goods": ["k", "note"], "parts": ["n"], "wide": ["mood", "span", "list", "data", "at", "seen", "long", "ok"],
+        "bags": ["span", "mood"], "moods": ["seen", "at", "note"]}
 
 # columns of shard keys that no constraint ties to others
-MOVED = {"acc": "no", "moves": "no", "tags": "tag", "comp": "a", "comp2": "a", "sums": "num", "days": "day", "docs": "key", "goods": "no", "parts": "no"}
+MOVED = {"acc": "no", "moves": "no", "tags": "tag", "comp": "a", "comp2": "a", "sums": "num", "days": "day", "docs": "key", "goods": "no", "parts": "no", "wide": "no", "bags": "list",
+         "moods": "mood"}
 
 
 class Writer(Generator):
     def row(self, table):
         """A row whose ids are consistent, sometimes of a unique value that is already there."""
+        if table in ("wide", "bags", "moods"):
+            return [str(self.r.randint(0, 40)) if kind == "int" else "'t%d'" % self.r.randint(0, 25) if kind == "text" else "NULL" if name not in KEYS[table] and self.chance(0.1)
+                    else odd_value(self.r, kind) for name, kind in TABLES[table]]
         i = self.r.randint(1, PEOPLE)
         self.fresh += 1
         new = make_id(user_id(i) >> 10 & 8191, self.fresh) if self.chance(0.7) else make_id(user_id(i) >> 10 & 8191, 100 * i + 1)
@@ -70,11 +76,11 @@ class Writer(Generator):
         if self.chance(0.25):
             # rows of another query: those of the table itself, moved away
             kinds = [kind for _, kind in TABLES[table]]
-            if table in ("acc", "moves", "comp", "comp2", "tags", "docs", "days", "sums", "goods", "parts"):
+            if table in ("acc", "moves", "comp", "comp2", "tags", "docs", "days", "sums", "goods", "parts", "wide", "bags", "moods"):
                 sub, _ = self.query(1, [], kinds)
                 source = "SELECT DISTINCT ON (%s) * FROM (%s) s(%s) ORDER BY %s" % (
-                    ", ".join(UNIQUE.get(table, ["a"])), sub, ", ".join(c for c, _ in TABLES[table]),
-                    ", ".join(UNIQUE.get(table, ["a"]) + [c for c, _ in TABLES[table]]))
+                    ", ".join(UNIQUE.get(table, KEYS[table][:1])), sub, ", ".join(c for c, _ in TABLES[table]),
+                    ", ".join(UNIQUE.get(table, KEYS[table][:1]) + [c for c, _ in TABLES[table]]))
             else:
                 source = "SELECT * FROM (VALUES %s) v WHERE %s" % (self.values(table, 3), self.pred([], 1))
         else:
