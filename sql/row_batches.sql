@@ -3,13 +3,15 @@
 CREATE SCHEMA sharded;
 CREATE SCHEMA plain;
 CREATE DOMAIN batch_mark AS text NOT NULL CHECK (value <> 'bad');
+CREATE DOMAIN batch_code AS char(4);
 CREATE TYPE batch_pair AS (a int, b text);
 SET client_min_messages = warning;
 CREATE FUNCTION batch_make(name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('SET search_path = %I, public', name);
     CREATE TABLE batch_jobs (id int PRIMARY KEY, gone int, n int, mark batch_mark DEFAULT 'm', tags text[], pair batch_pair,
-        twice int GENERATED ALWAYS AS (n * 2) STORED, doc jsonb, CHECK (n < 100000));
+        twice int GENERATED ALWAYS AS (n * 2) STORED, doc jsonb, label char(4) DEFAULT 'ab', flags bit(3) DEFAULT '101',
+        labels char(3)[] DEFAULT '{xyz}', code batch_code DEFAULT 'code', span interval(0) DEFAULT '1.5', CHECK (n < 100000));
     ALTER TABLE batch_jobs DROP COLUMN gone;
     CREATE TABLE batch_source (id int PRIMARY KEY, n int);
     IF name = 'sharded' THEN
@@ -122,5 +124,5 @@ RESET search_path;
 DROP SCHEMA plain CASCADE;
 DROP SCHEMA sharded CASCADE;
 DROP FUNCTION batch_make;
-DROP DOMAIN batch_mark;
+DROP DOMAIN batch_mark, batch_code;
 DROP TYPE batch_pair;

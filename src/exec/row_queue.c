@@ -82,6 +82,13 @@ base_type(const RowQueue *queue, int column)
 	return getBaseType(column_type(queue, column));
 }
 
+/* "character" is char(1) to whoever reads it, the type's own name is not. */
+static const char *
+type_name(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY | FORMAT_TYPE_TYPEMOD_GIVEN);
+}
+
 static Oid
 element_type(const RowQueue *queue, int column)
 {
@@ -101,7 +108,7 @@ append_call(StringInfo sql, const RowQueue *queue, bool with_row)
 
 		appendStringInfo(sql, "%su.c%d", i > 0 ? ", " : "", i + 1);
 		if (element_type(queue, i) != type)
-			appendStringInfo(sql, "::%s", format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY));
+			appendStringInfo(sql, "::%s", type_name(type));
 	}
 	appendStringInfoChar(sql, ')');
 	if (with_row)
@@ -123,7 +130,7 @@ write_sql(const RowQueue *queue)
 						   " pg_catalog.unnest($3)");
 	for (int i = 0; i < queue->ncolumns; i++)
 		appendStringInfo(&sql, ", pg_catalog.unnest($%d::%s)", FIRST_COLUMN + i + 1,
-						 format_type_extended(get_array_type(element_type(queue, i)), -1, FORMAT_TYPE_FORCE_QUALIFY));
+						 type_name(get_array_type(element_type(queue, i))));
 	appendStringInfoString(&sql, ") AS u(shard, kind, place");
 	for (int i = 0; i < queue->ncolumns; i++)
 		appendStringInfo(&sql, ", c%d", i + 1);

@@ -23,7 +23,7 @@
 /* The first column of the primary key, or else of the shard key if its type has an order. */
 #define KEY_QUERY \
 	"SELECT quote_ident(a.attname) || CASE WHEN a.attcollation <> 0 THEN ' COLLATE \"C\"' ELSE '' END," \
-	" format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END, NULL), quote_ident(a.attname)" \
+	" format_type(CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END, -1), quote_ident(a.attname)" \
 	" FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid" \
 	" LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary" \
 	" WHERE c.oid = %s::regclass AND t.typcategory <> 'A'" \
