@@ -136,10 +136,10 @@ SELECT * FROM shardext.check();
 ALTER DATABASE london RESET shardext.fault;
 ALTER TABLE numbers ALTER v SET STORAGE EXTERNAL;
 INSERT INTO numbers SELECT pg_temp.id(i), repeat('x', 1000000) FROM generate_series(10001, 10020) i;
-COPY (SELECT 1) TO PROGRAM 'prlimit --pid $(head -n 1 postmaster.pid) --fsize=18000000:unlimited';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; prlimit --pid $(head -n 1 postmaster.pid) --fsize=18000000:unlimited';
 SELECT shardext.move_shard(0, 'london') AS job \gset
 SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), 'could not (extend file|write block).*', 'could not write a file');
-COPY (SELECT 1) TO PROGRAM 'prlimit --pid $(head -n 1 postmaster.pid) --fsize=unlimited:unlimited';
+COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; prlimit --pid $(head -n 1 postmaster.pid) --fsize=unlimited:unlimited';
 SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT * FROM shardext.check();
 
