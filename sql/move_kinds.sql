@@ -75,6 +75,9 @@ INSERT INTO app.late SELECT pg_temp.id(i), i FROM generate_series(1, 20) i;
 INSERT INTO app.blind SELECT pg_temp.id(i), i FROM generate_series(1, 20) i;
 INSERT INTO app.wide SELECT pg_temp.id(i), repeat(chr(64 + i), 1500000) FROM generate_series(1, 3) i;
 INSERT INTO app.secret SELECT pg_temp.id(i), CASE WHEN i < 5 THEN 'regress_reader' ELSE 'nobody' END FROM generate_series(1, 10) i;
+-- an infinity less an infinity is not the NaN that is read: equal values are not always equal bytes
+UPDATE app.kinds SET f = 'Infinity' WHERE id = pg_temp.id(20);
+UPDATE app.kinds SET f = f - f WHERE id = pg_temp.id(20);
 CREATE VIEW app.sums AS
     SELECT 'kinds' AS t, count(*), sum(hashtext(k::text)::bigint), sum(fired) AS more FROM app.kinds k
     UNION ALL SELECT 'heap', count(*), sum(hashtext(h::text)::bigint), sum(n) FROM app.heap h

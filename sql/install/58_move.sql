@@ -165,6 +165,12 @@ CREATE FUNCTION shardext.internal_apply_changes(changes bytea) RETURNS void
 REVOKE EXECUTE ON FUNCTION shardext.internal_apply_changes(bytea) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_apply_changes(bytea) IS 'for moves: changes of a stream, carried out in the copies of this node';
 
+CREATE FUNCTION shardext.internal_row_sums("table" regclass) RETURNS text
+    AS 'MODULE_PATHNAME', 'shardext_internal_row_sums' LANGUAGE C STABLE STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_row_sums(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_row_sums(regclass) IS
+    'for moves: rows of a table, and a sum of the hashes of their bytes, under the snapshot of the caller';
+
 CREATE FUNCTION shardext.internal_free_bytes() RETURNS bigint
     AS 'MODULE_PATHNAME', 'shardext_internal_free_bytes' LANGUAGE C VOLATILE STRICT;
 REVOKE EXECUTE ON FUNCTION shardext.internal_free_bytes() FROM PUBLIC;

@@ -21,6 +21,7 @@
 #include "move/job_process.h"
 #include "move/job_store.h"
 #include "move/move_check.h"
+#include "move/row_sums.h"
 #include "move/shard_copy.h"
 #include "move/stream_rows.h"
 #include "pgstat.h"
@@ -47,6 +48,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_drop_copy);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_fence);
 PG_FUNCTION_INFO_V1(shardext_internal_apply_changes);
+PG_FUNCTION_INFO_V1(shardext_internal_row_sums);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_jobs);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_job_log);
 
@@ -438,6 +440,12 @@ shardext_internal_apply_changes(PG_FUNCTION_ARGS)
 
 	stream_rows_apply(VARDATA_ANY(changes), VARSIZE_ANY_EXHDR(changes));
 	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_row_sums(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(row_sums(PG_GETARG_OID(0))));
 }
 
 static void

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "move/move_difference.h"
 #include "move/move_run.h"
+#include "utils/builtins.h"
 
 #define TRIES			100
 #define PAUSE_MS		5
@@ -61,22 +62,26 @@ hash_of(const MoveTable *table)
 	return table->hashable ? "hash_record_extended(" ROW_NAME ".*, 0)" : "hashtextextended((" ROW_NAME ".*)::text, 0)";
 }
 
-/* A row for each table, in order: rows, and the sum of their hashes. */
+/* Rows, and the sum of their hashes; by their bytes, or by what they mean. */
+static char *
+sums_of(const MoveTable *table, bool by_bytes)
+{
+	if (by_bytes)
+		return psprintf("shardext.internal_row_sums(%s)", quote_literal_cstr(table->name));
+	return psprintf("(SELECT concat(count(*), ' ', sum(%s)) FROM ONLY %s AS " ROW_NAME ")", hash_of(table), table->name);
+}
+
+/* A row for each table, in order. */
 static void
-send_sums(MoveLink *link, List *tables)
+send_sums(MoveLink *link, List *tables, bool by_bytes)
 {
 	StringInfoData sql;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
 	foreach(lc, tables)
-	{
-		const MoveTable *table = lfirst(lc);
-
-		appendStringInfo(&sql, "%s SELECT %d AS number, concat(count(*), ' ', sum(%s)) AS sums FROM ONLY %s AS "
-						 ROW_NAME, sql.len == 0 ? "" : " UNION ALL", foreach_current_index(lc),
-						 hash_of(table), table->name);
-	}
+		appendStringInfo(&sql, "%s SELECT %d AS number, %s AS sums", sql.len == 0 ? "" : " UNION ALL",
+						 foreach_current_index(lc), sums_of(lfirst(lc), by_bytes));
 	move_link_send(link, "SELECT sums FROM (%s) s ORDER BY number", sql.data);
 }
 
@@ -101,20 +106,19 @@ raise_difference(MoveRun *run, int n, const MoveTable *table)
 			 errhint("The move is given up; nothing was changed. Look for what writes to the copy.")));
 }
 
-/* What differs is written down, then raised. */
-static void
-compare(MoveRun *run, MoveLink *source, MoveLink *target)
+/* Those whose sums differ. */
+static List *
+different_tables(MoveRun *run, MoveLink *source, MoveLink *target, List *tables, bool by_bytes)
 {
-	List	   *tables = move_tables(run, source);
 	List	   *different = NIL;
 	PGresult   *there;
 	PGresult   *here;
 	ListCell   *lc;
 
 	if (tables == NIL)
-		return;
-	send_sums(source, tables);
-	send_sums(target, tables);
+		return NIL;
+	send_sums(source, tables, by_bytes);
+	send_sums(target, tables, by_bytes);
 	there = await_sums(run, source);
 	here = await_sums(run, target);
 	foreach(lc, tables)
@@ -126,6 +130,17 @@ compare(MoveRun *run, MoveLink *source, MoveLink *target)
 	}
 	PQclear(there);
 	PQclear(here);
+	return different;
+}
+
+/* What differs is written down, then raised. Equal bytes are equal values; other bytes may be, too. */
+static void
+compare(MoveRun *run, MoveLink *source, MoveLink *target)
+{
+	List	   *different = different_tables(run, source, target, move_tables(run, source), true);
+	ListCell   *lc;
+
+	different = different_tables(run, source, target, different, false);
 	foreach(lc, different)
 	{
 		const MoveTable *table = lfirst(lc);
