@@ -24,7 +24,6 @@
 #include "move/row_sums.h"
 #include "move/shard_copy.h"
 #include "move/stream_rows.h"
-#include "pgstat.h"
 #include "storage/latch.h"
 #include "utils/array.h"
 #include "utils/builtins.h"

@@ -68,7 +68,8 @@ sums_of(const MoveTable *table, bool by_bytes)
 {
 	if (by_bytes)
 		return psprintf("shardext.internal_row_sums(%s)", quote_literal_cstr(table->name));
-	return psprintf("(SELECT concat(count(*), ' ', sum(%s)) FROM ONLY %s AS " ROW_NAME ")", hash_of(table), table->name);
+	return psprintf("(SELECT concat(count(*), ' ', sum(%s)) FROM ONLY %s AS " ROW_NAME ")", hash_of(table),
+					table->name);
 }
 
 /* A row for each table, in order. */
