@@ -57,6 +57,9 @@ SELECT compare('SELECT a.o, p.made FROM @item a, @item b, @part p WHERE a.o = b.
 SELECT compare('SELECT DISTINCT i.word, h.x FROM @item i, @home h WHERE h.k = i.n');
 SELECT compare('SELECT i.o FROM @item i, @never n WHERE n.k = i.part');
 SELECT compare('SELECT count(*), max(n.x) FROM @item i LEFT JOIN @never n ON n.k = i.part WHERE i.o < 1000');
+-- a constant that grouping sets make NULL
+SELECT compare('SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY n), max(d) FROM (SELECT i.n, 1 AS d FROM (SELECT k FROM @part WHERE k < 0 LIMIT 3) f JOIN @item i ON i.part = f.k) t GROUP BY ROLLUP (d) HAVING d = 1');
+SELECT compare('SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY n), d, size FROM (SELECT i.n, 1 AS d, f.size FROM (SELECT k, size FROM @part ORDER BY k LIMIT 3) f JOIN @item i ON i.part = f.k) t GROUP BY CUBE (d, size) HAVING d = 1 OR size > 3');
 -- what all arms of an OR say of the join, and each of the small table
 SELECT compare('SELECT count(*), sum(i.o) FROM @item i, @part p WHERE (p.k = i.part AND p.size = 3 AND i.n < 5) OR (p.k = i.part AND p.size = 5 AND i.n > 6)');
 SELECT compare('SELECT count(*), sum(p.size) FROM @item i LEFT JOIN @part p ON (p.k = i.part AND p.size = 3 AND i.n < 5) OR (p.k = i.part AND p.size = 5 AND i.n > 6)');

@@ -50,6 +50,20 @@ only_joins(const RangeTblEntry *rte)
 		!contain_volatile_functions((Node *) sub->targetList);
 }
 
+/* Are all its columns columns of its tables? */
+static bool
+gives_columns_only(const Query *sub)
+{
+	ListCell   *lc;
+
+	foreach(lc, sub->targetList)
+	{
+		if (!IsA(lfirst_node(TargetEntry, lc)->expr, Var))
+			return false;
+	}
+	return true;
+}
+
 typedef struct WholeRow
 {
 	Index		varno;
@@ -111,6 +125,10 @@ dissolve(Query *query, Index varno, int i)
 	*query = *replaced;
 }
 
+/*
+ * Grouping sets make a grouped column NULL in some rows. An expression that took the column's place would not be known for
+ * one (a constant would be compared with another while planning): such a sub-SELECT stays.
+ */
 bool
 push_flatten(Query *query)
 {
@@ -123,6 +141,7 @@ push_flatten(Query *query)
 		RangeTblRef *ref = list_nth(query->jointree->fromlist, i);
 
 		if (IsA(ref, RangeTblRef) && only_joins(rt_fetch(ref->rtindex, query->rtable)) &&
+			(query->groupingSets == NIL || gives_columns_only(rt_fetch(ref->rtindex, query->rtable)->subquery)) &&
 			!push_names_whole_row(query, ref->rtindex))
 		{
 			dissolve(query, ref->rtindex, i);
