@@ -86,6 +86,8 @@ REVOKE ALL ON "home Table" FROM mixed_a;
 REVOKE ALL ON users, "home Table", "home Table_id_seq" FROM mixed_a;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO mixed_a;
 ALTER SEQUENCE photos_id_seq RENAME TO photo_numbers;
+ALTER TABLE photo_numbers RENAME TO photos_id_seq;
+ALTER INDEX photos_id_seq RENAME TO photo_numbers;
 \c paris
 SELECT * FROM rights();
 SET ROLE mixed_a;

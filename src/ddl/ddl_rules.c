@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
@@ -251,6 +253,10 @@ rename_scope(const RenameStmt *stmt, const Reason **reason)
 	{
 		case OBJECT_TABLE:
 		case OBJECT_INDEX:
+			/* PostgreSQL takes ALTER TABLE and ALTER INDEX for any kind of relation */
+			if (get_rel_relkind(RangeVarGetRelid(stmt->relation, NoLock, true)) == RELKIND_SEQUENCE)
+				return DDL_SHELL;
+			return DDL_BOTH;
 		case OBJECT_COLUMN:
 		case OBJECT_TABCONSTRAINT:
 		case OBJECT_TRIGGER:
