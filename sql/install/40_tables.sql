@@ -77,6 +77,15 @@ CREATE FUNCTION shardext.internal_sequence_block(sequence text, first bigint, si
 COMMENT ON FUNCTION shardext.internal_sequence_block(text, bigint, bigint) IS
     'between nodes: gives a sequence the block of values of this node';
 
+CREATE FUNCTION shardext.internal_setval(sequence regclass, value bigint) RETURNS bigint
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_setval';
+COMMENT ON FUNCTION shardext.internal_setval(regclass, bigint) IS
+    'stands for setval(): in the node whose block of the sequence the value lies in';
+CREATE FUNCTION shardext.internal_setval(sequence regclass, value bigint, is_called boolean) RETURNS bigint
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_setval';
+COMMENT ON FUNCTION shardext.internal_setval(regclass, bigint, boolean) IS
+    'stands for setval(): in the node whose block of the sequence the value lies in';
+
 CREATE FUNCTION shardext.internal_logical_schema() RETURNS SETOF text
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_logical_schema';
 COMMENT ON FUNCTION shardext.internal_logical_schema() IS 'between nodes: statements that give an empty node the logical schema';

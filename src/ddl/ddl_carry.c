@@ -28,6 +28,7 @@
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_rules.h"
 #include "ddl/ddl_special.h"
+#include "ddl/ddl_values.h"
 #include "ddl/other_nodes.h"
 #include "ddl/retarget.h"
 #include "ddl/shard_apply.h"
@@ -147,11 +148,18 @@ static List *
 mark_for_shards(const Node *statement, DdlScope scope, List *relids)
 {
 	Node	   *for_shards;
+	AlterTableStmt *afterwards;
 
 	if ((scope & DDL_SHARDS) == 0 || !any_sharded(relids))
 		return NIL;
 	for_shards = ddl_for_shards(statement);
-	return for_shards != NULL ? list_make1(retarget_mark(for_shards)) : NIL;
+	if (for_shards == NULL || !IsA(for_shards, AlterTableStmt))
+		return for_shards != NULL ? list_make1(retarget_mark(for_shards)) : NIL;
+	afterwards = copyObject(castNode(AlterTableStmt, for_shards));
+	afterwards->cmds = ddl_number_columns(castNode(AlterTableStmt, for_shards), linitial_oid(relids));
+	if (afterwards->cmds == NIL)
+		return list_make1(retarget_mark(for_shards));
+	return list_make2(retarget_mark(for_shards), retarget_mark((Node *) afterwards));
 }
 
 /* What one node does. */
@@ -162,6 +170,7 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 	List	   *marked = mark_for_shards(statement, scope, relids);
 	Oid			owner = table_owner(linitial_oid(relids));
 	bool		drops = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TABLE;
+	List	   *sequences = IsA(statement, AlterTableStmt) ? getOwnedSequences(linitial_oid(relids)) : NIL;
 	ListCell   *lc;
 
 	if (marked != NIL && (changes_owner(statement) || needs_no_owner(statement)))
@@ -171,6 +180,8 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 	else
 		truncate_shells(castNode(TruncateStmt, statement), relids);
 	check_result(statement, drops ? NIL : relids);
+	if (IsA(statement, AlterTableStmt))
+		sequences_cut_new(linitial_oid(relids), sequences);
 
 	if (marked != NIL && changes_owner(statement))
 	{
@@ -263,8 +274,6 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	RemoteCall	call = {"SELECT shardext.internal_ddl($1, $2)"};
 	DdlScope	scope;
 	List	   *names;
-	bool		is_alter = IsA(statement, AlterTableStmt);
-	List	   *sequences = is_alter ? getOwnedSequences(linitial_oid(relids)) : NIL;
 
 	coordinator_require("DDL on tables of the cluster");
 	dxact_lock_catalog();
@@ -293,8 +302,6 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	remote_call_text(&call, text);
 	remote_call_texts(&call, names);
 	remote_call_everywhere(&call);
-	if (is_alter)
-		sequences_cut_new(linitial_oid(relids), sequences);
 }
 
 static void

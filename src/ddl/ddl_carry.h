@@ -33,6 +33,9 @@ extern List *ddl_tables_of_ours(const Node *statement, bool *others);
 /* The table of ours that owns the sequence or draws its defaults from it; InvalidOid if none. */
 extern Oid	ddl_sequence_table(Oid sequence);
 
+/* What setval() does, on the node in whose block the value lies; of other sequences, here. (sequence_set.c) */
+extern int64 sequence_set_value(Oid sequence, int64 value, bool is_called);
+
 /* The table itself, that of an index, or of a sequence whose rights or name change; other relations as they are. */
 extern Oid	ddl_table_of(const Node *statement, Oid relid);
 

@@ -46,6 +46,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_remember);
 PG_FUNCTION_INFO_V1(shardext_internal_lock);
 PG_FUNCTION_INFO_V1(shardext_internal_forget);
 PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
+PG_FUNCTION_INFO_V1(shardext_internal_setval);
 PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
 PG_FUNCTION_INFO_V1(shardext_internal_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_object);
@@ -339,6 +340,12 @@ shardext_internal_sequence_block(PG_FUNCTION_ARGS)
 	(void) cluster_require();
 	sequence_take_block(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT64(1), PG_GETARG_INT64(2));
 	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_setval(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(sequence_set_value(PG_GETARG_OID(0), PG_GETARG_INT64(1), PG_NARGS() < 3 || PG_GETARG_BOOL(2)));
 }
 
 Datum

@@ -253,7 +253,7 @@ handle_alter_enum(UtilityCall *call)
 static bool
 handle_alter_table(UtilityCall *call)
 {
-	if (handle_carried(call))
+	if (special_identity(call) || handle_carried(call))
 		return true;
 	refuse_new_parents(call->pstmt->utilityStmt);
 	refuse_foreign_keys(call->pstmt->utilityStmt);
@@ -287,6 +287,7 @@ static const struct
 	{T_CreateStmt, handle_create_table},
 	{T_CreateSchemaStmt, handle_create_schema},
 	{T_AlterTableStmt, handle_alter_table},
+	{T_AlterSeqStmt, special_sequence},
 	{T_AlterEnumStmt, handle_alter_enum},
 	{T_AlterObjectSchemaStmt, handle_set_schema},
 	{T_RenameStmt, handle_rename},

@@ -18,6 +18,7 @@
 
 #include "ddl/ddl_rules.h"
 #include "ddl/ddl_values.h"
+#include "ddl/sequence_set.h"
 #include "ddl/table_plan_check.h"
 
 typedef const Reason *(*CommandCheck) (const AlterTableCmd *cmd, const TableInfo *table);
@@ -80,21 +81,18 @@ static const Reason *
 check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
 {
 	const ColumnDef *column = castNode(ColumnDef, cmd->def);
-	const char *type = strVal(llast(column->typeName->names));
 	ListCell   *lc;
 
-	if (strstr(type, "serial") != NULL)
-		return reason_make("Add a column without default, then set one.",
-						   "A serial column draws from a sequence of one node.");
+	if (table->kind == TABLE_REFERENCE && ddl_column_is_numbered(column))
+		return reason_make("Add an integer column, number the rows by UPDATE, set it NOT NULL, and use"
+						   " ALTER COLUMN .. ADD GENERATED .. AS IDENTITY.",
+						   "Each node would number the rows that exist by itself.");
 	foreach(lc, column->constraints)
 	{
 		const Constraint *con = lfirst_node(Constraint, lc);
 
 		if (guard_name_is_reserved(con->conname))
 			return check_name(con->conname);
-		if (con->contype == CONSTR_IDENTITY)
-			return reason_make("Add a column, fill it, and use ALTER COLUMN .. ADD GENERATED .. AS IDENTITY.",
-							   "An identity column draws from a sequence of one node.");
 		if (con->contype == CONSTR_DEFAULT && calls_next_id(con->raw_expr, NULL))
 			return reason_make("Add the column without default, then set it and its values.",
 							   "Ids for the rows that exist must be made in each row's own shard.");
@@ -110,6 +108,12 @@ static const Reason *
 check_set_default(const AlterTableCmd *cmd, const TableInfo *table)
 {
 	return NULL;
+}
+
+static const Reason *
+check_set_identity(const AlterTableCmd *cmd, const TableInfo *table)
+{
+	return sequence_options_check((const List *) cmd->def, false);
 }
 
 static const Reason *
@@ -144,7 +148,7 @@ static const struct
 	{AT_ColumnDefault, DDL_SHELL, check_set_default},
 	{AT_AlterColumnType, DDL_BOTH, check_type_change},
 	{AT_AddIdentity, DDL_SHELL, check_not_id},
-	{AT_SetIdentity, DDL_SHELL},
+	{AT_SetIdentity, DDL_SHELL, check_set_identity},
 	{AT_DropIdentity, DDL_SHELL},
 	{AT_SetNotNull, DDL_BOTH},
 	{AT_DropNotNull, DDL_BOTH, check_not_placing},

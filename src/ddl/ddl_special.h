@@ -36,6 +36,8 @@ extern bool special_index(UtilityCall *call);
 extern bool special_vacuum(UtilityCall *call);
 extern bool special_cluster(UtilityCall *call);
 extern bool special_grant(UtilityCall *call);	/* grant_carry.c */
+extern bool special_sequence(UtilityCall *call);	/* sequence_set.c */
+extern bool special_identity(UtilityCall *call);	/* the same: ALTER COLUMN .. RESTART WITH */
 extern bool special_set_constraints(UtilityCall *call); /* set_constraints.c */
 
 /* On a node that is told to TRUNCATE .. CASCADE these tables: ERROR if that reached tables that nobody has seen. */

@@ -20,4 +20,13 @@ extern Node *ddl_value_node(const ColumnDef *column, char *value);
 /* May ALTER COLUMN .. TYPE .. USING give other values at another time or place? */
 extern bool ddl_using_is_mutable(Oid relid, const Node *raw);
 
+/* Is this a serial or identity column? */
+extern bool ddl_column_is_numbered(const ColumnDef *column);
+
+/*
+ * In an ALTER TABLE for the shards of the table: new serial and identity columns become plain ones
+ * that draw from the shell's sequence. Returns the commands (AlterTableCmd *) that end that, to be run afterwards.
+ */
+extern List *ddl_number_columns(AlterTableStmt *stmt, Oid shell);
+
 #endif

@@ -17,7 +17,6 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/objectaccess.h"
-#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_type.h"
@@ -30,6 +29,7 @@
 #include "base/errors.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
+#include "ddl/ddl_carry.h"
 #include "ddl/default_rights.h"
 #include "ddl/object_carry.h"
 #include "ddl/object_guard.h"
@@ -147,6 +147,9 @@ static void
 refuse_drop_from_afar(Oid relid)
 {
 	if (strchr("rpmfS", get_rel_relkind(relid)) == NULL || get_rel_persistence(relid) == RELPERSISTENCE_TEMP)
+		return;
+	/* a sequence of a table of the cluster: all nodes have it */
+	if (get_rel_relkind(relid) == RELKIND_SEQUENCE && OidIsValid(ddl_sequence_table(relid)))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),

@@ -33,6 +33,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "ddl/ddl_carry.h"
 #include "ddl/object_guard.h"
 #include "ddl/object_targets.h"
 
@@ -146,7 +147,10 @@ object_may_exist(const Node *statement)
  * ------------------------------------------------------------------------
  */
 
-/* A view, or the composite type that the relation stands for; missing: what there is to be said of one that is not. */
+/*
+ * A view, a sequence of a table of the cluster, or the composite type that the relation stands for; missing: what there
+ * is to be said of one that is not.
+ */
 static ObjectAddress
 relation_target(RangeVar *name, Oid missing)
 {
@@ -157,6 +161,8 @@ relation_target(RangeVar *name, Oid missing)
 	if (!OidIsValid(relid))
 		target.classId = missing;
 	else if (relkind == RELKIND_VIEW)
+		ObjectAddressSet(target, RelationRelationId, relid);
+	else if (relkind == RELKIND_SEQUENCE && OidIsValid(ddl_sequence_table(relid)))
 		ObjectAddressSet(target, RelationRelationId, relid);
 	else if (relkind == RELKIND_COMPOSITE_TYPE)
 		ObjectAddressSet(target, TypeRelationId, get_rel_type_id(relid));
@@ -208,6 +214,7 @@ find_target(ObjectType type, Node *object)
 	{
 		case OBJECT_VIEW:
 		case OBJECT_TABLE:
+		case OBJECT_SEQUENCE:
 			if (IsA(object, RangeVar))
 				return relation_target(castNode(RangeVar, object), InvalidOid);
 			return relation_of_names(castNode(List, object), 0, type == OBJECT_VIEW ? RelationRelationId : InvalidOid);
@@ -309,6 +316,8 @@ single_target(const Node *statement)
 			return find_target(FIELD(CommentStmt, objtype), FIELD(CommentStmt, object));
 		case T_SecLabelStmt:
 			return find_target(FIELD(SecLabelStmt, objtype), FIELD(SecLabelStmt, object));
+		case T_AlterSeqStmt:
+			return relation_target(FIELD(AlterSeqStmt, sequence), InvalidOid);
 		case T_AlterTableStmt:
 			return relation_target(FIELD(AlterTableStmt, relation), InvalidOid);
 		case T_CreateTrigStmt:

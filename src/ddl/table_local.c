@@ -209,10 +209,4 @@ sequences_cut_new(Oid relid, List *before)
 		}
 	}
 	ddl_run_selects(blocks);
-	foreach(block, blocks)
-	{
-		RemoteCall	call = {lfirst(block)};
-
-		remote_call_everywhere(&call);
-	}
 }

@@ -28,7 +28,7 @@ extern void table_forget(const char *relation);
 /* This node's block of the values first, first + 1, ...: size of them for each node. */
 extern void sequence_take_block(const char *sequence, int64 first, int64 size);
 
-/* On the coordinator: sequences that the table has got besides these (new identity columns) draw from blocks. */
+/* Sequences that the table has got besides these (new serial and identity columns) draw from this node's blocks. */
 extern void sequences_cut_new(Oid relid, List *before);
 
 #endif

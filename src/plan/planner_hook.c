@@ -38,6 +38,7 @@
 #include "plan/plan_forwarded.h"
 #include "plan/plan_router.h"
 #include "plan/planner_hook.h"
+#include "plan/sequence_calls.h"
 #include "plan/text_query.h"
 
 static post_parse_analyze_hook_type previous_post_parse_analyze = NULL;
@@ -263,6 +264,8 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 		if (may_name_tables(query) && cluster_info() == NULL)
 			forwarded_refuse_outside_of_cluster(query);
 	}
+	else if (query->commandType == CMD_SELECT)
+		sequence_calls_divert(query);
 	if (!may_name_tables(query) || cluster_info() == NULL ||
 		!(statement_concerns_us(query, false) || (session_is_forwarded() && forwarded_reads_exchange(query))))
 		return plan_by_postgres(query, query_string, cursor_options, params);
