@@ -129,9 +129,7 @@ TRUNCATE country;
 -- refused
 ALTER TABLE users DROP COLUMN id;
 ALTER TABLE users ALTER id TYPE numeric;
-ALTER TABLE users ADD COLUMN s serial;
 ALTER TABLE users ADD COLUMN s bigint DEFAULT shardext.next_id();
-ALTER TABLE users ADD COLUMN s int GENERATED ALWAYS AS IDENTITY;
 ALTER TABLE country ADD COLUMN s float DEFAULT random();
 ALTER TABLE users SET TABLESPACE pg_default;
 CREATE TABLE heir () INHERITS (users);

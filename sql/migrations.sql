@@ -88,6 +88,22 @@ COMMENT ON STATISTICS of_kinds IS 'two columns';
 SELECT everywhere('SELECT string_agg(stxname || coalesce(obj_description(oid), ''''), '','' ORDER BY stxname) FROM pg_statistic_ext WHERE stxnamespace = ''public''::regnamespace');
 SELECT sum(result::int) FROM shardext.run_on_nodes('SELECT count(*) FROM pg_statistic_ext WHERE stxname = ''Name No'' AND stxnamespace <> ''public''::regnamespace');
 ANALYZE users;
+ALTER STATISTICS "Name No" SET STATISTICS 77;
+ALTER STATISTICS "Name No" RENAME TO "No Name";
+CREATE ROLE counter;
+CREATE SCHEMA counts;
+GRANT CREATE ON SCHEMA public TO counter;
+ALTER STATISTICS of_kinds OWNER TO counter;
+ALTER STATISTICS "No Name" SET SCHEMA counts;
+ALTER STATISTICS IF EXISTS nothing SET STATISTICS 5;
+SELECT everywhere('SELECT string_agg(format(''%s %s %s'', stxnamespace::regnamespace, stxname, stxowner = 10), '','' ORDER BY stxname) FROM pg_statistic_ext WHERE stxname IN (''No Name'', ''of_kinds'') AND stxnamespace::regnamespace::text !~ ''shard''');
+SELECT sum(result::int) FROM shardext.run_on_nodes('SELECT count(*) FROM pg_statistic_ext e WHERE stxname = ''No Name'' AND to_jsonb(e) ->> ''stxstattarget'' = ''77''');
+ALTER STATISTICS of_kinds OWNER TO CURRENT_USER;
+ALTER STATISTICS counts."No Name" SET SCHEMA public;
+ALTER STATISTICS "No Name" RENAME TO "Name No";
+REVOKE CREATE ON SCHEMA public FROM counter;
+DROP SCHEMA counts;
+DROP ROLE counter;
 \c london
 \set VERBOSITY terse
 DROP STATISTICS "Name No";

@@ -264,6 +264,7 @@ rename_scope(const RenameStmt *stmt, const Reason **reason)
 		case OBJECT_COLUMN:
 		case OBJECT_TABCONSTRAINT:
 		case OBJECT_TRIGGER:
+		case OBJECT_STATISTIC_EXT:
 			return DDL_BOTH;
 		case OBJECT_POLICY:
 		case OBJECT_SEQUENCE:
@@ -317,7 +318,9 @@ ddl_scope(const Node *statement, const TableInfo *table, const Reason **reason)
 			/* rows of a sharded table are in the shards; statement triggers must not fire twice */
 			return table->kind == TABLE_SHARDED ? DDL_SHARDS : DDL_SHELL;
 		case T_CreateStatsStmt:
+		case T_AlterStatsStmt:
 			return DDL_BOTH;
+		case T_AlterOwnerStmt:	/* of statistics: in the shards they are the table's owner's */
 		case T_AlterObjectSchemaStmt:	/* shard tables stay in the schemas of their shards */
 		case T_GrantStmt:
 		case T_CommentStmt:

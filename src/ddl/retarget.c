@@ -138,6 +138,14 @@ visit_create_statistics(CreateStatsStmt *stmt, Visitor *visitor)
 	}
 }
 
+/* The one object of a statement that has one, if it is a statistics object. */
+static void
+visit_statistics(ObjectType type, Node **object, Visitor *visitor)
+{
+	if (type == OBJECT_STATISTIC_EXT)
+		visitor->name_list((List **) object, 0, type, visitor);
+}
+
 static void
 visit_vacuum(VacuumStmt *stmt, Visitor *visitor)
 {
@@ -178,10 +186,21 @@ visit_statement(Node *statement, Visitor *visitor)
 		case T_RenameStmt:
 			if (castNode(RenameStmt, statement)->relation != NULL)
 				visitor->range_var(castNode(RenameStmt, statement)->relation, visitor);
+			visit_statistics(castNode(RenameStmt, statement)->renameType, &castNode(RenameStmt, statement)->object,
+							 visitor);
 			break;
 		case T_AlterObjectSchemaStmt:
 			if (castNode(AlterObjectSchemaStmt, statement)->relation != NULL)
 				visitor->range_var(castNode(AlterObjectSchemaStmt, statement)->relation, visitor);
+			visit_statistics(castNode(AlterObjectSchemaStmt, statement)->objectType,
+							 &castNode(AlterObjectSchemaStmt, statement)->object, visitor);
+			break;
+		case T_AlterOwnerStmt:
+			visit_statistics(castNode(AlterOwnerStmt, statement)->objectType,
+							 &castNode(AlterOwnerStmt, statement)->object, visitor);
+			break;
+		case T_AlterStatsStmt:
+			visitor->name_list(&castNode(AlterStatsStmt, statement)->defnames, 0, OBJECT_STATISTIC_EXT, visitor);
 			break;
 		case T_DropStmt:
 			visit_objects(castNode(DropStmt, statement)->removeType, castNode(DropStmt, statement)->objects, visitor);
