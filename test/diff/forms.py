@@ -50,7 +50,8 @@ class Forms(Writer):
                            "list": ("({0} || 4)", "{0}[1:2]", "array_remove({0}, 2)", "ARRAY(SELECT unnest({0}) ORDER BY 1)", "string_to_array('1,2', ',')::int[]"),
                            "json": ("({0} -> 'x')", "({0} || '{{\"z\": 5}}')", "jsonb_path_query_first({0}, '$.y[*] ? (@ > 1)')", "jsonb_build_object('a', {0})", "to_jsonb({0})"),
                            "place": ("ROW(({0}).street, 3)::place", "jsonb_populate_record({0}, '{{\"no\": 8}}')"), "ts": ("({0} + interval '1 day')", "date_trunc('day', {0})", "({0} AT TIME ZONE 'UTC')::timestamptz"),
-                           "long": ("({0} * 2)", "justify_hours({0})", "-{0}"), "bool": ("(NOT {0})", "({0} IS TRUE)", "({0} AND true)")}[kind]).format(column)
+                           "long": ("({0} * 2)", "justify_hours({0})", "-{0}"), "bool": ("(NOT {0})", "({0} IS TRUE)", "({0} AND true)"),
+                           "code": ("upper({0})::char(4)", "(left({0}, 3) || 'z')::char(4)", "coalesce({0}, 'c009')"), "bits": ("~{0}", "({0} & B'101')", "(B'1' || {0})::bit(3)")}[kind]).format(column)
 
     def odd_condition(self, a):
         """A condition with an operator of its own on a column of a rarer type."""
@@ -58,7 +59,8 @@ class Forms(Writer):
                            "list": ("{0} @> '{{1}}'", "2 = ANY ({0})", "{0} && '{{3,5}}'", "cardinality({0}) > 1", "{0}[1] = 1"),
                            "json": ("{0} ? 'x'", "{0} @> '{{\"x\": 1}}'", "{0} @? '$.y'", "jsonb_typeof({0}) = 'object'", "({0} ->> 'x')::int > 1"),
                            "place": ("({0}).no > 1", "{0} IS NULL", "{0} *= ROW('t1'::text, 1)::place"), "ts": ("extract(hour FROM {0}) > 3", "{0}::date = '2024-02-24'", "({0}, '2 days'::interval) OVERLAPS ('2024-02-22'::timestamptz, '2024-02-23'::timestamptz)"),
-                           "long": ("{0} > '0'", "extract(epoch FROM {0}) > 3600"), "bool": ("{0}", "{0} IS NOT TRUE", "{0} IS UNKNOWN")}[a[1]]).format(a[0])
+                           "long": ("{0} > '0'", "extract(epoch FROM {0}) > 3600"), "bool": ("{0}", "{0} IS NOT TRUE", "{0} IS UNKNOWN"),
+                           "code": ("{0} < 'c003'", "length({0}) = 4", "position('3' IN {0}) > 0"), "bits": ("get_bit({0}, 0) = 1", "{0} > B'010'", "position(B'11' IN {0}) > 0")}[a[1]]).format(a[0])
 
     def pred(self, scopes, depth):
         a = self.column(scopes)

@@ -26,7 +26,7 @@ TABLES = {
     "goods": [("no", "int"), ("k", "int"), ("note", "text")],
     "parts": [("no", "int"), ("part", "int"), ("n", "int")],
     "trail": [("no", "int"), ("op", "text"), ("k", "int")],
-    "wide": [("no", "int"), ("mood", "mood"), ("span", "span"), ("list", "list"), ("data", "json"), ("at", "place"), ("seen", "ts"), ("long", "long"), ("ok", "bool")],
+    "wide": [("no", "int"), ("mood", "mood"), ("span", "span"), ("list", "list"), ("data", "json"), ("at", "place"), ("seen", "ts"), ("long", "long"), ("ok", "bool"), ("code", "code"), ("bits", "bits")],
     "bags": [("list", "list"), ("n", "int"), ("span", "span"), ("mood", "mood")],
     "moods": [("mood", "mood"), ("seen", "ts"), ("at", "place"), ("note", "text")],
     "countries": [("id", "int"), ("name", "text"), ("since", "date")],

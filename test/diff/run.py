@@ -51,7 +51,7 @@ CREATE TABLE goods (no int PRIMARY KEY, k int DEFAULT 3 CHECK (k < 1000), note t
 	twice int GENERATED ALWAYS AS (k * 2) STORED, made int DEFAULT vol(7));
 CREATE TABLE parts (no int REFERENCES goods ON DELETE CASCADE ON UPDATE CASCADE, part int, n int, PRIMARY KEY (no, part));
 CREATE TABLE trail (no int, op text, k int);
-CREATE TABLE wide (no int PRIMARY KEY, mood mood, span int4range, list int[], data jsonb, at place, seen timestamptz, long interval, ok boolean);
+CREATE TABLE wide (no int PRIMARY KEY, mood mood, span int4range, list int[], data jsonb, at place, seen timestamptz, long interval, ok boolean, code char(4), bits bit(3));
 CREATE TABLE bags (list int[], n int, span int4range, mood mood, PRIMARY KEY (list, n));
 CREATE TABLE moods (mood mood NOT NULL, seen timestamptz, at place, note text);
 CREATE INDEX ON wide (mood, seen);

@@ -8,7 +8,7 @@ UNIQUE = {"users": ["id"], "photos": ["id"], "likes": ["photo_id", "user_id"], "
           "parts": ["no", "part"], "wide": ["no"], "bags": ["list", "n"]}
 FREE = {"users": ["country", "age"], "photos": ["views"], "likes": ["n"], "albums": ["n"], "acc": ["ref"],
         "moves": ["amount"], "tags": ["n", "v"], "comp": [], "comp2": ["d"], "countries": ["name", "since"], "docs": ["n", "day", "v"], "days": ["key", "num"],
-        "sums": ["n", "day"], "goods": ["k", "note"], "parts": ["n"], "wide": ["mood", "span", "list", "data", "at", "seen", "long", "ok"],
+        "sums": ["n", "day"], "goods": ["k", "note"], "parts": ["n"], "wide": ["mood", "span", "list", "data", "at", "seen", "long", "ok", "code", "bits"],
         "bags": ["span", "mood"], "moods": ["seen", "at", "note"]}
 
 # columns of shard keys that no constraint ties to others
