@@ -59,6 +59,17 @@ ALTER TABLE app.secret ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON app.secret USING (who = current_user);
 ALTER TABLE app.secret OWNER TO regress_owner;
 GRANT USAGE ON SCHEMA app TO regress_reader, regress_owner;
+-- what is computed for its rows runs as its owner, not as who moves the shard
+CREATE FUNCTION app.as_owner(n bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF current_user <> 'regress_owner' AND current_setting('application_name') LIKE 'shardext job%' THEN
+        RAISE 'computed as %', current_user;
+    END IF;
+    RETURN n;
+END $$;
+CREATE DOMAIN app.owned AS bigint CHECK (app.as_owner(value) > 0);
+ALTER TABLE app.secret ADD CHECK (app.as_owner(id) > 0), ADD n app.owned DEFAULT 1, ADD twice bigint GENERATED ALWAYS AS (app.as_owner(id) * 2) STORED;
+CREATE INDEX secret_expression ON app.secret (app.as_owner(id)) WHERE app.as_owner(n) > 0;
 GRANT SELECT ON app.secret TO regress_reader;
 CREATE TABLE app.nothing (id bigint PRIMARY KEY);
 SELECT shardext.shard_table('app.nothing', 'id', 'id');

@@ -4,16 +4,21 @@
  *
  * COPY FROM such a table is ours (copy_from.c). COPY table TO of a sharded table
  * becomes COPY (SELECT columns FROM table) TO, which PostgreSQL carries out
- * through the planner, with the same rights and row security. Everything else,
- * COPY of other tables and COPY (query) TO included, passes through.
+ * through the planner, with the same rights and row security. COPY FROM the table
+ * of a shard, which is what a move does, runs as the owner of the table, since what
+ * is computed for its rows is his code. Everything else, COPY of other tables and
+ * COPY (query) TO included, passes through.
  */
 #include "postgres.h"
 
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "commands/copy.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -79,10 +84,53 @@ copy_to_as_query(PlannedStmt *pstmt)
 	return result;
 }
 
+/* The owner of the shard's table that is filled, if he is another than the user; else InvalidOid. */
+static Oid
+owner_of_copy(const CopyStmt *stmt)
+{
+	Oid			relid;
+	Oid			owner;
+	int			shard;
+
+	if (!stmt->is_from || stmt->relation == NULL || cluster_info() == NULL)
+		return InvalidOid;
+	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
+	if (!OidIsValid(relid) || !OidIsValid(table_shell_of(relid, &shard)))
+		return InvalidOid;
+	owner = table_owner(relid);
+	return owner != GetUserId() && has_privs_of_role(GetUserId(), owner) ? owner : InvalidOid;
+}
+
+typedef struct RoleBefore
+{
+	Oid			user;
+	int			sec_context;
+	int			guc_level;
+} RoleBefore;
+
+/* An error puts it back by itself. */
+static void
+become(Oid role, RoleBefore *before)
+{
+	GetUserIdAndSecContext(&before->user, &before->sec_context);
+	SetUserIdAndSecContext(role, before->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	before->guc_level = NewGUCNestLevel();
+}
+
+static void
+become_again(const RoleBefore *before)
+{
+	AtEOXact_GUC(false, before->guc_level);
+	SetUserIdAndSecContext(before->user, before->sec_context);
+}
+
 static void
 copy_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, ProcessUtilityContext context,
 			 ParamListInfo params, QueryEnvironment *query_env, DestReceiver *dest, QueryCompletion *qc)
 {
+	Oid			owner = InvalidOid;
+	RoleBefore	before;
+
 	if (IsA(pstmt->utilityStmt, CopyStmt))
 	{
 		const CopyStmt *stmt = (const CopyStmt *) pstmt->utilityStmt;
@@ -101,8 +149,13 @@ copy_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, 
 			pstmt = copy_to_as_query(pstmt);
 			read_only_tree = false;
 		}
+		owner = owner_of_copy(stmt);
 	}
+	if (OidIsValid(owner))
+		become(owner, &before);
 	pass_on(pstmt, query_string, read_only_tree, context, params, query_env, dest, qc);
+	if (OidIsValid(owner))
+		become_again(&before);
 }
 
 void

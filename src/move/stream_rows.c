@@ -16,6 +16,9 @@
  * copy, so the latest version of a row is the one that counts, and is not locked
  * first.
  *
+ * What is computed for a row (constraints, indexes of expressions, checks of domains) is
+ * the code of the table's owner, and runs as him.
+ *
  * Triggers, foreign keys and rules stand aside, whatever they are enabled for:
  * their effects are in the stream, too. Constraints that are checked later were
  * checked by the source.
@@ -40,6 +43,7 @@
 #include "replication/logicalproto.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -80,6 +84,9 @@ typedef struct RowStream
 	HTAB	   *tables;
 	const char *table;			/* for errors: the table and the column that are worked on, or NULL */
 	const char *column;
+	Oid			user;			/* while the table's owner is at work */
+	int			sec_context;
+	int			guc_level;
 	MemoryContext chunk_cxt;
 	MemoryContext per_change_cxt;
 } RowStream;
@@ -420,10 +427,34 @@ find_row(RowTable *table, TupleTableSlot *key)
 /* ---------- changes ---------- */
 
 static RowTable *
+begin_change(RowStream *stream, LogicalRepRelId id)
+{
+	RowTable   *table = find_table(stream, id);
+
+	GetUserIdAndSecContext(&stream->user, &stream->sec_context);
+	SetUserIdAndSecContext(table->rel->rd_rel->relowner,
+						   stream->sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	stream->guc_level = NewGUCNestLevel();
+	return table;
+}
+
+static void
+end_change(RowStream *stream, RowTable *table)
+{
+	AtEOXact_GUC(false, stream->guc_level);
+	SetUserIdAndSecContext(stream->user, stream->sec_context);
+	stream->table = NULL;
+	ExecClearTuple(table->old);
+	ExecClearTuple(table->new);
+	ExecClearTuple(table->found);
+	ResetPerTupleExprContext(table->estate);
+}
+
+static RowTable *
 apply_insert(RowStream *stream, StringInfo message)
 {
 	LogicalRepTupleData tuple;
-	RowTable   *table = find_table(stream, logicalrep_read_insert(message, &tuple));
+	RowTable   *table = begin_change(stream, logicalrep_read_insert(message, &tuple));
 
 	ExecSimpleRelationInsert(table->target, table->estate, read_row(stream, table, &tuple, NULL));
 	return table;
@@ -435,7 +466,7 @@ apply_update(RowStream *stream, StringInfo message)
 	LogicalRepTupleData old;
 	LogicalRepTupleData new;
 	bool		has_old;
-	RowTable   *table = find_table(stream, logicalrep_read_update(message, &has_old, &old, &new));
+	RowTable   *table = begin_change(stream, logicalrep_read_update(message, &has_old, &old, &new));
 	TupleTableSlot *found = find_row(table, read_key(stream, table, has_old ? &old : &new));
 
 	ExecSimpleRelationUpdate(table->target, table->estate, NULL, found, read_row(stream, table, &new, found));
@@ -446,7 +477,7 @@ static RowTable *
 apply_delete(RowStream *stream, StringInfo message)
 {
 	LogicalRepTupleData old;
-	RowTable   *table = find_table(stream, logicalrep_read_delete(message, &old));
+	RowTable   *table = begin_change(stream, logicalrep_read_delete(message, &old));
 
 	ExecSimpleRelationDelete(table->target, table->estate, NULL, find_row(table, read_key(stream, table, &old)));
 	return table;
@@ -466,11 +497,7 @@ apply_change(RowStream *stream, char kind, StringInfo message)
 		table = apply_delete(stream, message);
 	else
 		elog(ERROR, "unknown message \"%c\" of a stream", kind);
-	stream->table = NULL;
-	ExecClearTuple(table->old);
-	ExecClearTuple(table->new);
-	ExecClearTuple(table->found);
-	ResetPerTupleExprContext(table->estate);
+	end_change(stream, table);
 	/* the next change may be of the same row */
 	CommandCounterIncrement();
 	MemoryContextSwitchTo(old);
