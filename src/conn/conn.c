@@ -55,6 +55,7 @@ take_command_result(NodeConn *conn, Pending *head, PGresult *result)
 		case PGRES_TUPLES_OK:
 			if (head->prepared)
 				head->prepared->confirmed = true;
+			conn->rolled_back = head->kind == PENDING_COMMAND && strcmp(PQcmdStatus(result), "ROLLBACK") == 0;
 			break;
 		case PGRES_PIPELINE_ABORTED:
 			if (head->prepared)

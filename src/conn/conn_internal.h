@@ -171,6 +171,7 @@ struct NodeConn
 	ConnNotice *notices;
 	int			notice_count;
 	bool		command_tells;	/* those of the command under way are kept for conn_command_notices() */
+	bool		rolled_back;	/* the latest command was answered by ROLLBACK */
 
 	/* dxact's */
 	void	   *participant;

@@ -189,6 +189,23 @@ conn_command_send(NodeConn *conn, bool prepare, const char *sql)
 	return false;
 }
 
+bool
+conn_command_follow(NodeConn *conn, const char *sql)
+{
+	if (conn->state != CONN_BUSY || conn->active == NULL)
+		return false;
+	if (conn_send_one(conn, sql, NULL, false, false, PENDING_COMMAND) && conn_send_sync(conn))
+		return true;
+	conn_lost(conn, NULL);
+	return false;
+}
+
+bool
+conn_command_rolled_back(const NodeConn *conn)
+{
+	return conn->rolled_back;
+}
+
 CommandOutcome
 conn_command_finish(NodeConn *conn, TimestampTz deadline, bool interruptible)
 {

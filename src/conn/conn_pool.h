@@ -63,6 +63,15 @@ extern void conn_settle(NodeConn *conn);
 extern bool conn_command_send(NodeConn *conn, bool prepare, const char *sql);
 
 /*
+ * Send one command behind the statement under way. Its stream is at its end when both have been answered; an error of
+ * either is raised there. If the statement fails, PREPARE TRANSACTION and COMMIT become ROLLBACK.
+ */
+extern bool conn_command_follow(NodeConn *conn, const char *sql);
+
+/* Has the node answered the latest command by ROLLBACK? */
+extern bool conn_command_rolled_back(const NodeConn *conn);
+
+/*
  * The command that has just been sent may run users' code (triggers): what that
  * says is for the client, who gets it by conn_command_notices() when the
  * command has been answered. Of other commands nobody wants to hear.

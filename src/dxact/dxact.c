@@ -182,6 +182,8 @@ dxact_connection(int node_id, Oid role, DxactAccess access)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONNECTION_FAILURE),
 				 errmsg("the transaction on node \"%s\" was lost", conn_node_name(conn))));
+	if (participant->state != PARTICIPANT_OPEN)
+		elog(ERROR, "the transaction on node \"%s\" is being prepared", conn_node_name(conn));
 	participant->uses++;
 	if (participant->level < level)
 		raise_level(participant, level);

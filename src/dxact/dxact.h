@@ -53,6 +53,16 @@ extern NodeConn *dxact_connection_autocommit_write(int node_id, Oid role);
 extern bool dxact_forget_lost(NodeConn *conn);
 
 /*
+ * The statements under way on other nodes are the last ones of this transaction, and nothing but its commit will come
+ * after them. If that will be in two phases, and they are all that has been written on these nodes, PREPARE TRANSACTION
+ * goes right behind them and costs no trip of its own: true. A stream then ends with the answer to both.
+ */
+extern bool dxact_prepare_ahead(void);
+
+/* A node has not done what it was asked: all that was prepared ahead is rolled back, and may be asked for again. */
+extern void dxact_prepare_take_back(void);
+
+/*
  * A SET CONSTRAINTS statement for the nodes that take part in the transaction:
  * those that do already, and those that will. now: at once, since it may have
  * something to check. It ends with the present subtransaction, if that fails.

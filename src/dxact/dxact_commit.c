@@ -10,6 +10,8 @@
  *	   on all writers at once, write one decision record per participant in the
  *	   local transaction and have its commit durable whatever
  *	   synchronous_commit says (dxact_part.c).
+ *	   If it is known beforehand that a statement is the last one, PREPARE
+ *	   travels right behind it (dxact_prepare_ahead).
  *	4. The local commit decides.
  *	5. COMMIT PREPARED on all writers at once, within bounds and without
  *	   errors. What could not be reached is left to the recovery duty there.
@@ -153,23 +155,28 @@ send_prepare(Participant *participant)
 	char		command[DXACT_GID_LENGTH + 32];
 
 	conn_queue_truncate(participant->conn, 0);
-	if (conn_remote_state(participant->conn) == REMOTE_NONE)
+	if (conn_is_idle(participant->conn) && conn_remote_state(participant->conn) == REMOTE_NONE)
 	{
 		participant->state = PARTICIPANT_DONE;
 		return;
 	}
 	snprintf(command, sizeof(command), "PREPARE TRANSACTION '%s'", participant->gid);
 	participant->state = PARTICIPANT_PREPARING;
-	if (conn_command_send(participant->conn, false, command))
+	if (!conn_is_idle(participant->conn))
+		(void) conn_command_follow(participant->conn, command);
+	else if (conn_command_send(participant->conn, false, command))
 		conn_command_tells(participant->conn);
 }
 
+/* The answer may have been read already, with that of the statement before. */
 static void
 finish_prepare(Participant *participant)
 {
 	switch (conn_command_finish(participant->conn, 0, true))
 	{
 		case COMMAND_DONE:
+			if (conn_command_rolled_back(participant->conn))
+				elog(ERROR, "node \"%s\" has rolled back what it was to prepare", conn_node_name(participant->conn));
 			participant->state = PARTICIPANT_PREPARED;
 			strlcpy(participant->token, conn_prepare_token(participant->conn), sizeof(participant->token));
 			conn_settings_committed(participant->conn);
@@ -258,7 +265,7 @@ write_decisions(void)
 }
 
 static void
-prepare_all(void)
+send_prepares(void)
 {
 	dlist_iter	iter;
 
@@ -271,6 +278,84 @@ prepare_all(void)
 		if (participant->state == PARTICIPANT_OPEN && participant->write_level > 0)
 			send_prepare(participant);
 	}
+}
+
+/* Has a PREPARE been sent behind a statement? */
+static bool
+is_ahead(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		if (dlist_container(Participant, link, iter.cur)->state == PARTICIPANT_PREPARING)
+			return true;
+	}
+	return false;
+}
+
+bool
+dxact_prepare_ahead(void)
+{
+	int			writers = TransactionIdIsValid(GetTopTransactionIdIfAny()) ? 1 : 0;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		const Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		/* what is taken back must be this statement alone */
+		if (conn_is_broken(participant->conn) || (participant->write_level > 0 && participant->uses > 1))
+			return false;
+		if (participant->write_level > 0)
+			writers++;
+	}
+	/* a reader's COMMIT, which may fail then, would come after the PREPARE */
+	if (writers < 2 || XactIsoLevel == XACT_SERIALIZABLE || is_ahead())
+		return false;
+	send_prepares();
+	return true;
+}
+
+void
+dxact_prepare_take_back(void)
+{
+	char		command[DXACT_GID_LENGTH + 32];
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &dxact_participants)
+	{
+		Participant *participant = dlist_container(Participant, link, iter.cur);
+
+		if (participant->state != PARTICIPANT_PREPARING)
+			continue;
+		bring_to_rest(participant);
+		snprintf(command, sizeof(command), "ROLLBACK PREPARED '%s'", participant->gid);
+		if (!conn_command_send(participant->conn, false, command))
+			conn_raise_broken(participant->conn);
+		switch (conn_command_finish(participant->conn, 0, true))
+		{
+			case COMMAND_DONE:
+				break;
+			case COMMAND_FAILED:
+				conn_command_raise(participant->conn);
+				break;
+			case COMMAND_LOST:
+				conn_raise_broken(participant->conn);
+				break;
+		}
+		conn_settings_rolled_back(participant->conn);
+		dxact_forget_participant(participant);
+	}
+}
+
+static void
+prepare_all(void)
+{
+	dlist_iter	iter;
+
+	if (!is_ahead())
+		send_prepares();
 	dlist_foreach(iter, &dxact_participants)
 	{
 		Participant *participant = dlist_container(Participant, link, iter.cur);
@@ -327,7 +412,8 @@ dxact_pre_commit(void)
 		Participant *participant = dlist_container(Participant, link, iter.cur);
 
 		bring_to_rest(participant);
-		if (participant->write_level > 0 && conn_remote_state(participant->conn) != REMOTE_NONE)
+		if (participant->write_level > 0 && (participant->state == PARTICIPANT_PREPARING ||
+											 conn_remote_state(participant->conn) != REMOTE_NONE))
 			writers++;
 	}
 	send_commits(false);
@@ -335,7 +421,7 @@ dxact_pre_commit(void)
 		finish_commits(false);
 	if (writers == 0)
 		return;
-	if (writers == 1 && one_phase_is_enough())
+	if (writers == 1 && !is_ahead() && one_phase_is_enough())
 	{
 		send_commits(true);
 		finish_commits(true);

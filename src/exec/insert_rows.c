@@ -36,6 +36,7 @@
 #include "base/statement_note.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
+#include "dxact/dxact.h"
 #include "exec/fragment.h"
 #include "exec/insert_rows.h"
 #include "exec/local_run.h"
@@ -75,6 +76,8 @@ typedef struct RowLane
 	int			node_id;
 	List	   *rows;			/* int list: into the group's */
 	RemoteRun  *run;			/* NULL: not started, or done */
+	bool		refused;
+	uint64		processed;
 } RowLane;
 
 struct RowSender
@@ -456,12 +459,11 @@ start_lane(RowSender *sender, RowGroup *group, RowLane *lane)
 	remote_run_start(lane->run, lane->node_id, GetUserId(), STATEMENT_NOTE_ROWS, values, nulls, false);
 }
 
-/* Read a node's answer; false: it has refused the rows. */
-static bool
+/* Read a node's answer. */
+static void
 finish_lane(RowSender *sender, RowGroup *group, RowLane *lane)
 {
 	RemoteRun  *run = lane->run;
-	bool		refused;
 	int			n = 0;
 
 	while (remote_run_next(run, sender->returning))
@@ -471,12 +473,10 @@ finish_lane(RowSender *sender, RowGroup *group, RowLane *lane)
 		sender->returned(sender->arg, sender->returning, group->ordinals[row]);
 		n++;
 	}
-	refused = remote_run_refused(run) != ROUTE_NO_SHARD;
-	if (!refused)
-		sender->processed += remote_run_processed(run);
+	lane->refused = remote_run_refused(run) != ROUTE_NO_SHARD;
+	lane->processed = remote_run_processed(run);
 	lane->run = NULL;
 	remote_run_end(run);
-	return !refused;
 }
 
 /* ---------- one round ---------- */
@@ -499,10 +499,42 @@ lane_of(RowSender *sender, int node_id)
 	return lane;
 }
 
-/* Send rows to the owners of their shards; returns those that have to be sent again. */
+/*
+ * All nodes have answered: count their rows, and return those that were refused. If parts have been prepared already,
+ * none is kept then: a part that is prepared cannot take what another has refused.
+ */
 static List *
-send_round(RowSender *sender, RowGroup *group, List *rows)
+take_answers(RowSender *sender, bool ahead)
 {
+	List	   *again = NIL;
+	bool		any_refused = false;
+	ListCell   *lc;
+
+	foreach(lc, sender->lanes)
+		any_refused |= ((const RowLane *) lfirst(lc))->refused;
+	if (any_refused && ahead)
+		dxact_prepare_take_back();
+	foreach(lc, sender->lanes)
+	{
+		const RowLane *lane = (const RowLane *) lfirst(lc);
+
+		if (lane->refused || (any_refused && ahead))
+			again = list_concat(again, lane->rows);
+		else
+			sender->processed += lane->processed;
+	}
+	sender->lanes = NIL;
+	return again;
+}
+
+/*
+ * Send rows to the owners of their shards; returns those that have to be sent again. last: the plan node whose last rows
+ * they are, or NULL.
+ */
+static List *
+send_round(RowSender *sender, RowGroup *group, List *rows, const PlanState *last)
+{
+	bool		ahead;
 	int			self = node_self();
 	List	   *here = NIL;
 	List	   *again = NIL;
@@ -528,19 +560,15 @@ send_round(RowSender *sender, RowGroup *group, List *rows)
 		start_lane(sender, group, (RowLane *) lfirst(lc));
 	if (here != NIL && !write_here(sender, group, here))
 		again = list_concat(again, here);
+	ahead = last != NULL && again == NIL && sender->lanes != NIL &&
+		statement_has_done_all(last, sender->form->table) && dxact_prepare_ahead();
 	foreach(lc, sender->lanes)
-	{
-		RowLane    *lane = (RowLane *) lfirst(lc);
-
-		if (!finish_lane(sender, group, lane))
-			again = list_concat(again, lane->rows);
-	}
-	sender->lanes = NIL;
-	return again;
+		finish_lane(sender, group, (RowLane *) lfirst(lc));
+	return list_concat(again, take_answers(sender, ahead));
 }
 
 static void
-send_group(RowSender *sender, RowGroup *group)
+send_group(RowSender *sender, RowGroup *group, const PlanState *last)
 {
 	MemoryContext old = MemoryContextSwitchTo(sender->send_cxt);
 	List	   *rows = NIL;
@@ -549,7 +577,7 @@ send_group(RowSender *sender, RowGroup *group)
 		rows = lappend_int(rows, i);
 	for (int attempt = 0;; attempt++)
 	{
-		rows = send_round(sender, group, rows);
+		rows = send_round(sender, group, rows, last);
 		if (rows == NIL)
 			break;
 		fragment_wait_for_owner(group->shards[linitial_int(rows)], attempt);
@@ -559,7 +587,7 @@ send_group(RowSender *sender, RowGroup *group)
 }
 
 static void
-send_all(RowSender *sender)
+send_all(RowSender *sender, const PlanState *last)
 {
 	ListCell   *lc;
 
@@ -568,7 +596,7 @@ send_all(RowSender *sender)
 		RowGroup   *group = (RowGroup *) lfirst(lc);
 
 		if (group->nrows > 0)
-			send_group(sender, group);
+			send_group(sender, group, list_length(sender->groups) == 1 ? last : NULL);
 		group->nrows = group->space = 0;
 	}
 	MemoryContextReset(sender->rows_cxt);
@@ -629,13 +657,13 @@ row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner, con
 	MemoryContextSwitchTo(old);
 
 	if (!all_at_once && !sender->here && sender->buffered > BUFFER_MEMORY)
-		send_all(sender);
+		send_all(sender, NULL);
 }
 
 uint64
-row_sender_finish(RowSender *sender)
+row_sender_finish(RowSender *sender, const PlanState *node)
 {
-	send_all(sender);
+	send_all(sender, sender->here ? NULL : node);
 	return sender->processed;
 }
 

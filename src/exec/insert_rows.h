@@ -36,8 +36,8 @@ extern RowSender *row_sender_make(const InsertForm *form, const Oid *types, cons
 extern void row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner,
 						   const Datum *values, const bool *nulls, bool all_at_once);
 
-/* Send what is left and wait for all nodes; rows written in all. */
-extern uint64 row_sender_finish(RowSender *sender);
+/* Send what is left of the rows that the node has given, and wait for all nodes; rows written in all. */
+extern uint64 row_sender_finish(RowSender *sender, const PlanState *node);
 
 /* Give up: connections are left usable. */
 extern void row_sender_end(RowSender *sender);

@@ -496,7 +496,8 @@ run_insert(InsertState *state)
 		insert_spooled(state);
 	else
 		insert_from_child(state);
-	written = state->row_sender != NULL ? row_sender_finish(state->row_sender) : insert_sender_finish(state->sender);
+	written = state->row_sender != NULL ? row_sender_finish(state->row_sender, &state->css.ss.ps) :
+		insert_sender_finish(state->sender);
 	if (state->returned != NULL)
 		returned_rows_sort(state->returned);
 	else

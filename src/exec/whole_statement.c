@@ -17,11 +17,14 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
+#include "commands/trigger.h"
 #include "tcop/dest.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "utils/portal.h"
+#include "utils/rel.h"
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
@@ -58,6 +61,30 @@ statement_is_whole_transaction(const EState *estate)
 	if (!statement_is_clients(estate) || ActivePortal->strategy == PORTAL_ONE_SELECT)
 		return false;
 	return ActivePortal->cplan == NULL || sync_has_arrived();
+}
+
+/* Those that fire when the transaction commits, and may do anything; foreign keys' stay on the node. */
+static bool
+has_deferred_triggers(Oid relid)
+{
+	Relation	table = table_open(relid, NoLock);
+	const TriggerDesc *triggers = table->trigdesc;
+	bool		result = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		result |= triggers->triggers[i].tgdeferrable && !triggers->triggers[i].tgisinternal;
+	table_close(table, NoLock);
+	return result;
+}
+
+bool
+statement_has_done_all(const PlanState *node, Oid table)
+{
+	const PlannedStmt *stmt = node->state->es_plannedstmt;
+
+	return stmt->planTree == node->plan && !stmt->hasReturning && !stmt->hasModifyingCTE &&
+		statement_is_whole_transaction(node->state) && GetCurrentCommandId(false) == FirstCommandId &&
+		!has_deferred_triggers(table);
 }
 
 bool

@@ -17,6 +17,13 @@
  */
 extern bool statement_is_whole_transaction(const EState *estate);
 
+/*
+ * The node at the top of such a statement has done its writes to the table, and nobody is shown rows of it: nothing is
+ * left to do but to commit. False also if functions or triggers have run commands of their own, whose deferred triggers
+ * may be waiting.
+ */
+extern bool statement_has_done_all(const PlanState *node, Oid table);
+
 /* The only statement of a message of the client; not one of a function, a trigger, a cursor or EXECUTE. */
 extern bool statement_is_clients(const EState *estate);
 

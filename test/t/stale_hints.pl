@@ -89,5 +89,11 @@ END
 is($london->safe_psql('postgres', 'SELECT count(*), sum(n) FROM events'), '1000|2000', 'every row is inserted once');
 is($paris->safe_psql('postgres', 'SELECT count(*), sum(n) FROM events'), '1000|2000', 'seen from the node itself too');
 
+# One statement for all: its parts are being prepared when the refusals are heard of.
+make_stale();
+$paris->safe_psql('postgres', 'INSERT INTO events SELECT i, 2 FROM generate_series(1001, 1500) i');
+is($london->safe_psql('postgres', 'SELECT count(*), sum(n) FROM events'), '1500|3000', 'so it is by a statement that commits by itself');
+is($london->safe_psql('postgres', 'SELECT count(*) FROM pg_prepared_xacts'), '0', 'and nothing is left prepared');
+
 $cluster->stop;
 done_testing();
