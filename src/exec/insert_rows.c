@@ -528,8 +528,8 @@ take_answers(RowSender *sender, bool ahead)
 }
 
 /*
- * Send rows to the owners of their shards; returns those that have to be sent again. last: the plan node whose last rows
- * they are, or NULL.
+ * Send rows to the owners of their shards; returns those that have to be sent again. last: the plan node whose last
+ * rows they are, or NULL.
  */
 static List *
 send_round(RowSender *sender, RowGroup *group, List *rows, const PlanState *last)
