@@ -221,10 +221,18 @@ static TM_Result
 lock_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId command, LockTupleMode mode,
 		 LockWaitPolicy policy, uint8 flags, TM_FailureData *failure)
 {
+	const RowAhead *ahead = ahead_of(shell);
 	ItemPointerData ctid;
 	int			shard = read_place(shell, place, &ctid);
 	TM_Result	result;
 
+	if (ahead != NULL && row_ahead_fetch_locked(ahead, place, mode, slot))
+	{
+		slot->tts_tableOid = RelationGetRelid(shell);
+		slot->tts_tid = *place;
+		failure->traversed = false;
+		return TM_Ok;
+	}
 	if (is_here(shard))
 	{
 		result = row_here_lock(shell, shard, &ctid, slot, command, mode, policy, flags, failure);
@@ -242,8 +250,8 @@ lock_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId comm
 	return result;
 }
 
-static int
-shard_of_row(Relation shell, TupleTableSlot *slot)
+int
+row_access_shard(Relation shell, TupleTableSlot *slot, bool null_ok)
 {
 	const TableInfo *table = table_info(RelationGetRelid(shell));
 	Datum		keys[ROUTE_MAX_KEYS];
@@ -253,6 +261,8 @@ shard_of_row(Relation shell, TupleTableSlot *slot)
 		bool		isnull;
 
 		keys[i] = slot_getattr(slot, table->keys[i], &isnull);
+		if (isnull && null_ok)
+			return ROUTE_NO_SHARD;
 		if (isnull)
 			ereport(ERROR,
 					(errcode(ERRCODE_NOT_NULL_VIOLATION),
@@ -312,17 +322,22 @@ insert_into(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
 static void
 insert_row(Relation shell, TupleTableSlot *slot, CommandId command)
 {
-	insert_into(shell, shard_of_row(shell, slot), slot, command);
+	insert_into(shell, row_access_shard(shell, slot, false), slot, command);
 }
 
 TM_Result
 row_access_insert_unless(Relation shell, TupleTableSlot *slot, CommandId command, List *arbiters, ItemPointer place)
 {
-	int			shard = shard_of_row(shell, slot);
+	RowAhead   *ahead = ahead_of(shell);
 	ItemPointerData ctid;
-	TM_Result	result = is_here(shard) ? row_here_insert_unless(shell, shard, slot, command, arbiters, &ctid) :
-		row_there_insert_unless(shell, begin_asking(shell), shard, slot, arbiters, &ctid);
+	TM_Result	result;
+	int			shard;
 
+	if (ahead != NULL && row_ahead_take_try(ahead, &result, place))
+		return result;
+	shard = row_access_shard(shell, slot, false);
+	result = is_here(shard) ? row_here_insert_unless(shell, shard, slot, command, arbiters, &ctid) :
+		row_there_insert_unless(shell, begin_asking(shell), shard, slot, arbiters, &ctid);
 	row_place_make(shard, &ctid, place);
 	return result;
 }
@@ -358,7 +373,7 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 {
 	ItemPointerData ctid;
 	int			shard = read_place(shell, place, &ctid);
-	int			to = shard_of_row(shell, slot);
+	int			to = row_access_shard(shell, slot, false);
 	TM_Result	result;
 
 	if (to != shard)
@@ -462,7 +477,7 @@ row_access_attach(const QueryDesc *query_desc)
 		writing = execution;
 	}
 	if (execution != NULL)
-		row_conflict_attach(query_desc);
+		row_conflict_attach(query_desc, execution->ahead);
 }
 
 static const ShellRows row_methods = {

@@ -35,6 +35,9 @@ extern bool row_access_latest(Relation shell, ItemPointer place, Snapshot snapsh
 extern TM_Result row_access_insert_unless(Relation shell, TupleTableSlot *slot, CommandId command, List *arbiters,
 										  ItemPointer place);
 
+/* The shard that a row of the shell belongs to; for a NULL key an error, or ROUTE_NO_SHARD. */
+extern int	row_access_shard(Relation shell, TupleTableSlot *slot, bool null_ok);
+
 /* Before an execution starts that may write shells row by row: all that it asks of other nodes is one command there. */
 extern void row_access_prepare(QueryDesc *query_desc);
 

@@ -20,6 +20,9 @@
  *	 a second time in the batch		the same
  *	 of a shard of this node		the same, without a round trip
  *
+ * For INSERT .. ON CONFLICT the rows of a batch are tried (row_conflict.c): inserted, or
+ * the row in the way locked and fetched.
+ *
  * What is not done: rows are locked only if they will be written (not for MERGE
  * WHEN MATCHED AND ..: these are fetched only). Writes wait only if nobody needs
  * to know the row's new place: no row triggers, no RETURNING. With BEFORE
@@ -58,6 +61,12 @@ typedef struct AheadRow
 	MinimalTuple old;			/* of the table; NULL: not fetched */
 	ItemPointerData place;		/* invalid: it has none, or it is not looked after */
 	bool		locked;			/* and not written */
+
+	/* ON CONFLICT: what became of the row, if tried; at in_way lies the row itself, or the one in its way */
+	int			shard;
+	bool		tried;
+	TM_Result	result;
+	ItemPointerData in_way;
 } AheadRow;
 
 struct RowAhead
@@ -72,6 +81,7 @@ struct RowAhead
 	LockTupleMode mode;
 	uint32		command;
 	RowQueue   *queue;			/* NULL: no write waits */
+	RowQueue   *tries;			/* NULL: rows are not tried */
 
 	/* the batch; the row given last is rows[next - 1] */
 	AheadRow   *rows;
@@ -85,6 +95,7 @@ struct RowAhead
 	MemoryContext batch_cxt;
 	TupleTableSlot *kept;		/* a minimal tuple of the child's rows */
 	TupleTableSlot *old;		/* .. of the table's */
+	TupleTableSlot *trying;		/* a row to be inserted */
 };
 
 /* A row to be locked or fetched: its number in the batch. */
@@ -264,6 +275,15 @@ has_after_row_triggers(const TriggerDesc *triggers)
 								triggers->trig_delete_old_table);
 }
 
+static void
+make_batches(RowAhead *ahead, EState *estate)
+{
+	ahead->rows = palloc(sizeof(AheadRow) * MAX_ROWS);
+	ahead->batch_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext batch of rows", ALLOCSET_DEFAULT_SIZES);
+	ahead->old = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsMinimalTuple);
+	ahead->wanted = 1;
+}
+
 RowAhead *
 row_ahead_attach(const QueryDesc *query_desc)
 {
@@ -293,15 +313,25 @@ row_ahead_attach(const QueryDesc *query_desc)
 		!has_after_row_triggers(target->ri_TrigDesc))
 		ahead->queue = row_queue_make(ahead->shell, ahead->command);
 	if (ahead->locks || ahead->fetches)
-	{
-		ahead->rows = palloc(sizeof(AheadRow) * MAX_ROWS);
-		ahead->batch_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext batch of rows",
-												 ALLOCSET_DEFAULT_SIZES);
-		ahead->old = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsMinimalTuple);
-		ahead->wanted = 1;
-	}
+		make_batches(ahead, estate);
 	MemoryContextSwitchTo(old);
 	return ahead;
+}
+
+void
+row_ahead_try(RowAhead *ahead, const ModifyTableState *state, List *arbiters)
+{
+	const ModifyTable *plan = (const ModifyTable *) state->ps.plan;
+	EState	   *estate = state->ps.state;
+
+	ahead->tries = row_queue_make_tries(ahead->shell, ahead->command, arbiters);
+	ahead->trying = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsVirtual);
+	ahead->locks = ahead->fetches = plan->onConflictAction == ONCONFLICT_UPDATE;
+	if (ahead->locks)
+		ahead->mode = lock_mode(plan, estate, state->resultRelInfo);
+	if (ahead->locks && plan->returningLists == NIL && !has_after_row_triggers(state->resultRelInfo->ri_TrigDesc))
+		ahead->queue = row_queue_make(ahead->shell, ahead->command);
+	make_batches(ahead, estate);
 }
 
 /* ---------- a batch ---------- */
@@ -429,6 +459,62 @@ lock_rows(RowAhead *ahead)
 	MemoryContextSwitchTo(old);
 }
 
+/* Of the row with this number in the batch its node has told what became of it. */
+static void
+take_tried(void *arg, int number, TM_Result result, ItemPointer ctid)
+{
+	RowAhead   *ahead = (RowAhead *) arg;
+	AheadRow   *row;
+
+	if (number < 0 || number >= ahead->nrows)
+		elog(ERROR, "row %d was not tried", number);
+	row = &ahead->rows[number];
+	row->tried = true;
+	row->result = result;
+	row_place_make(row->shard, ctid, &row->in_way);
+	if (ahead->locks && result == TM_Updated)
+		row->place = row->in_way;
+}
+
+static void
+try_rows(RowAhead *ahead)
+{
+	TupleTableSlot *slot = ahead->trying;
+	int			natts = slot->tts_tupleDescriptor->natts;
+
+	for (int i = 0; i < ahead->nrows; i++)
+	{
+		AheadRow   *row = &ahead->rows[i];
+
+		ExecStoreMinimalTuple(row->row, ahead->kept, false);
+		slot_getallattrs(ahead->kept);
+		ExecClearTuple(slot);
+		memcpy(slot->tts_values, ahead->kept->tts_values, sizeof(Datum) * natts);
+		memcpy(slot->tts_isnull, ahead->kept->tts_isnull, sizeof(bool) * natts);
+		ExecStoreVirtualTuple(slot);
+		row->shard = row_access_shard(ahead->shell, slot, true);
+		if (row->shard != ROUTE_NO_SHARD && shard_map_owner(row->shard, NULL) != node_self() && row_queue_takes(slot))
+			row_queue_add_try(ahead->tries, row->shard, i, slot);
+	}
+	ExecClearTuple(slot);
+	ExecClearTuple(ahead->kept);
+	row_queue_run_tries(ahead->tries, take_tried, ahead);
+}
+
+/*
+ * Rows in whose way is one that could not be locked as it was, or one that comes in the way of a row before: these are
+ * tried when the executor comes to them.
+ */
+static void
+forget_tries(RowAhead *ahead)
+{
+	for (int i = 0; i < ahead->nrows; i++)
+	{
+		if (ahead->rows[i].result == TM_Updated && !ahead->rows[i].locked)
+			ahead->rows[i].tried = false;
+	}
+}
+
 static void
 next_batch(RowAhead *ahead)
 {
@@ -438,7 +524,11 @@ next_batch(RowAhead *ahead)
 		return;
 	}
 	read_rows(ahead);
+	if (ahead->tries != NULL)
+		try_rows(ahead);
 	lock_rows(ahead);
+	if (ahead->tries != NULL && ahead->locks)
+		forget_tries(ahead);
 	ahead->wanted = ahead->bytes >= MAX_BYTES ? Max(ahead->wanted / 4, 1) : Min(ahead->wanted * 2, MAX_ROWS);
 }
 
@@ -551,6 +641,27 @@ row_ahead_take_lock(RowAhead *ahead, const ItemPointerData *place)
 	if (result)
 		row->locked = false;
 	return result;
+}
+
+bool
+row_ahead_take_try(RowAhead *ahead, TM_Result *result, ItemPointer place)
+{
+	AheadRow   *row = ahead->tries != NULL && ahead->next > 0 ? &ahead->rows[ahead->next - 1] : NULL;
+
+	if (row == NULL || !row->tried)
+		return false;
+	row->tried = false;
+	*result = row->result;
+	*place = row->in_way;
+	return true;
+}
+
+bool
+row_ahead_fetch_locked(const RowAhead *ahead, const ItemPointerData *place, LockTupleMode mode, TupleTableSlot *slot)
+{
+	const AheadRow *row = ahead->tries != NULL ? row_at(ahead, place) : NULL;
+
+	return row != NULL && row->locked && mode == ahead->mode && row_ahead_fetch(ahead, place, slot);
 }
 
 RowQueue *

@@ -34,6 +34,18 @@ extern bool row_ahead_fetch(const RowAhead *ahead, const ItemPointerData *place,
 /* Is that row locked in this version, and was not written yet? It is about to be, now. */
 extern bool row_ahead_take_lock(RowAhead *ahead, const ItemPointerData *place);
 
+/*
+ * For an INSERT .. ON CONFLICT: have the rows of a batch that belong to other nodes tried at once, and those in their way
+ * locked and fetched, if they are to be updated. What became of the row that the executor is at is told once; false: it
+ * has to be tried now.
+ */
+extern void row_ahead_try(RowAhead *ahead, const ModifyTableState *state, List *arbiters);
+extern bool row_ahead_take_try(RowAhead *ahead, TM_Result *result, ItemPointer place);
+
+/* The row in the way of the one that the executor is at, if it is the one at this place and has been locked so. */
+extern bool row_ahead_fetch_locked(const RowAhead *ahead, const ItemPointerData *place, LockTupleMode mode,
+								   TupleTableSlot *slot);
+
 /* Where writes may wait; NULL: each is to be done at once. */
 extern RowQueue *row_ahead_queue(const RowAhead *ahead);
 

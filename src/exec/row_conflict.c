@@ -16,7 +16,9 @@
  *
  * What comes then (locking the row, WHERE, policies, SET, the update) is
  * PostgreSQL's own, over row_access.c. One round trip for a row inserted, three for
- * one updated.
+ * one updated; or these for a batch of rows, which the shards are asked about before
+ * the executor comes to them (row_ahead.c). Then DO UPDATE must not change what decides
+ * whether a later row of the batch has one in its way.
  *
  * The double is closed by the executor like an index that was opened, and by the
  * resource owner after an error: at a time when the executor's memory is gone. So it
@@ -27,8 +29,10 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "access/relscan.h"
+#include "access/sysattr.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -36,6 +40,7 @@
 
 #include "base/pg_compat.h"
 #include "catalog/shell_am.h"
+#include "catalog/table_map.h"
 #include "exec/row_access.h"
 #include "exec/row_conflict.h"
 
@@ -261,8 +266,53 @@ index_names(List *indexids)
 	return result;
 }
 
+/* Could what DO UPDATE writes come to be in the way of another row, or get out of it? */
+static bool
+update_decides_conflicts(ResultRelInfo *target, EState *estate)
+{
+	Relation	shell = target->ri_RelationDesc;
+	const TableInfo *table = table_info(RelationGetRelid(shell));
+	Bitmapset  *decisive = NULL;
+	ListCell   *lc;
+
+	for (int i = 0; i < table->nkeys; i++)
+		decisive = bms_add_member(decisive, table->keys[i] - FirstLowInvalidHeapAttributeNumber);
+	foreach(lc, RelationGetIndexList(shell))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		const FormData_pg_index *form = index->rd_index;
+
+		if (form->indisunique || form->indisexclusion)
+		{
+			for (int i = 0; i < form->indnkeyatts; i++)
+			{
+				if (form->indkey.values[i] != 0)
+					decisive = bms_add_member(decisive, form->indkey.values[i] - FirstLowInvalidHeapAttributeNumber);
+			}
+			pull_varattnos((Node *) RelationGetIndexExpressions(index), 1, &decisive);
+			pull_varattnos((Node *) RelationGetIndexPredicate(index), 1, &decisive);
+		}
+		index_close(index, NoLock);
+	}
+	return bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, decisive) ||
+		bms_overlap(decisive, ExecGetAllUpdatedCols(target, estate));
+}
+
+/* Have rows tried in batches, if that makes no difference. */
 static void
-attach(ModifyTableState *state)
+try_ahead(RowAhead *ahead, ModifyTableState *state, const ConflictCheck *check)
+{
+	const TupleConstr *constraints = RelationGetDescr(check->shell)->constr;
+
+	if (ahead == NULL || !row_ahead_is_for(ahead, check->shell) ||
+		(constraints != NULL && constraints->has_generated_stored) ||
+		(check->updates && update_decides_conflicts(state->resultRelInfo, check->estate)))
+		return;
+	row_ahead_try(ahead, state, check->arbiters);
+}
+
+static void
+attach(ModifyTableState *state, RowAhead *ahead)
 {
 	EState	   *estate = state->ps.state;
 	ResultRelInfo *target = state->resultRelInfo;
@@ -298,27 +348,28 @@ attach(ModifyTableState *state)
 	target->ri_IndexRelationDescs[0] = &check->index->rel;
 	target->ri_IndexRelationInfo = palloc(sizeof(IndexInfo *));
 	target->ri_IndexRelationInfo[0] = info;
+	try_ahead(ahead, state, check);
 }
 
 static void
-attach_if_checked(PlanState *state)
+attach_if_checked(PlanState *state, RowAhead *ahead)
 {
 	ModifyTableState *modify = (ModifyTableState *) state;
 
 	if (state != NULL && IsA(state, ModifyTableState) &&
 		((ModifyTable *) state->plan)->onConflictAction != ONCONFLICT_NONE &&
 		shell_am_is(modify->resultRelInfo->ri_RelationDesc))
-		attach(modify);
+		attach(modify, ahead);
 }
 
 void
-row_conflict_attach(const QueryDesc *query_desc)
+row_conflict_attach(const QueryDesc *query_desc, RowAhead *ahead)
 {
 	MemoryContext old = MemoryContextSwitchTo(query_desc->estate->es_query_cxt);
 	ListCell   *lc;
 
-	attach_if_checked(query_desc->planstate);
+	attach_if_checked(query_desc->planstate, ahead);
 	foreach(lc, query_desc->estate->es_subplanstates)
-		attach_if_checked((PlanState *) lfirst(lc));
+		attach_if_checked((PlanState *) lfirst(lc), NULL);
 	MemoryContextSwitchTo(old);
 }

@@ -10,8 +10,13 @@
 #include "executor/tuptable.h"
 #include "utils/rel.h"
 
-/* Let the ModifyTables of a started execution that have ON CONFLICT and write shells ask the shards for conflicts. */
-extern void row_conflict_attach(const QueryDesc *query_desc);
+#include "exec/row_ahead.h"
+
+/*
+ * Let the ModifyTables of a started execution that have ON CONFLICT and write shells ask the shards for conflicts; in
+ * batches, if there are any (ahead may be NULL).
+ */
+extern void row_conflict_attach(const QueryDesc *query_desc, RowAhead *ahead);
 
 /* Is the shell one that such a ModifyTable writes? Then these are its access method's part. */
 extern bool row_conflict_is_checked(Relation shell);

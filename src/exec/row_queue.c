@@ -12,6 +12,9 @@
  * Writes of one node are done in their order, so unique constraints, which never
  * reach over shards, are checked as if each row had been sent alone. Of errors on several
  * nodes the first that is heard of is raised.
+ *
+ * A queue of tries is for ON CONFLICT: rows that are inserted unless another is in the
+ * way. Its caller numbers them, and is told of each what has become of it.
  */
 #include "postgres.h"
 
@@ -39,7 +42,7 @@
 typedef struct QueuedWrite
 {
 	int			shard;
-	RowWriteKind kind;
+	int			what;			/* RowWriteKind; of a try its number */
 	ItemPointerData ctid;
 	Datum	   *values;			/* of the columns that go; NULL: none */
 	bool	   *nulls;
@@ -64,7 +67,7 @@ struct RowQueue
 	MemoryContext writes_cxt;
 };
 
-/* Shard, kind and ctid come before the columns. */
+/* Shard, what it is and ctid come before the columns. */
 #define FIRST_COLUMN 3
 
 /* ---------- the statement ---------- */
@@ -97,12 +100,12 @@ element_type(const RowQueue *queue, int column)
 	return insert_rows_as_text(type) ? TEXTOID : type;
 }
 
+/* ROW(u.c1, ..)::shell */
 static void
-append_call(StringInfo sql, const RowQueue *queue, bool with_row)
+append_row(StringInfo sql, const RowQueue *queue)
 {
-	appendStringInfo(sql, "(shardext.internal_row_write(%s::pg_catalog.regclass, u.shard, u.kind, u.place, ROW(",
-					 quote_literal_cstr(row_there_shell_name(queue->shell)));
-	for (int i = 0; with_row && i < queue->ncolumns; i++)
+	appendStringInfoString(sql, "ROW(");
+	for (int i = 0; i < queue->ncolumns; i++)
 	{
 		Oid			type = column_type(queue, i);
 
@@ -110,10 +113,33 @@ append_call(StringInfo sql, const RowQueue *queue, bool with_row)
 		if (element_type(queue, i) != type)
 			appendStringInfo(sql, "::%s", type_name(type));
 	}
-	appendStringInfoChar(sql, ')');
+	appendStringInfo(sql, ")::%s", row_there_shell_name(queue->shell));
+}
+
+static void
+append_call(StringInfo sql, const RowQueue *queue, bool with_row)
+{
+	appendStringInfo(sql, "(shardext.internal_row_write(%s::pg_catalog.regclass, u.shard, u.what, u.place, ",
+					 quote_literal_cstr(row_there_shell_name(queue->shell)));
 	if (with_row)
-		appendStringInfo(sql, "::%s", row_there_shell_name(queue->shell));
+		append_row(sql, queue);
+	else
+		appendStringInfoString(sql, "ROW()");
 	appendStringInfoString(sql, ")).result");
+}
+
+/* ROWS FROM (..) AS u(shard, what, place, c1, ..) */
+static void
+append_arrays(StringInfo sql, const RowQueue *queue)
+{
+	appendStringInfoString(sql, "ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)");
+	for (int i = 0; i < queue->ncolumns; i++)
+		appendStringInfo(sql, ", pg_catalog.unnest($%d::%s)", FIRST_COLUMN + i + 1,
+						 type_name(get_array_type(element_type(queue, i))));
+	appendStringInfoString(sql, ") AS u(shard, what, place");
+	for (int i = 0; i < queue->ncolumns; i++)
+		appendStringInfo(sql, ", c%d", i + 1);
+	appendStringInfoChar(sql, ')');
 }
 
 static char *
@@ -122,24 +148,38 @@ write_sql(const RowQueue *queue)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*) FROM (SELECT CASE WHEN u.kind <= %d THEN ", ROW_WRITE_UPDATE);
+	appendStringInfo(&sql, "SELECT pg_catalog.count(*) FROM (SELECT CASE WHEN u.what <= %d THEN ", ROW_WRITE_UPDATE);
 	append_call(&sql, queue, true);
 	appendStringInfoString(&sql, " ELSE ");
 	append_call(&sql, queue, false);
-	appendStringInfoString(&sql, " END AS result FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
-						   " pg_catalog.unnest($3)");
-	for (int i = 0; i < queue->ncolumns; i++)
-		appendStringInfo(&sql, ", pg_catalog.unnest($%d::%s)", FIRST_COLUMN + i + 1,
-						 type_name(get_array_type(element_type(queue, i))));
-	appendStringInfoString(&sql, ") AS u(shard, kind, place");
-	for (int i = 0; i < queue->ncolumns; i++)
-		appendStringInfo(&sql, ", c%d", i + 1);
-	appendStringInfo(&sql, ") OFFSET 0) AS w WHERE w.result <> %d", TM_Ok);
+	appendStringInfoString(&sql, " END AS result FROM ");
+	append_arrays(&sql, queue);
+	appendStringInfo(&sql, " OFFSET 0) AS w WHERE w.result <> %d", TM_Ok);
 	return sql.data;
 }
 
-RowQueue *
-row_queue_make(Relation shell, uint32 command)
+static char *
+tries_sql(const RowQueue *queue, List *arbiters)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT u.what, w.result, w.place_now FROM ");
+	append_arrays(&sql, queue);
+	appendStringInfo(&sql, ", LATERAL shardext.internal_row_insert(%s::pg_catalog.regclass, u.shard, ARRAY[",
+					 quote_literal_cstr(row_there_shell_name(queue->shell)));
+	foreach(lc, arbiters)
+		appendStringInfo(&sql, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
+						 quote_literal_cstr((const char *) lfirst(lc)));
+	appendStringInfoString(&sql, "]::pg_catalog.text[], ");
+	append_row(&sql, queue);
+	appendStringInfoString(&sql, ") AS w");
+	return sql.data;
+}
+
+static RowQueue *
+make_queue(Relation shell, uint32 command)
 {
 	RowQueue   *queue = palloc0(sizeof(RowQueue));
 	TupleDesc	desc = RelationGetDescr(shell);
@@ -152,8 +192,25 @@ row_queue_make(Relation shell, uint32 command)
 		if (!TupleDescAttr(desc, i)->attisdropped)
 			queue->attnos[queue->ncolumns++] = i + 1;
 	}
-	queue->sql = write_sql(queue);
 	queue->writes_cxt = AllocSetContextCreate(CurrentMemoryContext, "shardext writes of rows", ALLOCSET_DEFAULT_SIZES);
+	return queue;
+}
+
+RowQueue *
+row_queue_make(Relation shell, uint32 command)
+{
+	RowQueue   *queue = make_queue(shell, command);
+
+	queue->sql = write_sql(queue);
+	return queue;
+}
+
+RowQueue *
+row_queue_make_tries(Relation shell, uint32 command, List *arbiters)
+{
+	RowQueue   *queue = make_queue(shell, command);
+
+	queue->sql = tries_sql(queue, arbiters);
 	return queue;
 }
 
@@ -196,7 +253,7 @@ fill_params(const RowQueue *queue, const List *writes, Datum *values)
 		int			i = foreach_current_index(lc);
 
 		first[0][i] = Int32GetDatum(write->shard);
-		first[1][i] = Int32GetDatum(write->kind);
+		first[1][i] = Int32GetDatum(write->what);
 		first[2][i] = PointerGetDatum(&write->ctid);
 	}
 	values[0] = insert_rows_array(first[0], nulls, n, INT4OID);
@@ -221,23 +278,14 @@ param_types(const RowQueue *queue)
 
 /* ---------- the interface ---------- */
 
-void
-row_queue_flush(RowQueue *queue)
+/* Send all to their nodes. */
+static RemoteRun *
+start_run(RowQueue *queue, TupleDesc desc)
 {
 	int			nparams = FIRST_COLUMN + queue->ncolumns;
-	TupleDesc	desc;
-	TupleTableSlot *answer;
-	RemoteRun  *run;
-	MemoryContext old;
+	RemoteRun  *run = remote_run_make(queue->sql, desc, desc->natts, NULL, nparams, param_types(queue), true);
 	ListCell   *lc;
 
-	if (queue->nwrites == 0)
-		return;
-	old = MemoryContextSwitchTo(queue->writes_cxt);
-	desc = CreateTemplateTupleDesc(1);
-	TupleDescInitEntry(desc, 1, "changed", INT8OID, -1, 0);
-	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	run = remote_run_make(queue->sql, desc, 1, NULL, nparams, param_types(queue), true);
 	remote_run_set_command(run, queue->command);
 	foreach(lc, queue->writes)
 	{
@@ -248,17 +296,69 @@ row_queue_flush(RowQueue *queue)
 		remote_run_start(run, list_nth_int(queue->nodes, foreach_current_index(lc)), row_there_role(queue->shell), NULL,
 						 values, nulls, false);
 	}
+	return run;
+}
+
+static void
+end_run(RowQueue *queue, RemoteRun *run, TupleTableSlot *answer)
+{
+	remote_run_end(run);
+	ExecDropSingleTupleTableSlot(answer);
+	queue->nodes = queue->writes = NIL;
+	queue->nwrites = 0;
+	queue->bytes = 0;
+}
+
+void
+row_queue_flush(RowQueue *queue)
+{
+	TupleDesc	desc;
+	TupleTableSlot *answer;
+	RemoteRun  *run;
+	MemoryContext old;
+
+	if (queue->nwrites == 0)
+		return;
+	old = MemoryContextSwitchTo(queue->writes_cxt);
+	desc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(desc, 1, "changed", INT8OID, -1, 0);
+	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	run = start_run(queue, desc);
 	while (remote_run_next(run, answer))
 	{
 		if (DatumGetInt64(answer->tts_values[0]) != 0)
 			elog(ERROR, "a row of relation %u that was locked has changed", RelationGetRelid(queue->shell));
 	}
-	remote_run_end(run);
-	ExecDropSingleTupleTableSlot(answer);
+	end_run(queue, run, answer);
 	MemoryContextSwitchTo(old);
-	queue->nodes = queue->writes = NIL;
-	queue->nwrites = 0;
-	queue->bytes = 0;
+	MemoryContextReset(queue->writes_cxt);
+}
+
+void
+row_queue_run_tries(RowQueue *queue, RowTried tried, void *arg)
+{
+	TupleDesc	desc;
+	TupleTableSlot *answer;
+	RemoteRun  *run;
+	MemoryContext old;
+
+	if (queue->nwrites == 0)
+		return;
+	old = MemoryContextSwitchTo(queue->writes_cxt);
+	desc = CreateTemplateTupleDesc(3);
+	TupleDescInitEntry(desc, 1, "number", INT4OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "result", INT4OID, -1, 0);
+	TupleDescInitEntry(desc, 3, "place", TIDOID, -1, 0);
+	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	run = start_run(queue, desc);
+	while (remote_run_next(run, answer))
+	{
+		slot_getallattrs(answer);
+		tried(arg, DatumGetInt32(answer->tts_values[0]), (TM_Result) DatumGetInt32(answer->tts_values[1]),
+			  (ItemPointer) DatumGetPointer(answer->tts_values[2]));
+	}
+	end_run(queue, run, answer);
+	MemoryContextSwitchTo(old);
 	MemoryContextReset(queue->writes_cxt);
 }
 
@@ -314,8 +414,8 @@ copy_values(const RowQueue *queue, QueuedWrite *write, TupleTableSlot *slot)
 	}
 }
 
-void
-row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const ItemPointerData *ctid, TupleTableSlot *slot)
+static void
+add_write(RowQueue *queue, int shard, int what, const ItemPointerData *ctid, TupleTableSlot *slot)
 {
 	int			owner = shard_map_owner(shard, NULL);
 	MemoryContext old;
@@ -327,7 +427,7 @@ row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const ItemPointerDa
 	old = MemoryContextSwitchTo(queue->writes_cxt);
 	write = palloc0(sizeof(QueuedWrite));
 	write->shard = shard;
-	write->kind = kind;
+	write->what = what;
 	write->ctid = *ctid;
 	if (slot != NULL)
 	{
@@ -338,6 +438,21 @@ row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const ItemPointerDa
 	lfirst(writes) = lappend((List *) lfirst(writes), write);
 	queue->nwrites++;
 	MemoryContextSwitchTo(old);
+}
+
+void
+row_queue_add_try(RowQueue *queue, int shard, int number, TupleTableSlot *slot)
+{
+	ItemPointerData nowhere;
+
+	ItemPointerSet(&nowhere, 0, FirstOffsetNumber);
+	add_write(queue, shard, number, &nowhere, slot);
+}
+
+void
+row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const ItemPointerData *ctid, TupleTableSlot *slot)
+{
+	add_write(queue, shard, kind, ctid, slot);
 	if (queue->nwrites >= QUEUE_WRITES || queue->bytes >= QUEUE_MEMORY)
 		row_queue_flush(queue);
 }

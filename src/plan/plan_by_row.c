@@ -12,8 +12,8 @@
  * are the shell's, and work here.
  *
  * Rows are locked, fetched and written in batches (exec/row_ahead.h), where nothing can tell the
- * difference. Where something can, and for ON CONFLICT, it costs one or two round trips for each row
- * written, three for one that ON CONFLICT updates (exec/row_conflict.h).
+ * difference. Where something can it costs one or two round trips for each row written, three for one
+ * that ON CONFLICT updates (exec/row_conflict.h).
  */
 #include "postgres.h"
 
@@ -41,7 +41,7 @@ allows_batches(const PlannedStmt *plan, Query *query)
 
 	statement_writes_find(query, &writes);
 	return IsA(plan->planTree, ModifyTable) && !plan->hasModifyingCTE && !writes.current_of &&
-		query->onConflict == NULL && !shippable_sees_writes(query);
+		!shippable_sees_writes(query);
 }
 
 PlannedStmt *
