@@ -118,7 +118,31 @@ SELECT count(*) FILTER (WHERE id > 20000), count(*) FROM batch_jobs;
 ROLLBACK;
 SELECT count(*) FILTER (WHERE id > 20000), count(*) FROM batch_jobs;
 
+-- ON CONFLICT that reads a table of this node: rows are tried in batches, unless the update decides whether later rows conflict
 DROP TRIGGER a ON batch_jobs;
+ALTER TABLE plain.batch_jobs ALTER COLUMN twice DROP EXPRESSION;
+ALTER TABLE batch_jobs ALTER COLUMN twice DROP EXPRESSION;
+CREATE TABLE public.batch_home (v int);
+INSERT INTO public.batch_home VALUES (3), (4);
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT i, i % 9 FROM generate_series(400, 900) i ON CONFLICT (id) DO UPDATE SET n = coalesce(batch_jobs.n, 0) + excluded.n + (SELECT max(v) FROM batch_home) WHERE batch_jobs.id % 7 <> 2');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n, mark, tags) SELECT i, 1, repeat(''m'', i), ARRAY[''a'', NULL] FROM generate_series(850, 1100) i ON CONFLICT DO NOTHING');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT i % 1200, 1 FROM generate_series(1, 2400) i ON CONFLICT (id) DO NOTHING');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT 5000 + i / 2, i FROM generate_series(1, 300) i ON CONFLICT (id) DO UPDATE SET n = (SELECT min(v) FROM batch_home)');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT 1 + i % 150, i FROM generate_series(1, 200) i ON CONFLICT (id) DO UPDATE SET n = (SELECT min(v) FROM batch_home)');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT 1 + i % 150, i FROM generate_series(1, 200) i ON CONFLICT (id) DO UPDATE SET n = (SELECT min(v) FROM batch_home) WHERE excluded.n > 150 AND excluded.n <= 200');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT i, CASE WHEN i = 390 THEN 100000 ELSE 0 END FROM generate_series(300, 400) i ON CONFLICT (id) DO UPDATE SET n = (SELECT min(v) FROM batch_home)');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT i, 0 FROM generate_series(300, 400) i ON CONFLICT (id) DO UPDATE SET n = 99998 + (SELECT min(v) FROM batch_home)');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT NULLIF(i, 6050), 0 FROM generate_series(6000, 6100) i ON CONFLICT (id) DO UPDATE SET n = (SELECT min(v) FROM batch_home)');
+SELECT * FROM batch_both('INSERT INTO batch_jobs (id, n) SELECT i, 0 FROM generate_series(1, 300) i ON CONFLICT (id) DO UPDATE SET id = batch_jobs.id + 7000 + (SELECT min(v) FROM batch_home)');
+CREATE TABLE plain.batch_pairs (k int, u int, n int, UNIQUE (k, u));
+CREATE TABLE batch_pairs (k int, u int, n int, UNIQUE (k, u));
+SELECT shardext.shard_table('batch_pairs', 'k');
+SELECT * FROM batch_both('INSERT INTO batch_pairs SELECT k, 1, 0 FROM generate_series(1, 50) k');
+SELECT * FROM batch_both('INSERT INTO batch_pairs SELECT k, 1, i FROM generate_series(1, 50) k, generate_series(1, 2) i ON CONFLICT (k, u) DO UPDATE SET u = 2 + (SELECT min(v) FROM batch_home), n = 7');
+SELECT count(*) AS differing FROM (TABLE plain.batch_pairs EXCEPT TABLE batch_pairs) x;
+SELECT u, n, count(*) FROM batch_pairs GROUP BY 1, 2 ORDER BY 1, 2;
+
+DROP TABLE batch_pairs, public.batch_home;
 DROP TABLE batch_jobs, batch_source CASCADE;
 RESET search_path;
 DROP SCHEMA plain CASCADE;

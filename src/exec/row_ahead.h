@@ -35,9 +35,9 @@ extern bool row_ahead_fetch(const RowAhead *ahead, const ItemPointerData *place,
 extern bool row_ahead_take_lock(RowAhead *ahead, const ItemPointerData *place);
 
 /*
- * For an INSERT .. ON CONFLICT: have the rows of a batch that belong to other nodes tried at once, and those in their way
- * locked and fetched, if they are to be updated. What became of the row that the executor is at is told once; false: it
- * has to be tried now.
+ * For an INSERT .. ON CONFLICT: have the rows of a batch that belong to other nodes tried at once, and those in their
+ * way locked and fetched, if they are to be updated. What became of the row that the executor is at is told once;
+ * false: it has to be tried now.
  */
 extern void row_ahead_try(RowAhead *ahead, const ModifyTableState *state, List *arbiters);
 extern bool row_ahead_take_try(RowAhead *ahead, TM_Result *result, ItemPointer place);

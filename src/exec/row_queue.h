@@ -32,9 +32,9 @@ extern void row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const I
 extern void row_queue_flush(RowQueue *queue);
 
 /*
- * A queue of another kind: rows to be inserted unless a row is in the way (row_access.h), in one of the indexes of these
- * names or in any. Run, it tells of each by its number what row_there_insert_unless() would say, and the row's ctid or
- * that of the one in the way; rows for one shard are tried in the order in which they were added.
+ * A queue of another kind: rows to be inserted unless a row is in the way (row_access.h), in one of the indexes of
+ * these names or in any. Run, it tells of each by its number what row_there_insert_unless() would say, and the row's
+ * ctid or that of the one in the way; rows for one shard are tried in the order in which they were added.
  */
 typedef void (*RowTried) (void *arg, int number, TM_Result result, ItemPointer ctid);
 
