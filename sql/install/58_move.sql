@@ -185,24 +185,35 @@ CREATE FUNCTION shardext.internal_shard_bytes(shards int[]) RETURNS bigint
 REVOKE EXECUTE ON FUNCTION shardext.internal_shard_bytes(int[]) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_shard_bytes(int[]) IS 'for moves: bytes of these shards on this node, with indexes';
 
--- xmin changes with every change of a row of the catalog; markers come and go with each cutover
+-- xmin changes with every change of a row of the catalog; markers come and go with each cutover. Everybody waits for it under the
+-- fence: so its plan is kept by the session, and reads by indexes what these shards have, however many others there are.
 CREATE FUNCTION shardext.internal_move_shape(shards int[]) RETURNS text
-    LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    WITH r AS (SELECT c.oid, c.xmin
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE n.nspname IN (SELECT 'shard_' || lpad(s::text, 4, '0') FROM unnest(shards) s)
-                  AND c.relname NOT LIKE 'shardext\_marker%')
+    LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    RETURN (
+    WITH t AS MATERIALIZED (
+              SELECT c.oid, c.xmin
+                FROM unnest(shards) s
+                JOIN pg_namespace n ON n.nspname = ('shard_' || lpad(s::text, 4, '0'))::name
+                JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
+                JOIN pg_class c ON c.oid = d.objid
+               WHERE c.relname NOT LIKE 'shardext\_marker%'),
+         i AS MATERIALIZED (SELECT i.indexrelid, i.xmin FROM t JOIN pg_index i ON i.indrelid = t.oid)
     SELECT md5(string_agg(lines.line, ';' ORDER BY lines.line COLLATE "C"))
-      FROM (SELECT format('%s %s', r.oid, r.xmin) AS line FROM r
+      FROM (SELECT format('%s %s', t.oid, t.xmin) AS line FROM t
             UNION ALL
-            SELECT format('%s.%s %s', a.attrelid, a.attnum, a.xmin) FROM pg_attribute a JOIN r ON a.attrelid = r.oid
+            SELECT format('%s %s', c.oid, c.xmin) FROM i JOIN pg_class c ON c.oid = i.indexrelid
             UNION ALL
-            SELECT format('%s %s', i.indexrelid, i.xmin) FROM pg_index i JOIN r ON i.indrelid = r.oid
+            SELECT format('%s.%s %s', a.attrelid, a.attnum, a.xmin)
+              FROM (SELECT t.oid FROM t UNION ALL SELECT i.indexrelid FROM i) r JOIN pg_attribute a ON a.attrelid = r.oid
             UNION ALL
-            SELECT format('%s %s', c.oid, c.xmin) FROM pg_constraint c JOIN r ON c.conrelid = r.oid
+            SELECT format('%s %s', i.indexrelid, i.xmin) FROM i
             UNION ALL
-            SELECT format('%s %s', t.oid, t.xmin) FROM pg_trigger t JOIN r ON t.tgrelid = r.oid) lines
-    $$;
+            SELECT format('%s %s', c.oid, c.xmin) FROM t JOIN pg_constraint c ON c.conrelid = t.oid
+            UNION ALL
+            SELECT format('%s %s', g.oid, g.xmin) FROM t JOIN pg_trigger g ON g.tgrelid = t.oid) lines);
+END $$;
 REVOKE EXECUTE ON FUNCTION shardext.internal_move_shape(int[]) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_move_shape(int[]) IS
     'for moves: a value that changes with every definition of the tables of these shards on this node';

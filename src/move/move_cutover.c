@@ -197,6 +197,8 @@ attempt(Cutover *cutover)
 	SavedRole	saved;
 
 	cutover->shape = move_shape(cutover->run, move_link_of(cutover->run, cutover->to));
+	/* asked for again under the fence, and answered sooner then */
+	compare_shapes(cutover, move_shape(cutover->run, move_link_of(cutover->run, cutover->from)));
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
