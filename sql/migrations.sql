@@ -115,6 +115,9 @@ CREATE SCHEMA app;
 CREATE VIEW names AS SELECT name FROM users;
 ALTER TABLE users SET SCHEMA app;
 ALTER TABLE kinds SET SCHEMA app;
+-- what reindexdb --concurrently says: the shells' own indexes are empty
+REINDEX SCHEMA CONCURRENTLY app;
+SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class WHERE relnamespace = 'app'::regnamespace AND relkind = 'i';
 SELECT count(*) FROM users;
 SELECT count(*) FROM app.users JOIN photos ON users.id = user_id JOIN app.kinds ON kinds.id = kind;
 INSERT INTO app.users (id, name) VALUES (22, 'new');

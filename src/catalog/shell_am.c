@@ -383,7 +383,7 @@ static double
 build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_sync, bool anyvisible, bool progress,
 			BlockNumber start, BlockNumber nblocks, IndexBuildCallback callback, void *state, TableScanDesc scan)
 {
-	if (!reads_empty && (scan == NULL || scan->rs_parallel == NULL) &&
+	if (!reads_empty && (scan == NULL || scan->rs_parallel == NULL) && !info->ii_Concurrent &&
 		!ReindexIsProcessingIndex(RelationGetRelid(index)))
 		raise_not_routed(rel);
 	if (scan != NULL)
@@ -391,12 +391,11 @@ build_index(Relation rel, Relation index, struct IndexInfo *info, bool allow_syn
 	return -1;					/* keeps the shell's figures in pg_class */
 }
 
+/* REINDEX SCHEMA or DATABASE CONCURRENTLY: the second look finds nothing either. */
 static void
 validate_no_rows(Relation rel, Relation index, struct IndexInfo *info, Snapshot snapshot,
 				 struct ValidateIndexState *state)
 {
-	if (!reads_empty)
-		raise_not_routed(rel);
 }
 
 /* CLUSTER and VACUUM FULL: nothing to copy; the horizons given by the caller stay. */

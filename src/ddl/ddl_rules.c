@@ -286,7 +286,7 @@ reindex_scope(const ReindexStmt *stmt, const Reason **reason)
 
 		if (strcmp(option->defname, "concurrently") != 0 || !defGetBoolean(option))
 			continue;
-		*reason = reason_make("Use REINDEX without CONCURRENTLY, or CREATE INDEX CONCURRENTLY and DROP INDEX.",
+		*reason = reason_make("Use REINDEX without CONCURRENTLY, or on each node REINDEX DATABASE CONCURRENTLY.",
 							  "The shards are reindexed in one transaction.");
 		return 0;
 	}

@@ -185,6 +185,7 @@ new_constraint(ConstrType type, Node *expression)
 
 	con->contype = type;
 	con->raw_expr = expression;
+	con->initially_valid = true;
 	con->location = -1;
 	return con;
 }
@@ -200,16 +201,17 @@ ddl_number_columns(AlterTableStmt *stmt, Oid shell)
 		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 		ColumnDef  *column = cmd->subtype == AT_AddColumn ? castNode(ColumnDef, cmd->def) : NULL;
 		AlterTableCmd *drop_default;
+		Node	   *number;
 
 		if (column == NULL || !ddl_column_is_numbered(column))
 			continue;
+		number = next_number(relation_qualified_name(shell), column->colname);
 		if (serial_type(column) != NULL)
 			column->typeName = SystemTypeName(unconstify(char *, serial_type(column)));
 		column->constraints = list_delete_ptr(column->constraints, find_constraint(column, CONSTR_IDENTITY));
 		if (find_constraint(column, CONSTR_NOTNULL) == NULL)
 			column->constraints = lappend(column->constraints, new_constraint(CONSTR_NOTNULL, NULL));
-		column->constraints = lappend(column->constraints,
-									  new_constraint(CONSTR_DEFAULT, next_number(relation_qualified_name(shell), column->colname)));
+		column->constraints = lappend(column->constraints, new_constraint(CONSTR_DEFAULT, number));
 		drop_default = makeNode(AlterTableCmd);
 		drop_default->subtype = AT_ColumnDefault;
 		drop_default->name = column->colname;
