@@ -52,6 +52,9 @@ send_rollback(Participant *participant)
 			/* its PREPARE may have been cancelled, or not */
 			if (conn_remote_state(conn) != REMOTE_NONE)
 				return conn_command_send(conn, true, "ROLLBACK");
+			/* sent behind a statement that failed */
+			if (conn_command_rolled_back(conn))
+				return false;
 			/* FALLTHROUGH */
 		case PARTICIPANT_PREPARED:
 			snprintf(command, sizeof(command), "ROLLBACK PREPARED '%s'", participant->gid);
