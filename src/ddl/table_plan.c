@@ -102,7 +102,8 @@ table_check_kind(Oid relid, const char *action)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("cannot %s \"%s\"", action, RelationGetRelationName(rel)),
 				 errdetail("%s", refusal),
-				 errhint("Ordinary permanent tables are supported; CREATE TABLE .. (LIKE ..) and INSERT .. SELECT make one.")));
+				 errhint("Ordinary permanent tables are supported; CREATE TABLE .. (LIKE ..) and INSERT .. SELECT "
+						 "make one.")));
 	if (table != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
