@@ -90,8 +90,8 @@ torture:
 
 # Logical shards move while everything breaks, at each step of a move: make torture-move SEED=7, TORTURE='--only "cutover fenced"'.
 torture-move:
-	test/move/run --seed $(SEED) --moves 20 --faults all $(TORTURE)
-	test/txn/run --seed $(SEED) --faults 40 --kinds move_shard,kill_server,cut_off $(TORTURE)
+	status=0; test/move/run --seed $(SEED) --moves 20 --faults all $(TORTURE) || status=1; \
+	test/txn/run --seed $(SEED) --faults 40 --kinds move_shard,kill_server,cut_off || status=1; exit $$status
 
 # Plain PostgreSQL and the cluster give the same: DIFF='--statements 1000 --no-suite' for less.
 diff:

@@ -6,6 +6,7 @@ client rests after each deed, at most), users (ids), complain(text).
 Rows of clients are texts of their own, never used twice: "client.number". What became of each is said by the answer: done,
 not done, or unknown (the connection was lost by the statement that commits, or 08007).
 """
+import collections
 import random
 import threading
 import time
@@ -54,6 +55,7 @@ class Client(threading.Thread):
         self.told, self.counted = {"load_notes": {}, "load_log": {}}, {}
         self.idle = threading.Event()
         self.times, self.acknowledged = [], []
+        self.codes = collections.Counter()      # of errors, "lost" for a connection that ended without one
         self.deeds = [(self.visit, 6), (self.prepared, 4), (self.note, 5), (self.procedure, 3), (self.block, 3), (self.many, 2),
                       (self.log, 3), (self.copy, 2), (self.lock, 3), (self.read, 5), (self.scan, 1), (self.repeatable, 2),
                       (self.cursor, 2)]
@@ -93,6 +95,7 @@ class Client(threading.Thread):
             self.session.run("PREPARE visit(bigint) AS UPDATE load_users SET visits = visits + 1 WHERE id = $1")
 
     def trouble(self, deed, code, message):
+        self.codes[code or "lost"] += 1
         if self.world.calm or (code and not code.startswith(EXPECTED) and "fault point" not in message):
             self.world.complain("%s on %s, %s: %s %s" % (self.name, self.server.name, deed.__name__, code, message))
 
@@ -209,6 +212,7 @@ class Client(threading.Thread):
             self.session.run("ROLLBACK")
             if refused.code != "40001":
                 raise
+            self.codes["40001"] += 1
             return
         if first != again or int(first[0][0]) != len(self.world.users):
             self.world.complain("%s on %s: REPEATABLE READ sees %s, then %s" % (self.name, self.server.name, first, again))

@@ -5,9 +5,10 @@
             [--clients N] [--rows N] [--pace SECONDS]
 
 --moves: so many without faults, in which no client may be told of an error; then the faults (move_faults.py). test/move/run makes
-the servers. Prints "ok - .." or "not ok - .."; status 1 if anything was found.
+the servers. Prints what has been done, then "ok - .." or "not ok - .."; status 1 if anything was found.
 """
 import argparse
+import collections
 import random
 import re
 import sys
@@ -33,6 +34,7 @@ class World:
         self.rng = random.Random(options.seed)
         self.stopping, self.pausing = threading.Event(), threading.Event()
         self.calm, self.users, self.job = True, [], None
+        self.faults = collections.Counter()     # by kind
         self.plain, self.settle = False, PATIENCE      # for care.py
         self.complaints, self.lock, self.started = [], threading.Lock(), time.monotonic()
 
@@ -207,6 +209,7 @@ def work(world, options, clients):
     for case in cases_of(options, world):
         number += 1
         name = " ".join(case)
+        world.faults[case[2]] += 1
         what, _ = mover.one_move(case)
         print("# %7.1f move %d, %s: %s" % (time.monotonic() - world.started, number, name, what), flush=True)
         mover.settle(name)
@@ -219,6 +222,20 @@ def report(what, findings):
     for finding in findings[:20]:
         print("#   %s" % finding)
     return len(findings)
+
+
+def counts(counter):
+    return "%d%s" % (sum(counter.values()), " (%s)" % ", ".join("%s %d" % pair for pair in sorted(counter.items())) if counter else "")
+
+
+def tell(world, clients, moves):
+    """What there was to find something in."""
+    times = [seconds * 1000 for client in clients for seconds, _, _ in client.times]
+    print("# %d moves; faults: %s" % (moves, counts(world.faults)))
+    print("# %d acknowledged writes of %d clients; errors they were told: %s" % (
+        sum(len(client.acknowledged) for client in clients), len(clients), counts(sum((client.codes for client in clients), collections.Counter()))))
+    print("# %d transactions: median %.1f ms, 99.9 %% %.0f ms, slowest %.0f ms" % (
+        len(times), percentile(times, .5), percentile(times, .999), percentile(times, 1)))
 
 
 def main():
@@ -247,13 +264,13 @@ def main():
     world.stopping.set()
     for client in clients:
         client.join(PATIENCE)
-    times = [seconds * 1000 for client in clients for seconds, _, _ in client.times]
-    print("# %d moves, %d transactions: median %.1f ms, 99.9 %% %.0f ms, slowest %.0f ms" % (
-        number, len(times), percentile(times, .5), percentile(times, .999), percentile(times, 1)))
+    tell(world, clients, number)
+    left = care.left_over(world)
     bad = report("%d moves: every one came to its end, nothing was lost, nothing is left, no client was told what it should not"
                  % number, world.complaints)
-    bad += report("nothing is left in doubt", care.left_over(world))
+    bad += report("nothing is left in doubt, and check() has nothing to say", left)
     bad += report("the logs are clean", care.bad_log_lines(world))
+    print("# %d findings, %d leftovers" % (bad, len(left)))
     sys.exit(1 if bad else 0)
 
 

@@ -11,6 +11,7 @@ BAD_LINE = re.compile(r"PANIC|TRAP:|WARNING: .*(leak|AbortTransaction)|XX000|sig
 LEFT = {
     "prepared transactions": "SELECT gid FROM pg_prepared_xacts",
     "lost parts": "SELECT gid, node, state FROM shardext.transactions WHERE state <> 'prepared'",
+    "problems that check() tells": "SELECT severity, object, problem FROM shardext.check()",
     "decision records": "SELECT * FROM shardext.catalog_decision",
     "locks": "SELECT c.relname, l.mode, l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
              " WHERE c.relname IN ('account', 'ledger', 'counter', 'list', 'element', 'fork', 'probe', 'note')",
