@@ -26,6 +26,8 @@ from pq import Lost, Refused, Session
 from servers import Server
 
 PATIENCE = 180
+KEPT_ROWS = 20000       # of clients: with more, the comparison takes longer than the moves
+FAULTY_PACE = 5         # with faults clients rest so much longer: there shall be room for servers to come back
 
 
 class World:
@@ -50,25 +52,24 @@ class Mover:
     def __init__(self, world):
         self.world = world
         self.by_name = {server.name: server for server in world.servers}
+        self.sessions = {}
 
     def ask(self, sql, server=None, seconds=30):
         """The rows, as soon as a server gives them; only Refused goes on."""
         deadline = time.monotonic() + PATIENCE
         while True:
+            asked = server or self.world.rng.choice(self.world.servers)
             try:
-                session = Session((server or self.world.rng.choice(self.world.servers)).dsn, 5)
-                try:
-                    return session.run(sql, seconds=seconds)
-                finally:
-                    session.close()
-            except Lost as lost:
+                if asked not in self.sessions:
+                    self.sessions[asked] = Session(asked.dsn, 5)
+                return self.sessions[asked].run(sql, seconds=seconds)
+            except Lost:
+                self.sessions.pop(asked, None)
                 if time.monotonic() > deadline:
                     raise
-                last = lost
             except Refused as refused:
                 if not refused.code.startswith(("SX002", "57P0", "08")) or time.monotonic() > deadline:
                     raise
-                last = refused
             time.sleep(0.1)
 
     def owner(self, shard):
@@ -163,6 +164,8 @@ def compare(world, mover, clients, what):
         try:
             session = Session(world.rng.choice(world.servers).dsn, 60)
             findings = load.account(session, world, clients)
+            if not findings and sum(len(rows) for client in clients for rows in client.told.values()) > KEPT_ROWS:
+                load.begin_anew(session, clients)
             session.close()
             break
         except (Lost, Refused) as error:
@@ -206,6 +209,7 @@ def work(world, options, clients):
         mover.settle("all moves")
         print("# longest wait per move: median %.0f ms, 99 %% %.0f ms" % (percentile(gaps, .5), percentile(gaps, .99)))
     world.calm = False
+    world.pace *= FAULTY_PACE
     for case in cases_of(options, world):
         number += 1
         name = " ".join(case)
