@@ -1,37 +1,9 @@
 -- What breaks a move off in the middle, and what it waits for: it goes on by itself, or ends and leaves nothing. Logical shard 0
 -- goes from paris to london, where this session is, and comes back each time.
 SET client_min_messages = warning;
-CREATE FUNCTION await(condition text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    yes boolean;
-BEGIN
-    FOR i IN 1 .. 9000 LOOP
-        PERFORM pg_stat_clear_snapshot();
-        EXECUTE 'SELECT ' || condition INTO yes;
-        IF yes THEN RETURN; END IF;
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-    RAISE 'it never comes to this: %', condition;
-END $$;
-CREATE FUNCTION raised(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    more text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'nothing raised';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS more = PG_EXCEPTION_DETAIL;
-    RETURN regexp_replace(concat_ws(E'\n  ', SQLSTATE, sqlerrm, more), '\d{10}', '<job>', 'g');
-END $$;
-CREATE FUNCTION stop_at(point text, pass int DEFAULT 1) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('ALTER DATABASE london SET shardext.fault = %L', point || ':lock:' || pass);
-    PERFORM pg_advisory_lock(6021, hashtext(point));
-END $$;
-CREATE FUNCTION job_waits() RETURNS text LANGUAGE sql AS
-    $$ SELECT 'EXISTS (SELECT FROM pg_locks WHERE locktype = ''advisory'' AND classid = 6021 AND NOT granted)' $$;
-CREATE FUNCTION job_is(job bigint, VARIADIC states text[]) RETURNS text LANGUAGE sql AS
-    $$ SELECT format('(SELECT state = ANY (%L) FROM shardext.internal_local_jobs WHERE job = %s)', states, job) $$;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
 -- how the job has ended, or where the shard is; then it is taken back, and nothing is left
 CREATE FUNCTION ends(job bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -41,9 +13,9 @@ BEGIN
 END $$;
 CREATE PROCEDURE take_back(job bigint) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM await(job_is(job, 'keep'));
+    CALL await(job_is(job, 'keep'));
     PERFORM shardext.reverse_move(job);
-    PERFORM await(job_is(job, 'done'));
+    CALL await(job_is(job, 'done'));
 END $$;
 \pset format unaligned
 \pset tuples_only on
@@ -79,7 +51,7 @@ SELECT pg_reload_conf();
 -- three tables are being copied, and a session ends: that which reads one, that which writes one, all of them
 SELECT stop_at('move_between_tables', 4);
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 SELECT count(*) FILTER (WHERE datname = 'paris') AS read, count(*) FILTER (WHERE datname = 'london') AS written
   FROM pg_stat_activity WHERE query LIKE 'COPY shard_0000.%' AND state = 'active';
 SELECT count(pg_terminate_backend(pid, 180000)) FROM (
@@ -90,7 +62,7 @@ SELECT count(*) FROM shardext.job_log WHERE job = :job AND sentence LIKE 'backfi
 CALL take_back(:job);
 SELECT stop_at('move_between_tables', 4);
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 SELECT count(pg_terminate_backend(pid, 180000)) FROM (
     SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY shard_0000.%' AND state = 'active' AND datname = 'london' LIMIT 1) s;
 SELECT pg_advisory_unlock_all();
@@ -99,7 +71,7 @@ SELECT count(*) FROM shardext.job_log WHERE job = :job AND sentence LIKE 'backfi
 CALL take_back(:job);
 SELECT stop_at('move_between_tables', 4);
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 SELECT count(pg_terminate_backend(pid, 180000)) >= 6 FROM pg_stat_activity WHERE application_name = 'shardext job';
 SELECT pg_advisory_unlock_all();
 SELECT ends(:job);
@@ -122,38 +94,32 @@ SELECT min(id) AS one, max(id) AS other FROM first \gset
 BEGIN; UPDATE first SET v = 'before' WHERE id = :one; PREPARE TRANSACTION 'before';
 \c london
 SET client_min_messages = warning;
-\pset format unaligned
-\pset tuples_only on
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await($$EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event IN ('transactionid', 'virtualxid'))$$);
+CALL await($$EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event IN ('transactionid', 'virtualxid'))$$);
 SELECT shardext.cancel_job(:job);
 SELECT shardext.wait_job(:job);
 SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'shardext%';
 SELECT raised(format('SELECT shardext.cancel_job(%s)', :job));
 ALTER DATABASE london SET shardext.fault = 'move_verify_begins:wait:1';
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await($$EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event IN ('transactionid', 'virtualxid'))$$);
+CALL await($$EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event IN ('transactionid', 'virtualxid'))$$);
 \c paris
 COMMIT PREPARED 'before';
 \c london
-SELECT await($$(pg_stat_file('shardext_fault.move_verify_begins.waits', true)).size IS NOT NULL$$);
+CALL await($$(pg_stat_file('shardext_fault.move_verify_begins.waits', true)).size IS NOT NULL$$);
 \c paris
 BEGIN; UPDATE first SET v = 'late' WHERE id = :other; PREPARE TRANSACTION 'late';
 \c london
 SET client_min_messages = warning;
-\pset format unaligned
-\pset tuples_only on
 ALTER DATABASE london RESET shardext.fault;
 COPY (SELECT 1) TO PROGRAM 'cat > shardext_fault.move_verify_begins';
-SELECT await(job_is(:job, 'cutover'));
+CALL await(job_is(:job, 'cutover'));
 SELECT shardext.wait_job(:job, '0.1 s') <> 'done';
 UPDATE second SET v = 'not kept waiting' WHERE id = (SELECT min(id) FROM second);
 \c paris
 COMMIT PREPARED 'late';
 \c london
 SET client_min_messages = warning;
-\pset format unaligned
-\pset tuples_only on
 SELECT ends(:job);
 SELECT substr(v, 1, 10), count(*) FROM first WHERE length(v) < 10 GROUP BY 1 ORDER BY 1;
 CALL take_back(:job);
@@ -162,15 +128,15 @@ CALL take_back(:job);
 SELECT shardext.move_authority('tokyo');
 SELECT stop_at('move_cutover_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 ALTER DATABASE tokyo ALLOW_CONNECTIONS false;
 SELECT count(pg_terminate_backend(pid, 180000)) >= 0 FROM pg_stat_activity WHERE datname = 'tokyo' AND backend_type = 'client backend';
 SELECT shardext.pause_job(:job);
 SELECT pg_advisory_unlock_all();
-SELECT await($$EXISTS (SELECT FROM shardext.internal_local_jobs WHERE error LIKE 'node "tokyo" is unavailable%')$$);
+CALL await($$EXISTS (SELECT FROM shardext.internal_local_jobs WHERE error LIKE 'node "tokyo" is unavailable%')$$);
 SELECT state, left(error, 27) FROM shardext.internal_local_jobs WHERE job = :job;
 SELECT shardext.resume_job(:job);
-SELECT await($$EXISTS (SELECT FROM shardext.internal_local_jobs WHERE state = 'stream')$$);
+CALL await($$EXISTS (SELECT FROM shardext.internal_local_jobs WHERE state = 'stream')$$);
 ALTER DATABASE tokyo ALLOW_CONNECTIONS true;
 SELECT ends(:job);
 CALL take_back(:job);
@@ -184,12 +150,12 @@ SELECT pg_reload_conf();
 SELECT stop_at('move_stream_begins');
 INSERT INTO fourth VALUES (pg_temp.id(100), repeat('0123456789', 10000000));
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 INSERT INTO fourth VALUES (pg_temp.id(101), repeat('9876543210', 10000000));
 SELECT pg_advisory_unlock_all();
 SELECT ends(:job);
 SELECT shardext.id_sequence(id), length(v), md5(v) FROM fourth WHERE length(v) > 10000000 ORDER BY id;
-SELECT await(job_is(:job, 'keep'));
+CALL await(job_is(:job, 'keep'));
 DELETE FROM fourth WHERE id = pg_temp.id(100);
 CALL take_back(:job);
 SELECT shardext.id_sequence(id), length(v), md5(v) FROM fourth WHERE length(v) > 10000000 ORDER BY id;
@@ -204,5 +170,7 @@ DROP VIEW sums;
 DROP TABLE before, first, second, third, fourth;
 DROP DOMAIN picky;
 DROP PROCEDURE take_back;
-DROP FUNCTION await, raised, stop_at, job_waits, job_is, ends, allowed;
+DROP FUNCTION ends, allowed;
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file
 SELECT shardext.alter_node('london', region => '');

@@ -2,17 +2,9 @@
 -- do not change, savepoints that are rolled back, TRUNCATE in between, and so on. Logical shard 0 goes from paris to london, where this
 -- session is, and back. Rows are copied before the changes, so that all of them come by the stream.
 SET client_min_messages = warning;
-CREATE FUNCTION await(condition text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    yes boolean;
-BEGIN
-    FOR i IN 1 .. 9000 LOOP
-        EXECUTE 'SELECT ' || condition INTO yes;
-        IF yes THEN RETURN; END IF;
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-    RAISE 'it never comes to this: %', condition;
-END $$;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
 SELECT shardext.alter_node('london', region => 'eu');
 CREATE TYPE mood AS ENUM ('glad', 'sad');
 CREATE DOMAIN short AS varchar(5) CHECK (value <> 'never');
@@ -120,10 +112,9 @@ END $$;
 CREATE VIEW seen AS
     SELECT 'rows' AS t, r::text FROM rows r UNION ALL SELECT 'bag', b::text FROM bag b UNION ALL SELECT 'many', m::text FROM many m
     UNION ALL SELECT 'equals', e::text FROM equals e UNION ALL SELECT 'odd', o::text FROM odd o;
-SELECT pg_advisory_lock(6021, hashtext('move_stream_begins'));
-ALTER DATABASE london SET shardext.fault = 'move_stream_begins:lock';
+SELECT stop_at('move_stream_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await($$EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 6021 AND NOT granted)$$);
+CALL await(job_waits());
 CALL change(:'g', 0);
 -- the source's rows, told by one node; TRUNCATE comes with the stream, too, with changes before it and behind it
 TRUNCATE many;
@@ -132,7 +123,7 @@ UPDATE many SET v = 'once more' WHERE n = 7;
 CREATE TABLE before AS SELECT * FROM seen;
 SELECT t, count(*) FROM before GROUP BY 1 ORDER BY 1;
 SELECT n, u, later, twice, left(v, 5) AS v, length(v), m, s, ns, p, ps FROM rows WHERE n BETWEEN 1 AND 17 ORDER BY n;
-SELECT pg_advisory_unlock(6021, hashtext('move_stream_begins'));
+SELECT pg_advisory_unlock_all();
 SELECT shardext.wait_job(:job);
 SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT t, left(r, 100) FROM (SELECT * FROM seen EXCEPT ALL SELECT * FROM before) s;
@@ -144,14 +135,14 @@ SELECT count(*) FROM rows WHERE g = :'g' AND lower(v) LIKE 'long%' AND m = 'sad'
 SELECT n FROM rows WHERE ns @> '{20}';
 RESET enable_seqscan;
 -- and back, by the stream
-SELECT await(format('(SELECT state FROM shardext.internal_local_jobs WHERE job = %s) = %L', :job, 'keep'));
+CALL await(job_is(:job, 'keep'));
 CALL change(:'g', 1000);
 DROP TABLE before;
 CREATE TABLE before AS SELECT * FROM seen;
 SELECT t, count(*) FROM before GROUP BY 1 ORDER BY 1;
 SELECT shardext.reverse_move(:job) = :job;
 SELECT shardext.wait_job(:job);
-SELECT await(format('(SELECT state FROM shardext.internal_local_jobs WHERE job = %s) = %L', :job, 'done'));
+CALL await(job_is(:job, 'done'));
 SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT t, left(r, 100) FROM (SELECT * FROM seen EXCEPT ALL SELECT * FROM before) s;
 SELECT t, left(r, 100) FROM (SELECT * FROM before EXCEPT ALL SELECT * FROM seen) s;
@@ -205,9 +196,11 @@ DROP TABLE one, other;
 DROP FUNCTION sums;
 DROP VIEW seen;
 DROP TABLE before, rows, bag, odd, many, equals;
-DROP FUNCTION await, noted, told;
+DROP FUNCTION noted, told;
 DROP PROCEDURE change;
 DROP TYPE mood, pair;
 DROP DOMAIN short, numbers;
 DROP COLLATION blunt;
 SELECT shardext.alter_node('london', region => '');
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file

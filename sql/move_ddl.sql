@@ -3,51 +3,49 @@
 -- emptied and dropped. After the owner has changed, a definition ends the way back. (What waits for a move or is waited for:
 -- isolation/specs/move_index.spec.)
 SET client_min_messages = warning;
-CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-    yes boolean;
-BEGIN
-    COMMIT;
-    FOR i IN 1 .. 18000 LOOP
-        EXECUTE 'SELECT ' || condition INTO yes;
-        -- nobody shall wait for this transaction
-        COMMIT;
-        IF yes THEN RETURN; END IF;
-        PERFORM pg_sleep(0.01);
-    END LOOP;
-    RAISE 'it never comes to this: %', condition;
-END $$;
-CREATE FUNCTION job_is(VARIADIC states text[]) RETURNS text LANGUAGE sql AS
-    $$ SELECT format('(SELECT state FROM shardext.internal_local_jobs ORDER BY job DESC LIMIT 1) = ANY (%L)', states) $$;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
 CREATE FUNCTION at_home() RETURNS boolean LANGUAGE sql AS $$ SELECT node = 'paris' FROM shardext.shards WHERE shard = 0 $$;
--- three tables, keys 12 and 25 in shard 0; a job stands at the fault point, or keeps the old copy
+-- three tables as they were at first, keys 12 and 25 in shard 0; a job stands at the fault point, or keeps the old copy
 CREATE PROCEDURE begin_round(point text) LANGUAGE plpgsql AS $$
+DECLARE
+    missing regclass[];
 BEGIN
-    CREATE TABLE moved (id bigint PRIMARY KEY, v int, note text);
-    CREATE TABLE moved_too (id bigint, v int);
-    CREATE TABLE emptied (id bigint PRIMARY KEY, v int);
-    PERFORM shardext.shard_table(t::regclass, 'id', 'hash') FROM unnest('{moved,moved_too,emptied}'::text[]) t;
-    COMMIT;
-    INSERT INTO moved VALUES (12, 1, 'a'), (25, 2, 'b'), (2, 3, 'c');
-    INSERT INTO moved_too VALUES (12, 1), (2, 1);
+    IF to_regclass('more') IS NOT NULL THEN
+        DROP TABLE moved, more;
+    END IF;
+    DROP INDEX IF EXISTS moved_w;
+    CREATE TABLE IF NOT EXISTS moved (id bigint PRIMARY KEY, v int, note text);
+    CREATE TABLE IF NOT EXISTS moved_too (id bigint, v int);
+    CREATE TABLE IF NOT EXISTS emptied (id bigint PRIMARY KEY, v int);
+    SELECT array_agg(t) INTO missing FROM unnest('{moved,moved_too,emptied}'::regclass[]) t WHERE t NOT IN (SELECT "table" FROM shardext.tables);
+    IF missing IS NOT NULL THEN
+        PERFORM shardext.shard_tables(missing, array_fill('id'::text, ARRAY[cardinality(missing)]), 'hash');
+    END IF;
+    DELETE FROM emptied;
     INSERT INTO emptied VALUES (12, 1), (2, 1);
+    INSERT INTO moved VALUES (12, 1, 'a'), (25, 2, 'b'), (2, 3, 'c') ON CONFLICT DO NOTHING;
+    IF 'moved_too'::regclass = ANY (missing) THEN
+        INSERT INTO moved_too VALUES (12, 1), (2, 1);
+    END IF;
+    COMMIT;
     IF point <> 'keep' THEN
-        EXECUTE format('ALTER DATABASE london SET shardext.fault = %L', point || ':lock:1');
-        PERFORM pg_advisory_lock(6021, hashtext(point));
+        PERFORM stop_at(point);
     END IF;
     COMMIT;
     PERFORM shardext.move_shard(0, 'london');
     IF point <> 'keep' THEN
-        CALL await($c$EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 6021 AND NOT granted)$c$);
+        CALL await(job_waits());
     ELSE
-        CALL await(job_is('keep'));
+        CALL await(job_is(NULL, 'keep'));
     END IF;
 END $$;
 -- the job comes to its end; what is there; then the shard comes back
 CREATE PROCEDURE end_round(INOUT served text DEFAULT NULL, INOUT shapes text DEFAULT NULL, INOUT rows text DEFAULT NULL) LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_unlock_all();
-    CALL await(job_is('keep', 'clean', 'done', 'failed', 'cancelled'));
+    CALL await(job_is(NULL, 'keep', 'clean', 'done', 'failed', 'cancelled'));
     CALL await('NOT at_home()');
     served := (SELECT node FROM shardext.shards WHERE shard = 0);
     shapes := (SELECT string_agg(concat_ws(' ', c.relname,
@@ -59,14 +57,13 @@ END $$;
 CREATE PROCEDURE go_home() LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT at_home() AND EXISTS (SELECT FROM shardext.internal_local_jobs WHERE state IN ('turn', 'keep')) THEN
-        CALL await(job_is('keep', 'done'));
+        CALL await(job_is(NULL, 'keep', 'done'));
         BEGIN
             PERFORM shardext.reverse_move(job) FROM shardext.internal_local_jobs WHERE state = 'keep';
         EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL;      -- the way back has just ended
         END;
     END IF;
-    CALL await(job_is('done', 'failed', 'cancelled'));
-    DROP TABLE IF EXISTS moved, moved_too, emptied, more;
+    CALL await(job_is(NULL, 'done', 'failed', 'cancelled'));
 END $$;
 -- moved there again by a job of the other node, whose old copy goes at once
 CREATE PROCEDURE bring_back() LANGUAGE plpgsql AS $$
@@ -184,6 +181,9 @@ SELECT at_home();
 CALL bring_back();
 SELECT * FROM shardext.check();
 ALTER DATABASE london RESET shardext.fault;
+DROP TABLE moved, emptied;
 SELECT shardext.alter_node('london', region => '');
-DROP PROCEDURE await, begin_round, end_round, go_home, bring_back;
-DROP FUNCTION job_is, at_home;
+DROP PROCEDURE begin_round, end_round, go_home, bring_back;
+DROP FUNCTION at_home;
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file

@@ -1,17 +1,9 @@
 -- Tables and columns of all kinds move, there and back, with what is written meanwhile. Logical shard 0 goes from paris to
 -- london, where this session is; the job stops before it applies its stream, so that the copy gets changes by both ways.
 SET client_min_messages = warning;
-CREATE FUNCTION await(condition text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    yes boolean;
-BEGIN
-    FOR i IN 1 .. 9000 LOOP
-        EXECUTE 'SELECT ' || condition INTO yes;
-        IF yes THEN RETURN; END IF;
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-    RAISE 'it never comes to this: %', condition;
-END $$;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
 SELECT node FROM shardext.shards WHERE shard = 0;
 -- paris has a label, which its shards may not leave
 SELECT shardext.alter_node('london', region => 'eu');
@@ -114,10 +106,9 @@ SELECT $$SELECT md5(string_agg(l, ' ' ORDER BY l COLLATE "C")) FROM (
         UNION ALL SELECT concat_ws(' ', nspowner::regrole, has_schema_privilege('public', oid, 'USAGE'), has_schema_privilege('regress_owner', oid, 'CREATE'))
           FROM pg_namespace WHERE nspname = 'shard_0000') l$$ AS made \gset
 SELECT result AS made_there FROM shardext.run_on_nodes(:'made') WHERE node = 'paris' \gset
-SELECT pg_advisory_lock(6021, hashtext('move_stream_begins'));
-ALTER DATABASE london SET shardext.fault = 'move_stream_begins:lock';
+SELECT stop_at('move_stream_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await($$EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 6021 AND NOT granted)$$);
+CALL await(job_waits());
 -- changes of all kinds, after the rows were copied
 CREATE PROCEDURE app.change(add int) LANGUAGE plpgsql AS $$
 BEGIN
@@ -136,7 +127,7 @@ END $$;
 CALL app.change(0);
 CREATE TABLE before AS SELECT * FROM app.sums;
 SELECT t, count, more FROM before ORDER BY t;
-SELECT pg_advisory_unlock(6021, hashtext('move_stream_begins'));
+SELECT pg_advisory_unlock_all();
 SELECT shardext.wait_job(:job);
 SELECT node FROM shardext.shards WHERE shard = 0;
 -- nothing has changed; triggers have not fired for the copy
@@ -149,14 +140,14 @@ SET ROLE regress_reader;
 SELECT count(*) FROM app.secret;
 RESET ROLE;
 -- and back, by the stream
-SELECT await(format('(SELECT state FROM shardext.internal_local_jobs WHERE job = %s) = %L', :job, 'keep'));
+CALL await(job_is(:job, 'keep'));
 CALL app.change(10);
 DROP TABLE before;
 CREATE TABLE before AS SELECT * FROM app.sums;
 SELECT t, count, more FROM before ORDER BY t;
 SELECT shardext.reverse_move(:job) = :job;
 SELECT shardext.wait_job(:job);
-SELECT await(format('(SELECT state FROM shardext.internal_local_jobs WHERE job = %s) = %L', :job, 'done'));
+CALL await(job_is(:job, 'done'));
 SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT * FROM app.sums EXCEPT SELECT * FROM before;
 SELECT * FROM shardext.check();
@@ -165,29 +156,20 @@ ALTER DATABASE london RESET array_nulls;
 -- what is refused: changes of unlogged tables are in no stream
 CREATE UNLOGGED TABLE app.fast (id bigint PRIMARY KEY);
 SELECT shardext.shard_table('app.fast', 'id', 'id');
-CREATE FUNCTION refused(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    more text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'not refused';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS more = PG_EXCEPTION_DETAIL;
-    RETURN regexp_replace(concat_ws(': ', sqlerrm, more), '[0-9]{5,}', 'N', 'g');
-END $$;
-SELECT refused($$SELECT shardext.wait_job(shardext.move_shard(0, 'london'))$$);
+SELECT raised($$SELECT shardext.wait_job(shardext.move_shard(0, 'london'))$$);
 DROP TABLE app.fast;
 -- bad input
-SELECT refused($$SELECT shardext.move_shard(16, 'london')$$);
-SELECT refused($$SELECT shardext.move_shard(0, 'oslo')$$);
-SELECT refused($$SELECT shardext.move_shards('{0,NULL}', 'london')$$);
-SELECT refused($$SELECT shardext.wait_job(NULL)$$);
-SELECT refused(format('SELECT shardext.reverse_move(%s)', :job));
-SELECT refused(format('SELECT shardext.cancel_job(%s)', :job));
+SELECT raised($$SELECT shardext.move_shard(16, 'london')$$);
+SELECT raised($$SELECT shardext.move_shard(0, 'oslo')$$);
+SELECT raised($$SELECT shardext.move_shards('{0,NULL}', 'london')$$);
+SELECT raised($$SELECT shardext.wait_job(NULL)$$);
+SELECT raised(format('SELECT shardext.reverse_move(%s)', :job));
+SELECT raised(format('SELECT shardext.cancel_job(%s)', :job));
 SELECT * FROM shardext.check();
 DROP VIEW app.sums;
 DROP TABLE before, app.secret, app.kinds, app.heap, app.by_index, app.late, app.blind, app.wide, app.nothing, app.codes;
-DROP FUNCTION await, refused;
 DROP SCHEMA app CASCADE;
 SELECT shardext.alter_node('london', region => '');
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file
 DROP ROLE regress_reader;

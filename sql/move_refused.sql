@@ -1,35 +1,9 @@
 -- What keeps a move from beginning, and what ends one before it has changed the owner: all of it is said, and nothing is left.
 -- Logical shard 0 would go from paris to london, where this session is.
 SET client_min_messages = warning;
-CREATE FUNCTION await(condition text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    yes boolean;
-BEGIN
-    FOR i IN 1 .. 9000 LOOP
-        EXECUTE 'SELECT ' || condition INTO yes;
-        IF yes THEN RETURN; END IF;
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-    RAISE 'it never comes to this: %', condition;
-END $$;
--- SQLSTATE, message and detail of what a statement raises
-CREATE FUNCTION raised(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    more text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'nothing raised';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS more = PG_EXCEPTION_DETAIL;
-    RETURN regexp_replace(concat_ws(E'\n  ', SQLSTATE, sqlerrm, more), '\d{10}', '<job>', 'g');
-END $$;
-CREATE FUNCTION stop_at(point text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE format('ALTER DATABASE london SET shardext.fault = %L', point || ':lock:1');
-    PERFORM pg_advisory_lock(6021, hashtext(point));
-END $$;
-CREATE FUNCTION job_waits() RETURNS text LANGUAGE sql AS
-    $$ SELECT 'EXISTS (SELECT FROM pg_locks WHERE locktype = ''advisory'' AND classid = 6021 AND NOT granted)' $$;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
 \pset format unaligned
 \pset tuples_only on
 SELECT shardext.alter_node('london', region => 'eu');
@@ -50,8 +24,6 @@ SELECT node FROM shardext.shards WHERE shard = 0;
 \c paris
 UPDATE pg_extension SET extversion = '0.0' WHERE extname = 'shardext';
 \c london
-\pset format unaligned
-\pset tuples_only on
 SET client_min_messages = warning;
 SELECT pg_get_functiondef('shardext.internal_free_bytes()'::regprocedure) AS definition \gset
 CREATE OR REPLACE FUNCTION shardext.internal_free_bytes() RETURNS bigint LANGUAGE sql STRICT AS 'SELECT 1::bigint';
@@ -63,14 +35,12 @@ ALTER DATABASE paris ALLOW_CONNECTIONS true;
 \c paris
 UPDATE pg_extension SET extversion = '0.1' WHERE extname = 'shardext';
 \c london
-\pset format unaligned
-\pset tuples_only on
 SET client_min_messages = warning;
 
 -- rows that differ are told by ranges of keys: one row has changed, some are missing, one is too many, without a key nobody knows
 SELECT stop_at('move_verify_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 CREATE FUNCTION pg_temp.id(n int) RETURNS bigint LANGUAGE sql AS
     $$ SELECT shardext.make_id('2024-02-02 00:00:00+00'::timestamptz + interval '1 ms' * (n / 1000), 0, n % 1000) $$;
 UPDATE shard_0000.numbers SET v = NULL WHERE id = pg_temp.id(77);
@@ -94,7 +64,7 @@ BEGIN;
 INSERT INTO writes VALUES (1);
 PREPARE TRANSACTION 'has written';
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(format($$(SELECT error LIKE 'Waits for the prepared%%' FROM shardext.internal_local_jobs WHERE job = %s)$$, :job));
+CALL await(format($$(SELECT error LIKE 'Waits for the prepared%%' FROM shardext.internal_local_jobs WHERE job = %s)$$, :job));
 SELECT regexp_replace(error, 'of \d+[^,]*,', 'of <time>,') FROM shardext.jobs WHERE job = :job;
 SELECT shardext.cancel_job(:job);
 SELECT shardext.wait_job(:job);
@@ -105,24 +75,24 @@ SELECT * FROM shardext.check();
 -- WAL that is kept for a move has a bound
 ALTER SYSTEM SET shardext.move_wal_limit = '1MB';
 SELECT pg_reload_conf();
-SELECT await($$(SELECT bool_and(result = '1MB') FROM shardext.run_on_nodes('SHOW shardext.move_wal_limit'))$$);
+CALL await($$(SELECT bool_and(result = '1MB') FROM shardext.run_on_nodes('SHOW shardext.move_wal_limit'))$$);
 SELECT stop_at('move_stream_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 INSERT INTO numbers SELECT pg_temp.id(i), repeat('x', 1000) FROM generate_series(5001, 9000) i;
 SELECT pg_advisory_unlock_all();
 SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '\d+ MB of', 'N MB of');
 -- and is looked at before the stream as well: while rows are copied, and before indexes are built
 SELECT stop_at('move_between_tables');
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 UPDATE numbers SET v = v || 'y';
 SELECT pg_advisory_unlock_all();
 SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '\d+ MB of', 'N MB of');
 SELECT string_agg(sentence, ' ' ORDER BY at) FROM shardext.job_log WHERE job = :job AND sentence !~ 'slot|WAL';
 SELECT stop_at('move_backfill_done');
 SELECT shardext.move_shard(0, 'london') AS job \gset
-SELECT await(job_waits());
+CALL await(job_waits());
 UPDATE numbers SET v = v || 'z';
 SELECT pg_advisory_unlock_all();
 SELECT regexp_replace(raised(format('SELECT shardext.wait_job(%s)', :job)), '\d+ MB of', 'N MB of');
@@ -144,5 +114,6 @@ SELECT node FROM shardext.shards WHERE shard = 0;
 SELECT * FROM shardext.check();
 
 DROP TABLE goods, numbers, bag;
-DROP FUNCTION await, raised, stop_at, job_waits;
 SELECT shardext.alter_node('london', region => '');
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file

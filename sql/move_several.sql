@@ -1,33 +1,11 @@
 -- Shards of several nodes are moved by one job: it has a move for each of their nodes, which keep old copies, and what is
 -- asked of it is asked of them.
 SET client_min_messages = warning;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
 \pset format unaligned
 \pset tuples_only on
-CREATE FUNCTION raised(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text;
-    detail text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'nothing raised';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-    RETURN regexp_replace(concat_ws(E'\n  ', SQLSTATE, message, detail), '\d{10}', '<job>', 'g');
-END $$;
-CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
-DECLARE
-    holds boolean;
-BEGIN
-    FOR i IN 1 .. 9000 LOOP
-        EXECUTE 'SELECT ' || condition INTO holds;
-        IF holds THEN
-            RETURN;
-        END IF;
-        COMMIT;
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-    RAISE 'in vain: %', condition;
-END $$;
 SELECT shardext.alter_node(node, region => '') FROM shardext.nodes;
 CREATE TABLE moved (id bigint PRIMARY KEY, v int);
 SELECT shardext.shard_table('moved', 'id', 'id');
@@ -100,10 +78,9 @@ SELECT owners FROM owners;
 
 -- cancelled when one of the moves has begun: it ends too, or has its shard served already
 SELECT min(shard) AS t FROM shardext.shards WHERE node = 'tokyo' \gset
-SELECT pg_advisory_lock(6021, hashtext('place_move_begun'));
-ALTER DATABASE london SET shardext.fault = 'place_move_begun:lock:1';
+SELECT stop_at('place_move_begun');
 SELECT shardext.move_shards(ARRAY[:p, :t], 'london') AS job \gset
-CALL await($$EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 6021 AND NOT granted)$$);
+CALL await(job_waits());
 SELECT shardext.cancel_job(:job);
 ALTER DATABASE london RESET shardext.fault;
 SELECT pg_advisory_unlock_all();
@@ -119,5 +96,5 @@ SELECT shardext.alter_node('paris', region => 'eu');
 SELECT shardext.alter_node('tokyo', region => 'asia');
 DROP VIEW owners, parts;
 DROP TABLE moved;
-DROP FUNCTION raised(text);
-DROP PROCEDURE await(text);
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file

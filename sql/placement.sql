@@ -1,21 +1,11 @@
 -- Where shards shall be: plans with their reasons, by ring, size and count; weights and regions; jobs that carry plans out; a
 -- node is drained, leaves, and comes back with its share. Last in the schedule, since owners change.
 SET client_min_messages = warning;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
 SELECT format('CREATE DATABASE %I', n) FROM unnest(ARRAY['oslo']) n
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = n) \gexec
--- SQLSTATE, message, detail and hint of what a statement raises
-CREATE FUNCTION raised(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    message text;
-    detail text;
-    hint text;
-BEGIN
-    EXECUTE statement;
-    RETURN 'nothing raised';
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN regexp_replace(concat_ws(E'\n  ', SQLSTATE, message, detail, hint), '\d{10}', '<job>', 'g');
-END $$;
 \pset format unaligned
 \pset tuples_only on
 SELECT current_setting('port') AS port \gset
@@ -131,16 +121,9 @@ SELECT node, count FROM spread ORDER BY 1;
 SELECT count(*), count(DISTINCT shardext.id_shard(id)) FROM places;
 
 -- while a node is drained nothing goes to it by hand; a drain that is cancelled gives it its weight back
-SELECT pg_advisory_lock(6021, hashtext('place_move_begun'));
-ALTER DATABASE london SET shardext.fault = 'place_move_begun:lock:1';
+SELECT stop_at('place_move_begun');
 SELECT shardext.drain_node('tokyo') AS job \gset
-DO $$
-BEGIN
-    FOR i IN 1 .. 9000 LOOP
-        EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 6021 AND NOT granted);
-        PERFORM pg_sleep(0.02);
-    END LOOP;
-END $$;
+CALL await(job_waits());
 SELECT node, weight FROM shardext.nodes ORDER BY 1;
 SELECT raised($$SELECT shardext.move_shard((SELECT min(shard) FROM shardext.shards WHERE node = 'london'), 'tokyo')$$);
 SELECT shardext.cancel_job(:job);
@@ -162,7 +145,8 @@ SELECT shardext.alter_node('paris', region => 'eu');
 SELECT shardext.alter_node('tokyo', region => 'asia');
 DROP VIEW spread;
 DROP TABLE places;
-DROP FUNCTION raised(text);
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file
 \c oslo
 SET client_min_messages = warning;
 DROP TABLE places;
