@@ -23,10 +23,11 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#define FIRST_RETRY_MS	100
 #define RETRY_MS	1000
 #define MAX_RETRY_MS 10000		/* for what goes on for hours */
-#define LOOK_MS		500
-#define CHECK_EACH	20			/* looks */
+#define LOOK_MS		200
+#define CHECK_EACH	50			/* looks */
 
 typedef struct MoveState
 {
@@ -307,7 +308,15 @@ way_back_problem(MoveRun *run)
 	return problem;
 }
 
-static long keep_retry_ms = 0;	/* something has gone wrong in keep, and is tried again after this time */
+static long retry_ms = 0;		/* something has gone wrong, and is tried again after this time */
+
+/* How long to wait after what was tried: mostly it is over soon. */
+static long
+pause_after(bool done, long longest_ms)
+{
+	retry_ms = done ? 0 : Min(Max(2 * retry_ms, FIRST_RETRY_MS), longest_ms);
+	return retry_ms;
+}
 
 /* What the old copy is kept for: somebody's wish, or time. */
 static bool
@@ -316,7 +325,7 @@ leave_keep(MoveRun *run)
 	const Job  *job = run->job;
 	static int	looks = 0;
 	bool		reverse = strcmp(job->wish, "reverse") == 0;
-	bool		must_look = reverse || keep_retry_ms > 0 || looks++ % CHECK_EACH == 0;
+	bool		must_look = reverse || retry_ms > 0 || looks++ % CHECK_EACH == 0;
 	const char *problem = must_look ? way_back_problem(run) : NULL;
 
 	if (problem != NULL)
@@ -346,14 +355,12 @@ run_keep(MoveRun *run, const MoveState *state)
 static long
 keep(MoveRun *run, const MoveState *state)
 {
-	if (!try_to(run, state, run_keep))
-	{
-		keep_retry_ms = Min(Max(2 * keep_retry_ms, RETRY_MS), MAX_RETRY_MS);
-		return keep_retry_ms;
-	}
-	if (keep_retry_ms > 0)
+	bool		was_wrong = retry_ms > 0;
+	bool		done = try_to(run, state, run_keep);
+
+	if (done && was_wrong)
 		job_set(run->job->number, "error = NULL");
-	return keep_retry_ms = 0;
+	return pause_after(done, MAX_RETRY_MS);
 }
 
 void
@@ -386,6 +393,6 @@ move_advance(Job *job, long *wait_ms)
 		undo(&run, "cancelled");
 		return false;
 	}
-	*wait_ms = try_to(&run, state, run_step) ? 0 : RETRY_MS;
+	*wait_ms = pause_after(try_to(&run, state, run_step), RETRY_MS);
 	return true;
 }

@@ -39,7 +39,7 @@ const Duty	worker_duties[] = {
 	{.name = "finish distributed transactions", .interval_ms = 500, .run = dxact_recover_duty},
 	{.name = "look for deadlocks over several nodes", .interval_ms = 250, .run = dxact_deadlock_duty},
 	{.name = "drop indexes that were not finished", .interval_ms = 2000, .run = index_leftovers_duty},
-	{.name = "run jobs", .interval_ms = 2000, .run = jobs_duty},
+	{.name = "run jobs", .interval_ms = 1000, .run = jobs_duty},
 	{.name = "try nodes", .interval_ms = 500, .run = try_nodes},
 };
 const int	worker_duty_count = lengthof(worker_duties);
