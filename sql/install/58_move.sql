@@ -28,6 +28,7 @@ CREATE TABLE shardext.catalog_job (
     error       text,
     made        timestamptz NOT NULL DEFAULT clock_timestamp(),
     copied      timestamptz,            -- began to copy
+    copied_until timestamptz,           -- when bytes_done was looked at
     changed     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
@@ -261,6 +262,13 @@ CREATE TABLE shardext.catalog_claim (
     job   bigint NOT NULL
 );
 
+-- For plans and estimates: how much the latest moves to this node have moved, and in what time.
+CREATE VIEW shardext.internal_move_rate AS
+    SELECT sum(j.bytes_total)::double precision AS bytes, sum(extract(epoch FROM j.served - j.made))::double precision AS seconds
+      FROM (SELECT * FROM shardext.catalog_job
+             WHERE kind = 'move' AND served IS NOT NULL AND bytes_total > 1000000 ORDER BY made DESC LIMIT 100) j;
+COMMENT ON VIEW shardext.internal_move_rate IS 'for plans: how much the latest moves to this node have moved, and in what time';
+
 CREATE VIEW shardext.internal_local_jobs AS
     SELECT j.job, j.kind,
            CASE WHEN j.wish = 'pause' AND j.state NOT IN ('done', 'failed', 'cancelled') THEN 'paused' ELSE j.state END AS state,
@@ -276,10 +284,28 @@ CREATE VIEW shardext.internal_local_jobs AS
            (SELECT n.node FROM shardext.catalog_node n WHERE n.node_id = j.target) AS target,
            j.tables, j.rows_done AS rows, j.bytes_done, j.bytes_total,
            CASE WHEN j.copied IS NOT NULL AND j.bytes_done > 0
-                THEN pg_catalog.round((j.bytes_done / 1e6 / greatest(0.001, extract(epoch FROM j.changed - j.copied)))::numeric, 1)
+                THEN pg_catalog.round((j.bytes_done / 1e6 / greatest(0.001, extract(epoch FROM j.copied_until - j.copied)))::numeric, 1)
                 END AS mb_per_second,
-           j.lag_bytes, j.pause_ms, j.made AS started, j.clean_at, j.wish, j.error, j.parent
-      FROM shardext.catalog_job j;
+           j.lag_bytes,
+           -- a cutover begins when the stream is near, so the latest ones tell how long it takes
+           CASE WHEN j.kind = 'move' AND j.state IN ('prepare', 'backfill', 'build', 'stream', 'verify', 'cutover', 'back')
+                THEN (SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY p.pause_ms), 15)
+                        FROM (SELECT pause_ms FROM shardext.catalog_job
+                               WHERE kind = 'move' AND pause_ms IS NOT NULL ORDER BY made DESC LIMIT 20) p) END AS expected_pause_ms,
+           j.pause_ms, j.made AS started,
+           -- what is moved as fast as what was moved before, but no sooner than its rows come
+           CASE WHEN j.wish = 'pause' THEN NULL
+                WHEN j.kind = 'move' AND (j.state IN ('backfill', 'build', 'stream', 'verify', 'cutover'))
+                THEN greatest(clock_timestamp(),
+                              j.made + interval '1 s' * (0.1 + j.bytes_total / coalesce(r.bytes / nullif(r.seconds, 0), 20e6)),
+                              j.copied + (j.copied_until - j.copied) * (j.bytes_total::double precision / nullif(j.bytes_done, 0)))
+                WHEN j.kind <> 'move' AND j.state = 'moving'
+                THEN (SELECT clock_timestamp() + (clock_timestamp() - j.made)
+                             * (sum(m.bytes + 100000) FILTER (WHERE m.state IN ('wait', 'run'))
+                                / nullif(sum(m.bytes + 100000) FILTER (WHERE m.state = 'done'), 0))::double precision
+                        FROM shardext.catalog_job_move m WHERE m.job = j.job) END AS eta,
+           j.clean_at, j.wish, j.error, j.parent
+      FROM shardext.catalog_job j CROSS JOIN shardext.internal_move_rate r;
 COMMENT ON VIEW shardext.internal_local_jobs IS 'what nodes tell each other for jobs';
 GRANT SELECT ON shardext.internal_local_jobs TO PUBLIC;
 
@@ -289,7 +315,7 @@ COMMENT ON FUNCTION shardext.internal_cluster_jobs() IS 'for jobs: internal_loca
 
 CREATE VIEW shardext.jobs AS
     SELECT job, kind, state, sentence, progress, shards, source, target, tables, rows, bytes_done, bytes_total,
-           mb_per_second, lag_bytes, pause_ms, started, clean_at, error, parent
+           mb_per_second, lag_bytes, expected_pause_ms, pause_ms, started, eta, clean_at, error, parent
       FROM shardext.internal_cluster_jobs();
 COMMENT ON VIEW shardext.jobs IS 'moves of logical shards, rebalances and drains, of all nodes';
 GRANT SELECT ON shardext.jobs TO PUBLIC;

@@ -50,12 +50,3 @@ CREATE FUNCTION shardext.internal_shard_sizes(OUT shard int, OUT bytes bigint, O
     $$;
 REVOKE EXECUTE ON FUNCTION shardext.internal_shard_sizes() FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_shard_sizes() IS 'for plans: bytes of this node''s shards, with indexes and without';
-
-CREATE FUNCTION shardext.internal_move_rate(OUT bytes double precision, OUT seconds double precision)
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT sum(j.bytes_total), sum(extract(epoch FROM j.served - j.made))
-      FROM (SELECT * FROM shardext.catalog_job
-             WHERE kind = 'move' AND served IS NOT NULL AND bytes_total > 1000000 ORDER BY made DESC LIMIT 100) j
-    $$;
-REVOKE EXECUTE ON FUNCTION shardext.internal_move_rate() FROM PUBLIC;
-COMMENT ON FUNCTION shardext.internal_move_rate() IS 'for plans: how much the latest moves to this node have moved, and in what time';

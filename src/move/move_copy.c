@@ -183,6 +183,7 @@ typedef struct Progress
 {
 	MoveRun    *run;
 	int64		bytes;
+	int64		rows;			/* of tables that are copied */
 	TimestampTz begun;
 	TimestampTz reported;
 } Progress;
@@ -212,7 +213,8 @@ bytes_passed(void *arg, int bytes)
 	if (!TimestampDifferenceExceeds(progress->reported, GetCurrentTimestamp(), REPORT_EACH_MS))
 		return;
 	progress->reported = GetCurrentTimestamp();
-	job_note(progress->run->job->number, "bytes_done = " INT64_FORMAT, progress->bytes);
+	job_note(progress->run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT
+			 ", copied_until = clock_timestamp()", progress->rows, progress->bytes);
 	look_at_slot(progress->run);
 }
 
@@ -233,7 +235,6 @@ typedef struct Backfill
 	int			ncopiers;
 	Copier	   *copiers;
 	Progress	progress;
-	int64		rows;
 } Backfill;
 
 static int
@@ -334,7 +335,7 @@ copy_tables(Backfill *backfill)
 			if (backfill->copiers[i].flow == ended)
 				backfill->copiers[i].flow = NULL;
 		}
-		backfill->rows += copy_flow_end(ended);
+		backfill->progress.rows += copy_flow_end(ended);
 		list_free(flows);
 	}
 }
@@ -424,8 +425,8 @@ move_backfill(MoveRun *run)
 	backfill.progress.begun = GetCurrentTimestamp();
 	copy_tables(&backfill);
 	close_copiers(&backfill);
-	job_note(run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT, backfill.rows,
-			 backfill.progress.bytes);
+	job_note(run->job->number, "rows_done = " INT64_FORMAT ", bytes_done = " INT64_FORMAT
+			 ", copied_until = clock_timestamp()", backfill.progress.rows, backfill.progress.bytes);
 }
 
 void

@@ -23,7 +23,7 @@
 
 #define SIZES_QUERY	"SELECT shard, bytes, table_bytes FROM shardext.internal_shard_sizes()"
 #define FACTS_QUERY	"SELECT coalesce(bytes, 0), coalesce(seconds, 0), shardext.internal_free_bytes()" \
-	" FROM shardext.internal_move_rate()"
+	" FROM shardext.internal_move_rate"
 
 #define ASSUMED_RATE	20e6	/* bytes per second, as long as nothing was measured */
 #define SECONDS_EACH	0.1		/* of a shard without bytes, among others */
