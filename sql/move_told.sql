@@ -24,7 +24,7 @@ SELECT stop_at('move_build_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
 CALL await(format($$(SELECT bytes_done > 0 FROM shardext.jobs WHERE job = %s)$$, :job));
 SELECT kind, state, sentence, progress ~ '^\d+ %$' AS progress, shards, source, target, tables, bytes_done < bytes_total AS some, bytes_total > 8000000 AS total,
-       mb_per_second > 0 AS rate, mb_per_second < 1 AS limited, expected_pause_ms > 0 AS expected, pause_ms,
+       mb_per_second IS NOT NULL AS rate, mb_per_second < 1 AS limited, expected_pause_ms > 0 AS expected, pause_ms,
        started < clock_timestamp() AS started, eta > started + interval '1 s' AS eta, clean_at, error
   FROM shardext.jobs WHERE job = :job;
 SELECT bytes_done AS was FROM shardext.jobs WHERE job = :job \gset
@@ -37,7 +37,7 @@ ALTER SYSTEM RESET shardext.move_rate_limit;
 SELECT pg_reload_conf();
 -- all rows are there
 CALL await(job_waits());
-SELECT state, rows, bytes_done > 8000000 AS bytes, mb_per_second > 0 AS rate FROM shardext.jobs WHERE job = :job;
+SELECT state, rows, bytes_done > 8000000 AS bytes, mb_per_second IS NOT NULL AS rate FROM shardext.jobs WHERE job = :job;
 SELECT mb_per_second AS rate FROM shardext.jobs WHERE job = :job \gset
 SELECT pg_advisory_unlock_all();
 SELECT shardext.wait_job(:job);
