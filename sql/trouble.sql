@@ -86,6 +86,11 @@ CREATE FUNCTION only_here(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN 
 SELECT count(*) FROM items WHERE only_here(x) > 0;
 EXECUTE total('none');
 
+-- a value larger than PostgreSQL's limit, on the nodes
+SELECT count(*) FROM items WHERE length(repeat('x', 1100000000 + x)) > 0;
+SELECT max(repeat('x', 1100000000 + x)) FROM items;
+EXECUTE total('none');
+
 -- types that have no binary form, or no text that can be read again
 CREATE TABLE odd (k int PRIMARY KEY, acl aclitem, acls aclitem[], tv gtsvector, tree pg_node_tree, id xid, place tid, what regclass);
 SELECT shardext.shard_table('odd', 'k');

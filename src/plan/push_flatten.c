@@ -126,8 +126,8 @@ dissolve(Query *query, Index varno, int i)
 }
 
 /*
- * Grouping sets make a grouped column NULL in some rows. An expression that took the column's place would not be known for
- * one (a constant would be compared with another while planning): such a sub-SELECT stays.
+ * Grouping sets make a grouped column NULL in some rows. An expression that took the column's place would not be known
+ * for one (a constant would be compared with another while planning): such a sub-SELECT stays.
  */
 bool
 push_flatten(Query *query)

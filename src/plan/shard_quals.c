@@ -186,8 +186,8 @@ keys_in_shard(List *demands, int shard, ParamListInfo params)
 }
 
 /*
- * Keys that together satisfy all demands: one that serves all, or those whose values, as far as they are known, lie in one
- * shard, or each demand's first. The second is what the owner needs of a statement whose conditions contradict each
+ * Keys that together satisfy all demands: one that serves all, or those whose values, as far as they are known, lie in
+ * one shard, or each demand's first. The second is what the owner needs of a statement whose conditions contradict each
  * other (a = 4 AND a = 8), if the key that the coordinator took is a literal there and a parameter elsewhere.
  */
 static List *
