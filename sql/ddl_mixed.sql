@@ -88,6 +88,10 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO mixed_a;
 ALTER SEQUENCE photos_id_seq RENAME TO photo_numbers;
 ALTER TABLE photo_numbers RENAME TO photos_id_seq;
 ALTER INDEX photos_id_seq RENAME TO photo_numbers;
+-- an exclusion constraint has the name that PostgreSQL gives it
+ALTER TABLE photos ADD EXCLUDE (user_id WITH =, id WITH =, (kind::text) WITH =, (abs(kind)) WITH =);
+SELECT conname, count(*) FROM pg_constraint WHERE contype = 'x' AND conname ~ '^photos' GROUP BY 1;
+ALTER TABLE photos DROP CONSTRAINT photos_user_id_id_kind_abs_excl;
 \c paris
 SELECT * FROM rights();
 SET ROLE mixed_a;

@@ -197,3 +197,34 @@ SELECT op, what FROM rule_log WHERE what ~ '^50' ORDER BY id;
 DROP VIEW rule_view;
 DROP TABLE parts, uses, rules, bag, src, home_src, rule_log;
 DROP FUNCTION stamp, log_rule, tell_rule, again;
+
+-- foreign keys that set a default: that of the table, although those of the shards have none; sharded and reference tables
+CREATE TABLE boxes (k int, n int, PRIMARY KEY (k, n));
+CREATE TABLE kinds (id int PRIMARY KEY);
+CREATE TABLE things (k int, id int, n int DEFAULT 7, kind int DEFAULT abs(-1) REFERENCES kinds ON DELETE SET DEFAULT ON UPDATE SET DEFAULT, PRIMARY KEY (k, id),
+    FOREIGN KEY (k, n) REFERENCES boxes ON DELETE SET DEFAULT (n));
+SELECT shardext.replicate_table('kinds');
+SELECT shardext.shard_tables('{boxes, things}', '{k, k}', 'hash');
+INSERT INTO boxes SELECT k, n FROM generate_series(1, 10) k, generate_series(7, 9) n;
+INSERT INTO kinds VALUES (1), (2), (3), (4);
+INSERT INTO things SELECT k, k, 8, k % 3 + 2 FROM generate_series(1, 10) k;
+DELETE FROM boxes WHERE n = 8 AND k = 3;
+DELETE FROM boxes WHERE n = 8 AND k > 7;
+DELETE FROM kinds WHERE id = 3;
+UPDATE kinds SET id = 5 WHERE id = 4;
+SELECT * FROM things ORDER BY k;
+-- another default is taken at once, by all nodes
+\c paris
+ALTER TABLE things ALTER n SET DEFAULT 9, ALTER kind DROP DEFAULT;
+\c london
+DELETE FROM boxes WHERE n IN (7, 8);
+DELETE FROM kinds WHERE id = 1;
+SELECT * FROM things ORDER BY k;
+-- the key itself: its row would lie in another shard
+CREATE TABLE keyed (kind int PRIMARY KEY DEFAULT 5 REFERENCES kinds ON DELETE SET DEFAULT);
+SELECT shardext.shard_table('keyed', 'kind', 'hash');
+INSERT INTO keyed VALUES (2);
+\set VERBOSITY sqlstate
+DELETE FROM kinds WHERE id = 2;
+\set VERBOSITY default
+DROP TABLE keyed, things, boxes, kinds;

@@ -81,6 +81,26 @@ find_columns(Node *node, void *context)
 	return raw_expression_tree_walker(node, find_columns, context);
 }
 
+/* What the columns and expressions of an index are called, as PostgreSQL calls them. */
+static List *
+element_names(List *elements)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, elements)
+	{
+		IndexElem  *elem = lfirst_node(IndexElem, lc);
+		char	   *name = elem->name ? elem->name : FigureIndexColname(elem->expr);
+		char	   *unique = name ? name : "expr";
+
+		for (int i = 1; list_member(columns, makeString(unique)); i++)
+			unique = psprintf("%s%d", name ? name : "expr", i);
+		columns = lappend(columns, makeString(unique));
+	}
+	return columns;
+}
+
 static char *
 choose_constraint_name(Constraint *con, const char *column, Oid relid)
 {
@@ -101,11 +121,8 @@ choose_constraint_name(Constraint *con, const char *column, Oid relid)
 									  "key", schema, true);
 		case CONSTR_EXCLUSION:
 			foreach(lc, con->exclusions)
-			{
-				IndexElem  *elem = linitial(lfirst(lc));
-
-				columns = lappend(columns, makeString(elem->name ? elem->name : "expr"));
-			}
+				columns = lappend(columns, linitial(lfirst(lc)));
+			columns = list_concat(element_names(columns), con->including);
 			return ChooseRelationName(table, join_names(columns), "excl", schema, true);
 		case CONSTR_FOREIGN:
 			return ChooseConstraintName(table, join_names(list_concat(columns, list_copy(con->fk_attrs))),
@@ -144,19 +161,8 @@ name_constraint(Constraint *con, const char *column, NameWalk *walk)
 static char *
 choose_index_name(IndexStmt *stmt, Oid relid)
 {
-	List	   *columns = NIL;
-	ListCell   *lc;
+	List	   *columns = element_names(list_concat_copy(stmt->indexParams, stmt->indexIncludingParams));
 
-	foreach(lc, list_concat_copy(stmt->indexParams, stmt->indexIncludingParams))
-	{
-		IndexElem  *elem = lfirst_node(IndexElem, lc);
-		char	   *name = elem->name ? elem->name : FigureIndexColname(elem->expr);
-		char	   *unique = name ? name : "expr";
-
-		for (int i = 1; list_member(columns, makeString(unique)); i++)
-			unique = psprintf("%s%d", name ? name : "expr", i);
-		columns = lappend(columns, makeString(unique));
-	}
 	return ChooseRelationName(get_rel_name(relid), join_names(columns), "idx", get_rel_namespace(relid), false);
 }
 

@@ -4,8 +4,9 @@
  *	  reference tables.
  *
  * post_parse_analyze_hook attaches the text query to statements that may need
- * one; planner_hook classifies the rewritten Query (query_shards) and gives it
- * to the cascade (plan_cascade.c).
+ * one (and gives foreign keys in shards their defaults); planner_hook
+ * classifies the rewritten Query (query_shards) and gives it to the cascade
+ * (plan_cascade.c).
  *
  * A statement that concerns no table of ours costs one look-up per relation
  * and goes on to standard_planner untouched. Statements that name shard tables
@@ -39,6 +40,7 @@
 #include "plan/plan_router.h"
 #include "plan/planner_hook.h"
 #include "plan/sequence_calls.h"
+#include "plan/shard_defaults.h"
 #include "plan/text_query.h"
 
 static post_parse_analyze_hook_type previous_post_parse_analyze = NULL;
@@ -138,6 +140,7 @@ attach_text_query(ParseState *pstate, Query *query, JumbleState *jstate)
 	}
 	if (!may_name_tables(query) || cluster_info() == NULL)
 		return;
+	shard_defaults_fill(query);
 	if (statement_concerns_us(query, true))
 		text_query_attach(query);
 }
