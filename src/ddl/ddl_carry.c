@@ -16,7 +16,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
@@ -163,22 +162,6 @@ mark_for_shards(const Node *statement, DdlScope scope, List *relids)
 	return list_make2(retarget_mark(for_shards), retarget_mark((Node *) afterwards));
 }
 
-/* What was planned for the table's shards looks at the table again: foreign keys take its defaults. */
-static void
-invalidate_shard_tables(Oid relid)
-{
-	const Bitmapset *shards = ddl_own_shards();
-	int			shard = -1;
-
-	while ((shard = bms_next_member(shards, shard)) >= 0)
-	{
-		Oid			shard_table = table_shard_relid(relid, shard);
-
-		if (OidIsValid(shard_table))
-			CacheInvalidateRelcacheByRelid(shard_table);
-	}
-}
-
 /* What one node does. */
 static void
 apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *arg)
@@ -216,7 +199,7 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 		{
 			shell_silence_foreign_keys(lfirst_oid(lc), true);
 			if (marked == NIL)
-				invalidate_shard_tables(lfirst_oid(lc));
+				shell_replan_shards(lfirst_oid(lc));
 		}
 	}
 	/* ENABLE TRIGGER ALL of a reference table switches on those of the shells' foreign keys too */

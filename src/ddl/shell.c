@@ -57,6 +57,21 @@ run_definition(void *statements)
 }
 
 void
+shell_replan_shards(Oid relid)
+{
+	const Bitmapset *shards = ddl_own_shards();
+	int			shard = -1;
+
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+	{
+		Oid			shard_table = table_shard_relid(relid, shard);
+
+		if (OidIsValid(shard_table))
+			CacheInvalidateRelcacheByRelid(shard_table);
+	}
+}
+
+void
 shell_create(List *statements, bool heap)
 {
 	int			nestlevel = NewGUCNestLevel();

@@ -22,6 +22,9 @@ extern void shell_unmake(Oid relid);
  */
 extern void shell_silence_foreign_keys(Oid relid, bool silent);
 
+/* What is planned for this node's shards of it is planned again: foreign keys take defaults of the shell. */
+extern void shell_replan_shards(Oid relid);
+
 /* Make a shell (or, kind heap, the copy of a reference table) on this node by running its definition. */
 extern void shell_create(List *statements, bool heap);
 

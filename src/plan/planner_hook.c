@@ -18,7 +18,6 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"

@@ -6,7 +6,7 @@
  * DELETE or ON UPDATE SET DEFAULT: its trigger, which runs in the shard, says SET column = DEFAULT of the shard table.
  * The default meant is that of the user's table.
  *
- * Such a plan is kept by the trigger; a change of the default has to make it invalid (ddl_carry.c).
+ * Such a plan is kept by the trigger; a change of the default has to make it invalid (ddl_carry.c, shell.c).
  */
 #include "postgres.h"
 
