@@ -117,7 +117,8 @@ refuse_foreign_keys(Node *statement)
 				 errmsg("a table that is not sharded cannot reference sharded table \"%s\"",
 						get_rel_name(table->relid)),
 				 errdetail("The rows of \"%s\" lie on all nodes.", get_rel_name(table->relid)),
-				 errhint("Create the table without the constraint, shard it, and add the constraint then.")));
+				 errhint("Create the table without the constraint, shard it by the columns of the constraint with "
+						 "strategy \"%s\", and add the constraint then.", table->spec.strategy->name)));
 	}
 }
 
