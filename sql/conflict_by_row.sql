@@ -80,6 +80,10 @@ SELECT g, n, count(*) FROM cn GROUP BY 1, 2 ORDER BY 1, 2;
 MERGE INTO cn USING (SELECT i FROM generate_series(25, 50) i) s ON s.i = id WHEN MATCHED THEN UPDATE SET n = (SELECT count(*) * 1000 + sum(n) FROM cn c WHERE c.g = cn.g) WHEN NOT MATCHED THEN INSERT VALUES (i, i % 3, (SELECT count(*) * 1000 + sum(n) FROM cn c WHERE c.g = i % 3));
 SELECT g, n, count(*) FROM cn GROUP BY 1, 2 ORDER BY 1, 2;
 EXPLAIN (VERBOSE, COSTS OFF) INSERT INTO cn VALUES (1, 1, 1), (2, 2, 2) ON CONFLICT (id) DO UPDATE SET n = (SELECT max(v) FROM home_src);
+-- rows in the way go to other shards
+INSERT INTO cn VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3), (60, 6, 6) ON CONFLICT (id) DO UPDATE SET id = cn.id + 1000, n = -1;
+SELECT * FROM cn WHERE id > 50 ORDER BY id;
+SELECT id FROM cn WHERE id = 1002;
 -- whoever owns a table reaches its rows by no other way
 SELECT * FROM shardext.internal_row_insert('cn', 1, '{}', ROW(1, 1, 1)::cn);
 DROP TABLE cn, up, src, two, nokey, home_src, lg;

@@ -208,6 +208,29 @@ returns_here(const PlanInput *input)
 		 shippable_check_expr((Node *) input->text_query->returningList) != NULL);
 }
 
+/* Does DO UPDATE set a column of the shard key to anything but what it is, or what the row in question has? */
+static bool
+conflict_may_move_rows(const Query *query)
+{
+	const TableInfo *table = table_info(rt_fetch(query->resultRelation, query->rtable)->relid);
+	ListCell   *lc;
+
+	foreach(lc, query->onConflict != NULL ? query->onConflict->onConflictSet : NIL)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		const Var  *var = (const Var *) tle->expr;
+		bool		is_key = false;
+
+		for (int i = 0; i < table->nkeys; i++)
+			is_key = is_key || table->keys[i] == tle->resno;
+		if (is_key && !(IsA(var, Var) && var->varlevelsup == 0 && var->varattno == tle->resno &&
+						(var->varno == query->resultRelation ||
+						 (table->nkeys == 1 && var->varno == query->onConflict->exclRelIndex))))
+			return true;
+	}
+	return false;
+}
+
 static const Reason *
 check_statement(const PlanInput *input)
 {
@@ -226,6 +249,8 @@ check_statement(const PlanInput *input)
 	if (!reads_only_reference_tables((Node *) query->onConflict))
 		return reason_make(HINT_SPLIT,
 						   "Its ON CONFLICT clause has a subquery over a table that is not a reference table.");
+	if (conflict_may_move_rows(query))
+		return reason_make("Delete the rows, and insert them anew.", "Its ON CONFLICT clause may give a row another shard.");
 	if (insert_shape_needs_with(query) &&
 		(query->hasModifyingCTE || !reads_only_reference_tables((Node *) query->cteList) ||
 		 contain_volatile_functions((Node *) query->cteList)))
