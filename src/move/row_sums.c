@@ -18,6 +18,7 @@
 #include "access/tableam.h"
 #include "common/hashfn.h"
 #include "executor/tuptable.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "move/row_sums.h"
 #include "utils/memutils.h"
