@@ -22,6 +22,7 @@
 #include "ddl/ddl_hook.h"
 #include "dxact/cluster_snapshot.h"
 #include "dxact/dxact.h"
+#include "exec/each_shard.h"
 #include "exec/exact_text.h"
 #include "exec/exchange.h"
 #include "exec/held_snapshot.h"
@@ -66,6 +67,7 @@ static const Module modules[] = {
 	{"route_shortcut", route_shortcut_preload},
 	{"statement_command", statement_command_preload},
 	{"plan_report", plan_report_preload},
+	{"each_shard", each_shard_preload},
 	{"scan_fanout", scan_fanout_preload},
 	{"insert_shards", insert_shards_preload},
 	{"modify_rows", modify_rows_preload},

@@ -173,6 +173,8 @@ start_local(Fragment *fragment)
 	LocalPlan  *plan = kept_plan_get(spec->local_plan, spec->run_query, spec->query_string, CURSOR_OPT_PARALLEL_OK);
 	int			refused = ROUTE_NO_SHARD;
 
+	if (spec->together)
+		local_plan_run_together(plan);
 	fragment->local_work = work_meter_start(spec->meter, node_self(), fragment->local_shards);
 	fragment->local = local_run_start(plan, fragment->local_shards,
 									  spec->local_params, fragment->estate, 0, &refused);

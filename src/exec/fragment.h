@@ -19,6 +19,7 @@ typedef struct FragmentSpec
 	/* the local side */
 	Query	   *run_query;
 	const char *query_string;
+	bool		together;		/* see local_plan_run_together */
 	KeptPlan   *local_plan;
 	ParamListInfo local_params; /* of run_query; set before each execution */
 

@@ -36,6 +36,7 @@
 #include "base/pg_compat.h"
 #include "catalog/id_maker.h"
 #include "catalog/table_map.h"
+#include "exec/each_shard.h"
 #include "exec/exec_explain.h"
 #include "exec/guard_check.h"
 #include "exec/input_params.h"
@@ -69,6 +70,8 @@ struct LocalRun
 	TemplateUse use;
 	TemplateUser user;			/* the template while held */
 	QueryDesc  *query_desc;		/* of the current shard; kept after its end for EXPLAIN */
+	EachShardState *each;		/* in query_desc, which is that of several shards then; or NULL */
+	QueryDesc  *rows_desc;		/* with each: gives the rows of the current shard */
 	bool		finished;		/* query_desc has no more rows and its triggers have fired */
 	uint64		processed;		/* by the shards before the current one */
 	RunFinisher *finisher;
@@ -96,6 +99,12 @@ local_plan_make(const Query *query, const char *query_string, int cursor_options
 	return plan;
 }
 
+void
+local_plan_run_together(LocalPlan *plan)
+{
+	plan->together = true;
+}
+
 /* Ids made while rows are written here are ids of this shard. */
 static inline bool
 makes_ids(const LocalRun *run)
@@ -105,26 +114,93 @@ makes_ids(const LocalRun *run)
 
 /* --- one shard --- */
 
+static QueryDesc *
+make_query_desc(LocalRun *run, PlannedStmt *stmt)
+{
+	return CreateQueryDesc(stmt, run->plan->query_string, run->parent->es_snapshot, run->parent->es_crosscheck_snapshot,
+						   None_Receiver, run->params,
+						   run->source != NULL ? run->source->environment : run->parent->es_queryEnv,
+						   run->parent->es_instrument);
+}
+
+static int
+flags_of(const LocalRun *run)
+{
+	return run->eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK);
+}
+
+static bool next_rows(void *arg);
+
+/* Of several shards at once: the executor that gives the rows of the current one. */
+static void
+start_rows(LocalRun *run)
+{
+	run->rows_desc = make_query_desc(run, each_shard_statement(run->each, run->query_desc->plannedstmt));
+	standard_ExecutorStart(run->rows_desc, flags_of(run));
+	statement_command_join(run->parent, run->rows_desc->estate);
+	each_shard_attach(run->each, run->rows_desc, next_rows, run);
+}
+
+static void
+end_rows(LocalRun *run)
+{
+	if (run->rows_desc == NULL)
+		return;
+	each_shard_detach(run->each);
+	if (!(run->eflags & EXEC_FLAG_EXPLAIN_ONLY))
+		standard_ExecutorFinish(run->rows_desc);
+	standard_ExecutorEnd(run->rows_desc);
+	FreeQueryDesc(run->rows_desc);
+	run->rows_desc = NULL;
+}
+
+/* The shard to be run after the current one; negative: none. */
+static int
+next_shard(const LocalRun *run)
+{
+	return run->shards && run->plan->nshells > 0 ? bms_next_member(run->shards, run->shard) : -2;
+}
+
+/* The same plan in the next shard, if there is one that it can be turned to; then others follow in a plan of their own. */
+static bool
+next_rows(void *arg)
+{
+	LocalRun   *run = (LocalRun *) arg;
+	int			next = next_shard(run);
+	MemoryContext outer;
+	bool		turned;
+
+	if (next < 0)
+		return false;
+	CHECK_FOR_INTERRUPTS();
+	outer = MemoryContextSwitchTo(run->cxt);
+	turned = local_template_turn(&run->user, next);
+	if (turned)
+	{
+		end_rows(run);
+		run->shard = next;
+		start_rows(run);
+	}
+	MemoryContextSwitchTo(outer);
+	return turned;
+}
+
 static void
 start_shard(LocalRun *run)
 {
-	LocalTemplate *template = run->user.template;
-	int			eflags = run->eflags & ~(EXEC_FLAG_BACKWARD | EXEC_FLAG_MARK);
-
 	run->finished = false;
 	if (run->source != NULL)
 		run->source->enter_shard(run->source->arg, run->shard);
-	run->query_desc = CreateQueryDesc(template->stmt, run->plan->query_string,
-									  run->parent->es_snapshot, run->parent->es_crosscheck_snapshot,
-									  None_Receiver, run->params,
-									  run->source != NULL ? run->source->environment : run->parent->es_queryEnv,
-									  run->parent->es_instrument);
+	run->query_desc = make_query_desc(run, run->user.template->stmt);
 	SHARD_SCOPE(run->shard, makes_ids(run));
 	{
-		standard_ExecutorStart(run->query_desc, eflags);
+		standard_ExecutorStart(run->query_desc, flags_of(run));
 		statement_command_join(run->parent, run->query_desc->estate);
 		if (run->plan->modifies)
 			guard_check_attach_all(run->query_desc->estate);
+		run->each = run->plan->together ? each_shard_find(run->query_desc->planstate) : NULL;
+		if (run->each != NULL)
+			start_rows(run);
 	}
 	SHARD_SCOPE_END();
 }
@@ -185,6 +261,7 @@ static void
 end_shard(LocalRun *run)
 {
 	run->processed += run->query_desc->estate->es_processed;
+	end_rows(run);
 	standard_ExecutorEnd(run->query_desc);
 	FreeQueryDesc(run->query_desc);
 	run->query_desc = NULL;
@@ -394,7 +471,7 @@ local_run_next(LocalRun *run)
 			return slot;
 
 		finish_shard(run);
-		next = run->shards && run->plan->nshells > 0 ? bms_next_member(run->shards, run->shard) : -2;
+		next = next_shard(run);
 		if (next < 0)
 		{
 			/* the last shard's plan stays for EXPLAIN */
@@ -441,7 +518,8 @@ local_run_guest(const EState *estate, Bitmapset **shards)
 	{
 		LocalRun   *run = dlist_container(LocalRun, link, iter.cur);
 
-		if (run->query_desc == NULL || run->query_desc->estate != estate)
+		if ((run->query_desc == NULL || run->query_desc->estate != estate) &&
+			(run->rows_desc == NULL || run->rows_desc->estate != estate))
 			continue;
 		if (run->shards != NULL && run->plan->nshells == 0)
 			*shards = bms_copy(run->shards);

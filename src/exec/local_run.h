@@ -30,6 +30,12 @@ typedef struct LocalRun LocalRun;	/* one execution over a set of shards */
 extern LocalPlan *local_plan_make(const Query *query, const char *query_string, int cursor_options);
 
 /*
+ * What the Query gives is combined with what other shards give, so it may be carried out over the rows of several shards
+ * at once, where each_shard.h can. To be said before the first run.
+ */
+extern void local_plan_run_together(LocalPlan *plan);
+
+/*
  * Locks, checks ownership (shard_map_check) and starts. In a client's own
  * session a shard that is not ours raises SX001; if refused != NULL, *refused
  * is set to that shard instead (else to ROUTE_NO_SHARD) and the run yields

@@ -54,6 +54,7 @@
 #include "base/pg_compat.h"
 #include "base/settings.h"
 #include "catalog/table_map.h"
+#include "exec/each_shard.h"
 #include "exec/local_template.h"
 #include "exec/plan_spots.h"
 
@@ -194,6 +195,8 @@ plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params, bool parallel)
 
 	stmt->queryId = UINT64CONST(0);
 	stmt->jitFlags = 0;
+	if (plan->together)
+		each_shard_insert(stmt);
 	return stmt;
 }
 
@@ -557,6 +560,23 @@ local_template_next(LocalPlan *plan, int shard, const TemplateUse *use, Template
 	}
 	local_template_release(user);
 	return local_template_acquire(plan, shard, use, user);
+}
+
+bool
+local_template_turn(const TemplateUser *user, int shard)
+{
+	LocalTemplate *template = user->template;
+	uint64		changes = relation_changes;
+
+	if (template == NULL)
+		return false;
+	if (!template->collected)
+		collect_spots(template);
+	if ((template->empty && template->plan->replans < MAX_EMPTY_REPLANS) || !template->retargetable ||
+		!turn_to_shard(template, shard))
+		return false;
+	lock_relations(template);
+	return template->valid && changes == relation_changes;
 }
 
 static bool

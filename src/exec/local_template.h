@@ -25,6 +25,7 @@ struct LocalPlan
 	const Query *query;
 	const char *query_string;
 	int			cursor_options;
+	bool		together;		/* see local_plan_run_together */
 
 	/* derived from it */
 	bool		modifies;		/* DML, also in a CTE */
@@ -102,6 +103,12 @@ extern void local_template_release(TemplateUser *user);
 
 /* Go on to another shard: as release and acquire, but keeps a temporary template if it can. */
 extern LocalTemplate *local_template_next(LocalPlan *plan, int shard, const TemplateUse *use, TemplateUser *user);
+
+/*
+ * The template that user holds is turned to another shard. False: it has to go on by local_template_next, and must not be
+ * started again before.
+ */
+extern bool local_template_turn(const TemplateUser *user, int shard);
 
 /* The shells in query (all levels). */
 extern void local_template_collect_shells(LocalPlan *plan);

@@ -26,6 +26,7 @@
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
+#include "exec/each_shard.h"
 #include "exec/plan_spots.h"
 
 static void walk_plan(LocalTemplate *template, Plan *plan);
@@ -153,7 +154,8 @@ walk_plan(LocalTemplate *template, Plan *plan)
 		case T_CustomScan:
 		case T_ForeignScan:
 			/* May hold OIDs that only its provider knows. */
-			template->retargetable = false;
+			if (!each_shard_is(plan))
+				template->retargetable = false;
 			break;
 		default:
 			break;

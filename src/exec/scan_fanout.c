@@ -73,6 +73,7 @@ enum
 	FLAG_HOLD,
 	FLAG_PLACE_COLUMN,
 	FLAG_NRECHECK,
+	FLAG_TOGETHER,
 };
 
 typedef struct FanoutState
@@ -197,7 +198,8 @@ scan_fanout_make(const FanoutParts *parts)
 	/* several steps: list_make takes five at most */
 	flags = list_make5_int(parts->command, parts->writes, parts->local_only, list_length(parts->remote_params),
 						   parts->is_part || parts->scanrelid > 0);
-	flags = list_concat(flags, list_make3_int(parts->hold, parts->place_column, list_length(parts->recheck)));
+	flags = list_concat(flags, list_make4_int(parts->hold, parts->place_column, list_length(parts->recheck),
+											   parts->together));
 	scan->custom_private = list_make4(flags,
 									  parts->run_query,
 									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),
@@ -257,6 +259,7 @@ unpack_spec(FanoutState *state, CustomScan *scan)
 	state->place.columns = scan->custom_scan_tlist;
 	spec->writes = list_nth_int(flags, FLAG_WRITES);
 	spec->hold = list_nth_int(flags, FLAG_HOLD);
+	spec->together = list_nth_int(flags, FLAG_TOGETHER);
 	spec->run_query = (Query *) list_nth(private, PRIVATE_RUN_QUERY);
 	spec->query_string = strVal(list_nth(private, PRIVATE_QUERY_STRING));
 	spec->remote_sql = sql ? strVal(sql) : NULL;
@@ -627,6 +630,8 @@ show_shard_plan(FanoutState *state, ExplainState *es)
 	if (here == NULL || state->spec.run_query == NULL)
 		return;
 	plan = local_plan_make(state->spec.run_query, state->spec.query_string, CURSOR_OPT_PARALLEL_OK);
+	if (state->spec.together)
+		local_plan_run_together(plan);
 	run = local_run_start_shard(plan, bms_next_member(here, -1), state->css.ss.ps.state->es_param_list_info,
 								state->css.ss.ps.state, EXEC_FLAG_EXPLAIN_ONLY, &refused);
 	if (refused == ROUTE_NO_SHARD)

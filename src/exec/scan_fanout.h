@@ -49,6 +49,7 @@ typedef struct FanoutParts
 	Oid			role;			/* InvalidOid: the current user at execution */
 	bool		redistributes;	/* reads rows that nodes send to each other */
 	const char *method;			/* METHOD_*, for EXPLAIN; NULL: as the other fields say */
+	bool		together;		/* in one's shards at once where that can be: see local_plan_run_together */
 	bool		hold;			/* the rows' places will be used again in this transaction */
 
 	/* the shards */

@@ -328,6 +328,37 @@ merged_pathkeys(PlannerInfo *root, RelOptInfo *rel, List *items)
 	return convert_subquery_pathkeys(root, rel, rel->subroot->sort_pathkeys, make_tlist_from_pathtarget(target));
 }
 
+/* ---------- estimates ---------- */
+
+/* Rows that the fragment's level reads and joins, as far as the planner of its stand-in has looked. */
+static double
+rows_joined(PlannerInfo *root)
+{
+	double		rows = 0;
+	ListCell   *lc;
+
+	for (int i = 1; i < root->simple_rel_array_size; i++)
+	{
+		if (root->simple_rel_array[i] != NULL && bms_is_member(i, root->all_baserels))
+			rows = Max(rows, root->simple_rel_array[i]->rows);
+	}
+	foreach(lc, root->join_rel_list)
+		rows = Max(rows, lfirst_node(RelOptInfo, lc)->rows);
+	return rows;
+}
+
+/*
+ * Does it make fewer rows of many, which are better made of all shards of a node at once? If it gives nearly as many as
+ * it reads, one shard after the other needs less memory at a time.
+ */
+static bool
+runs_together(RelOptInfo *rel, List *items)
+{
+	double		rows = fetch_upper_rel(rel->subroot, UPPERREL_FINAL, NULL)->cheapest_total_path->rows;
+
+	return linitial_int((List *) list_nth(items, ITEM_REPEATS)) && rows * 2 <= rows_joined(rel->subroot);
+}
+
 /* ---------- the plan ---------- */
 
 static Plan *
@@ -363,27 +394,11 @@ plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 	parts.merge_by = merge_order(items);
 	add_inputs(root, (List *) list_nth(items, ITEM_INPUTS), &parts);
 	parts.redistributes = exchange_is_read(fragment);
+	parts.together = runs_together(rel, items);
 	scan = scan_fanout_make(&parts);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);
 	return (Plan *) scan;
-}
-
-/* Rows that the fragment's level reads and joins, as far as the planner of its stand-in has looked. */
-static double
-rows_joined(PlannerInfo *root)
-{
-	double		rows = 0;
-	ListCell   *lc;
-
-	for (int i = 1; i < root->simple_rel_array_size; i++)
-	{
-		if (root->simple_rel_array[i] != NULL && bms_is_member(i, root->all_baserels))
-			rows = Max(rows, root->simple_rel_array[i]->rows);
-	}
-	foreach(lc, root->join_rel_list)
-		rows = Max(rows, lfirst_node(RelOptInfo, lc)->rows);
-	return rows;
 }
 
 /* The planner has seen the stand-in, which gives each row once. */
