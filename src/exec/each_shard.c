@@ -16,8 +16,8 @@
  *
  * The cut is possible where the node does not count on the order of its input,
  * which is sorted by shard at best: HashAggregate, Aggregate, and the Sort below
- * a Limit, which keeps the first rows only. (Sorting many rows is cheaper in
- * portions.) There must be no subplans, which know the tables of the shard that
+ * a Limit if it sorts joined rows, and keeps the first ones only. (Sorting many
+ * rows is cheaper in portions.) There must be no subplans, which know the tables of the shard that
  * the plan was turned to last, and no workers.
  *
  * Rows go through as they are: this node costs a few nanoseconds for each.
@@ -71,7 +71,29 @@ static const CustomExecMethods each_shard_exec_methods = {
 
 /* ---------- the plan ---------- */
 
-/* The uppermost node that takes all rows of its input, in any order; NULL: there is none. */
+/* Does it give rows of tables as they are read and joined? */
+static bool
+gives_joined_rows(const Plan *plan)
+{
+	switch (nodeTag(plan))
+	{
+		case T_SeqScan:
+		case T_IndexScan:
+		case T_IndexOnlyScan:
+		case T_BitmapHeapScan:
+		case T_NestLoop:
+		case T_MergeJoin:
+		case T_HashJoin:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/*
+ * The uppermost node that takes all rows of its input, in any order; NULL: there is none. What is below a Limit may
+ * have made rows distinct, or groups, in one shard only: of such rows the first are not the first of all.
+ */
 static Plan *
 find_cut(const PlannedStmt *stmt)
 {
@@ -81,7 +103,7 @@ find_cut(const PlannedStmt *stmt)
 	if (stmt->commandType != CMD_SELECT || stmt->subplans != NIL || stmt->rowMarks != NIL || stmt->parallelModeNeeded)
 		return NULL;
 	if (is_limited)
-		return IsA(plan->lefttree, Sort) ? plan->lefttree : NULL;
+		return IsA(plan->lefttree, Sort) && gives_joined_rows(plan->lefttree->lefttree) ? plan->lefttree : NULL;
 	if (IsA(plan, Agg) && (((Agg *) plan)->aggstrategy == AGG_HASHED || ((Agg *) plan)->aggstrategy == AGG_PLAIN))
 		return plan;
 	return NULL;
@@ -186,7 +208,8 @@ add_to_counted(PlanState *planstate, void *context)
 	if (id >= state->ncounted)
 	{
 		int			n = (id + 1) * 2;
-		Instrumentation *larger = MemoryContextAllocZero(state->css.ss.ps.state->es_query_cxt, sizeof(Instrumentation) * n);
+		Instrumentation *larger = MemoryContextAllocZero(state->css.ss.ps.state->es_query_cxt,
+														 sizeof(Instrumentation) * n);
 
 		if (state->ncounted > 0)
 			memcpy(larger, state->counted, sizeof(Instrumentation) * state->ncounted);

@@ -6,6 +6,9 @@
  *	  2. take a plan for the first shard (local_template.c), start a nested executor
  *	  3. pull rows; at the end of a shard finish it (AFTER triggers), go to the next
  *
+ * Where a plan's upper nodes take the rows of all shards (each_shard.h) they have
+ * an executor that lasts, and only what is below has one in each shard.
+ *
  * A statement therefore runs on shards that are ours or fails before it has
  * done anything (invariant 4). Locks are relation locks on shard tables in the
  * mode of the statement, held to the end of the transaction; shards in number
@@ -161,7 +164,7 @@ next_shard(const LocalRun *run)
 	return run->shards && run->plan->nshells > 0 ? bms_next_member(run->shards, run->shard) : -2;
 }
 
-/* The same plan in the next shard, if there is one that it can be turned to; then others follow in a plan of their own. */
+/* The same plan in the next shard. False: there is none, or it needs a plan of its own (local_run_next goes on). */
 static bool
 next_rows(void *arg)
 {

@@ -30,8 +30,9 @@ typedef struct LocalRun LocalRun;	/* one execution over a set of shards */
 extern LocalPlan *local_plan_make(const Query *query, const char *query_string, int cursor_options);
 
 /*
- * What the Query gives is combined with what other shards give, so it may be carried out over the rows of several shards
- * at once, where each_shard.h can. To be said before the first run.
+ * What the Query gives is combined with what other shards give, so it may be
+ * carried out over the rows of several shards at once, where each_shard.h can.
+ * To be said before the first run.
  */
 extern void local_plan_run_together(LocalPlan *plan);
 

@@ -105,8 +105,8 @@ extern void local_template_release(TemplateUser *user);
 extern LocalTemplate *local_template_next(LocalPlan *plan, int shard, const TemplateUse *use, TemplateUser *user);
 
 /*
- * The template that user holds is turned to another shard. False: it has to go on by local_template_next, and must not be
- * started again before.
+ * The template that user holds is turned to another shard. False: it has to go
+ * on by local_template_next, and must not be started again before.
  */
 extern bool local_template_turn(const TemplateUser *user, int shard);
 
