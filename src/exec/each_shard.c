@@ -15,10 +15,11 @@
  * above is executed once, what is below in each shard (local_run.c).
  *
  * The cut is possible where the node does not count on the order of its input,
- * which is sorted by shard at best: HashAggregate, Aggregate, and the Sort below
- * a Limit if it sorts joined rows, and keeps the first ones only. (Sorting many
- * rows is cheaper in portions.) There must be no subplans, which know the tables of the shard that
- * the plan was turned to last, and no workers.
+ * which is sorted by shard at best: HashAggregate, and the Sort below a Limit if it
+ * sorts joined rows, and keeps the first ones only. (Sorting many rows is
+ * cheaper in portions, and so are aggregates without groups: a shard gives one
+ * row of them.) There must be no subplans, which know the tables of the shard
+ * that the plan was turned to last, and no workers.
  *
  * Rows go through as they are: this node costs a few nanoseconds for each.
  */
@@ -104,9 +105,7 @@ find_cut(const PlannedStmt *stmt)
 		return NULL;
 	if (is_limited)
 		return IsA(plan->lefttree, Sort) && gives_joined_rows(plan->lefttree->lefttree) ? plan->lefttree : NULL;
-	if (IsA(plan, Agg) && (((Agg *) plan)->aggstrategy == AGG_HASHED || ((Agg *) plan)->aggstrategy == AGG_PLAIN))
-		return plan;
-	return NULL;
+	return IsA(plan, Agg) && ((Agg *) plan)->aggstrategy == AGG_HASHED ? plan : NULL;
 }
 
 static CustomScan *
