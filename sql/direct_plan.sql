@@ -2,7 +2,8 @@
 -- about the statement is the shell, as ever. Keys 2 and 7 lie on london, key 3 on tokyo.
 \set VERBOSITY terse
 SET client_min_messages = warning;
-DO $$ BEGIN CREATE ROLE shardext_alice LOGIN; CREATE ROLE shardext_bob LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
+DO $$ BEGIN CREATE ROLE shardext_alice LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
+DO $$ BEGIN CREATE ROLE shardext_bob LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
 CREATE TABLE docs (id bigint PRIMARY KEY, who text, n int, secret text);
 CREATE INDEX docs_n ON docs (n) WHERE n > 5;
 CREATE TABLE kinds (kind int PRIMARY KEY, label text);

@@ -1,6 +1,7 @@
 -- Rights and policies of the shell decide, here and where a statement is sent; and whose rights a view gives.
 SET client_min_messages = warning;
-DO $$ BEGIN CREATE ROLE shardext_alice LOGIN; CREATE ROLE shardext_bob LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
+DO $$ BEGIN CREATE ROLE shardext_alice LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
+DO $$ BEGIN CREATE ROLE shardext_bob LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;
 CREATE FUNCTION mk(shard int, seq int) RETURNS bigint IMMUTABLE LANGUAGE sql AS $$ SELECT (seq::bigint << 23) | (shard << 10) $$;
 CREATE TABLE notes (id bigint PRIMARY KEY, who text NOT NULL, body text);
 CREATE TABLE secrets (id bigint PRIMARY KEY, open text, hidden text);
