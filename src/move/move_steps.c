@@ -67,16 +67,20 @@ state_of(const char *name)
 	return NULL;
 }
 
-/* A crash that takes a note of progress begins with the state before it; ends, and what has no way back, last. */
+/*
+ * A crash that takes a note of progress begins with the state before it; ends, and what has no way back, last. error:
+ * what has led to the state, or NULL; who sees the state sees it.
+ */
 static void
-set_state(const Job *job, const char *state)
+set_state(const Job *job, const char *state, const ErrorData *error)
 {
 	const MoveState *next = state_of(state);
+	const char *text = error != NULL ? quote_literal_cstr(move_error_text(error)) : "NULL";
 
-	if (next != NULL && next->reversible)
+	if (next != NULL && next->reversible && error == NULL)
 		job_note(job->number, "state = %s, error = NULL", quote_literal_cstr(state));
 	else
-		job_set(job->number, "state = %s, error = NULL", quote_literal_cstr(state));
+		job_set(job->number, "state = %s, error = %s", quote_literal_cstr(state), text);
 }
 
 static bool
@@ -153,12 +157,12 @@ open_links(MoveRun *run)
 
 /* What broke off is dropped; the job begins again, or ends. */
 static void
-undo(MoveRun *run, const char *state)
+undo(MoveRun *run, const char *state, const ErrorData *error)
 {
 	close_all();
 	open_links(run);
 	move_objects_drop(run);
-	set_state(run->job, state);
+	set_state(run->job, state, error);
 }
 
 void
@@ -222,16 +226,14 @@ take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
 	if (!state->reversible || (move_may_be_repeated(error->sqlerrcode) && error->sqlerrcode != ERRCODE_MOVE_AGAIN &&
 							   strcmp(state->resume, "prepare") != 0))
 	{
-		job_set(job->number, "state = %s, error = %s", quote_literal_cstr(state->resume),
-				quote_literal_cstr(move_error_text(error)));
+		set_state(job, state->resume, error);
 		return;
 	}
 	job_say(job->number, "%s: %s", state->name, move_error_text(error));
 	if (move_may_be_repeated(error->sqlerrcode) || (!cancelled && definitions_changed(run)))
-		undo(run, "prepare");
+		undo(run, "prepare", error);
 	else
-		undo(run, cancelled ? "cancelled" : "failed");
-	job_set(job->number, "error = %s", quote_literal_cstr(move_error_text(error)));
+		undo(run, cancelled ? "cancelled" : "failed", error);
 }
 
 static void
@@ -251,7 +253,7 @@ run_step(MoveRun *run, const MoveState *state)
 		state->step(run);
 	FAULT_POINT(psprintf("move_%s_done", state->name));
 	if (state->next != NULL)
-		set_state(run->job, state->next);
+		set_state(run->job, state->next, NULL);
 	FAULT_POINT(psprintf("move_%s_written", state->name));
 }
 
@@ -331,12 +333,12 @@ leave_keep(MoveRun *run)
 	if (problem != NULL)
 	{
 		job_say(job->number, "%s: the move cannot be taken back any more.", problem);
-		set_state(job, "clean");
+		set_state(job, "clean", NULL);
 	}
 	else if (reverse)
-		set_state(job, "back");
+		set_state(job, "back", NULL);
 	else if (strcmp(job->wish, "finish") == 0 || job->may_clean)
-		set_state(job, "clean");
+		set_state(job, "clean", NULL);
 	else
 		return false;
 	return true;
@@ -390,7 +392,7 @@ move_advance(Job *job, long *wait_ms)
 	}
 	if (strcmp(job->wish, "cancel") == 0 && state->reversible)
 	{
-		undo(&run, "cancelled");
+		undo(&run, "cancelled", NULL);
 		return false;
 	}
 	*wait_ms = pause_after(try_to(&run, state, run_step), RETRY_MS);
