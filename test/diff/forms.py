@@ -307,9 +307,13 @@ class Forms(Writer):
         column = {"acc": "ref", "goods": "k", "sums": "n"}[target]
         if self.chance(0.4):
             source = "(SELECT * FROM %s%s)" % (source, self.pick("", " WHERE %s > 3" % key.split(".")[1]))
-        actions = [" WHEN MATCHED AND %s THEN %s" % (self.pick("t.%s > 4" % column, "%s IS NULL" % value, "%s %% 3 = 0" % key), self.pick(
-            "DELETE", "UPDATE SET %s = %s" % (column, value), "DO NOTHING", "UPDATE SET %s = t.%s + 500" % (on.split(" ")[0][2:], on.split(" ")[0][2:])))
-            for _ in range(self.pick(0, 1, 1, 2))]
+        # the new key is nobody's, whichever row comes first
+        own = on.split(" ")[0]
+        far = "%s < 500 AND " % own, "UPDATE SET %s = %s + %d" % (own[2:], own, 1000 * self.r.randint(1, 200000))
+        actions = []
+        for _ in range(self.pick(0, 1, 1, 2)):
+            more, action = self.pick(("", "DELETE"), ("", "UPDATE SET %s = %s" % (column, value)), ("", "DO NOTHING"), far)
+            actions.append(" WHEN MATCHED AND %s%s THEN %s" % (more, self.pick("t.%s > 4" % column, "%s IS NULL" % value, "%s %% 3 = 0" % key), action))
         actions += self.pick([], [" WHEN MATCHED THEN UPDATE SET %s = (SELECT count(*) FROM countries)" % column], [" WHEN MATCHED THEN UPDATE SET %s = DEFAULT" % column])
         actions += self.pick([], [" WHEN NOT MATCHED AND %s < 20 THEN INSERT VALUES (%s)" % (key, new)],
                              [" WHEN NOT MATCHED THEN INSERT (%s) VALUES (%s)" % (on.split(" ")[0][2:], key)])
