@@ -67,6 +67,7 @@ typedef struct ShardState
 {
 	slock_t		lock;
 	bool		loaded;			/* the mark on disk has been taken into account */
+	bool		let_go;			/* for another owner, who has its mark; until an id is made here */
 	IdState		ids;
 } ShardState;
 
@@ -266,7 +267,7 @@ wanted_mark(ShardState *state, int64 mark_on_disk, bool asked, int64 mark, int64
 	int64		wanted = asked ? Max(mark, mark_on_disk) : mark_on_disk;
 
 	SpinLockAcquire(&state->lock);
-	if (state->loaded && state->ids.last > 0 &&
+	if (state->loaded && !state->let_go && state->ids.last > 0 &&
 		(state->ids.last >> ID_SEQUENCE_BITS) + BUSY_MS > wall_ms &&
 		(state->ids.mark >> ID_SEQUENCE_BITS) < wall_ms + ID_MARK_LEAD_MS / 2)
 		wanted = Max(wanted, id_generate_mark_for(state->ids.last + 1, wall_ms));
@@ -409,6 +410,7 @@ next_id(int shard, TimestampTz epoch)
 		IdStep		step;
 
 		SpinLockAcquire(&state->lock);
+		state->let_go = false;
 		step = id_generate_step(&state->ids, shard, wall_ms, now_us, &result);
 		SpinLockRelease(&state->lock);
 
@@ -468,6 +470,20 @@ id_maker_mark(int shard)
 	}
 	/* The end of the layout itself is no id. */
 	return id_layout_from_tick(Min(mark, ID_TICK_MAX), shard);
+}
+
+int64
+id_maker_let_go(int shard)
+{
+	ShardState *state = shard_state(shard);
+
+	/* who is raising the marks of busy shards comes to its end before */
+	LWLockAcquire(&my_slot->mark_lock, LW_EXCLUSIVE);
+	SpinLockAcquire(&state->lock);
+	state->let_go = true;
+	SpinLockRelease(&state->lock);
+	LWLockRelease(&my_slot->mark_lock);
+	return id_maker_mark(shard);
 }
 
 void

@@ -18,10 +18,12 @@ extern int64 id_maker_burst(int nshards, const int *shards, int64 n);
 
 /*
  * The mark: no id of the shard at or above it has been handed out. For
- * hand-overs: the source reads it when it makes no more ids of the shard (its
- * lock held exclusively), the target raises its own to it.
+ * hand-overs: the source lets the shard go when it makes no more ids of it (its
+ * lock held exclusively), and its mark stays as it is from then on; the target
+ * raises its own to it.
  */
 extern int64 id_maker_mark(int shard);
+extern int64 id_maker_let_go(int shard);
 extern void id_maker_raise_mark(int shard, int64 mark);
 
 /*

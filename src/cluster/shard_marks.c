@@ -24,7 +24,7 @@ int64
 shard_mark_release(int shard)
 {
 	shard_map_lock(shard, true);
-	return id_maker_mark(shard);
+	return id_maker_let_go(shard);
 }
 
 void
