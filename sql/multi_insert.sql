@@ -23,6 +23,16 @@ EXECUTE seen('s1'); EXECUTE seen('s2'); EXECUTE seen('s3'); EXECUTE seen('s4'); 
 DEALLOCATE seen;
 DELETE FROM mi WHERE k LIKE 'r_' OR k LIKE 's_';
 DROP SEQUENCE mi_seen;
+-- once for the statement, under the settings of the session, beside values that travel as exact text
+CREATE TYPE mi_pair AS (a int, at interval);
+CREATE TABLE mi_typed (k int PRIMARY KEY, p mi_pair);
+SELECT shardext.shard_table('mi_typed', 'k', 'hash');
+CREATE FUNCTION mi_many() RETURNS text LANGUAGE sql STABLE AS $$ SELECT (count(*) > 3)::text FROM mi $$;
+INSERT INTO mi_typed VALUES (1, '(1,1 day)'), (2, '(2,)'), (3, NULL), (4, '(4,-01:00:00)') RETURNING mi_many();
+INSERT INTO mi_typed VALUES (4, NULL), (5, '(5,)'), (6, NULL), (7, '(7,1 mon)') ON CONFLICT DO NOTHING RETURNING mi_many();
+DROP TABLE mi_typed;
+DROP FUNCTION mi_many();
+DROP TYPE mi_pair;
 -- rows of RETURNING come in the order of the input
 INSERT INTO mi (k) VALUES ('z'), ('y'), ('x'), ('w'), ('v'), ('u'), ('t'), ('s') RETURNING k, n + 1 AS more, twice;
 -- INSERT .. SELECT from a home table, from a sharded one, from itself

@@ -412,29 +412,44 @@ shards_array(const RowGroup *group, const List *rows)
 	return PointerGetDatum(construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 }
 
+/* Which of the columns that are given, or the shards behind them, the parameter is; negative: what the statement has besides. */
+static int
+given_by(const RowSender *sender, const Expr *param)
+{
+	if (!IsA(param, Param) || ((const Param *) param)->paramkind != PARAM_EXTERN)
+		return -1;
+	return ((const Param *) param)->paramid - sender->form->first_param - 1;
+}
+
 /* The parameters of the statement for a node: arrays of values, and what the statement has besides. */
 static void
 fill_params(RowSender *sender, const RowGroup *group, const List *rows, Oid *types, Datum *values, bool *nulls)
 {
-	int			level = group->has_text ? exact_output_begin() : -1;
 	ListCell   *lc;
+	int			level;
 
 	foreach(lc, group->shape->remote_params)
 	{
 		int			i = foreach_current_index(lc);
 		Expr	   *expr = (Expr *) lfirst(lc);
-		int			column = -1;
 
 		types[i] = exprType((Node *) expr);
 		nulls[i] = false;
-		if (IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN)
-			column = ((Param *) expr)->paramid - sender->form->first_param - 1;
+		if (given_by(sender, expr) < 0)
+			values[i] = ExecEvalExpr(ExecPrepareExpr(expr, sender->estate), sender->econtext, &nulls[i]);
+	}
+
+	/* no code of users runs under these settings */
+	level = group->has_text ? exact_output_begin() : -1;
+	foreach(lc, group->shape->remote_params)
+	{
+		int			i = foreach_current_index(lc);
+		int			column = given_by(sender, (const Expr *) lfirst(lc));
+
 		if (column == group->ngiven)
 			values[i] = shards_array(group, rows);
 		else if (column >= 0)
 			values[i] = column_array(sender, group, rows, column);
-		else
-			values[i] = ExecEvalExpr(ExecPrepareExpr(expr, sender->estate), sender->econtext, &nulls[i]);
 	}
 	if (level >= 0)
 		exact_output_end(level);
