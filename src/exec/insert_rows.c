@@ -412,7 +412,7 @@ shards_array(const RowGroup *group, const List *rows)
 	return PointerGetDatum(construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 }
 
-/* Which of the columns that are given, or the shards behind them, the parameter is; negative: what the statement has besides. */
+/* Which of the columns given the parameter is, or the shards, behind them; negative: what the statement has besides. */
 static int
 given_by(const RowSender *sender, const Expr *param)
 {

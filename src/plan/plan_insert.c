@@ -250,7 +250,8 @@ check_statement(const PlanInput *input)
 		return reason_make(HINT_SPLIT,
 						   "Its ON CONFLICT clause has a subquery over a table that is not a reference table.");
 	if (conflict_may_move_rows(query))
-		return reason_make("Delete the rows, and insert them anew.", "Its ON CONFLICT clause may give a row another shard.");
+		return reason_make("Delete the rows, and insert them anew.",
+						   "Its ON CONFLICT clause may give a row another shard.");
 	if (insert_shape_needs_with(query) &&
 		(query->hasModifyingCTE || !reads_only_reference_tables((Node *) query->cteList) ||
 		 contain_volatile_functions((Node *) query->cteList)))
