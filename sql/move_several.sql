@@ -57,7 +57,9 @@ CALL await($$NOT EXISTS (SELECT FROM shardext.jobs WHERE state NOT IN ('done', '
 
 -- the target need not have heard of the latest move of a shard
 ALTER DATABASE tokyo SET shardext.fault = 'worker_duty:error';
+SET client_min_messages = error; -- some may have ended by themselves
 SELECT count(pg_terminate_backend(pid, 180000)) <= 1 FROM pg_stat_activity WHERE datname = 'tokyo' AND backend_type = 'shardext worker';
+SET client_min_messages = warning;
 SELECT shardext.move_shard(:l, 'paris') AS job \gset
 SELECT shardext.wait_job(:job);
 SELECT shardext.finish_move(:job);
@@ -66,7 +68,9 @@ SELECT shardext.move_shards(ARRAY[:l, :l2], 'tokyo') AS job \gset
 SELECT shardext.wait_job(:job);
 SELECT owners FROM owners;
 ALTER DATABASE tokyo RESET shardext.fault;
+SET client_min_messages = error; -- some may have ended by themselves
 SELECT count(pg_terminate_backend(pid, 180000)) <= 1 FROM pg_stat_activity WHERE datname = 'tokyo' AND backend_type = 'shardext worker';
+SET client_min_messages = warning;
 SELECT shardext.reverse_move(:job) = :job;
 SELECT shardext.wait_job(:job);
 CALL await(format('(SELECT state FROM shardext.jobs WHERE job = %s) = ''done''', :job));
