@@ -41,6 +41,7 @@
 #include "plan/sequence_calls.h"
 #include "plan/shard_defaults.h"
 #include "plan/text_query.h"
+#include "plan/with_unread.h"
 
 static post_parse_analyze_hook_type previous_post_parse_analyze = NULL;
 static planner_hook_type previous_planner = NULL;
@@ -276,11 +277,18 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 			plan_by_postgres(query, query_string, cursor_options, params) :
 			plan_inside_of_ddl(query, query_string, cursor_options, params);
 
+	input.text_query = text_query_take(query);
+	input.run_query = query;
+	if (with_unread_drop(query))
+	{
+		if (!statement_concerns_us(query, false))
+			return plan_by_postgres(query, query_string, cursor_options, params);
+		if (input.text_query != NULL && input.text_query != query)
+			(void) with_unread_drop(input.text_query);
+	}
 	if (IsolationUsesXactSnapshot())
 		(void) refuse_newer_tables((Node *) query, GetTransactionSnapshot());
 
-	input.text_query = text_query_take(query);
-	input.run_query = query;
 	input.query_string = query_string;
 	input.cursor_options = cursor_options;
 	input.params = params;
