@@ -26,6 +26,7 @@
 #include "optimizer/paths.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
+#include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -198,6 +199,47 @@ set_costs(Path *path, RelOptInfo *rel)
 		(FRAGMENT_TUPLE_COST + path->pathtarget->cost.per_tuple) * rows;
 }
 
+/* Does the statement write, and the sub-SELECT lock rows of a shell? */
+static bool
+locks_for_write(const PlannerInfo *root, const Query *subquery)
+{
+	ListCell   *lc;
+
+	if (subquery->rowMarks == NIL)
+		return false;
+	while (root->parent_root != NULL)
+		root = root->parent_root;
+	if (root->parse->commandType == CMD_SELECT)
+		return false;
+	foreach(lc, subquery->rowMarks)
+	{
+		const RangeTblEntry *rte = rt_fetch(lfirst_node(RowMarkClause, lc)->rti, subquery->rtable);
+
+		if (rte->rtekind == RTE_RELATION && is_shell(rte->relid))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A sub-SELECT that locks rows is not run again for each row that it is joined to: it would skip those that the
+ * statement has changed meanwhile, and take others beyond its LIMIT. (PostgreSQL may do so, but finds the few rows that
+ * such a sub-SELECT names by their ctid or an index, where we scan.)
+ */
+static void
+keep_rows_of(RelOptInfo *rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, rel->pathlist)
+	{
+		Path	   *path = (Path *) lfirst(lc);
+
+		if (path->param_info == NULL)
+			lfirst(lc) = create_material_path(rel, path);
+	}
+}
+
 /* One path, the Shard Scan, instead of all that PostgreSQL found for a shell. */
 static void
 set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
@@ -208,6 +250,8 @@ set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 		previous_set_rel_pathlist(root, rel, rti, rte);
 	if (push_part_set_path(root, rel, rte))
 		return;
+	if (rte->rtekind == RTE_SUBQUERY && locks_for_write(root, rte->subquery))
+		keep_rows_of(rel);
 	if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION || !is_shell(rte->relid))
 		return;
 	if (IS_DUMMY_REL(rel))
