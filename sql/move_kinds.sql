@@ -158,6 +158,20 @@ CREATE UNLOGGED TABLE app.fast (id bigint PRIMARY KEY);
 SELECT shardext.shard_table('app.fast', 'id', 'id');
 SELECT raised($$SELECT shardext.wait_job(shardext.move_shard(0, 'london'))$$);
 DROP TABLE app.fast;
+-- and references to large objects, which stay where they are; a number of no large object is one
+CREATE TABLE app.scans (id bigint PRIMARY KEY, "Scan" oid);
+SELECT shardext.shard_table('app.scans', 'id', 'id');
+INSERT INTO app.scans VALUES (shardext.make_id(now(), 0, 1), 4711), (shardext.make_id(now(), 0, 2), NULL);
+SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_create(4711)');
+SELECT raised($$SELECT shardext.wait_job(shardext.move_shard(0, 'london'))$$);
+SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_unlink(4711)');
+SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_create(4712)');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+SELECT shardext.wait_job(:job);
+SELECT shardext.finish_move(:job);
+CALL await(job_is(:job, 'done'));
+SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_unlink(4712)');
+DROP TABLE app.scans;
 -- bad input
 SELECT raised($$SELECT shardext.move_shard(16, 'london')$$);
 SELECT raised($$SELECT shardext.move_shard(0, 'oslo')$$);

@@ -32,7 +32,7 @@ int			setting_enable_redistribute = REDISTRIBUTE_ON;
 bool		setting_carry_objects = true;
 int			setting_cleanup_delay = 600;
 int			setting_move_copy_sessions = 2;
-int			setting_move_rate_limit = 0;
+int			setting_move_rate_limit = 65536;
 int			setting_move_wal_limit = 16384;
 int			setting_moves_per_node = 2;
 
@@ -173,7 +173,7 @@ static const Setting settings[] = {
 		.context = PGC_SIGHUP,
 		.flags = GUC_UNIT_KB,
 		.int_variable = &setting_move_rate_limit,
-		.boot = 0, .min = 0, .max = PG_INT32_MAX,
+		.boot = 65536, .min = 0, .max = PG_INT32_MAX,
 	},
 	{
 		.name = "shardext.move_wal_limit",

@@ -167,6 +167,7 @@ move_prepare(MoveRun *run)
 	check_nodes(run);
 	move_claim(run);
 	tables = move_tables(run, run->source);
+	move_refuse_large_objects(run, run->source);
 	move_keep_tables(tables);
 	move_objects_list(run, tables);
 	move_set_identities(run, job->source, tables);

@@ -49,6 +49,7 @@ typedef struct MoveTable
 
 /* In the order of shards. */
 extern List *move_tables(MoveRun *run, MoveLink *link);
+extern void move_refuse_large_objects(MoveRun *run, MoveLink *link);
 
 /* Tables that lack a replica identity get one on the node. */
 extern void move_set_identities(MoveRun *run, int node_id, List *tables);

@@ -90,6 +90,40 @@ move_tables(MoveRun *run, MoveLink *link)
 	return tables;
 }
 
+/* Columns that may refer to large objects, if the database has any: of type oid, or of a domain over it. */
+#define REFERENCES_QUERY \
+	"SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(a.attname)" \
+	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid" \
+	"   JOIN pg_type t ON t.oid = a.atttypid" \
+	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped" \
+	"   AND 'oid'::regtype IN (t.oid, t.typbasetype) AND EXISTS (SELECT FROM pg_largeobject_metadata)"
+
+void
+move_refuse_large_objects(MoveRun *run, MoveLink *link)
+{
+	PGresult   *columns = move_link_rows(link, REFERENCES_QUERY, schemas_array(run->job));
+	const char *table = NULL;
+	const char *column = NULL;
+
+	for (int i = 0; i < PQntuples(columns) && table == NULL; i++)
+	{
+		char	   *name = PQgetvalue(columns, i, 0);
+		char	   *attribute = PQgetvalue(columns, i, 1);
+
+		if (move_link_value(link, "SELECT 1 FROM %s t JOIN pg_largeobject_metadata m ON m.oid = t.%s LIMIT 1",
+							name, attribute) == NULL)
+			continue;
+		table = pstrdup(name);
+		column = pstrdup(attribute);
+	}
+	PQclear(columns);
+	if (table != NULL)
+		reason_raise(reason_make("Keep the data in a column of type bytea, or remove what refers to the large objects.",
+								 "Column %s of table %s refers to large objects, which are rows of no table and would"
+								 " stay on the node.", column, table),
+					 "moving references to large objects is not supported");
+}
+
 void
 move_set_identities(MoveRun *run, int node_id, List *tables)
 {
