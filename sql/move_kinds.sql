@@ -168,7 +168,8 @@ SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_unlink(4711)');
 SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_create(4712)');
 SELECT shardext.move_shard(0, 'london') AS job \gset
 SELECT shardext.wait_job(:job);
-SELECT shardext.finish_move(:job);
+SELECT shardext.reverse_move(:job) = :job;
+SELECT shardext.wait_job(:job);
 CALL await(job_is(:job, 'done'));
 SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_unlink(4712)');
 DROP TABLE app.scans;
