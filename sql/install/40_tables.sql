@@ -86,10 +86,6 @@ CREATE FUNCTION shardext.internal_setval(sequence regclass, value bigint, is_cal
 COMMENT ON FUNCTION shardext.internal_setval(regclass, bigint, boolean) IS
     'stands for setval(): in the node whose block of the sequence the value lies in';
 
-CREATE FUNCTION shardext.internal_logical_schema() RETURNS SETOF text
-    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_logical_schema';
-COMMENT ON FUNCTION shardext.internal_logical_schema() IS 'between nodes: statements that give an empty node the logical schema';
-
 CREATE FUNCTION shardext.internal_ddl(statement text, names text[]) RETURNS void
     LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'shardext_internal_ddl';
 COMMENT ON FUNCTION shardext.internal_ddl(text, text[]) IS

@@ -109,7 +109,6 @@ cluster_add_node(const NodeInfo *candidate, bool rebalance)
 	ClusterInfo cluster;
 	CatalogImage *image;
 	NodeConn   *conn;
-	ListCell   *lc;
 
 	cluster_check_node_name(node.name);
 	cluster_check_host(node.host);
@@ -136,9 +135,7 @@ cluster_add_node(const NodeInfo *candidate, bool rebalance)
 	catalog_image_spread(node.node_id);
 	conn = dxact_connection(node.node_id, GetUserId(), DXACT_WRITE);
 	catalog_image_send(conn, image, node.node_id);
-	foreach(lc, logical_schema())
-		(void) conn_execute(conn, lfirst(lc), NULL);
-	reference_tables_fill(node.node_id);
+	logical_schema_give(node.node_id);
 	if (marks)
 		shard_marks_give(marks);
 	else if (rebalance)

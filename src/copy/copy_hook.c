@@ -5,8 +5,8 @@
  * COPY FROM such a table is ours (copy_from.c). COPY table TO of a sharded table
  * becomes COPY (SELECT columns FROM table) TO, which PostgreSQL carries out
  * through the planner, with the same rights and row security. COPY FROM the table
- * of a shard, which is what a move does, runs as the owner of the table, since what
- * is computed for its rows is his code. Everything else, COPY of other tables and
+ * of a shard, which is what a move does, or into what becomes a copy of a reference
+ * table, runs as the owner of the table, since what is computed for its rows is his code. Everything else, COPY of other tables and
  * COPY (query) TO included, passes through.
  */
 #include "postgres.h"
@@ -22,6 +22,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
@@ -84,18 +85,26 @@ copy_to_as_query(PlannedStmt *pstmt)
 	return result;
 }
 
-/* The owner of the shard's table that is filled, if he is another than the user; else InvalidOid. */
+/* A table that is filled for the cluster: one of a shard, or what another node fills before it is made a table of ours. */
+static bool
+is_filled(Oid relid)
+{
+	int			shard;
+
+	return OidIsValid(table_shell_of(relid, &shard)) || (session_is_forwarded() && table_info(relid) == NULL);
+}
+
+/* The owner of a table that is filled, whose code is run by that, if he is another than the user; else InvalidOid. */
 static Oid
 owner_of_copy(const CopyStmt *stmt)
 {
 	Oid			relid;
 	Oid			owner;
-	int			shard;
 
 	if (!stmt->is_from || stmt->relation == NULL || cluster_info() == NULL)
 		return InvalidOid;
 	relid = RangeVarGetRelid(stmt->relation, NoLock, true);
-	if (!OidIsValid(relid) || !OidIsValid(table_shell_of(relid, &shard)))
+	if (!OidIsValid(relid) || !is_filled(relid))
 		return InvalidOid;
 	owner = table_owner(relid);
 	return owner != GetUserId() && has_privs_of_role(GetUserId(), owner) ? owner : InvalidOid;

@@ -47,7 +47,6 @@ PG_FUNCTION_INFO_V1(shardext_internal_lock);
 PG_FUNCTION_INFO_V1(shardext_internal_forget);
 PG_FUNCTION_INFO_V1(shardext_internal_sequence_block);
 PG_FUNCTION_INFO_V1(shardext_internal_setval);
-PG_FUNCTION_INFO_V1(shardext_internal_logical_schema);
 PG_FUNCTION_INFO_V1(shardext_internal_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_object);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_stats);
@@ -346,24 +345,6 @@ Datum
 shardext_internal_setval(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64(sequence_set_value(PG_GETARG_OID(0), PG_GETARG_INT64(1), PG_NARGS() < 3 || PG_GETARG_BOOL(2)));
-}
-
-Datum
-shardext_internal_logical_schema(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	ListCell   *lc;
-
-	library_require_preloaded();
-	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	foreach(lc, logical_schema())
-	{
-		Datum		value = CStringGetTextDatum(lfirst(lc));
-		bool		isnull = false;
-
-		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
-	}
-	return (Datum) 0;
 }
 
 Datum

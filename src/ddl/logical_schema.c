@@ -1,13 +1,14 @@
 /*
  * logical_schema.c
- *	  The logical schema of the cluster as statements, for a new node.
+ *	  The logical schema of the cluster, and the rows of reference tables, for a
+ *	  new node.
  *
- * The statements are run one by one, in one transaction, by a role that may act
+ * Statements are run there one by one, in one transaction, by a role that may act
  * as every owner of an object (add_node's). They make what tables need, the shells
- * and the copies of reference tables, and register them, and then all other objects
- * (types, functions, views ..) that every node has; reference_tables_fill
- * then brings the rows of reference tables, and closes those. The new node owns
- * no shards yet, so there are no shard tables.
+ * and the copies of reference tables; then the rows of reference tables come; then
+ * foreign keys, triggers, rights, and all other objects (types, functions, views ..)
+ * that every node has; last, reference tables are closed. The new node owns no
+ * shards yet, so there are no shard tables.
  */
 #include "postgres.h"
 
@@ -108,60 +109,78 @@ second_half(const TableInfo *table)
 	return statements;
 }
 
-List *
-logical_schema(void)
+static void
+run_there(int node_id, List *statements)
 {
-	List	   *statements = NIL;
-	List	   *objects;
+	NodeConn   *conn = dxact_connection(node_id, GetUserId(), DXACT_WRITE);
 	ListCell   *lc;
 
-	/* reference tables first: their kind decides what becomes of foreign keys to them */
-	for (int pass = 0; pass < 4; pass++)
+	foreach(lc, statements)
+		(void) conn_execute(conn, lfirst(lc), NULL);
+}
+
+typedef List *(*StatementsOf) (const TableInfo *table);
+
+/* Reference tables first: their kind decides what becomes of foreign keys to them. */
+static void
+run_for_all(int node_id, StatementsOf statements_of)
+{
+	ListCell   *lc;
+
+	for (int pass = 0; pass < 2; pass++)
 	{
 		foreach(lc, table_list())
 		{
 			const TableInfo *table = lfirst(lc);
 
-			if ((table->kind == TABLE_REFERENCE) != (pass % 2 == 0))
-				continue;
-			statements = list_concat(statements, pass < 2 ? first_half(table) : second_half(table));
+			if ((table->kind == TABLE_REFERENCE) == (pass == 0))
+				run_there(node_id, statements_of(table));
 		}
 	}
-	objects = object_definitions(NIL);
-	if (objects != NIL)
-		statements = lappend(statements, call_create(objects, "heap"));
-	return statements;
 }
 
-void
-reference_tables_fill(int node_id)
+/* Before there are triggers and foreign keys: the rows are those of the other nodes, as they are. */
+static void
+fill_reference_tables(int node_id)
 {
-	NodeConn   *conn = NULL;
 	ListCell   *lc;
 
 	foreach(lc, table_list())
 	{
 		const TableInfo *table = lfirst(lc);
-		List	   *guard;
 
-		if (table->kind != TABLE_REFERENCE)
-			continue;
-		copy_table_to_node(table->relid, node_id);
-		guard = list_make1(psprintf(REFERENCE_GUARD_TRIGGER, relation_qualified_name(table->relid)));
-		conn = dxact_connection(node_id, GetUserId(), DXACT_WRITE);
-		(void) conn_execute(conn, call_create(guard, "heap"), NULL);
-		(void) conn_execute(conn, call_register(table), NULL);
-		if (call_remember(table) != NULL)
-			(void) conn_execute(conn, call_remember(table), NULL);
+		if (table->kind == TABLE_REFERENCE)
+			copy_table_to_node(table->relid, node_id);
 	}
-	if (conn == NULL)
-		return;
+}
+
+/* A reference table's rows are there: writes that reach one node only are refused from here on. */
+static List *
+closing(const TableInfo *table)
+{
+	List	   *statements;
+
 	/* now that it is known which tables are reference tables: see shell_silence_foreign_keys */
-	foreach(lc, table_list())
-	{
-		const TableInfo *table = lfirst(lc);
+	if (table->kind != TABLE_REFERENCE)
+		return list_make1(call_apply(table, NIL));
+	statements = list_make2(call_create(list_make1(psprintf(REFERENCE_GUARD_TRIGGER,
+															relation_qualified_name(table->relid))), "heap"),
+							call_register(table));
+	if (call_remember(table) != NULL)
+		statements = lappend(statements, call_remember(table));
+	return statements;
+}
 
-		if (table->kind == TABLE_SHARDED)
-			(void) conn_execute(conn, call_apply(table, NIL), NULL);
-	}
+void
+logical_schema_give(int node_id)
+{
+	List	   *objects;
+
+	run_for_all(node_id, first_half);
+	fill_reference_tables(node_id);
+	run_for_all(node_id, second_half);
+	objects = object_definitions(NIL);
+	if (objects != NIL)
+		run_there(node_id, list_make1(call_create(objects, "heap")));
+	run_for_all(node_id, closing);
 }

@@ -24,10 +24,7 @@ extern void unshard_tables(List *relids);
 	"CREATE TRIGGER shardext_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s" \
 	" FOR EACH STATEMENT EXECUTE FUNCTION shardext.reference_guard()"
 
-/* Statements (List of char *) that give an empty node the logical schema of this one. */
-extern List *logical_schema(void);
-
-/* For add_node: the rows of all reference tables, to a node that has run them in this transaction. */
-extern void reference_tables_fill(int node_id);
+/* For add_node: give an empty node the logical schema of this one, and the rows of reference tables. */
+extern void logical_schema_give(int node_id);
 
 #endif

@@ -56,7 +56,27 @@ my $seen = "SELECT string_agg(node || n, ' ' ORDER BY node) FROM (SELECT node, c
 is($watcher->query_safe($seen), 'london8 paris8', 'two nodes');
 $london->safe_psql('postgres', 'CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext;'
 		. ' CREATE FUNCTION same(ext.citext, ext.citext) RETURNS boolean RETURN $1 OPERATOR(ext.=) $2');
+# Reference tables come as they are: no trigger fires, what a CHECK calls is run by the table's owner, one may refer to the other.
+$london->safe_psql('postgres', <<'END');
+GRANT CREATE ON SCHEMA public TO clerk;
+CREATE TABLE parent (id int PRIMARY KEY, v text, who text);
+CREATE TABLE child (id int PRIMARY KEY, p int REFERENCES parent);
+SELECT shardext.replicate_table('parent'), shardext.replicate_table('child');
+CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.v := NEW.v || ''!''; RETURN NEW; END';
+CREATE TRIGGER mark BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION mark();
+INSERT INTO parent VALUES (1, 'a'), (2, 'b');
+INSERT INTO child VALUES (1, 1), (2, 2);
+SET ROLE clerk;
+CREATE FUNCTION by_clerk() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN current_user = ''clerk''; END';
+CREATE TABLE clerks (id int PRIMARY KEY CHECK (by_clerk()));
+INSERT INTO clerks VALUES (1);
+RESET ROLE;
+SELECT shardext.replicate_table('clerks');
+END
+my $copies = "SELECT (SELECT string_agg(v, ' ' ORDER BY id) FROM parent), (SELECT sum(p) FROM child), (SELECT count(*) FROM clerks)";
+is($paris->safe_psql('postgres', $copies), 'a! b!|3|1', 'what reference tables hold');
 $london->safe_psql('postgres', $add);
+is($oslo->safe_psql('postgres', $copies), 'a! b!|3|1', 'and what a new node has of it');
 my $start = time;
 my $spread = 'london4 oslo8 paris4';
 ok($cluster->wait_until(sub { return $watcher->query_safe($seen) eq $spread; }),
