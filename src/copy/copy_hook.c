@@ -6,8 +6,9 @@
  * becomes COPY (SELECT columns FROM table) TO, which PostgreSQL carries out
  * through the planner, with the same rights and row security. COPY FROM the table
  * of a shard, which is what a move does, or into what becomes a copy of a reference
- * table, runs as the owner of the table, since what is computed for its rows is his code. Everything else, COPY of other tables and
- * COPY (query) TO included, passes through.
+ * table, runs as the owner of the table, since what is computed for its rows is
+ * his code. Everything else, COPY of other tables and COPY (query) TO included,
+ * passes through.
  */
 #include "postgres.h"
 
@@ -85,7 +86,7 @@ copy_to_as_query(PlannedStmt *pstmt)
 	return result;
 }
 
-/* A table that is filled for the cluster: one of a shard, or what another node fills before it is made a table of ours. */
+/* A table that is filled for the cluster: of a shard, or what another node fills before it becomes a table of ours. */
 static bool
 is_filled(Oid relid)
 {

@@ -154,6 +154,15 @@ job_load(int64 number)
 	return job;
 }
 
+bool
+job_has_new_wish(const Job *job)
+{
+	int			n;
+	char	 ***rows = job_rows(&n, "SELECT wish FROM shardext.catalog_job WHERE job = " INT64_FORMAT, job->number);
+
+	return n == 0 || strcmp(rows[0][0], job->wish) != 0;
+}
+
 char *
 job_shards_text(const Job *job)
 {

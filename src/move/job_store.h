@@ -35,6 +35,9 @@ typedef struct Job
 /* In CurrentMemoryContext; NULL if there is none. */
 extern Job *job_load(int64 number);
 
+/* Someone has paused or cancelled the job since it was loaded, or it is gone. */
+extern bool job_has_new_wish(const Job *job);
+
 /* "{1,2}" */
 extern char *job_shards_text(const Job *job);
 

@@ -481,23 +481,13 @@ begin_batch(const Job *job, int from, int to, const char *shards, int n)
 	pfree(to_name);
 }
 
-/* Someone has paused or cancelled the job since it was read. */
-static bool
-has_new_wish(const Job *job)
-{
-	int			n;
-	char	 ***rows = job_rows(&n, "SELECT wish FROM shardext.catalog_job WHERE job = " INT64_FORMAT, job->number);
-
-	return n == 0 || strcmp(rows[0][0], job->wish) != 0;
-}
-
 static void
 begin_moves(const Job *job)
 {
 	int			n;
 	Waiting    *waiting = read_waiting(job, &n);
 
-	for (int i = 0; i < n && !has_new_wish(job); i++)
+	for (int i = 0; i < n && !job_has_new_wish(job); i++)
 	{
 		int			nshards;
 		char	   *shards;

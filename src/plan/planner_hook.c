@@ -22,8 +22,6 @@
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "tcop/utility.h"
-#include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 
 #include "base/errors.h"
 #include "base/settings.h"
@@ -33,6 +31,7 @@
 #include "catalog/write_guard.h"
 #include "dxact/dxact.h"
 #include "plan/forwarded_text.h"
+#include "plan/newer_tables.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_direct.h"
 #include "plan/plan_forwarded.h"
@@ -170,36 +169,6 @@ note_storing_of_query(PlannedStmt *pstmt, const char *query_string, bool read_on
 	PG_END_TRY();
 }
 
-/*
- * ERROR 40001 if a table became sharded after the snapshot that the transaction keeps: its shards look empty, or half
- * full, under that snapshot. Plans made before were thrown away when the table changed, so planning is the time to ask.
- */
-static bool
-refuse_newer_tables(Node *node, Snapshot snapshot)
-{
-	ListCell   *lc;
-
-	if (node == NULL)
-		return false;
-	if (!IsA(node, Query))
-		return expression_tree_walker(node, refuse_newer_tables, snapshot);
-	foreach(lc, ((Query *) node)->rtable)
-	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-		const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-
-		if (table != NULL && table->kind == TABLE_SHARDED && TransactionIdIsNormal(table->made) &&
-			!TransactionIdIsCurrentTransactionId(table->made) && XidInMVCCSnapshot(table->made, snapshot))
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not serialize access because table \"%s\" has been sharded",
-							get_rel_name(rte->relid)),
-					 errdetail("Its rows went into logical shards after the transaction's snapshot was taken."),
-					 errhint("Repeat the transaction.")));
-	}
-	return query_tree_walker((Query *) node, refuse_newer_tables, snapshot, 0);
-}
-
 static PlannedStmt *
 plan_by_postgres(Query *query, const char *query_string, int cursor_options, ParamListInfo params)
 {
@@ -287,7 +256,7 @@ plan_statement(Query *query, const char *query_string, int cursor_options, Param
 			(void) with_unread_drop(input.text_query);
 	}
 	if (IsolationUsesXactSnapshot())
-		(void) refuse_newer_tables((Node *) query, GetTransactionSnapshot());
+		newer_tables_refuse(query);
 
 	input.query_string = query_string;
 	input.cursor_options = cursor_options;
