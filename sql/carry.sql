@@ -286,6 +286,16 @@ CREATE SCHEMA with_parts CREATE TABLE inside (a int) CREATE VIEW over_it AS SELE
 SELECT everywhere('SELECT count(*) FROM pg_namespace JOIN pg_class ON relnamespace = pg_namespace.oid WHERE nspname = ''with_parts''');
 SELECT everywhere('SELECT count(*) FROM pg_namespace WHERE nspname = ''with_parts''');
 DROP SCHEMA with_parts CASCADE;
+-- default privileges in a schema, and publications of it, are this node's: what else lies in the schema travels
+CREATE SCHEMA served;
+ALTER DEFAULT PRIVILEGES IN SCHEMA served GRANT SELECT ON TABLES TO PUBLIC;
+CREATE PUBLICATION of_served FOR TABLES IN SCHEMA served;
+CREATE VIEW served.first AS SELECT id FROM photo WHERE id = 1;
+CREATE TYPE served.kind AS ENUM ('a');
+GRANT USAGE ON SCHEMA served TO PUBLIC;
+SELECT everywhere($$SELECT to_regclass('served.first'), to_regtype('served.kind'), nspacl FROM pg_namespace WHERE nspname = 'served'$$);
+DROP SCHEMA served CASCADE;
+DROP PUBLICATION of_served;
 BEGIN READ ONLY;
 CREATE FUNCTION never() RETURNS int LANGUAGE sql AS 'SELECT 1';
 ROLLBACK;

@@ -5,7 +5,8 @@
  *
  * An object is everywhere if nothing it needs, directly or not, exists on one
  * node only. What it needs is the closure of pg_depend: what the object depends on,
- * and what belongs to that (the rule of a view, the constraints of a domain). The
+ * and what belongs to that (the rule of a view, the constraints of a domain; of a
+ * schema nothing: its default privileges and publications are no part of it). The
  * closure ends at tables and at members of extensions. An object that needs
  * another has the larger closure, so the size of it gives the order in which they
  * are made.
@@ -49,6 +50,7 @@
 	"   WHERE d.classid = n.classid AND d.objid = n.objid" \
 	"  UNION ALL SELECT d.classid, d.objid FROM pg_depend d" \
 	"   WHERE d.refclassid = n.classid AND d.refobjid = n.objid AND d.deptype IN ('i', 'a')" \
+	"    AND n.classid <> 'pg_namespace'::regclass" \
 	" ) x WHERE x.objid >= 16384 AND x.classid <> 'pg_extension'::regclass AND NOT " IS_EXTENSION_MEMBER \
 	"  AND NOT (n.classid = 'pg_class'::regclass AND EXISTS (SELECT 1 FROM pg_class" \
 	"   WHERE oid = n.objid AND relkind NOT IN ('v', 'c'))))"
