@@ -88,12 +88,23 @@ SET ROLE shardext_bob;
 SELECT count(*) FROM house.mail;
 \set VERBOSITY terse
 RESET ROLE;
+-- a barrier's condition is no policy: who owns the table has none
+CREATE FUNCTION house.me() RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN current_user; END';
+CREATE VIEW house.own_mail WITH (security_barrier) AS SELECT * FROM house.letters WHERE who = house.me() AND current_user = 'shardext_bob';
+ALTER VIEW house.own_mail OWNER TO shardext_alice;
+GRANT SELECT, UPDATE ON house.own_mail TO shardext_bob;
+GRANT USAGE ON SCHEMA house TO shardext_bob;
+SET ROLE shardext_bob;
+SELECT count(*) FROM house.own_mail;
+UPDATE house.own_mail SET line = upper(line);
+RESET ROLE;
+SELECT who, count(*), count(*) FILTER (WHERE line = upper(line)) AS changed FROM house.letters GROUP BY who ORDER BY who;
 ALTER VIEW house.mail SET (security_invoker = true);
 SET ROLE shardext_bob;
 SELECT count(*) FROM house.mail;
 RESET ROLE;
 
-DROP VIEW house.mail;
+DROP VIEW house.mail, house.own_mail;
 DROP TABLE house.papers, house.letters CASCADE;
 DROP SCHEMA house CASCADE;
 DROP SCHEMA yard CASCADE;

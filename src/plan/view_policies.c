@@ -17,6 +17,7 @@
 #include "parser/parse_relation.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
@@ -75,6 +76,8 @@ refuse_policies_about_reader(Node *node, void *context)
 
 		if (rte->rtekind != RTE_RELATION || rte->securityQuals == NIL || !OidIsValid(role) || role == GetUserId() ||
 			(table = table_info(rte->relid)) == NULL || table->kind != TABLE_SHARDED ||
+			/* else these are conditions of a view with a barrier, which are checked here */
+			check_enable_rls(rte->relid, role, true) != RLS_ENABLED ||
 			!depends_on_reader((Node *) rte->securityQuals, NULL))
 			continue;
 		reason_raise(reason_make("Give the shard key in WHERE, or let the view be security_invoker.",
