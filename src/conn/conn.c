@@ -25,6 +25,9 @@
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
+/* A server drops a client that sends it a larger message, head included. */
+#define MESSAGE_MAX		((Size) MaxAllocSize - 8192)
+
 /* For statements whose outcome must be known: how often interrupts are looked for, how long is waited after one. */
 #define DECISIVE_SLICE_MS	100
 #define DECISIVE_PATIENCE_US INT64CONST(5000000)
@@ -269,6 +272,26 @@ conn_settle(NodeConn *conn)
 }
 
 static void
+refuse_too_large(const NodeConn *conn, const char *sql, const ConnParams *params)
+{
+	Size		bytes = strlen(sql);
+
+	for (int i = 0; params != NULL && i < params->n; i++)
+	{
+		bool		binary = params->formats != NULL && params->formats[i] == 1;
+
+		if (params->values[i] != NULL)
+			bytes += sizeof(int32) + (binary ? params->lengths[i] : strlen(params->values[i]));
+	}
+	if (bytes >= MESSAGE_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("row is too large to be sent to node \"%s\"", conn->node_name),
+				 errdetail("Its values take %zu bytes; a message to a server holds 1 GB.", bytes),
+				 errhint("Write the largest of its values in a statement of their own.")));
+}
+
+static void
 start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *params,
 	  bool prepare, bool binary_results, bool single_row)
 {
@@ -276,6 +299,7 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 		conn_settle(conn);
 	if (setting_log_remote)
 		ereport(LOG, (errmsg("to node \"%s\": %s", conn->node_name, sql), errhidestmt(true)));
+	refuse_too_large(conn, sql, params);
 
 	conn_forget_error(conn);
 	conn_prepared_check();

@@ -645,8 +645,8 @@ insert_sender_add(InsertSender *sender, int shard, const Bitmapset *made_by_owne
 			continue;
 		batch->nulls[to] = nulls[i];
 		batch->values[to] = nulls[i] ? (Datum) 0 : datumCopy(values[i], sender->byval[i], sender->lengths[i]);
-		if (!nulls[i] && !sender->byval[i])
-			batch->bytes += datumGetSize(values[i], false, sender->lengths[i]);
+		if (!nulls[i])
+			batch->bytes += tuple_value_bytes(values[i], sender->byval[i], sender->lengths[i]);
 		batch->bytes += sizeof(Datum) + sizeof(bool);
 		to++;
 	}

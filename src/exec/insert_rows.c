@@ -663,8 +663,7 @@ row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner, con
 		if (nulls[column])
 			continue;
 		group->values[to + i] = datumCopy(values[column], sender->byval[column], sender->lengths[column]);
-		if (!sender->byval[column])
-			sender->buffered += datumGetSize(values[column], false, sender->lengths[column]);
+		sender->buffered += tuple_value_bytes(values[column], sender->byval[column], sender->lengths[column]);
 	}
 	group->shards[group->nrows] = shard;
 	group->ordinals[group->nrows++] = sender->next_ordinal++;

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_type.h"
@@ -27,6 +28,7 @@
 #include "port/pg_bswap.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
@@ -631,4 +633,12 @@ param_codec_encode(ParamCodec *codec, const Datum *values, const bool *nulls, Co
 	params->values = bytes;
 	params->lengths = lengths;
 	params->formats = formats;
+}
+
+Size
+tuple_value_bytes(Datum value, bool byval, int16 length)
+{
+	if (byval)
+		return 0;
+	return length == -1 ? toast_raw_datum_size(value) : datumGetSize(value, false, length);
 }

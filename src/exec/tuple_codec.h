@@ -49,4 +49,7 @@ extern void param_codec_encode(ParamCodec *codec, const Datum *values, const boo
 extern int	exact_output_begin(void);
 extern void exact_output_end(int level);
 
+/* The bytes that a value takes when it is sent: what it is toasted to says nothing about that. 0: by value. */
+extern Size tuple_value_bytes(Datum value, bool byval, int16 length);
+
 #endif
