@@ -6,7 +6,7 @@ CREATE TABLE shardext.catalog_job (
     job         bigint PRIMARY KEY,     -- the node's number * 1,000,000,000 + a number of its own
     kind        text NOT NULL,          -- move, moves (of several nodes), rebalance, drain
     state       text NOT NULL,          -- a state of src/move/move_steps.c, or done, failed, cancelled
-    wish        text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel', 'finish', 'reverse')),
+    wish        text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel', 'finish', 'reverse', 'lost')), -- lost: a reverse that cannot be
     shards      int[] NOT NULL,
     source      int NOT NULL,           -- node_id; of a drain the node that is left, of a rebalance or moves 0
     target      int NOT NULL,           -- of a rebalance or drain 0
@@ -223,7 +223,7 @@ CREATE FUNCTION shardext.internal_lost_ways_back(OUT job bigint, OUT shards text
     LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT j.job, array_to_string(j.shards, ', '), cardinality(j.shards)
       FROM shardext.catalog_job j
-     WHERE j.kind = 'move' AND j.keeps AND j.state IN ('turn', 'keep') AND j.shape <> shardext.internal_move_shape(j.shards)
+     WHERE j.kind = 'move' AND j.keeps AND j.state IN ('turn', 'keep', 'back') AND j.shape <> shardext.internal_move_shape(j.shards)
      ORDER BY j.job
     $$;
 COMMENT ON FUNCTION shardext.internal_lost_ways_back() IS

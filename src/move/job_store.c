@@ -366,9 +366,26 @@ static const struct
 	{"run", " prepare backfill build stream verify cutover turn keep back clean plan moving ", "It has ended."},
 	{"pause", " prepare backfill build stream verify cutover turn keep back clean plan moving ", "It has ended."},
 	{"cancel", " prepare backfill build stream verify cutover plan moving ", "The owner has changed, or it has ended."},
-	{"finish", " turn keep ", "Only a move that has changed the owner, and keeps the old copies, can be finished."},
+	{"finish", " turn keep back ",
+	"Only a move that has changed the owner, and keeps the old copies, can be finished."},
 	{"reverse", " turn keep ", "Only a move that has changed the owner, and keeps the old copies, can be taken back."},
 };
+
+/* Nobody shall wait for what cannot be. A move of a job that has several hears of it when it looks. */
+static void
+require_way_back(int64 number)
+{
+	Rows		rows;
+
+	execute(psprintf("SELECT 1 FROM shardext.internal_lost_ways_back() l JOIN shardext.catalog_job j USING (job)"
+					 " WHERE job = " INT64_FORMAT " AND j.parent IS NULL", number), &rows);
+	if (rows.n > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job " INT64_FORMAT " cannot be taken back any more", number),
+				 errdetail("Tables were changed since they were moved; the old copies do not have the change."),
+				 errhint("Move the shards there again when the job has ended.")));
+}
 
 void
 job_wish(int64 number, const char *wish)
@@ -394,6 +411,8 @@ job_wish(int64 number, const char *wish)
 					 errmsg("job " INT64_FORMAT " is in state \"%s\"", number, state),
 					 errdetail("%s", wishes[i].detail),
 					 errhint("Look into shardext.jobs.")));
+		if (strcmp(wish, "reverse") == 0)
+			require_way_back(number);
 		job_set_within(number, "wish = %s", quote_literal_cstr(wish));
 		return;
 	}

@@ -125,7 +125,12 @@ static void
 note_job(Cutover *cutover)
 {
 	Job		   *job = cutover->run->job;
+	int			n;
+	char	 ***rows = job_rows_within(&n, "SELECT wish, state FROM shardext.catalog_job WHERE job = " INT64_FORMAT
+									   " FOR UPDATE", job->number);
 
+	/* who wishes otherwise later waits for the commit, and is told that it is too late */
+	move_obey(rows[0][0], rows[0][1]);
 	job_run_within(psprintf("UPDATE shardext.catalog_job_object SET node = %d WHERE job = " INT64_FORMAT
 							" AND kind = 'copy'", cutover->from, job->number));
 	job_set_within(job->number, "state = %s, error = NULL, shape = %s, back_lsn = '%X/%X',"
@@ -239,6 +244,21 @@ attempt_caught(Cutover *cutover)
 	return done;
 }
 
+/* However long it takes: nobody may have changed his mind, and the slot may not keep too much. */
+static void
+look_meanwhile(Cutover *cutover)
+{
+	MoveRun    *run = cutover->run;
+
+	move_check_wish(run);
+	if (cutover->from == run->job->source)
+		move_check_slot(run);
+	else if (move_slot_state(run, move_link_of(run, cutover->from), cutover->stream) != SLOT_IS_GOOD)
+		ereport(ERROR,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("the way back keeps too much WAL on node \"%s\"", node_name(cutover->from))));
+}
+
 /*
  * Until the stream is so near that what it lacks takes no longer than the fence may: whoever waits for the fence waits
  * for that, too. Where everything takes longer, so may this.
@@ -256,7 +276,7 @@ approach(Cutover *cutover)
 		if (stream_feed_run(move_feed(run, cutover->stream), marker, near_ms))
 			return;
 		do
-			move_check_wish(run);
+			look_meanwhile(cutover);
 		while (!stream_feed_run(move_feed(run, cutover->stream), marker, MARKER_WAIT_MS));
 	}
 }
@@ -274,7 +294,7 @@ hand_over(Cutover *cutover)
 			break;
 		(void) stream_feed_run(move_feed(cutover->run, cutover->stream), NULL, pause_ms);
 		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
-		move_check_wish(cutover->run);
+		look_meanwhile(cutover);
 		if (pause_ms > TELL_PAUSE_MS)
 			move_note_user(cutover->run, cutover->from);
 	}

@@ -345,6 +345,12 @@ look_at_job(NodeConn *conn, int64 job, char **state)
 				 errmsg("job " INT64_FORMAT " has failed", job),
 				 errdetail("%s", error),
 				 errhint("Look into shardext.job_log.")));
+	if (strcmp(wished, "lost") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("job " INT64_FORMAT " was not taken back", job),
+				 errdetail("The way back has ended before; the shards are where they were moved to."),
+				 errhint("Look into shardext.job_log.")));
 	if (strcmp(*state, "cancelled") == 0)
 		return *state;
 	return is_there(*state, wished) ? pstrdup("done") : NULL;

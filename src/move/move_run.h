@@ -34,6 +34,7 @@ extern void move_take_back(MoveRun *run);
 
 /* ERROR if the job shall be cancelled; called where a step may take long. */
 extern void move_check_wish(MoveRun *run);
+extern void move_obey(const char *wish, const char *state);
 
 /* A shard table on the source. */
 typedef struct MoveTable

@@ -6,6 +6,7 @@
  *		|_________|___________|                           |  owner changed, in the commit itself
  *		 broken off: from the beginning                  turn -> keep -> clean -> done
  *														          |_ back _|
+ *																  definitions changed, WAL: no way back
  *
  * Until the cutover an error that a repetition does not cure, or a cancellation,
  * ends the move: what it has made is dropped. After it there is only forward.
@@ -166,15 +167,26 @@ undo(MoveRun *run, const char *state, const ErrorData *error)
 }
 
 void
+move_obey(const char *wish, const char *state)
+{
+	if (strcmp(wish, "cancel") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("the job is cancelled")));
+	if (strcmp(wish, "finish") == 0 && strcmp(state, "back") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("the move is not taken back")));
+}
+
+void
 move_check_wish(MoveRun *run)
 {
 	Job		   *now = job_load(run->job->number);
 
 	CHECK_FOR_INTERRUPTS();
-	if (now != NULL && strcmp(now->wish, "cancel") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("the job is cancelled")));
+	if (now != NULL)
+		move_obey(now->wish, now->state);
 }
 
 bool
@@ -320,6 +332,14 @@ pause_after(bool done, long longest_ms)
 	return retry_ms;
 }
 
+/* Who has asked for it hears of it (wait_job). */
+static void
+end_way_back(const Job *job, const char *problem)
+{
+	job_say(job->number, "%s: the move cannot be taken back any more.", problem);
+	job_set(job->number, "state = 'clean', error = NULL, wish = CASE wish WHEN 'reverse' THEN 'lost' ELSE wish END");
+}
+
 /* What the old copy is kept for: somebody's wish, or time. */
 static bool
 leave_keep(MoveRun *run)
@@ -331,10 +351,7 @@ leave_keep(MoveRun *run)
 	const char *problem = must_look ? way_back_problem(run) : NULL;
 
 	if (problem != NULL)
-	{
-		job_say(job->number, "%s: the move cannot be taken back any more.", problem);
-		set_state(job, "clean", NULL);
-	}
+		end_way_back(job, problem);
 	else if (reverse)
 		set_state(job, "back", NULL);
 	else if (strcmp(job->wish, "finish") == 0 || job->may_clean)
@@ -352,6 +369,20 @@ run_keep(MoveRun *run, const MoveState *state)
 		return;
 	close_links();
 	(void) stream_feed_run(move_feed(run, BACKWARD), NULL, LOOK_MS);
+}
+
+/* What has ended the way back since somebody asked for it, would keep it from ever coming to an end. */
+static void
+run_back(MoveRun *run, const MoveState *state)
+{
+	const char *problem = way_back_problem(run);
+
+	if (problem != NULL)
+		end_way_back(run->job, problem);
+	else if (strcmp(run->job->wish, "finish") == 0)
+		set_state(run->job, "clean", NULL);
+	else
+		run_step(run, state);
 }
 
 static long
@@ -395,6 +426,6 @@ move_advance(Job *job, long *wait_ms)
 		undo(&run, "cancelled", NULL);
 		return false;
 	}
-	*wait_ms = pause_after(try_to(&run, state, run_step), RETRY_MS);
+	*wait_ms = pause_after(try_to(&run, state, strcmp(state->name, "back") == 0 ? run_back : run_step), RETRY_MS);
 	return true;
 }

@@ -91,7 +91,10 @@ static PGresult *
 await_sums(MoveRun *run, MoveLink *link)
 {
 	while (!stream_feed_run_beside(move_feed(run, FORWARD), link, LOOK_MS))
+	{
 		move_check_wish(run);
+		move_check_slot(run);
+	}
 	return move_link_result(link);
 }
 

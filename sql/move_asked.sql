@@ -1,0 +1,98 @@
+-- What is asked of a move counts if it comes before the owner changes, and is refused if it comes too late or cannot be. Logical
+-- shard 0 goes from paris to london, where this session is.
+SET client_min_messages = warning;
+\getenv inputs PG_ABS_SRCDIR
+\set file :inputs '/sql/include/move_helpers.sql'
+\i :file
+CREATE FUNCTION place() RETURNS text LANGUAGE sql AS $$ SELECT node FROM shardext.shards WHERE shard = 0 $$;
+-- moved there again by a job of the other node, whose old copy goes at once
+CREATE PROCEDURE bring_back() LANGUAGE plpgsql AS $$
+DECLARE
+    job bigint := shardext.move_shard(0, 'paris');
+BEGIN
+    COMMIT;
+    PERFORM shardext.wait_job(job);
+    CALL await('EXISTS (SELECT FROM shardext.jobs WHERE state = ''keep'')');
+    PERFORM shardext.finish_move(job);
+    PERFORM shardext.wait_job(job);
+    CALL await('NOT EXISTS (SELECT FROM shardext.jobs WHERE state IN (''keep'', ''clean''))');
+END $$;
+SELECT shardext.alter_node('london', region => 'eu');
+CREATE TABLE asked (id bigint PRIMARY KEY, v int);
+SELECT shardext.shard_table('asked', 'id', 'hash');
+INSERT INTO asked VALUES (12, 1), (2, 1);
+\pset format unaligned
+\pset tuples_only on
+-- cancelled at the last moment
+SELECT stop_at('move_cutover_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_waits());
+SELECT shardext.cancel_job(:job);
+SELECT pg_advisory_unlock_all();
+SELECT shardext.wait_job(:job), place();
+-- called back at the last moment: finish_move() while the shard is about to go home
+SELECT stop_at('move_back_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_is(:job, 'keep'));
+SELECT shardext.reverse_move(:job) = :job;
+CALL await(job_waits());
+SELECT raised(format('SELECT shardext.cancel_job(%s)', :job));
+SELECT shardext.finish_move(:job);
+SELECT pg_advisory_unlock_all();
+CALL await(job_is(:job, 'done'));
+SELECT shardext.wait_job(:job), place();
+CALL bring_back();
+-- a definition that comes while the shard is about to go home ends the way back: who waits is told
+SELECT stop_at('move_back_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_is(:job, 'keep'));
+SELECT shardext.reverse_move(:job) = :job;
+CALL await(job_waits());
+SET client_min_messages = notice;
+\set VERBOSITY terse
+ALTER TABLE asked ADD COLUMN late int DEFAULT 1;
+\set VERBOSITY default
+SET client_min_messages = warning;
+SELECT pg_advisory_unlock_all();
+CALL await(job_is(:job, 'done'));
+SELECT raised(format('SELECT shardext.wait_job(%s)', :job)), place();
+CALL bring_back();
+ALTER DATABASE london RESET shardext.fault;
+-- one that came before: reverse_move() is refused
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_is(:job, 'keep'));
+SELECT shardext.pause_job(:job);
+TRUNCATE asked;
+SELECT raised(format('SELECT shardext.reverse_move(%s)', :job));
+SELECT shardext.finish_move(:job);
+CALL await(job_is(:job, 'done'));
+CALL bring_back();
+SELECT place();
+-- however long the owner's change waits for somebody, the slot keeps no more than it may
+ALTER SYSTEM SET shardext.move_wal_limit = '4MB';
+SELECT pg_reload_conf();
+CALL await($$(SELECT bool_and(result = '4MB') FROM shardext.run_on_nodes('SHOW shardext.move_wal_limit'))$$);
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_is(:job, 'keep'));
+INSERT INTO asked VALUES (12, 1);
+BEGIN;
+UPDATE asked SET v = v + 1 WHERE id = 12;
+PREPARE TRANSACTION 'in the way';
+SELECT shardext.reverse_move(:job) = :job;
+CALL await(job_is(:job, 'back'));
+SELECT count(pg_logical_emit_message(false, 'moves', repeat('x', 1000000))) FROM generate_series(1, 8);
+CALL await(job_is(:job, 'done'));
+SELECT raised(format('SELECT shardext.wait_job(%s)', :job)), place();
+SELECT sentence FROM shardext.job_log WHERE job = :job ORDER BY at DESC OFFSET 1 LIMIT 1;
+COMMIT PREPARED 'in the way';
+SELECT v FROM asked WHERE id = 12;
+ALTER SYSTEM RESET shardext.move_wal_limit;
+SELECT pg_reload_conf();
+CALL bring_back();
+SELECT * FROM shardext.check();
+DROP TABLE asked;
+SELECT shardext.alter_node('london', region => '');
+DROP PROCEDURE bring_back;
+DROP FUNCTION place;
+\set file :inputs '/sql/include/move_helpers_drop.sql'
+\i :file
