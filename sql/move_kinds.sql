@@ -89,6 +89,8 @@ CREATE VIEW app.sums AS
     UNION ALL SELECT 'blind', count(*), sum(hashtext(b::text)::bigint), sum(n) FROM app.blind b
     UNION ALL SELECT 'wide', count(*), sum(hashtext(w::text)::bigint), sum(length(b)) FROM app.wide w
     UNION ALL SELECT 'secret', count(*), sum(hashtext(s::text)::bigint), NULL FROM app.secret s;
+-- a check that rows may still violate
+ALTER TABLE app.by_index ADD CONSTRAINT later CHECK (n < 10) NOT VALID;
 -- texts of values are read as they were written, whatever is set here
 ALTER DATABASE london SET array_nulls = off;
 -- how the tables are made where they are: owners, privileges, columns, constraints, triggers
@@ -172,6 +174,17 @@ SELECT shardext.reverse_move(:job) = :job;
 SELECT shardext.wait_job(:job);
 CALL await(job_is(:job, 'done'));
 SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_unlink(4712)');
+-- wherever it is: in a domain over a domain, in an array
+CREATE DOMAIN app.scan AS oid;
+CREATE DOMAIN app.page AS app.scan;
+CREATE DOMAIN app.pages AS app.page[];
+ALTER TABLE app.scans DROP COLUMN "Scan", ADD page app.page, ADD pages app.pages;
+SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_create(4711)');
+UPDATE app.scans SET page = 4711;
+SELECT raised($$SELECT shardext.wait_job(shardext.move_shard(0, 'london'))$$);
+UPDATE app.scans SET page = NULL, pages = '{1,4711}';
+SELECT raised($$SELECT shardext.wait_job(shardext.move_shard(0, 'london'))$$);
+SELECT count(*) FROM shardext.run_on_nodes('SELECT lo_unlink(4711)');
 DROP TABLE app.scans;
 -- bad input
 SELECT raised($$SELECT shardext.move_shard(16, 'london')$$);

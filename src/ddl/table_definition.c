@@ -97,7 +97,9 @@ static const PartQuery part_queries[] = {
 		"    FROM pg_attrdef WHERE adrelid = a.attrelid AND adnum = a.attnum), CASE attgenerated"
 		" WHEN 'v' THEN 'VIRTUAL' ELSE 'STORED' END) END,"
 		/* the constraint exists, and has a name, since 18 */
-		"   CASE WHEN attnotnull THEN coalesce((SELECT format(' CONSTRAINT %I', conname) FROM pg_constraint k"
+		"   CASE WHEN attnotnull AND NOT EXISTS (SELECT FROM pg_constraint k WHERE conrelid = c.oid"
+		"    AND contype = 'n' AND conkey = ARRAY[attnum] AND NOT convalidated)"
+		"    THEN coalesce((SELECT format(' CONSTRAINT %I', conname) FROM pg_constraint k"
 		"    WHERE conrelid = c.oid AND contype = 'n' AND conkey = ARRAY[attnum]), '') || ' NOT NULL' ELSE '' END) END,"
 		"   ', ' ORDER BY attnum)"
 		"  FROM pg_attribute a WHERE attrelid = c.oid AND attnum > 0),"
@@ -136,7 +138,8 @@ static const PartQuery part_queries[] = {
 	{DEFINE_CHECKS,
 		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname,"
 		" pg_get_constraintdef(k.oid))"
-		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c'" THIS_TABLE "ORDER BY conname"},
+		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND k.convalidated" THIS_TABLE
+		"ORDER BY conname"},
 	{DEFINE_DEFAULTS,
 		"SELECT format('CREATE SEQUENCE %s%s AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s',"
 		" CASE q.deptype WHEN 'n' THEN 'IF NOT EXISTS ' ELSE '' END, " TABLE_NAME ","
@@ -191,10 +194,12 @@ static const PartQuery part_queries[] = {
 		FROM_TABLE THIS_TABLE "AND c.relreplident <> 'd'"},
 	{DEFINE_INDEXES,
 		"SELECT pg_get_statisticsobjdef(s.oid) FROM pg_statistic_ext s WHERE s.stxrelid = $1 ORDER BY s.oid"},
+	/* what is there need not obey those that are not valid: they come after the rows */
 	{DEFINE_FOREIGN_KEYS,
 		"SELECT format('ALTER TABLE ONLY %s ADD CONSTRAINT %I %s', " TABLE_NAME ", conname,"
 		" pg_get_constraintdef(k.oid))"
-		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'f'" THIS_TABLE "ORDER BY conname"},
+		FROM_TABLE " JOIN pg_constraint k ON k.conrelid = c.oid"
+		" AND (k.contype = 'f' OR k.contype IN ('c', 'n') AND NOT k.convalidated)" THIS_TABLE "ORDER BY conname"},
 	{DEFINE_TRIGGERS,
 		"SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = $1 AND NOT tgisinternal"
 		" AND tgname <> 'shardext_guard'"

@@ -13,11 +13,11 @@ typedef enum DefinitionPart
 {
 	DEFINE_REQUIRED,			/* schemas, types, functions the table needs, each made only if missing */
 	DEFINE_TABLE,				/* CREATE TABLE with holes for dropped columns, column and storage settings */
-	DEFINE_CHECKS,				/* CHECK constraints */
+	DEFINE_CHECKS,				/* CHECK constraints that are valid */
 	DEFINE_DEFAULTS,			/* sequences, identity, defaults */
 	DEFINE_OWNER,
 	DEFINE_INDEXES,				/* primary key, unique and exclusion constraints, indexes, statistics objects */
-	DEFINE_FOREIGN_KEYS,
+	DEFINE_FOREIGN_KEYS,		/* and constraints that are not valid */
 	DEFINE_TRIGGERS,			/* and that row security is on: see ddl_rules.c */
 	DEFINE_RIGHTS				/* policies, privileges, comments */
 } DefinitionPart;

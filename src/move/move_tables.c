@@ -90,13 +90,18 @@ move_tables(MoveRun *run, MoveLink *link)
 	return tables;
 }
 
-/* Columns that may refer to large objects, if the database has any: of type oid, or of a domain over it. */
+/* Columns that may refer to large objects, if the database has any: of type oid, arrays of it, domains over these. */
 #define REFERENCES_QUERY \
-	"SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(a.attname)" \
+	"WITH RECURSIVE refers(type, many) AS (SELECT 'oid'::regtype::oid, false UNION" \
+	" SELECT t.oid, r.many OR t.typtype = 'b' FROM refers r JOIN pg_type t" \
+	"  ON t.typtype = 'd' AND t.typbasetype = r.type" \
+	"  OR t.typelem = r.type AND t.typsubscript = 'array_subscript_handler'::regproc)" \
+	" SELECT format('%%I.%%I', n.nspname, c.relname)," \
+	" format(CASE WHEN r.many THEN 'ANY (t.%%I::oid[])' ELSE 't.%%I' END, a.attname), quote_ident(a.attname)" \
 	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid" \
-	"   JOIN pg_type t ON t.oid = a.atttypid" \
+	"   JOIN refers r ON r.type = a.atttypid" \
 	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s) AND a.attnum > 0 AND NOT a.attisdropped" \
-	"   AND 'oid'::regtype IN (t.oid, t.typbasetype) AND EXISTS (SELECT FROM pg_largeobject_metadata)"
+	"   AND EXISTS (SELECT FROM pg_largeobject_metadata)"
 
 void
 move_refuse_large_objects(MoveRun *run, MoveLink *link)
@@ -108,13 +113,12 @@ move_refuse_large_objects(MoveRun *run, MoveLink *link)
 	for (int i = 0; i < PQntuples(columns) && table == NULL; i++)
 	{
 		char	   *name = PQgetvalue(columns, i, 0);
-		char	   *attribute = PQgetvalue(columns, i, 1);
 
-		if (move_link_value(link, "SELECT 1 FROM %s t JOIN pg_largeobject_metadata m ON m.oid = t.%s LIMIT 1",
-							name, attribute) == NULL)
+		if (move_link_value(link, "SELECT 1 FROM %s t JOIN pg_largeobject_metadata m ON m.oid = %s LIMIT 1",
+							name, PQgetvalue(columns, i, 1)) == NULL)
 			continue;
 		table = pstrdup(name);
-		column = pstrdup(attribute);
+		column = pstrdup(PQgetvalue(columns, i, 2));
 	}
 	PQclear(columns);
 	if (table != NULL)
