@@ -299,67 +299,90 @@ start_run(RowQueue *queue, TupleDesc desc)
 	return run;
 }
 
-static void
-end_run(RowQueue *queue, RemoteRun *run, TupleTableSlot *answer)
+typedef struct AnswerColumn
 {
+	const char *name;
+	Oid			type;
+} AnswerColumn;
+
+/* Takes a row of an answer. */
+typedef void (*TakeAnswer) (RowQueue *queue, TupleTableSlot *answer, void *arg);
+
+static TupleDesc
+answer_desc(const AnswerColumn *columns, int n)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(n);
+
+	for (int i = 0; i < n; i++)
+		TupleDescInitEntry(desc, i + 1, columns[i].name, columns[i].type, -1, 0);
+	return desc;
+}
+
+/* Run all that waits; nothing does afterwards. */
+static void
+run_all(RowQueue *queue, const AnswerColumn *columns, int ncolumns, TakeAnswer take, void *arg)
+{
+	MemoryContext old;
+	TupleTableSlot *answer;
+	RemoteRun  *run;
+
+	if (queue->nwrites == 0)
+		return;
+	old = MemoryContextSwitchTo(queue->writes_cxt);
+	answer = MakeSingleTupleTableSlot(answer_desc(columns, ncolumns), &TTSOpsVirtual);
+	run = start_run(queue, answer->tts_tupleDescriptor);
+	while (remote_run_next(run, answer))
+	{
+		slot_getallattrs(answer);
+		take(queue, answer, arg);
+	}
 	remote_run_end(run);
 	ExecDropSingleTupleTableSlot(answer);
 	queue->nodes = queue->writes = NIL;
 	queue->nwrites = 0;
 	queue->bytes = 0;
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(queue->writes_cxt);
+}
+
+static void
+check_unchanged(RowQueue *queue, TupleTableSlot *answer, void *arg)
+{
+	if (DatumGetInt64(answer->tts_values[0]) != 0)
+		elog(ERROR, "a row of relation %u that was locked has changed", RelationGetRelid(queue->shell));
 }
 
 void
 row_queue_flush(RowQueue *queue)
 {
-	TupleDesc	desc;
-	TupleTableSlot *answer;
-	RemoteRun  *run;
-	MemoryContext old;
+	static const AnswerColumn columns[] = {{"changed", INT8OID}};
 
-	if (queue->nwrites == 0)
-		return;
-	old = MemoryContextSwitchTo(queue->writes_cxt);
-	desc = CreateTemplateTupleDesc(1);
-	TupleDescInitEntry(desc, 1, "changed", INT8OID, -1, 0);
-	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	run = start_run(queue, desc);
-	while (remote_run_next(run, answer))
-	{
-		if (DatumGetInt64(answer->tts_values[0]) != 0)
-			elog(ERROR, "a row of relation %u that was locked has changed", RelationGetRelid(queue->shell));
-	}
-	end_run(queue, run, answer);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(queue->writes_cxt);
+	run_all(queue, columns, lengthof(columns), check_unchanged, NULL);
+}
+
+/* Who wants to know what has become of tries. */
+typedef struct TriedTo
+{
+	RowTried	tried;
+	void	   *arg;
+} TriedTo;
+
+static void
+tell_tried(RowQueue *queue, TupleTableSlot *answer, void *arg)
+{
+	const TriedTo *to = (const TriedTo *) arg;
+
+	to->tried(to->arg, DatumGetInt32(answer->tts_values[0]), (TM_Result) DatumGetInt32(answer->tts_values[1]),
+			  (ItemPointer) DatumGetPointer(answer->tts_values[2]));
 }
 
 void
 row_queue_run_tries(RowQueue *queue, RowTried tried, void *arg)
 {
-	TupleDesc	desc;
-	TupleTableSlot *answer;
-	RemoteRun  *run;
-	MemoryContext old;
+	static const AnswerColumn columns[] = {{"number", INT4OID}, {"result", INT4OID}, {"place", TIDOID}};
+	TriedTo		to = {tried, arg};
 
-	if (queue->nwrites == 0)
-		return;
-	old = MemoryContextSwitchTo(queue->writes_cxt);
-	desc = CreateTemplateTupleDesc(3);
-	TupleDescInitEntry(desc, 1, "number", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "result", INT4OID, -1, 0);
-	TupleDescInitEntry(desc, 3, "place", TIDOID, -1, 0);
-	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	run = start_run(queue, desc);
-	while (remote_run_next(run, answer))
-	{
-		slot_getallattrs(answer);
-		tried(arg, DatumGetInt32(answer->tts_values[0]), (TM_Result) DatumGetInt32(answer->tts_values[1]),
-			  (ItemPointer) DatumGetPointer(answer->tts_values[2]));
-	}
-	end_run(queue, run, answer);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(queue->writes_cxt);
+	run_all(queue, columns, lengthof(columns), tell_tried, &to);
 }
 
 static Size
