@@ -12,7 +12,8 @@
  * Whatever a SELECT may contain is right, then: joins, subqueries over any
  * table, functions that only this node may evaluate. RETURNING is evaluated
  * here as well. The scan may lock more rows than are written: those that only
- * a condition checked here throws away.
+ * a condition checked here throws away. So what has a FOR UPDATE of its own
+ * (a queue's SKIP LOCKED) goes row by row.
  *
  * The scan is a SELECT .. FOR UPDATE to the other nodes. Where that would need
  * other rights, or apply other policies than the statement itself, no is said.
@@ -39,6 +40,7 @@
 #include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_rows.h"
+#include "plan/query_shape.h"
 #include "plan/returning_here.h"
 #include "plan/shard_sql.h"
 
@@ -107,6 +109,9 @@ plan_rows_check(const PlanInput *input)
 		(reason = check_rights(query, table)) != NULL ||
 		(reason = check_columns(query, table)) != NULL)
 		return reason;
+	/* the scan would lock all rows, and wait for those that SKIP LOCKED leaves to others */
+	if (query_locks_rows(query))
+		return reason_make(HINT_ONE_SHARD, "Its sub-SELECT says which rows are to be locked.");
 	return check_returning(query);
 }
 

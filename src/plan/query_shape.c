@@ -39,9 +39,15 @@ find_row_marks(Node *node, void *context)
 }
 
 bool
+query_locks_rows(Query *query)
+{
+	return find_row_marks((Node *) query, NULL);
+}
+
+bool
 query_writes(Query *query)
 {
-	return query->commandType != CMD_SELECT || query->hasModifyingCTE || find_row_marks((Node *) query, NULL);
+	return query->commandType != CMD_SELECT || query->hasModifyingCTE || query_locks_rows(query);
 }
 
 List *

@@ -11,6 +11,9 @@
 /* No other Query inside, at any place: a walker that looks for relations need not look further than the range table. */
 extern bool query_is_flat(const Query *query);
 
+/* FOR UPDATE or its kin, at any level. */
+extern bool query_locks_rows(Query *query);
+
 /* Changes or locks rows, at any level. */
 extern bool query_writes(Query *query);
 
