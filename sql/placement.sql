@@ -32,6 +32,8 @@ SELECT from_node, count(*), reason FROM shardext.plan_rebalance() GROUP BY 1, 3 
 SELECT shardext.alter_node('paris', weight => 1);
 
 -- bad input changes nothing
+SELECT * FROM shardext.capacity_plan(120000, 15000), shardext.capacity_plan(0, 0.5, 0) none, shardext.capacity_plan(NULL, 1) nothing;
+SELECT a, raised(format('SELECT shardext.capacity_plan(%s)', a)) FROM unnest('{"-1, 5", "5, 0", "5, 1, 1", "5, 1, -0.1", "''NaN'', 1"}'::text[]) a;
 SELECT raised($$SELECT * FROM shardext.plan_rebalance('fair')$$);
 SELECT raised($$SELECT * FROM shardext.plan_rebalance(NULL)$$);
 SELECT raised($$SELECT shardext.rebalance('')$$);

@@ -120,10 +120,18 @@ COMMENT ON FUNCTION shardext.reverse_move(bigint) IS 'take moved shards back to 
 
 CREATE FUNCTION shardext.capacity_plan(writes_per_second numeric, per_node numeric, headroom numeric DEFAULT 0.25,
                                        OUT nodes int, OUT writes_per_node numeric, OUT spare_per_node numeric)
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT p.n, pg_catalog.round($1 / p.n, 1), pg_catalog.round($2 - $1 / p.n, 1)
-      FROM (SELECT greatest(1, pg_catalog.ceil($1 / ($2 * (1 - $3))))::int AS n) p
-    $$;
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    -- NaN is greater than any number
+    IF writes_per_second < 0 OR writes_per_second >= 'Infinity' OR per_node <= 0 OR per_node >= 'Infinity' OR headroom < 0 OR headroom >= 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'there is no plan for these numbers',
+            DETAIL = format('writes_per_second: %s, per_node: %s, headroom: %s.', writes_per_second, per_node, headroom),
+            HINT = 'Give writes_per_second (0 or more), per_node (more than 0) and headroom, a part of 1 (0.25: a quarter).';
+    END IF;
+    nodes := greatest(1, ceil(writes_per_second / (per_node * (1 - headroom))));
+    writes_per_node := round(writes_per_second / nodes, 1);
+    spare_per_node := round(per_node - writes_per_second / nodes, 1);
+END $$;
 COMMENT ON FUNCTION shardext.capacity_plan(numeric, numeric, numeric) IS
     'how many nodes carry so many writes per second if one carries per_node of them, with headroom (0.25: a quarter) to spare';
 
