@@ -221,7 +221,9 @@ BEGIN
             UNION ALL
             SELECT format('%s %s', c.oid, c.xmin) FROM t JOIN pg_constraint c ON c.conrelid = t.oid
             UNION ALL
-            SELECT format('%s %s', g.oid, g.xmin) FROM t JOIN pg_trigger g ON g.tgrelid = t.oid) lines);
+            SELECT format('%s %s', g.oid, g.xmin) FROM t JOIN pg_trigger g ON g.tgrelid = t.oid
+            UNION ALL
+            SELECT format('%s %s', e.oid, e.xmin) FROM t JOIN pg_statistic_ext e ON e.stxrelid = t.oid) lines);
 END $$;
 REVOKE EXECUTE ON FUNCTION shardext.internal_move_shape(int[]) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_move_shape(int[]) IS
