@@ -57,6 +57,32 @@ SELECT pg_advisory_unlock_all();
 CALL await(job_is(:job, 'done'));
 SELECT raised(format('SELECT shardext.wait_job(%s)', :job)), place();
 CALL bring_back();
+-- so does a type that is changed, if the stream has values of what it was; before the owner has changed the move begins anew
+CREATE TYPE kind AS ENUM ('a', 'b');
+CREATE TYPE pair AS (x int, y int);
+ALTER TABLE asked ADD k kind, ADD p pair;
+SELECT stop_at('move_stream_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_waits());
+UPDATE asked SET k = 'a', p = (1, 2);
+ALTER TYPE kind RENAME VALUE 'a' TO 'c';
+ALTER TYPE pair ADD ATTRIBUTE z int;
+SELECT pg_advisory_unlock_all();
+SELECT shardext.wait_job(:job), place();
+CALL await(job_is(:job, 'keep'));
+SELECT shardext.pause_job(:job);
+-- it looks five times a second
+SELECT pg_sleep(1);
+UPDATE asked SET k = 'b';
+ALTER TYPE kind RENAME VALUE 'b' TO 'd';
+SELECT shardext.reverse_move(:job) = :job;
+CALL await(job_is(:job, 'done'));
+SELECT raised(format('SELECT shardext.wait_job(%s)', :job)), place();
+SELECT sentence FROM shardext.job_log WHERE job = :job AND sentence ~ 'SQLSTATE|type' ORDER BY at;
+SELECT k, p FROM asked WHERE id = 12;
+ALTER TABLE asked DROP k, DROP p;
+DROP TYPE kind, pair;
+CALL bring_back();
 ALTER DATABASE london RESET shardext.fault;
 -- one that came before: reverse_move() is refused
 SELECT shardext.move_shard(0, 'london') AS job \gset

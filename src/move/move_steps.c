@@ -228,6 +228,30 @@ definitions_changed(MoveRun *run)
 	return changed;
 }
 
+/* Who has asked for it hears of it (wait_job). */
+static void
+end_way_back(const Job *job, const char *problem)
+{
+	job_say(job->number, "%s: the move cannot be taken back any more.", problem);
+	job_set(job->number, "state = 'clean', error = NULL, wish = CASE wish WHEN 'reverse' THEN 'lost' ELSE wish END");
+}
+
+/*
+ * The stream has a value that its type does not take: a type was changed since it was written (a value of an enum was
+ * renamed, a composite has one attribute more). Rows that are copied anew are written as the type is now.
+ */
+static bool
+is_first_bad_value(const Job *job, const MoveState *state, const ErrorData *error)
+{
+	int			n;
+
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_DATA_EXCEPTION || strcmp(state->resume, "stream") != 0)
+		return false;
+	(void) job_rows(&n, "SELECT 1 FROM shardext.catalog_job_log WHERE job = " INT64_FORMAT " AND sentence LIKE %s",
+					job->number, quote_literal_cstr(psprintf("%%: %s", move_error_text(error))));
+	return n == 1;
+}
+
 /* After an error: where does the job stand now? */
 static void
 take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
@@ -235,6 +259,11 @@ take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
 	Job		   *job = run->job;
 	bool		cancelled = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 
+	if (strcmp(state->name, "back") == 0 && ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION)
+	{
+		end_way_back(job, "A type was changed");
+		return;
+	}
 	if (!state->reversible || (move_may_be_repeated(error->sqlerrcode) && error->sqlerrcode != ERRCODE_MOVE_AGAIN &&
 							   strcmp(state->resume, "prepare") != 0))
 	{
@@ -242,7 +271,8 @@ take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
 		return;
 	}
 	job_say(job->number, "%s: %s", state->name, move_error_text(error));
-	if (move_may_be_repeated(error->sqlerrcode) || (!cancelled && definitions_changed(run)))
+	if (move_may_be_repeated(error->sqlerrcode) || is_first_bad_value(job, state, error) ||
+		(!cancelled && definitions_changed(run)))
 		undo(run, "prepare", error);
 	else
 		undo(run, cancelled ? "cancelled" : "failed", error);
@@ -330,14 +360,6 @@ pause_after(bool done, long longest_ms)
 {
 	retry_ms = done ? 0 : Min(Max(2 * retry_ms, FIRST_RETRY_MS), longest_ms);
 	return retry_ms;
-}
-
-/* Who has asked for it hears of it (wait_job). */
-static void
-end_way_back(const Job *job, const char *problem)
-{
-	job_say(job->number, "%s: the move cannot be taken back any more.", problem);
-	job_set(job->number, "state = 'clean', error = NULL, wish = CASE wish WHEN 'reverse' THEN 'lost' ELSE wish END");
 }
 
 /* What the old copy is kept for: somebody's wish, or time. */
