@@ -213,7 +213,7 @@ class Differ:
         self.plain, self.planner = Connection(options.port, "plain"), Connection(options.port, "plain")
         self.nodes = [Connection(options.port, name) for name in ("london", "paris", "tokyo")]
         self.counts, self.refused, self.differences = collections.Counter(), collections.Counter(), 0
-        self.told, self.in_block, self.is_slow = [], False, False
+        self.told, self.prepared, self.in_block, self.is_slow = [], "", False, False
         self.other_ways = [row[0] for row in self.nodes[0].must(
             "SELECT format('%s = %L', name, value) FROM pg_settings, unnest(coalesce(enumvals, '{on,off}')) AS value "
             "WHERE name ~ '^shardext.enable_' AND value <> setting").rows]
@@ -298,8 +298,10 @@ class Differ:
         """Did PostgreSQL meet the error in an expression of constants while it planned a SELECT (doc/differences.md)? EXPLAIN tells."""
         if ours.code or not plain.code or WRITES.search(sql) or not re.match("SELECT|WITH|\\(|EXECUTE", sql):
             return False
-        asked = self.planner if self.in_block else self.plain	# which also knows what is prepared
-        return asked.run("EXPLAIN " + sql).code == plain.code
+        self.planner.run(self.prepared)	# where nothing has failed yet
+        code = self.planner.run("EXPLAIN " + sql).code
+        self.planner.run("DEALLOCATE ALL")
+        return code == plain.code
 
     def other_way(self, sql, plain, ordered):
         """The same by the other plans that a setting chooses."""
@@ -341,6 +343,7 @@ class Differ:
             for connection in (self.node, self.plain):
                 if not in_transaction:
                     connection.must(generic)
+            self.prepared = prepare
             worked = self.both(prepare, False)
             for execute in executes if worked else []:
                 worked = worked and self.both(execute, ordered=statement.ordered)
