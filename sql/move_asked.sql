@@ -83,6 +83,29 @@ SELECT k, p FROM asked WHERE id = 12;
 ALTER TABLE asked DROP k, DROP p;
 DROP TYPE kind, pair;
 CALL bring_back();
+-- what was asked for is done by who resumes a job that is paused meanwhile
+SELECT stop_at('move_back_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_is(:job, 'keep'));
+SELECT shardext.reverse_move(:job) = :job;
+CALL await(job_waits());
+SELECT shardext.pause_job(:job);
+SELECT shardext.resume_job(:job);
+\set VERBOSITY terse
+ALTER TABLE asked ADD COLUMN later int;
+\set VERBOSITY default
+SELECT pg_advisory_unlock_all();
+CALL await(job_is(:job, 'done'));
+SELECT raised(format('SELECT shardext.wait_job(%s)', :job)), place();
+CALL bring_back();
+SELECT stop_at('move_cutover_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_waits());
+SELECT shardext.cancel_job(:job);
+SELECT shardext.pause_job(:job);
+SELECT shardext.resume_job(:job);
+SELECT pg_advisory_unlock_all();
+SELECT shardext.wait_job(:job), place();
 ALTER DATABASE london RESET shardext.fault;
 -- one that came before: reverse_move() is refused
 SELECT shardext.move_shard(0, 'london') AS job \gset

@@ -43,6 +43,20 @@ SELECT owners FROM owners;
 CALL await($$(SELECT bool_and(job = 'done' AND state = 'done') FROM parts)$$);
 SELECT count(*), sum(v) FROM moved;
 
+-- a definition ends the way back of each: who waits for the job is told
+SELECT shardext.move_shards(ARRAY[:l, :p], 'tokyo') AS job \gset
+SELECT shardext.wait_job(:job);
+ALTER TABLE moved ADD COLUMN w int;
+SELECT shardext.reverse_move(:job) = :job;
+SELECT raised(format('SELECT shardext.wait_job(%s)', :job));
+CALL await($$(SELECT bool_and(job = 'done' AND state = 'done') FROM parts)$$);
+SELECT owners FROM owners;
+ALTER TABLE moved DROP COLUMN w;
+SELECT shardext.move_shard(:l, 'london') AS a, shardext.move_shard(:p, 'paris') AS b \gset
+SELECT shardext.wait_job(:a), shardext.wait_job(:b);
+SELECT shardext.finish_move(:a), shardext.finish_move(:b);
+CALL await($$NOT EXISTS (SELECT FROM shardext.jobs WHERE state NOT IN ('done', 'failed', 'cancelled'))$$);
+
 -- ended early
 SELECT shardext.move_shards(ARRAY[:l, :p], 'tokyo') AS job \gset
 SELECT shardext.wait_job(:job);

@@ -6,7 +6,8 @@ CREATE TABLE shardext.catalog_job (
     job         bigint PRIMARY KEY,     -- the node's number * 1,000,000,000 + a number of its own
     kind        text NOT NULL,          -- move, moves (of several nodes), rebalance, drain
     state       text NOT NULL,          -- a state of src/move/move_steps.c, or done, failed, cancelled
-    wish        text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'pause', 'cancel', 'finish', 'reverse', 'lost')), -- lost: a reverse that cannot be
+    wish        text NOT NULL DEFAULT 'run' CHECK (wish IN ('run', 'cancel', 'finish', 'reverse', 'lost')), -- lost: a reverse that cannot be
+    paused      boolean NOT NULL DEFAULT false, -- no further step begins; then what is wished
     shards      int[] NOT NULL,
     source      int NOT NULL,           -- node_id; of a drain the node that is left, of a rebalance or moves 0
     target      int NOT NULL,           -- of a rebalance or drain 0
@@ -281,7 +282,7 @@ COMMENT ON VIEW shardext.internal_move_rate IS 'for plans: how much the latest m
 
 CREATE VIEW shardext.internal_local_jobs AS
     SELECT j.job, j.kind,
-           CASE WHEN j.wish = 'pause' AND j.state NOT IN ('done', 'failed', 'cancelled') THEN 'paused' ELSE j.state END AS state,
+           CASE WHEN j.paused AND j.state NOT IN ('done', 'failed', 'cancelled') THEN 'paused' ELSE j.state END AS state,
            (SELECT l.sentence FROM shardext.catalog_job_log l WHERE l.job = j.job ORDER BY l.at DESC LIMIT 1) AS sentence,
            CASE WHEN j.state IN ('prepare', 'backfill') AND j.bytes_total > 0
                 THEN least(99, j.bytes_done * 100 / j.bytes_total) || ' %'
@@ -304,7 +305,7 @@ CREATE VIEW shardext.internal_local_jobs AS
                                WHERE kind = 'move' AND pause_ms IS NOT NULL ORDER BY made DESC LIMIT 20) p) END AS expected_pause_ms,
            j.pause_ms, j.made AS started,
            -- what is moved as fast as what was moved before, but no sooner than its rows come
-           CASE WHEN j.wish = 'pause' THEN NULL
+           CASE WHEN j.paused THEN NULL
                 WHEN j.kind = 'move' AND (j.state IN ('backfill', 'build', 'stream', 'verify', 'cutover'))
                 THEN greatest(clock_timestamp(),
                               j.made + interval '1 s' * (0.1 + j.bytes_total / coalesce(r.bytes / nullif(r.seconds, 0), 20e6)),

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "move/job_process.h"
 #include "move/job_store.h"
+#include "move/move_link.h"
 #include "move/move_steps.h"
 #include "move/place_run.h"
 #include "pgstat.h"
@@ -186,7 +187,7 @@ shardext_job_main(Datum arg)
 		if (goes_on)
 			wait_a_while(wait_ms);
 	}
-	place_forget_links();
+	move_links_forget();
 	proc_exit(0);
 }
 

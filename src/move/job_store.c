@@ -133,7 +133,7 @@ job_load(int64 number)
 	Job		   *job;
 	char	  **row;
 
-	execute_alone(psprintf("SELECT state, wish, array_to_string(shards, ','), source, target, back_lsn,"
+	execute_alone(psprintf("SELECT state, " JOB_WISH ", array_to_string(shards, ','), source, target, back_lsn,"
 						   " coalesce(clean_at <= clock_timestamp(), false), shape, kind, policy"
 						   " FROM shardext.catalog_job WHERE job = " INT64_FORMAT, number), &rows);
 	if (rows.n == 0)
@@ -158,7 +158,8 @@ bool
 job_has_new_wish(const Job *job)
 {
 	int			n;
-	char	 ***rows = job_rows(&n, "SELECT wish FROM shardext.catalog_job WHERE job = " INT64_FORMAT, job->number);
+	char	 ***rows = job_rows(&n, "SELECT " JOB_WISH " FROM shardext.catalog_job WHERE job = " INT64_FORMAT,
+								 job->number);
 
 	return n == 0 || strcmp(rows[0][0], job->wish) != 0;
 }
@@ -413,7 +414,10 @@ job_wish(int64 number, const char *wish)
 					 errhint("Look into shardext.jobs.")));
 		if (strcmp(wish, "reverse") == 0)
 			require_way_back(number);
-		job_set_within(number, "wish = %s", quote_literal_cstr(wish));
+		if (strcmp(wish, "pause") == 0 || strcmp(wish, "run") == 0)
+			job_set_within(number, "paused = %s", strcmp(wish, "pause") == 0 ? "true" : "false");
+		else
+			job_set_within(number, "wish = %s, paused = false", quote_literal_cstr(wish));
 		return;
 	}
 	elog(ERROR, "unknown wish \"%s\"", wish);

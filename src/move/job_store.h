@@ -16,6 +16,9 @@
 
 #define JOB_ENDED		"('done', 'failed', 'cancelled')"
 
+/* What is wished of a job now: who pauses it does not take back what was asked before. */
+#define JOB_WISH		"CASE WHEN paused THEN 'pause' ELSE wish END"
+
 typedef struct Job
 {
 	int64		number;

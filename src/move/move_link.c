@@ -474,3 +474,41 @@ move_link_copy_rows(MoveLink *link)
 	}
 	return rows;
 }
+
+/* Sessions with other nodes, kept from look to look. */
+typedef struct KeptLink
+{
+	int			node_id;
+	MoveLink   *link;
+} KeptLink;
+
+static List *kept_links = NIL;	/* in TopMemoryContext */
+
+MoveLink *
+move_link_kept(int node_id)
+{
+	ListCell   *lc;
+	MoveLink   *link;
+	MemoryContext old;
+	KeptLink   *kept;
+
+	foreach(lc, kept_links)
+		if (((KeptLink *) lfirst(lc))->node_id == node_id)
+			return ((KeptLink *) lfirst(lc))->link;
+	link = move_link_open(node_id, LINK_SQL);
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	kept = palloc(sizeof(KeptLink));
+	kept->node_id = node_id;
+	kept->link = link;
+	kept_links = lappend(kept_links, kept);
+	MemoryContextSwitchTo(old);
+	return link;
+}
+
+void
+move_links_forget(void)
+{
+	move_links_close();
+	list_free_deep(kept_links);
+	kept_links = NIL;
+}

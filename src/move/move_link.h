@@ -39,6 +39,10 @@ extern void move_link_close(MoveLink *link);
 extern void move_links_close(void);
 extern void move_links_close_spare(void);
 
+/* Of who asks a node again and again: one link for SQL, until all links of the process are forgotten. */
+extern MoveLink *move_link_kept(int node_id);
+extern void move_links_forget(void);
+
 /* For those who send and receive by themselves. */
 extern PGconn *move_link_pg(MoveLink *link);
 extern const char *move_link_node(MoveLink *link);

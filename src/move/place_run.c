@@ -50,44 +50,6 @@
 #define BATCH_BYTES		(INT64CONST(1) << 30)
 #define TRIES			3
 
-/* Sessions with other nodes, kept from look to look. */
-typedef struct KeptLink
-{
-	int			node_id;
-	MoveLink   *link;
-} KeptLink;
-
-static List *kept_links = NIL;	/* in TopMemoryContext */
-
-static MoveLink *
-link_of(int node_id)
-{
-	ListCell   *lc;
-	MoveLink   *link;
-	MemoryContext old;
-	KeptLink   *kept;
-
-	foreach(lc, kept_links)
-		if (((KeptLink *) lfirst(lc))->node_id == node_id)
-			return ((KeptLink *) lfirst(lc))->link;
-	link = move_link_open(node_id, LINK_SQL);
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	kept = palloc(sizeof(KeptLink));
-	kept->node_id = node_id;
-	kept->link = link;
-	kept_links = lappend(kept_links, kept);
-	MemoryContextSwitchTo(old);
-	return link;
-}
-
-void
-place_forget_links(void)
-{
-	move_links_close();
-	list_free_deep(kept_links);
-	kept_links = NIL;
-}
-
 /* A move as somebody asks for it, but of shards of several nodes. */
 static bool
 is_of_several(const Job *job)
@@ -302,7 +264,8 @@ look_at_children(const Job *job)
 	for (int i = 0; i < nnodes; i++)
 	{
 		int			node_id = atoi(nodes[i][0]);
-		PGresult   *rows = move_link_rows(link_of(node_id), "SELECT job, state, wish, coalesce(error, ''),"
+		PGresult   *rows = move_link_rows(move_link_kept(node_id),
+										  "SELECT job, state, " JOB_WISH ", coalesce(error, ''),"
 										  " array_to_string(shards, ',') FROM shardext.catalog_job"
 										  " WHERE parent = " INT64_FORMAT, job->number);
 
@@ -353,8 +316,8 @@ take_children(const Job *job)
 static void
 send_wish(const Child *child, const char *wish)
 {
-	move_link_run(link_of(child->node_id), "SELECT shardext.internal_wish(" INT64_FORMAT ", '%s')", child->number,
-				  wish);
+	move_link_run(move_link_kept(child->node_id), "SELECT shardext.internal_wish(" INT64_FORMAT ", '%s')",
+				  child->number, wish);
 }
 
 /* Whoever paused a move by itself shall find it paused. */
@@ -374,7 +337,8 @@ pass_wish_on(const Job *job, List *children)
 
 		if (cancel && is_reversible(child) && strcmp(child->wish, "cancel") != 0)
 			send_wish(child, "cancel");
-		else if (pause && (is_reversible(child) || is_of_several(job)) && strcmp(child->wish, "run") == 0)
+		else if (pause && (is_reversible(child) || is_of_several(job)) && strcmp(child->wish, "cancel") != 0 &&
+				 strcmp(child->wish, "pause") != 0)
 			send_wish(child, "pause");
 		else if (!pause && held && strcmp(child->wish, "pause") == 0)
 			send_wish(child, "run");
@@ -427,7 +391,7 @@ node_is_free(const Job *job, int node_id)
 static bool
 is_claimed(const Job *job, Waiting *waiting)
 {
-	char	   *other = move_link_value(link_of(waiting->from),
+	char	   *other = move_link_value(move_link_kept(waiting->from),
 										"SELECT job FROM shardext.catalog_claim WHERE shard = %d", waiting->shard);
 
 	if (other != NULL)
@@ -463,7 +427,7 @@ collect_batch(const Job *job, Waiting *first, const Waiting *end, int *n)
 static void
 begin_batch(const Job *job, int from, int to, const char *shards, int n)
 {
-	char	   *child = move_link_value(link_of(to), "SELECT shardext.internal_begin_part(" INT64_FORMAT
+	char	   *child = move_link_value(move_link_kept(to), "SELECT shardext.internal_begin_part(" INT64_FORMAT
 										", '%s', %d, %s)", job->number, shards, from,
 										is_of_several(job) ? "true" : "false");
 	char	   *from_name;
@@ -626,12 +590,19 @@ look_after(const Job *job)
 {
 	List	   *children = look_at_children(job);
 	bool		keeps = false;
-	bool		asked = strcmp(job->wish, "finish") == 0 || strcmp(job->wish, "reverse") == 0;
+	bool		reverse = strcmp(job->wish, "reverse") == 0;
+	bool		lost = false;
+	bool		asked = strcmp(job->wish, "finish") == 0 || reverse;
 	ListCell   *lc;
 
 	foreach(lc, children)
-		if (has_ended(((const Child *) lfirst(lc))->state))
+	{
+		const Child *child = lfirst(lc);
+
+		lost |= strcmp(child->wish, "reverse") != 0 && strcmp(child->wish, "pause") != 0;
+		if (has_ended(child->state))
 			children = foreach_delete_current(children, lc);
+	}
 	pass_wish_on(job, children);
 	foreach(lc, children)
 	{
@@ -643,6 +614,9 @@ look_after(const Job *job)
 		if (asked && strcmp(child->wish, job->wish) != 0 && strcmp(child->state, "back") != 0)
 			send_wish(child, job->wish);
 	}
+	/* who waits for it hears that not all of them have gone back */
+	if (!keeps && reverse && lost)
+		job_set(job->number, "wish = 'lost'");
 	if (children == NIL)
 		end_with(job, "done", NULL);
 	else if (!keeps && strcmp(job->state, "keep") == 0)
@@ -691,7 +665,7 @@ place_advance(Job *job, long *wait_ms)
 	{
 		ErrorData  *error = job_error_take(caller_cxt);
 
-		place_forget_links();
+		move_links_forget();
 		take_error(job, error);
 		*wait_ms = RETRY_MS;
 	}

@@ -11,7 +11,4 @@
 /* As move_advance, for jobs of other kinds than "move". */
 extern bool place_advance(Job *job, long *wait_ms);
 
-/* A process ends: sessions with other nodes that place_advance has kept. */
-extern void place_forget_links(void);
-
 #endif

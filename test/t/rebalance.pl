@@ -73,7 +73,7 @@ $job = ask('SELECT shardext.rebalance()');
 $cluster->wait_at('oslo', 'move_between_tables');
 ask("SELECT shardext.pause_job($job)");
 ends_with($job, 'paused', 'a rebalance is paused');
-ok($cluster->wait_for('london', "SELECT bool_and(wish = 'pause') FROM shardext.internal_cluster_jobs() WHERE parent = $job", 't'),
+ok($cluster->wait_for('london', "SELECT bool_and(state = 'paused') FROM shardext.internal_cluster_jobs() WHERE parent = $job", 't'),
 	'and so are its moves');
 fault($oslo, '');
 $cluster->release('oslo', 'move_between_tables');
