@@ -156,6 +156,17 @@ open_links(MoveRun *run)
 	run->target = target_link;
 }
 
+/* It keeps WAL of the shards' owner: it goes even if the other node, without which nothing else is dropped, is away. */
+static void
+drop_way_back(MoveRun *run)
+{
+	move_feed_close();
+	if (target_link == NULL)
+		target_link = move_link_open(run->job->target, LINK_SQL);
+	run->target = target_link;
+	move_object_drop_kind(run, run->job->target, "slot", BACKWARD);
+}
+
 /* What broke off is dropped; the job begins again, or ends. */
 static void
 undo(MoveRun *run, const char *state, const ErrorData *error)
@@ -284,6 +295,8 @@ run_step(MoveRun *run, const MoveState *state)
 	job_say(run->job->number, "%s", state->sentence);
 	if (state->step == move_prepare && source_link == NULL && is_member(run->job->source))
 		open_all(run->job);
+	if (state->step == drop_all)
+		drop_way_back(run);
 	open_links(run);
 	if (run->source == NULL)
 		state = state_without_source(run, state);
@@ -432,6 +445,7 @@ move_advance(Job *job, long *wait_ms)
 {
 	MoveRun		run = {.job = job};
 	const MoveState *state = state_of(job->state);
+	bool		may_lose_way;
 
 	*wait_ms = LOOK_MS;
 	if (state == NULL)
@@ -448,6 +462,8 @@ move_advance(Job *job, long *wait_ms)
 		undo(&run, "cancelled", NULL);
 		return false;
 	}
-	*wait_ms = pause_after(try_to(&run, state, strcmp(state->name, "back") == 0 ? run_back : run_step), RETRY_MS);
+	/* at its first try the way back has just been made */
+	may_lose_way = strcmp(state->name, "back") == 0 || (strcmp(state->name, "turn") == 0 && retry_ms > 0);
+	*wait_ms = pause_after(try_to(&run, state, may_lose_way ? run_back : run_step), RETRY_MS);
 	return true;
 }

@@ -217,7 +217,10 @@ static void
 await_back_slot(MoveRun *run)
 {
 	while (!stream_feed_run_beside(move_feed(run, FORWARD), run->target, LOOK_MS))
+	{
 		move_check_wish(run);
+		move_check_slot(run);
+	}
 	PQclear(move_link_result(run->target));
 }
 
