@@ -130,6 +130,21 @@ SELECT state FROM shardext.internal_local_jobs WHERE job = :job;
 ALTER DATABASE paris ALLOW_CONNECTIONS true;
 CALL await(job_is(:job, 'done'));
 CALL bring_back();
+SELECT stop_at('move_verify_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_waits());
+ALTER DATABASE london RESET shardext.fault;
+ALTER DATABASE paris ALLOW_CONNECTIONS false;
+SET client_min_messages = error; -- some may have ended by themselves
+SELECT count(pg_terminate_backend(pid, 180000)) > 0 FROM pg_stat_activity WHERE datname = 'paris' AND backend_type = 'client backend';
+SET client_min_messages = warning;
+SELECT shardext.cancel_job(:job);
+SELECT pg_advisory_unlock_all();
+CALL await('NOT EXISTS (SELECT FROM pg_replication_slots WHERE database = ''london'')');
+SELECT state IN ('done', 'cancelled') FROM shardext.internal_local_jobs WHERE job = :job;
+ALTER DATABASE paris ALLOW_CONNECTIONS true;
+CALL await(job_is(:job, 'cancelled'));
+SELECT place();
 -- however long the owner's change waits for somebody, the slot keeps no more than it may
 ALTER SYSTEM SET shardext.move_wal_limit = '4MB';
 SELECT pg_reload_conf();

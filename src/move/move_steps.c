@@ -156,7 +156,7 @@ open_links(MoveRun *run)
 	run->target = target_link;
 }
 
-/* It keeps WAL of the shards' owner: it goes even if the other node, without which nothing else is dropped, is away. */
+/* Its slot keeps WAL of the target: it goes even if the other node, without which nothing else is dropped, is away. */
 static void
 drop_way_back(MoveRun *run)
 {
@@ -172,6 +172,7 @@ static void
 undo(MoveRun *run, const char *state, const ErrorData *error)
 {
 	close_all();
+	drop_way_back(run);
 	open_links(run);
 	move_objects_drop(run);
 	set_state(run->job, state, error);
