@@ -166,8 +166,17 @@ SELECT v FROM asked WHERE id = 12;
 ALTER SYSTEM RESET shardext.move_wal_limit;
 SELECT pg_reload_conf();
 CALL bring_back();
+-- a table without a primary key that gets REPLICA IDENTITY FULL meanwhile keeps it in all shards: check() says so
+CREATE TABLE keyless (id bigint, v int);
+SELECT shardext.shard_table('keyless', 'id', 'hash');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_is(:job, 'keep'));
+ALTER TABLE keyless REPLICA IDENTITY FULL;
+SELECT shardext.finish_move(:job);
+CALL await(job_is(:job, 'done'));
+CALL bring_back();
 SELECT * FROM shardext.check();
-DROP TABLE asked;
+DROP TABLE asked, keyless;
 SELECT shardext.alter_node('london', region => '');
 DROP PROCEDURE bring_back;
 DROP FUNCTION place;

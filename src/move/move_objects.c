@@ -125,7 +125,8 @@ move_shard_ddl(MoveLink *link, const char *sql)
 }
 
 #define IDENTITY_QUERY \
-	"SELECT CASE c.relreplident WHEN 'n' THEN 'NOTHING' ELSE 'DEFAULT' END FROM shardext.internal_own_tables o" \
+	"SELECT CASE c.relreplident WHEN 'n' THEN 'NOTHING' WHEN 'f' THEN 'FULL' ELSE 'DEFAULT' END" \
+	" FROM shardext.internal_own_tables o" \
 	" JOIN pg_class c ON c.oid = o.shell WHERE o.shard_table = to_regclass(%s)"
 
 /* As the table has it of which it is a shard. It may be gone with its schema. */
