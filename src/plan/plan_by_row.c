@@ -17,7 +17,14 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/rel.h"
+
 #include "exec/row_ahead.h"
+#include "exec/row_there.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_pull.h"
@@ -31,6 +38,37 @@ plan_by_row_takes(Query *query)
 
 	statement_writes_find(query, &writes);
 	return !writes.reference;
+}
+
+/* Does a join or a sub-SELECT that is evaluated here say which rows are written? Then the scan locks many more. */
+static bool
+is_decided_here(const Query *query)
+{
+	return list_length(query->jointree->fromlist) > 1 || !IsA(linitial(query->jointree->fromlist), RangeTblRef) ||
+		checkExprHasSubLink((Node *) query->jointree);
+}
+
+/* Are rows locked and written in batches by row (exec/row_ahead.h), and as the user who is here? */
+static bool
+goes_in_batches_by_row(Query *query, Oid relid)
+{
+	Relation	table = table_open(relid, NoLock);
+	const TriggerDesc *triggers = table->trigdesc;
+	bool		as_user = row_there_role(table) == GetUserId();
+	bool		fires = triggers != NULL &&
+		(query->commandType == CMD_UPDATE ?
+		 triggers->trig_update_before_row || triggers->trig_update_after_row || triggers->trig_update_old_table ||
+		 triggers->trig_update_new_table :
+		 triggers->trig_delete_before_row || triggers->trig_delete_after_row || triggers->trig_delete_old_table);
+
+	table_close(table, NoLock);
+	return !fires && as_user && query->returningList == NIL && !shippable_sees_writes(query);
+}
+
+bool
+plan_by_row_locks_less(Query *query, Oid relid)
+{
+	return is_decided_here(query) && goes_in_batches_by_row(query, relid);
 }
 
 /* Can rows be read ahead of the writes, without anybody seeing that? */

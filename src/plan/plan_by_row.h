@@ -13,4 +13,10 @@ extern PlannedStmt *plan_by_row(const PlanInput *input, const Reason **reason);
 /* Does it take the statement? */
 extern bool plan_by_row_takes(Query *query);
 
+/*
+ * An UPDATE or DELETE of a sharded table whose rows a join or a sub-SELECT names, which locks those alone if it goes by
+ * row, and is no slower by much: it goes in batches, and as the user who is here.
+ */
+extern bool plan_by_row_locks_less(Query *query, Oid relid);
+
 #endif

@@ -22,9 +22,7 @@
 #include "postgres.h"
 
 #include "access/sysattr.h"
-#include "access/table.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -34,21 +32,19 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "exec/modify_rows.h"
-#include "exec/row_there.h"
 #include "plan/insert_shape.h"
 #include "plan/modify_shape.h"
+#include "plan/plan_by_row.h"
 #include "plan/plan_modify.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_rows.h"
 #include "plan/query_shape.h"
 #include "plan/returning_here.h"
 #include "plan/shard_sql.h"
-#include "plan/shippable.h"
 
 #define HINT_ONE_SHARD "Give the shard key in WHERE, so that the statement stays inside one shard."
 
@@ -94,31 +90,6 @@ check_returning(Query *query)
 	return NULL;
 }
 
-/* Does a join or a sub-SELECT that is evaluated here say which rows are written? Then the scan locks many more. */
-static bool
-is_decided_here(const Query *query)
-{
-	return list_length(query->jointree->fromlist) > 1 || !IsA(linitial(query->jointree->fromlist), RangeTblRef) ||
-		checkExprHasSubLink((Node *) query->jointree);
-}
-
-/* Are rows locked and written in batches by row (exec/row_ahead.h), and as the user who is here? */
-static bool
-goes_in_batches_by_row(Query *query, Oid relid)
-{
-	Relation	table = table_open(relid, NoLock);
-	const TriggerDesc *triggers = table->trigdesc;
-	bool		as_user = row_there_role(table) == GetUserId();
-	bool		fires = triggers != NULL &&
-		(query->commandType == CMD_UPDATE ?
-		 triggers->trig_update_before_row || triggers->trig_update_after_row || triggers->trig_update_old_table ||
-		 triggers->trig_update_new_table :
-		 triggers->trig_delete_before_row || triggers->trig_delete_after_row || triggers->trig_delete_old_table);
-
-	table_close(table, NoLock);
-	return !fires && as_user && query->returningList == NIL && !shippable_sees_writes(query);
-}
-
 const Reason *
 plan_rows_check(const PlanInput *input)
 {
@@ -140,7 +111,7 @@ plan_rows_check(const PlanInput *input)
 		(reason = check_rights(query, table)) != NULL ||
 		(reason = check_columns(query, table)) != NULL)
 		return reason;
-	if (is_decided_here(query) && goes_in_batches_by_row(query, table->relid))
+	if (plan_by_row_locks_less(query, table->relid))
 		return reason_make(HINT_ONE_SHARD, "A join or sub-SELECT says which of its rows are written.");
 	/* the scan would lock all rows, and wait for those that SKIP LOCKED leaves to others */
 	if (query_locks_rows(query))
