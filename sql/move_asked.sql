@@ -163,6 +163,28 @@ SELECT raised(format('SELECT shardext.wait_job(%s)', :job)), place();
 SELECT sentence FROM shardext.job_log WHERE job = :job ORDER BY at DESC OFFSET 1 LIMIT 1;
 COMMIT PREPARED 'in the way';
 SELECT v FROM asked WHERE id = 12;
+CALL bring_back();
+-- nor does the slot of the way back before that, while the source is away
+SELECT stop_at('move_verify_begins');
+SELECT shardext.move_shard(0, 'london') AS job \gset
+CALL await(job_waits());
+ALTER DATABASE london RESET shardext.fault;
+ALTER DATABASE paris ALLOW_CONNECTIONS false;
+SET client_min_messages = error; -- some may have ended by themselves
+SELECT count(pg_terminate_backend(pid, 180000)) > 0 FROM pg_stat_activity WHERE datname = 'paris' AND backend_type = 'client backend';
+SET client_min_messages = warning;
+SELECT pg_advisory_unlock_all();
+SELECT count(pg_logical_emit_message(false, 'moves', repeat('x', 1000000))) FROM generate_series(1, 8);
+CALL await('NOT EXISTS (SELECT FROM pg_replication_slots WHERE database = ''london'')');
+SELECT state FROM shardext.internal_local_jobs WHERE job = :job;
+ALTER SYSTEM RESET shardext.move_wal_limit;
+SELECT pg_reload_conf();
+ALTER DATABASE paris ALLOW_CONNECTIONS true;
+CALL await(job_is(:job, 'keep'));
+SELECT place();
+SELECT shardext.finish_move(:job);
+CALL await(job_is(:job, 'done'));
+SELECT v FROM asked WHERE id = 12;
 ALTER SYSTEM RESET shardext.move_wal_limit;
 SELECT pg_reload_conf();
 CALL bring_back();

@@ -264,6 +264,21 @@ is_first_bad_value(const Job *job, const MoveState *state, const ErrorData *erro
 	return n == 1;
 }
 
+/*
+ * A step is tried until the node that is away is back. Meanwhile the slot of a way back that nobody needs yet keeps WAL
+ * of the target: beyond the limit it is dropped, and made anew by the step "stream". The job still knows of it.
+ */
+static void
+bound_way_back(MoveRun *run)
+{
+	if (target_link == NULL)
+		target_link = move_link_open(run->job->target, LINK_SQL);
+	run->target = target_link;
+	if (move_slot_state(run, run->target, BACKWARD) == SLOT_KEEPS_TOO_MUCH)
+		move_link_run(run->target, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+					  " WHERE slot_name = %s AND NOT active", quote_literal_cstr(move_object_name(run->job, BACKWARD)));
+}
+
 /* After an error: where does the job stand now? */
 static void
 take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
@@ -279,6 +294,8 @@ take_error(MoveRun *run, const MoveState *state, const ErrorData *error)
 	if (!state->reversible || (move_may_be_repeated(error->sqlerrcode) && error->sqlerrcode != ERRCODE_MOVE_AGAIN &&
 							   strcmp(state->resume, "prepare") != 0))
 	{
+		if (state->reversible && strcmp(state->resume, "stream") == 0)
+			bound_way_back(run);
 		set_state(job, state->resume, error);
 		return;
 	}
