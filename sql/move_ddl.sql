@@ -199,7 +199,7 @@ SELECT at_home();
 CALL bring_back();
 SELECT * FROM shardext.check();
 ALTER DATABASE london RESET shardext.fault;
-DROP TABLE moved, emptied;
+DROP TABLE moved, moved_too, emptied;
 SELECT shardext.alter_node('london', region => '');
 DROP PROCEDURE begin_round, end_round, go_home, bring_back;
 DROP FUNCTION at_home;
