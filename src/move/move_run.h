@@ -34,6 +34,8 @@ extern void move_take_back(MoveRun *run);
 
 /* ERROR if the job shall be cancelled; called where a step may take long. */
 extern void move_check_wish(MoveRun *run);
+
+/* ERROR if that is what the wish means for a job in this state. */
 extern void move_obey(const char *wish, const char *state);
 
 /* A shard table on the source. */
@@ -50,6 +52,8 @@ typedef struct MoveTable
 
 /* In the order of shards. */
 extern List *move_tables(MoveRun *run, MoveLink *link);
+
+/* ERROR if a row to be moved has the number of a large object. */
 extern void move_refuse_large_objects(MoveRun *run, MoveLink *link);
 
 /* Tables that lack a replica identity get one on the node. */

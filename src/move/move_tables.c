@@ -107,25 +107,27 @@ void
 move_refuse_large_objects(MoveRun *run, MoveLink *link)
 {
 	PGresult   *columns = move_link_rows(link, REFERENCES_QUERY, schemas_array(run->job));
-	const char *table = NULL;
-	const char *column = NULL;
+	int			n = PQntuples(columns);
+	char	  **fields = palloc(sizeof(char *) * 3 * (n + 1));
 
-	for (int i = 0; i < PQntuples(columns) && table == NULL; i++)
+	/* what is asked next may raise an error */
+	for (int i = 0; i < 3 * n; i++)
+		fields[i] = pstrdup(PQgetvalue(columns, i / 3, i % 3));
+	PQclear(columns);
+	for (int i = 0; i < n; i++)
 	{
-		char	   *name = PQgetvalue(columns, i, 0);
+		const char *table = fields[3 * i];
+		const char *value = fields[3 * i + 1];
+		const char *column = fields[3 * i + 2];
 
 		if (move_link_value(link, "SELECT 1 FROM %s t JOIN pg_largeobject_metadata m ON m.oid = %s LIMIT 1",
-							name, PQgetvalue(columns, i, 1)) == NULL)
+							table, value) == NULL)
 			continue;
-		table = pstrdup(name);
-		column = pstrdup(PQgetvalue(columns, i, 2));
-	}
-	PQclear(columns);
-	if (table != NULL)
 		reason_raise(reason_make("Keep the data in a column of type bytea, or remove what refers to the large objects.",
 								 "Column %s of table %s refers to large objects, which are rows of no table and would"
 								 " stay on the node.", column, table),
 					 "moving references to large objects is not supported");
+	}
 }
 
 void
