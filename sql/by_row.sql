@@ -211,3 +211,47 @@ RESET enable_hashagg;
 RESET enable_sort;
 SELECT done, count(*) FROM tasks GROUP BY done ORDER BY done;
 DROP TABLE tasks;
+-- rows that the value of a sub-SELECT names are asked for by it, in their shards only
+CREATE TABLE jobs (id bigint PRIMARY KEY, state text NOT NULL DEFAULT 'new', prio varchar(9));
+SELECT shardext.shard_table('jobs', 'id');
+INSERT INTO jobs SELECT i, 'new', 'p' || i % 10 FROM generate_series(1, 200) i;
+EXPLAIN (VERBOSE, COSTS OFF) UPDATE jobs SET state = 'busy' WHERE id = (SELECT id FROM jobs WHERE state = 'new' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED);
+CREATE FUNCTION by_row_fetched(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text; result text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ' || query LOOP
+        IF line ~ ' on jobs j ' AND line ~ 'Shard Scan' THEN result := substring(line from 'rows=\d+'); END IF;
+        IF result !~ 'Shards' AND line ~ 'Removed|Shards' THEN result := result || '  ' || trim(line); END IF;
+    END LOOP;
+    RETURN result;
+END $$;
+SELECT by_row_fetched($$UPDATE jobs j SET state = 'busy' WHERE id = (SELECT id FROM jobs WHERE state = 'new' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)$$),
+       by_row_fetched($$UPDATE jobs j SET state = 'busy' WHERE id = (SELECT max(id) FROM jobs WHERE state = 'new') + 0$$),
+       by_row_fetched($$DELETE FROM jobs j WHERE id = ANY (ARRAY(SELECT id FROM jobs WHERE state = 'new' ORDER BY id LIMIT 3 FOR UPDATE SKIP LOCKED))$$),
+       by_row_fetched($$DELETE FROM jobs j WHERE id = (SELECT id FROM jobs WHERE state = 'none' LIMIT 1 FOR UPDATE SKIP LOCKED)$$);
+SELECT * FROM jobs WHERE state <> 'new' OR id < 7 ORDER BY id;
+PREPARE take (text, bigint) AS UPDATE jobs j SET state = $1 WHERE id = (SELECT id FROM jobs WHERE state = 'new' AND id > $2 ORDER BY id LIMIT 1 FOR UPDATE) AND id <> $2 AND prio <> (SELECT max(prio) FROM jobs) RETURNING id, state;
+SET plan_cache_mode = force_generic_plan;
+EXECUTE take('first', 10);
+EXECUTE take('second', 10);
+EXECUTE take('none', 18);
+EXECUTE take('none', 1000);
+RESET plan_cache_mode;
+-- .. also where they are locked as they are read
+EXPLAIN (COSTS OFF) UPDATE jobs SET state = 'max' WHERE id = (SELECT max(id) FROM jobs WHERE state = 'new') RETURNING *;
+SELECT by_row_fetched($$UPDATE jobs j SET state = 'max' WHERE id = (SELECT max(id) FROM jobs WHERE state = 'new') RETURNING *$$);
+-- not where a function of the sub-SELECT could write
+CREATE FUNCTION by_row_next() RETURNS bigint LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 20; END';
+SELECT by_row_fetched($$UPDATE jobs j SET state = prio WHERE id = (SELECT id FROM jobs WHERE id = by_row_next() LIMIT 1 FOR UPDATE)$$);
+-- policies say what they say, of the row's own table and of the sub-SELECT's
+CREATE ROLE by_row_worker;
+GRANT SELECT, UPDATE ON jobs TO by_row_worker;
+ALTER TABLE jobs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY of_p3 ON jobs USING (prio = (SELECT 'p3'));
+SET ROLE by_row_worker;
+UPDATE jobs SET state = 'mine' WHERE id = (SELECT id FROM jobs WHERE state = 'new' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *;
+UPDATE jobs SET state = 'theirs' WHERE id = (SELECT 34) RETURNING *;
+RESET ROLE;
+DROP TABLE jobs;
+DROP ROLE by_row_worker;
+DROP FUNCTION by_row_fetched, by_row_next;

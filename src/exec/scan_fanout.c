@@ -371,6 +371,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->input_states = list_copy_tail(states, state->spec.nparams);
 	state->key_states = list_copy_tail(state->input_states, list_length(state->input_ids));
 	state->input_states = list_truncate(state->input_states, list_length(state->input_ids));
+	state->key_states = list_truncate(state->key_states, list_length(state->key_states) - nrecheck);
 	state->place.recheck = ExecInitQual(list_copy_tail(scan->custom_exprs, list_length(states) - nrecheck),
 										&node->ss.ps);
 	(void) collect_exec_params((Node *) scan->custom_exprs, &state->follows);
@@ -618,6 +619,23 @@ contain_param_extern(Node *node, void *context)
 	return expression_tree_walker(node, contain_param_extern, context);
 }
 
+/* Are the values of the shard keys there before the plan runs? Its sub-SELECTs must not run for EXPLAIN. */
+static bool
+knows_keys(const FanoutState *state)
+{
+	bool		has_params = state->css.ss.ps.state->es_param_list_info != NULL;
+	ListCell   *lc;
+
+	foreach(lc, state->key_states)
+	{
+		Node	   *key = (Node *) lfirst_node(ExprState, lc)->expr;
+
+		if (needs_running_plan(key, NULL) || (!has_params && contain_param_extern(key, NULL)))
+			return false;
+	}
+	return true;
+}
+
 /* The plan in one of the shards that are here, if there is any. */
 static void
 show_shard_plan(FanoutState *state, ExplainState *es)
@@ -648,9 +666,7 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	if (state->command != CMD_SELECT)
 		ExplainPropertyText("Command", state->command == CMD_INSERT ? "Insert" :
 							state->command == CMD_UPDATE ? "Update" : "Delete", es);
-	if (state->key_relids == NIL || state->shards_known ||
-		node->ss.ps.state->es_param_list_info != NULL ||
-		!contain_param_extern((Node *) ((CustomScan *) node->ss.ps.plan)->custom_exprs, NULL))
+	if (knows_keys(state))
 		find_shards(state);
 	if (state->shards_known)
 	{

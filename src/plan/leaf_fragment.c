@@ -21,8 +21,10 @@
  * but not read them has them read by the table's owner.
  *
  * Conditions with parameters of outer query levels (PARAM_EXEC) never go into
- * a fragment: its rows would change with every rescan. Arguments of TABLESAMPLE
- * have to: what the plan computes for them is an input of the fragment.
+ * a fragment: its rows would change with every rescan. What the plan computes
+ * only once can be an input of the fragment: arguments of TABLESAMPLE have to,
+ * and the value of a sub-SELECT spares an UPDATE or DELETE the rows of all other
+ * shards (id = (SELECT .. FOR UPDATE SKIP LOCKED)).
  */
 #include "postgres.h"
 
@@ -46,8 +48,8 @@
 #include "base/errors.h"
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
-#include "plan/insert_shape.h"
 #include "plan/leaf_fragment.h"
+#include "plan/leaf_inputs.h"
 #include "plan/shard_quals.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
@@ -64,7 +66,15 @@ typedef struct LeafQuals
 typedef struct LeafVarContext
 {
 	Index		varno;
+	const Bitmapset *known;		/* parameters of the plan that may be inputs */
 } LeafVarContext;
+
+static bool
+is_unknown_param(const Param *param, const Bitmapset *known)
+{
+	return param->paramkind != PARAM_EXTERN &&
+		(param->paramkind != PARAM_EXEC || !bms_is_member(param->paramid, known));
+}
 
 /* Is there anything in the expression that a fragment over varno alone cannot hold? */
 static bool
@@ -79,7 +89,7 @@ leaves_fragment(Node *node, LeafVarContext *context)
 		return var->varno != context->varno || var->varlevelsup != 0 || var->varattno <= 0;
 	}
 	if (IsA(node, Param))
-		return ((Param *) node)->paramkind != PARAM_EXTERN;
+		return is_unknown_param((Param *) node, context->known);
 	if (IsA(node, SubPlan) || IsA(node, AlternativeSubPlan) || IsA(node, SubLink) ||
 		IsA(node, PlaceHolderVar) || IsA(node, CurrentOfExpr) || IsA(node, GroupingFunc))
 		return true;
@@ -87,13 +97,13 @@ leaves_fragment(Node *node, LeafVarContext *context)
 }
 
 static bool
-contains_exec_param(Node *node, void *context)
+contains_unknown_param(Node *node, void *known)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Param))
-		return ((Param *) node)->paramkind != PARAM_EXTERN;
-	return expression_tree_walker(node, contains_exec_param, context);
+		return is_unknown_param((Param *) node, known);
+	return expression_tree_walker(node, contains_unknown_param, known);
 }
 
 /*
@@ -101,19 +111,19 @@ contains_exec_param(Node *node, void *context)
  * only what is PostgreSQL's own: what the reader has made would run with that role's rights.
  */
 static bool
-can_push(Node *clause, Index varno, bool own_role)
+can_push(Node *clause, Index varno, const Bitmapset *known, bool own_role)
 {
-	LeafVarContext context = {varno};
+	LeafVarContext context = {varno, known};
 
 	if (leaves_fragment(clause, &context) || contain_volatile_functions(clause))
 		return false;
 	if (!own_role && (contain_mutable_functions(clause) || shippable_runs_users_code(clause)))
 		return false;
-	return shippable_check_expr(clause) == NULL;
+	return shippable_check_expr(leaf_inputs_as_statements(clause)) == NULL;
 }
 
 static LeafQuals
-sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, bool own_role)
+sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, const Bitmapset *known, bool own_role)
 {
 	LeafQuals	quals = {NIL, NIL, NIL, false};
 	bool		all_security_pushed = true;
@@ -127,7 +137,7 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, bool own_role)
 
 			if (rinfo->security_level != level || rinfo->pseudoconstant)
 				continue;
-			if (all_security_pushed && can_push((Node *) rinfo->clause, rel->relid, own_role))
+			if (all_security_pushed && can_push((Node *) rinfo->clause, rel->relid, NULL, own_role))
 				quals.security = lappend(quals.security, rinfo->clause);
 			else
 			{
@@ -144,7 +154,7 @@ sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, bool own_role)
 		if (rinfo->security_level < root->qual_security_level || rinfo->pseudoconstant)
 			continue;
 		if ((all_security_pushed || rinfo->leakproof) &&
-			can_push((Node *) rinfo->clause, rel->relid, own_role))
+			can_push((Node *) rinfo->clause, rel->relid, known, own_role))
 			quals.pushed = lappend(quals.pushed, rinfo->clause);
 		else
 			quals.kept = lappend(quals.kept, rinfo->clause);
@@ -375,68 +385,6 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	return query;
 }
 
-/* ---------- arguments of TABLESAMPLE ---------- */
-
-/* The argument, or the parameter that stands for it if the plan around has to compute it. */
-static Expr *
-sample_argument(Expr *arg, int *last_param, FanoutParts *parts)
-{
-	LeafVarContext context = {0};	/* a column of any relation */
-	Param	   *param;
-
-	if (arg == NULL || !leaves_fragment((Node *) arg, &context))
-		return arg;
-	param = makeNode(Param);
-	param->paramkind = PARAM_EXTERN;
-	param->paramid = ++(*last_param);
-	param->paramtype = exprType((Node *) arg);
-	param->paramtypmod = exprTypmod((Node *) arg);
-	param->paramcollid = exprCollation((Node *) arg);
-	param->location = -1;
-	parts->inputs = lappend(parts->inputs, arg);
-	parts->input_ids = lappend_int(parts->input_ids, param->paramid);
-	return (Expr *) param;
-}
-
-static void
-take_sample_inputs(FanoutParts *parts)
-{
-	TableSampleClause *sample = linitial_node(RangeTblEntry, parts->run_query->rtable)->tablesample;
-	int			last_param;
-	ListCell   *lc;
-
-	parts->inputs = parts->input_ids = NIL;
-	if (sample == NULL)
-		return;
-	last_param = insert_shape_max_param(parts->run_query);
-	foreach(lc, sample->args)
-		lfirst(lc) = sample_argument((Expr *) lfirst(lc), &last_param, parts);
-	sample->repeatable = sample_argument(sample->repeatable, &last_param, parts);
-}
-
-/* Parameters of the text that are inputs, as what this plan computes. */
-static List *
-remote_params_with_inputs(const FanoutParts *parts, List *params)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, params)
-	{
-		Node	   *param = (Node *) lfirst(lc);
-		ListCell   *id;
-		ListCell   *input;
-
-		forboth(id, parts->input_ids, input, parts->inputs)
-		{
-			if (IsA(param, Param) && ((Param *) param)->paramid == lfirst_int(id))
-				param = (Node *) lfirst(input);
-		}
-		result = lappend(result, param);
-	}
-	return result;
-}
-
 /* ---------- the fragment, whole ---------- */
 
 /* For another node, which applies its policies itself: those for reading. */
@@ -481,7 +429,7 @@ set_place(FanoutParts *parts, const TableInfo *table, const LeafColumns *columns
 }
 
 static List *
-shard_keys_of(const TableInfo *table, Index varno, List *clauses)
+shard_keys_of(const TableInfo *table, Index varno, List *clauses, Bitmapset *known)
 {
 	List	   *quals = NIL;
 	List	   *result = NIL;
@@ -491,8 +439,8 @@ shard_keys_of(const TableInfo *table, Index varno, List *clauses)
 	{
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
 
-		if (!rinfo->pseudoconstant && !contains_exec_param((Node *) rinfo->clause, NULL))
-			quals = lappend(quals, rinfo->clause);
+		if (!rinfo->pseudoconstant && !contains_unknown_param((Node *) rinfo->clause, known))
+			quals = lappend(quals, leaf_inputs_as_statements((Node *) rinfo->clause));
 	}
 	foreach(lc, relation_shard_keys(table, varno, quals))
 	{
@@ -500,7 +448,7 @@ shard_keys_of(const TableInfo *table, Index varno, List *clauses)
 		FanoutKey  *out = palloc(sizeof(FanoutKey));
 
 		out->relid = key->relid;
-		out->exprs = key->exprs;
+		out->exprs = (List *) leaf_inputs_as_plans((Node *) key->exprs);
 		result = lappend(result, out);
 	}
 	return result;
@@ -517,7 +465,7 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 	const ShardSql *sql;
 
 	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals, use->lock);
-	take_sample_inputs(parts);
+	leaf_inputs_take(parts);
 	parts->attnos = columns.system ? positions(list_length(columns.attnos)) : columns.attnos;
 	parts->scan_tlist = columns.system ? own_scan_tlist(shell, rel->relid, columns.attnos) : NIL;
 
@@ -535,7 +483,7 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 		return;
 	}
 	parts->remote_sql = sql->text;
-	parts->remote_params = remote_params_with_inputs(parts, sql->params);
+	parts->remote_params = leaf_inputs_as_sent(parts, sql->params);
 }
 
 /* Is a row of the relation locked or written by its ctid? */
@@ -605,18 +553,19 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	bool		own_role = !OidIsValid(role) || role == GetUserId();
 	bool		by_owner = false;
 	LeafUse		use = {lock, lock == LCS_NONE && is_identified(root, rel->relid), for_cursor};
+	Bitmapset  *known = leaf_inputs_known(root, rel, lock != LCS_NONE);
 	FanoutParts parts = {0};
 	LeafQuals	quals;
 	CustomScan *scan;
 
-	quals = sort_clauses(root, rel, clauses, own_role);
+	quals = sort_clauses(root, rel, clauses, known, own_role);
 	if ((use.identified && pg_class_aclcheck(rte->relid, own_role ? GetUserId() : role, ACL_SELECT) != ACLCHECK_OK) ||
 		(rte->securityQuals != NIL && quals.policy_kept && lock == LCS_NONE))
 	{
 		role = shell->rd_rel->relowner;
 		own_role = false;
 		by_owner = true;
-		quals = sort_clauses(root, rel, clauses, own_role);
+		quals = sort_clauses(root, rel, clauses, known, own_role);
 		keep_unless_policy(&quals);
 	}
 	if (find_current_of(clauses) != NULL)
@@ -627,7 +576,7 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	parts.scanrelid = rel->relid;
 	parts.query_string = query_string;
 	parts.role = role;
-	parts.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses);
+	parts.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses, known);
 	parts.writes = lock != LCS_NONE;
 	parts.hold = use.identified || for_cursor;
 	if ((OidIsValid(role) && own_role) || use.identified || by_owner)
