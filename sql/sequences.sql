@@ -49,6 +49,8 @@ SET ROLE sequence_user;
 SELECT setval('counted_id_seq', 50);
 ALTER SEQUENCE counted_id_seq RESTART WITH 50;
 ALTER TABLE counted ALTER no RESTART WITH 50;
+ALTER SEQUENCE counted_id_seq MAXVALUE 1000;
+ALTER SEQUENCE counted_id_seq RESTART;
 RESET ROLE;
 -- ALTER SEQUENCE
 ALTER SEQUENCE counted_id_seq RESTART WITH 100;

@@ -188,14 +188,14 @@ special_sequence(UtilityCall *call)
 	if (!OidIsValid(sequence) || get_rel_relkind(sequence) != RELKIND_SEQUENCE || session_is_forwarded() ||
 		!OidIsValid(ddl_sequence_table(sequence)))
 		return false;
+	if (!object_ownercheck(RelationRelationId, sequence, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SEQUENCE, get_rel_name(sequence));
 	reason = sequence_options_check(stmt->options, true);
 	if (reason != NULL)
 		reason_raise(reason, psprintf("this statement on sequence \"%s\" of a table of the cluster is not supported",
 									  get_rel_name(sequence)));
 	if (restart == NULL)
 		return false;
-	if (!object_ownercheck(RelationRelationId, sequence, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SEQUENCE, get_rel_name(sequence));
 	restart_with(sequence, defGetInt64(restart));
 	return true;
 }
