@@ -66,6 +66,10 @@ PREPARE TRANSACTION 'has written';
 SELECT shardext.move_shard(0, 'london') AS job \gset
 CALL await(format($$(SELECT error LIKE 'Waits for the prepared%%' FROM shardext.internal_local_jobs WHERE job = %s)$$, :job));
 SELECT regexp_replace(error, 'of \d+[^,]*,', 'of <time>,') FROM shardext.jobs WHERE job = :job;
+-- .. again, when it waits again after an error
+SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE datname = 'paris' AND backend_type = 'walsender';
+CALL await(format('(SELECT error LIKE ''%%connection%%'' FROM shardext.internal_local_jobs WHERE job = %s)', :job));
+CALL await(format($$(SELECT error LIKE 'Waits for the prepared%%' FROM shardext.internal_local_jobs WHERE job = %s)$$, :job));
 SELECT shardext.cancel_job(:job);
 SELECT shardext.wait_job(:job);
 ROLLBACK PREPARED 'has written';

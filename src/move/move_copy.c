@@ -346,6 +346,7 @@ static char *
 make_slot(MoveRun *run, MoveLink *link)
 {
 	char	   *name = move_object_name(run->job, FORWARD);
+	MoveNote	noted = {""};
 	PGresult   *result;
 	char	   *snapshot;
 
@@ -356,7 +357,7 @@ make_slot(MoveRun *run, MoveLink *link)
 		if ((plain_conn_await(move_link_pg(link), WL_SOCKET_READABLE, WISH_EACH_MS) & WL_TIMEOUT) == 0)
 			continue;
 		move_check_wish(run);
-		move_note_writer(run, run->job->source);
+		move_note_writer(run, run->job->source, &noted);
 	}
 	result = move_link_result(link);
 	snapshot = pstrdup(PQgetvalue(result, 0, 2));

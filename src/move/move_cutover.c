@@ -285,6 +285,7 @@ static void
 hand_over(Cutover *cutover)
 {
 	long		pause_ms = FIRST_PAUSE_MS;
+	MoveNote	noted = {""};
 	Job		   *job = cutover->run->job;
 
 	for (;;)
@@ -296,7 +297,7 @@ hand_over(Cutover *cutover)
 		pause_ms = Min(pause_ms * 2, MAX_PAUSE_MS);
 		look_meanwhile(cutover);
 		if (pause_ms > TELL_PAUSE_MS)
-			move_note_user(cutover->run, cutover->from);
+			move_note_user(cutover->run, cutover->from, &noted);
 	}
 	FAULT_POINT("move_after_commit");
 	job_note(job->number, "pause_ms = %.3f", cutover->pause_ms);

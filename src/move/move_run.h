@@ -66,9 +66,15 @@ extern List *move_kept_tables(void);
 /* The answer to what was sent over the link; ERROR if the job shall be cancelled meanwhile. */
 extern PGresult *move_answer(MoveRun *run, MoveLink *link);
 
+/* What people have been told last while a job waits; empty when it begins to wait. */
+typedef struct MoveNote
+{
+	char		text[512];
+} MoveNote;
+
 /* Tell people whose transaction the job waits for: one that has written there, one that uses the shards. */
-extern void move_note_writer(MoveRun *run, int node_id);
-extern void move_note_user(MoveRun *run, int node_id);
+extern void move_note_writer(MoveRun *run, int node_id, MoveNote *noted);
+extern void move_note_user(MoveRun *run, int node_id, MoveNote *noted);
 
 /* Names of what a job makes. */
 extern char *move_object_name(const Job *job, const char *prefix);	/* "shardext_move_2000000007" */

@@ -35,30 +35,29 @@
 
 /* The row is written when there is something new to tell. */
 static void
-note(MoveRun *run, int node_id, const char *who, const char *why)
+tell(MoveRun *run, int node_id, const char *who, const char *why, MoveNote *noted)
 {
-	static char noted[512] = "";
-	char		text[sizeof(noted)];
+	MoveNote	note;
 
 	if (who == NULL)
 		return;
-	snprintf(text, sizeof(text), "Waits for %s, on node \"%s\": %s", who,
+	snprintf(note.text, sizeof(note.text), "Waits for %s, on node \"%s\": %s", who,
 			 move_link_node(move_link_of(run, node_id)), why);
-	if (strcmp(text, noted) == 0)
+	if (strcmp(note.text, noted->text) == 0)
 		return;
-	job_note(run->job->number, "error = %s", quote_literal_cstr(text));
-	strlcpy(noted, text, sizeof(noted));
+	job_note(run->job->number, "error = %s", quote_literal_cstr(note.text));
+	*noted = note;
 }
 
 void
-move_note_writer(MoveRun *run, int node_id)
+move_note_writer(MoveRun *run, int node_id, MoveNote *noted)
 {
-	note(run, node_id, move_link_value(move_link_of(run, node_id), WRITERS_QUERY),
-		 "a stream begins when all transactions that had written before it have ended.");
+	tell(run, node_id, move_link_value(move_link_of(run, node_id), WRITERS_QUERY),
+		 "a stream begins when all transactions that had written before it have ended.", noted);
 }
 
 void
-move_note_user(MoveRun *run, int node_id)
+move_note_user(MoveRun *run, int node_id, MoveNote *noted)
 {
 	StringInfoData schemas;
 	char		schema[NAMEDATALEN];
@@ -66,6 +65,6 @@ move_note_user(MoveRun *run, int node_id)
 	initStringInfo(&schemas);
 	for (int i = 0; i < run->job->nshards; i++)
 		appendStringInfo(&schemas, "%s%s", i == 0 ? "" : ",", shard_schema_name(run->job->shards[i], schema));
-	note(run, node_id, move_link_value(move_link_of(run, node_id), USERS_QUERY, schemas.data),
-		 "the owner changes when nobody uses the shards.");
+	tell(run, node_id, move_link_value(move_link_of(run, node_id), USERS_QUERY, schemas.data),
+		 "the owner changes when nobody uses the shards.", noted);
 }
