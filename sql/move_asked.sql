@@ -120,10 +120,7 @@ SELECT place();
 -- the way back keeps no WAL once it has ended, although the old owner, whose copy is still there, cannot be reached
 SELECT shardext.move_shard(0, 'london') AS job \gset
 CALL await(job_is(:job, 'keep'));
-ALTER DATABASE paris ALLOW_CONNECTIONS false;
-SET client_min_messages = error; -- some may have ended by themselves
-SELECT count(pg_terminate_backend(pid, 180000)) > 0 FROM pg_stat_activity WHERE datname = 'paris' AND backend_type = 'client backend';
-SET client_min_messages = warning;
+CALL cut_off('paris');
 SELECT shardext.finish_move(:job);
 CALL await('NOT EXISTS (SELECT FROM pg_replication_slots)');
 SELECT state FROM shardext.internal_local_jobs WHERE job = :job;
@@ -134,10 +131,7 @@ SELECT stop_at('move_verify_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
 CALL await(job_waits());
 ALTER DATABASE london RESET shardext.fault;
-ALTER DATABASE paris ALLOW_CONNECTIONS false;
-SET client_min_messages = error; -- some may have ended by themselves
-SELECT count(pg_terminate_backend(pid, 180000)) > 0 FROM pg_stat_activity WHERE datname = 'paris' AND backend_type = 'client backend';
-SET client_min_messages = warning;
+CALL cut_off('paris');
 SELECT shardext.cancel_job(:job);
 SELECT pg_advisory_unlock_all();
 CALL await('NOT EXISTS (SELECT FROM pg_replication_slots WHERE database = ''london'')');
@@ -169,10 +163,7 @@ SELECT stop_at('move_verify_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
 CALL await(job_waits());
 ALTER DATABASE london RESET shardext.fault;
-ALTER DATABASE paris ALLOW_CONNECTIONS false;
-SET client_min_messages = error; -- some may have ended by themselves
-SELECT count(pg_terminate_backend(pid, 180000)) > 0 FROM pg_stat_activity WHERE datname = 'paris' AND backend_type = 'client backend';
-SET client_min_messages = warning;
+CALL cut_off('paris');
 SELECT pg_advisory_unlock_all();
 SELECT count(pg_logical_emit_message(false, 'moves', repeat('x', 1000000))) FROM generate_series(1, 8);
 CALL await('NOT EXISTS (SELECT FROM pg_replication_slots WHERE database = ''london'')');

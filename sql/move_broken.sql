@@ -131,10 +131,7 @@ SELECT shardext.move_authority('tokyo');
 SELECT stop_at('move_cutover_begins');
 SELECT shardext.move_shard(0, 'london') AS job \gset
 CALL await(job_waits());
-ALTER DATABASE tokyo ALLOW_CONNECTIONS false;
-SET client_min_messages = error; -- some may have ended by themselves
-SELECT count(pg_terminate_backend(pid, 180000)) >= 0 FROM pg_stat_activity WHERE datname = 'tokyo' AND backend_type = 'client backend';
-SET client_min_messages = warning;
+CALL cut_off('tokyo');
 SELECT shardext.pause_job(:job);
 SELECT pg_advisory_unlock_all();
 CALL await($$EXISTS (SELECT FROM shardext.internal_local_jobs WHERE error LIKE 'node "tokyo" is unavailable%')$$);

@@ -1,5 +1,5 @@
 \set ECHO none
--- What the tests of moves share: who waits, where a job is, what a statement raises. move_helpers_drop.sql takes it away.
+-- What the tests of moves share: who waits, where a job is, what a statement raises, a node that is away. move_helpers_drop.sql takes it away.
 -- Polls for three minutes; between two looks no transaction is open that somebody could wait for.
 CREATE PROCEDURE await(condition text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -30,6 +30,15 @@ CREATE FUNCTION stop_at(point text, pass int DEFAULT 1) RETURNS void LANGUAGE pl
 BEGIN
     EXECUTE format('ALTER DATABASE london SET shardext.fault = %L', point || ':lock:' || pass);
     PERFORM pg_advisory_lock(6021, hashtext(point));
+END $$;
+-- Nobody reaches the node, and nobody is connected to it, until ALTER DATABASE .. ALLOW_CONNECTIONS true.
+CREATE PROCEDURE cut_off(node text) LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('ALTER DATABASE %I ALLOW_CONNECTIONS false', node);
+    COMMIT;
+    SET LOCAL client_min_messages = error; -- some may have ended by themselves
+    PERFORM pg_terminate_backend(pid, 180000) FROM pg_stat_activity WHERE datname = node AND backend_type = 'client backend';
+    COMMIT;
 END $$;
 -- Conditions for await(): somebody is stopped; a job of this node, the latest if there is none named, is in one of these states.
 CREATE FUNCTION job_waits() RETURNS text LANGUAGE sql AS

@@ -1,4 +1,4 @@
 \set ECHO none
-DROP PROCEDURE await(text);
+DROP PROCEDURE await(text), cut_off(text);
 DROP FUNCTION raised(text), stop_at(text, int), job_waits(), job_is(bigint, text[]);
 \set ECHO all
