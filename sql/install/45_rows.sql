@@ -6,11 +6,11 @@ CREATE FUNCTION shardext.internal_row_read(relation regclass, shard int, kind in
 COMMENT ON FUNCTION shardext.internal_row_read(regclass, int, int, tid, int, int, int) IS
     'between nodes, for the owner of the table: a row of a shard by its ctid, locked if so asked';
 
-CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind int, place tid, "row" record,
+CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind int, place tid, "row" record, foreign_keys boolean,
                                             OUT result int, OUT place_now tid, OUT mode int)
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_write';
-COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record) IS
-    'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid';
+COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record, boolean) IS
+    'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid, and check its foreign keys if so asked';
 
 CREATE FUNCTION shardext.internal_row_insert(relation regclass, shard int, arbiters text[], "row" record, OUT result int, OUT place_now tid)
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_insert';

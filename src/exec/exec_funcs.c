@@ -136,7 +136,7 @@ slot_of_row(Relation shell, HeapTupleHeader row)
 	return ExecStoreVirtualTuple(slot);
 }
 
-/* internal_row_write(relation, shard, kind, ctid, row): result, ctid, mode */
+/* internal_row_write(relation, shard, kind, ctid, row, foreign_keys): result, ctid, mode */
 Datum
 shardext_row_write(PG_FUNCTION_ARGS)
 {
@@ -144,6 +144,7 @@ shardext_row_write(PG_FUNCTION_ARGS)
 	int			shard = PG_GETARG_INT32(1);
 	RowWriteKind kind = (RowWriteKind) PG_GETARG_INT32(2);
 	ItemPointerData ctid = *(ItemPointer) PG_GETARG_POINTER(3);
+	bool		foreign_keys = PG_GETARG_BOOL(5);
 	CommandId	command = statement_command_id();
 	LockTupleMode mode = LockTupleExclusive;
 	TM_FailureData failure = {0};
@@ -161,14 +162,14 @@ shardext_row_write(PG_FUNCTION_ARGS)
 	switch (kind)
 	{
 		case ROW_WRITE_INSERT:
-			row_here_insert(shell, shard, slot, command);
+			row_here_insert(shell, shard, slot, command, foreign_keys);
 			break;
 		case ROW_WRITE_UPDATE:
-			result = row_here_update(shell, shard, &ctid, slot, command, &failure, &mode);
+			result = row_here_update(shell, shard, &ctid, slot, command, foreign_keys, &failure, &mode);
 			break;
 		case ROW_WRITE_DELETE:
 		case ROW_WRITE_MOVE:
-			result = row_here_delete(shell, shard, &ctid, command, kind == ROW_WRITE_MOVE, &failure);
+			result = row_here_delete(shell, shard, &ctid, command, kind == ROW_WRITE_MOVE, foreign_keys, &failure);
 			break;
 	}
 	values[0] = Int32GetDatum((int32) result);

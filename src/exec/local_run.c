@@ -15,9 +15,9 @@
  * order, relations of one shard in range table order.
  *
  * Rows that a caller does not fetch (a row limit of SPI) must not keep triggers
- * from firing: a small plan node in the parent's es_auxmodifytables finishes
- * the nested executor within the parent's ExecutorFinish, so that the nested
- * trigger level lies inside the parent's.
+ * from firing: the nested executor is finished within the parent's
+ * ExecutorFinish (at_finish.h), so that the nested trigger level lies inside
+ * the parent's.
  *
  * A plan for a shard may use parallel workers if the statement around it is in
  * parallel mode, which is its plan's decision (plan_forwarded.c).
@@ -39,6 +39,7 @@
 #include "base/pg_compat.h"
 #include "catalog/id_maker.h"
 #include "catalog/table_map.h"
+#include "exec/at_finish.h"
 #include "exec/each_shard.h"
 #include "exec/exec_explain.h"
 #include "exec/guard_check.h"
@@ -47,13 +48,6 @@
 #include "exec/plan_report.h"
 #include "exec/shard_scope.h"
 #include "exec/statement_command.h"
-
-/* Finishes a run inside the parent's ExecutorFinish. */
-typedef struct RunFinisher
-{
-	PlanState	ps;				/* only ExecProcNode is used */
-	LocalRun   *run;
-} RunFinisher;
 
 struct LocalRun
 {
@@ -77,7 +71,7 @@ struct LocalRun
 	QueryDesc  *rows_desc;		/* with each: gives the rows of the current shard */
 	bool		finished;		/* query_desc has no more rows and its triggers have fired */
 	uint64		processed;		/* by the shards before the current one */
-	RunFinisher *finisher;
+	AtFinish   *finisher;		/* or NULL */
 
 	/* memory */
 	MemoryContext cxt;			/* this struct and all of the run */
@@ -320,14 +314,13 @@ run_freed(void *arg)
 	local_template_release(&run->user);
 }
 
-static TupleTableSlot *
-exec_finisher(PlanState *ps)
+static void
+finish_run(void *arg)
 {
-	LocalRun   *run = ((RunFinisher *) ps)->run;
+	LocalRun   *run = (LocalRun *) arg;
 
 	if (run->query_desc != NULL)
 		finish_shard(run);
-	return NULL;
 }
 
 static LocalRun *
@@ -348,16 +341,7 @@ make_run(LocalPlan *plan, ParamListInfo params, EState *parent, int eflags)
 	run->on_reset.arg = run;
 	MemoryContextRegisterResetCallback(cxt, &run->on_reset);
 	if (plan->modifies && !(eflags & EXEC_FLAG_EXPLAIN_ONLY))
-	{
-		MemoryContext outer = MemoryContextSwitchTo(parent->es_query_cxt);
-
-		run->finisher = MemoryContextAllocZero(cxt, sizeof(RunFinisher));
-		run->finisher->ps.type = T_CustomScanState;
-		run->finisher->ps.ExecProcNode = exec_finisher;
-		run->finisher->run = run;
-		parent->es_auxmodifytables = lcons(run->finisher, parent->es_auxmodifytables);
-		MemoryContextSwitchTo(outer);
-	}
+		run->finisher = at_finish_add(parent, finish_run, run);
 	return run;
 }
 
@@ -506,8 +490,8 @@ local_run_end(LocalRun *run)
 			finish_shard(run);
 		end_shard(run);
 	}
-	if (run->finisher)
-		run->parent->es_auxmodifytables = list_delete_ptr(run->parent->es_auxmodifytables, run->finisher);
+	if (run->finisher != NULL)
+		at_finish_remove(run->parent, run->finisher);
 	local_template_release(&run->user);
 	MemoryContextDelete(run->cxt);
 }

@@ -50,6 +50,7 @@ typedef struct WritingExecution
 {
 	EState	   *estate;
 	RowAhead   *ahead;			/* NULL: each row by itself */
+	bool		foreign_keys;	/* are looked after where the rows lie */
 	struct WritingExecution *next;
 	MemoryContextCallback on_reset;
 } WritingExecution;
@@ -71,6 +72,15 @@ writer_of(Relation shell)
 		}
 	}
 	return NULL;
+}
+
+/* Are foreign keys of the shell's rows looked after where they lie? */
+static bool
+fires_there(Relation shell)
+{
+	const WritingExecution *writer = writer_of(shell);
+
+	return writer != NULL && writer->foreign_keys;
 }
 
 /* The batch of rows that it writes; NULL: there is none. */
@@ -309,13 +319,14 @@ insert_into(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
 	ItemPointerSet(&ctid, 0, FirstOffsetNumber);
 	if (is_here(shard))
 	{
-		row_here_insert(shell, shard, slot, command);
+		row_here_insert(shell, shard, slot, command, fires_there(shell));
 		ctid = slot->tts_tid;
 	}
 	else if (write_later(shell, shard, ROW_WRITE_INSERT, &ctid, slot))
 		return;
 	else
-		(void) row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_INSERT, &ctid, slot, &failure, NULL);
+		(void) row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_INSERT, &ctid, slot, fires_there(shell),
+							   &failure, NULL);
 	set_place(shell, slot, shard, &ctid);
 }
 
@@ -352,11 +363,12 @@ delete_from(Relation shell, ItemPointer place, CommandId command, bool moving, T
 	TM_Result	result;
 
 	if (is_here(shard))
-		result = row_here_delete(shell, shard, &ctid, command, moving, failure);
+		result = row_here_delete(shell, shard, &ctid, command, moving, fires_there(shell), failure);
 	else if (is_locked(shell, place) && write_later(shell, shard, kind, &ctid, NULL))
 		return TM_Ok;
 	else
-		result = row_there_write(shell, begin_asking(shell), shard, kind, &ctid, NULL, failure, NULL);
+		result = row_there_write(shell, begin_asking(shell), shard, kind, &ctid, NULL, fires_there(shell), failure,
+								 NULL);
 	show_failure(shard, result, command, failure);
 	return result;
 }
@@ -386,13 +398,14 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 	}
 	if (is_here(shard))
 	{
-		result = row_here_update(shell, shard, &ctid, slot, command, failure, mode);
+		result = row_here_update(shell, shard, &ctid, slot, command, fires_there(shell), failure, mode);
 		ctid = slot->tts_tid;
 	}
 	else if (is_locked(shell, place) && write_later(shell, shard, ROW_WRITE_UPDATE, &ctid, slot))
 		return TM_Ok;
 	else
-		result = row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_UPDATE, &ctid, slot, failure, mode);
+		result = row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_UPDATE, &ctid, slot, fires_there(shell),
+								 failure, mode);
 	show_failure(shard, result, command, failure);
 	if (result == TM_Ok)
 		set_place(shell, slot, shard, &ctid);
@@ -469,7 +482,7 @@ row_access_attach(const QueryDesc *query_desc)
 			continue;
 		execution = MemoryContextAlloc(estate->es_query_cxt, sizeof(WritingExecution));
 		execution->estate = estate;
-		execution->ahead = row_ahead_attach(query_desc);
+		execution->ahead = row_ahead_attach(query_desc, &execution->foreign_keys);
 		execution->next = writing;
 		execution->on_reset.func = execution_freed;
 		execution->on_reset.arg = execution;

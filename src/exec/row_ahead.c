@@ -25,7 +25,7 @@
  *
  * What is not done: rows are locked only if they will be written (not for MERGE
  * WHEN MATCHED AND ..: these are fetched only). Writes wait only if nobody needs
- * to know the row's new place: no row triggers, no RETURNING. With BEFORE
+ * to know the row's new place: no row triggers, no RETURNING of ctid and the like. With BEFORE
  * triggers, which may change rows to come, rows are handed on as they come. So they are for
  * EvalPlanQual, which runs the plan again for one row.
  */
@@ -45,10 +45,13 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "exec/at_finish.h"
 #include "exec/plan_reason.h"
 #include "exec/row_ahead.h"
+#include "exec/row_modify.h"
 #include "exec/row_place.h"
 #include "exec/row_there.h"
+#include "exec/row_triggers.h"
 #include "exec/statement_command.h"
 
 /* Rows of a batch, and bytes of them and of the rows fetched, after which the next ones are smaller. */
@@ -80,6 +83,7 @@ struct RowAhead
 	bool		fetches;
 	LockTupleMode mode;
 	uint32		command;
+	bool		foreign_keys;	/* are looked after where the rows lie */
 	RowQueue   *queue;			/* NULL: no write waits */
 	RowQueue   *tries;			/* NULL: rows are not tried */
 
@@ -184,95 +188,22 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	ahead->place_attno = ExecFindJunkAttributeInTlist(node->ss.ps.plan->targetlist, "ctid");
 }
 
-/* The first WHEN MATCHED of MERGE; NULL: none, or rows of the table without a match are looked at as well. */
-static const MergeAction *
-first_matched(const ModifyTable *plan)
+static void
+flush_queue(void *arg)
 {
-	const MergeAction *result = NULL;
-	ListCell   *lc;
-
-	foreach(lc, (List *) linitial(plan->mergeActionLists))
-	{
-		const MergeAction *action = lfirst_node(MergeAction, lc);
-
-		if (sx_merge_sees_unmatched_target(action))
-			return NULL;
-		if (result == NULL && !sx_merge_sees_unmatched_source(action))
-			result = action;
-	}
-	return result;
+	row_queue_flush(((RowAhead *) arg)->queue);
 }
 
-/* Is every row of the table that the child gives written? */
-static bool
-writes_all_rows(const ModifyTable *plan)
+/* Let writes wait, if nobody has to know the new place of a row. */
+static void
+let_writes_wait(RowAhead *ahead, const ModifyTable *plan, const TriggerDesc *triggers, EState *estate)
 {
-	const MergeAction *action;
-
-	if (plan->operation != CMD_MERGE)
-		return true;
-	action = first_matched(plan);
-	return action != NULL && action->qual == NULL && action->commandType != CMD_NOTHING;
-}
-
-/* Are rows asked for in their old version, if not for their lock? */
-static bool
-reads_old_rows(const ModifyTable *plan)
-{
-	switch (plan->operation)
-	{
-		case CMD_UPDATE:
-			return true;
-		case CMD_DELETE:
-			return plan->returningLists != NIL;
-		case CMD_MERGE:
-			return first_matched(plan) != NULL;
-		default:
-			return false;
-	}
-}
-
-/* The lock that its writes take: as PostgreSQL has it, but the strongest if the row may leave its shard. */
-static LockTupleMode
-lock_mode(const ModifyTable *plan, EState *estate, ResultRelInfo *target)
-{
-	const TableInfo *table = table_info(RelationGetRelid(target->ri_RelationDesc));
-	Bitmapset  *updated;
-	ListCell   *lc;
-
-	if (plan->operation == CMD_DELETE)
-		return LockTupleExclusive;
-	if (plan->operation == CMD_MERGE)
-	{
-		foreach(lc, (List *) linitial(plan->mergeActionLists))
-		{
-			if (lfirst_node(MergeAction, lc)->commandType == CMD_DELETE)
-				return LockTupleExclusive;
-		}
-	}
-	updated = ExecGetAllUpdatedCols(target, estate);
-	for (int i = 0; i < table->nkeys; i++)
-	{
-		if (bms_is_member(table->keys[i] - FirstLowInvalidHeapAttributeNumber, updated))
-			return LockTupleExclusive;
-	}
-	return ExecUpdateLockMode(estate, target);
-}
-
-static bool
-has_before_row_triggers(const TriggerDesc *triggers)
-{
-	return triggers != NULL && (triggers->trig_insert_before_row || triggers->trig_update_before_row ||
-								triggers->trig_delete_before_row);
-}
-
-static bool
-has_after_row_triggers(const TriggerDesc *triggers)
-{
-	return triggers != NULL && (triggers->trig_insert_after_row || triggers->trig_update_after_row ||
-								triggers->trig_delete_after_row || triggers->trig_insert_new_table ||
-								triggers->trig_update_old_table || triggers->trig_update_new_table ||
-								triggers->trig_delete_old_table);
+	if (row_triggers_fire_after(triggers, row_modify_events(plan)) || row_modify_returns_place(plan))
+		return;
+	ahead->queue = row_queue_make(ahead->shell, ahead->command, ahead->foreign_keys);
+	/* who reads RETURNING may stop before the end */
+	if (plan->returningLists != NIL)
+		(void) at_finish_add(estate, flush_queue, ahead);
 }
 
 static void
@@ -284,8 +215,21 @@ make_batches(RowAhead *ahead, EState *estate)
 	ahead->wanted = 1;
 }
 
+/* If nothing but foreign keys fires for rows, they are looked after where these lie; nothing is left to fire here. */
+static void
+leave_foreign_keys(RowAhead *ahead, const ModifyTable *plan, ResultRelInfo *target, EState *estate)
+{
+	if (target->ri_TrigDesc == NULL || plan->onConflictAction != ONCONFLICT_NONE ||
+		row_modify_may_move(estate, target) ||
+		!row_triggers_are_near(target->ri_TrigDesc, RelationGetRelid(target->ri_RelationDesc),
+							   row_modify_events(plan)))
+		return;
+	target->ri_TrigDesc = row_triggers_for_statements(target->ri_TrigDesc);
+	ahead->foreign_keys = true;
+}
+
 RowAhead *
-row_ahead_attach(const QueryDesc *query_desc)
+row_ahead_attach(const QueryDesc *query_desc, bool *foreign_keys)
 {
 	ModifyTableState *state = (ModifyTableState *) query_desc->planstate;
 	EState	   *estate = query_desc->estate;
@@ -294,24 +238,26 @@ row_ahead_attach(const QueryDesc *query_desc)
 	RowAhead   *ahead;
 	MemoryContext old;
 
+	*foreign_keys = false;
 	if (!IsA(state, ModifyTableState) || !IsA(outerPlanState(state), CustomScanState) ||
 		((CustomScanState *) outerPlanState(state))->methods != &ahead_exec_methods)
 		return NULL;
 	plan = (const ModifyTable *) state->ps.plan;
 	target = state->resultRelInfo;
 	ahead = (RowAhead *) outerPlanState(state);
-	if (!shell_am_is(target->ri_RelationDesc) || has_before_row_triggers(target->ri_TrigDesc))
+	if (!shell_am_is(target->ri_RelationDesc) || row_triggers_fire_before(target->ri_TrigDesc, row_modify_events(plan)))
 		return NULL;
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	ahead->shell = target->ri_RelationDesc;
 	ahead->command = statement_command(estate);
-	ahead->locks = ahead->place_attno > 0 && writes_all_rows(plan);
-	ahead->fetches = ahead->place_attno > 0 && reads_old_rows(plan);
+	ahead->locks = ahead->place_attno > 0 && row_modify_writes_all(plan);
+	ahead->fetches = ahead->place_attno > 0 && row_modify_reads_old(plan);
 	if (ahead->locks)
-		ahead->mode = lock_mode(plan, estate, target);
-	if (plan->returningLists == NIL && plan->onConflictAction == ONCONFLICT_NONE &&
-		!has_after_row_triggers(target->ri_TrigDesc))
-		ahead->queue = row_queue_make(ahead->shell, ahead->command);
+		ahead->mode = row_modify_lock_mode(plan, estate, target);
+	leave_foreign_keys(ahead, plan, target, estate);
+	*foreign_keys = ahead->foreign_keys;
+	if (plan->onConflictAction == ONCONFLICT_NONE)
+		let_writes_wait(ahead, plan, target->ri_TrigDesc, estate);
 	if (ahead->locks || ahead->fetches)
 		make_batches(ahead, estate);
 	MemoryContextSwitchTo(old);
@@ -328,9 +274,9 @@ row_ahead_try(RowAhead *ahead, const ModifyTableState *state, List *arbiters)
 	ahead->trying = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsVirtual);
 	ahead->locks = ahead->fetches = plan->onConflictAction == ONCONFLICT_UPDATE;
 	if (ahead->locks)
-		ahead->mode = lock_mode(plan, estate, state->resultRelInfo);
-	if (ahead->locks && plan->returningLists == NIL && !has_after_row_triggers(state->resultRelInfo->ri_TrigDesc))
-		ahead->queue = row_queue_make(ahead->shell, ahead->command);
+		ahead->mode = row_modify_lock_mode(plan, estate, state->resultRelInfo);
+	if (ahead->locks)
+		let_writes_wait(ahead, plan, state->resultRelInfo->ri_TrigDesc, estate);
 	make_batches(ahead, estate);
 }
 

@@ -22,8 +22,11 @@ typedef struct RowAhead RowAhead;
  */
 extern void row_ahead_insert(ModifyTable *modify);
 
-/* The node of a started execution, ready for what its ModifyTable does; NULL: there is none, or it can do nothing. */
-extern RowAhead *row_ahead_attach(const QueryDesc *query_desc);
+/*
+ * The node of a started execution, ready for what its ModifyTable does; NULL: there is none, or it can do nothing.
+ * *foreign_keys: those of the rows are to be looked after where they lie; the ModifyTable fires no row triggers, then.
+ */
+extern RowAhead *row_ahead_attach(const QueryDesc *query_desc, bool *foreign_keys);
 
 /* Does it serve this shell? */
 extern bool row_ahead_is_for(const RowAhead *ahead, Relation shell);

@@ -8,7 +8,8 @@
  *
  * Constraints, the guards among them, are checked here. What fires triggers, or
  * applies policies, is the executor over the shell, on the coordinator. Only the
- * internal triggers of deferrable unique constraints are of the shard's table.
+ * internal triggers of deferrable unique constraints, and of foreign keys where
+ * that makes no difference (row_triggers.c), are of the shard's table.
  *
  * A row that the transaction itself has changed since is reported as
  * TM_SelfModified also when that was a command of this node before the present
@@ -23,7 +24,6 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
@@ -32,6 +32,7 @@
 #include "catalog/table_map.h"
 #include "exec/guard_check.h"
 #include "exec/row_here.h"
+#include "exec/row_triggers.h"
 #include "exec/shard_scope.h"
 
 /* ---------- the shard's table ---------- */
@@ -142,29 +143,8 @@ typedef struct RowWriter
 	ResultRelInfo *target;
 } RowWriter;
 
-/* The triggers that check unique constraints later, nothing else. */
-static TriggerDesc *
-unique_checks(const TriggerDesc *triggers)
-{
-	TriggerDesc *result;
-	int			n = 0;
-
-	if (triggers == NULL)
-		return NULL;
-	result = palloc0(sizeof(TriggerDesc));
-	result->triggers = palloc0(sizeof(Trigger) * (triggers->numtriggers + 1));
-	for (int i = 0; i < triggers->numtriggers; i++)
-	{
-		if (triggers->triggers[i].tgfoid == F_UNIQUE_KEY_RECHECK)
-			result->triggers[n++] = triggers->triggers[i];
-	}
-	result->numtriggers = n;
-	result->trig_insert_after_row = n > 0;
-	return n > 0 ? result : NULL;
-}
-
 static RowWriter
-begin_write(Relation shell, int shard)
+begin_write(Relation shell, int shard, bool foreign_keys)
 {
 	RowWriter	writer;
 	MemoryContext old;
@@ -174,7 +154,7 @@ begin_write(Relation shell, int shard)
 	old = MemoryContextSwitchTo(writer.estate->es_query_cxt);
 	writer.target = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer.target, writer.table, 0, NULL, 0);
-	writer.target->ri_TrigDesc = unique_checks(writer.table->trigdesc);
+	writer.target->ri_TrigDesc = row_triggers_of_shard(writer.table->trigdesc, foreign_keys);
 	guard_check_attach(writer.target, writer.estate);
 	MemoryContextSwitchTo(old);
 	return writer;
@@ -184,6 +164,7 @@ static void
 end_write(RowWriter *writer)
 {
 	ExecCloseIndices(writer->target);
+	ExecCloseResultRelations(writer->estate);	/* that triggers have opened */
 	ExecResetTupleTable(writer->estate->es_tupleTable, false);
 	FreeExecutorState(writer->estate);
 	table_close(writer->table, NoLock);
@@ -197,29 +178,45 @@ check_row(RowWriter *writer, TupleTableSlot *slot)
 		ExecConstraints(writer->target, slot, writer->estate);
 }
 
-/* Unique constraints that are to be checked at the end of the statement or the transaction. */
+/*
+ * A row has been written: its foreign keys, and unique constraints that are to be checked at the end of the statement
+ * or the transaction. ctid is that of the version before, slot the new one.
+ */
 static void
-note_unique_checks(RowWriter *writer, TupleTableSlot *slot, List *recheck)
+fire_triggers(RowWriter *writer, CmdType command, ItemPointer ctid, TupleTableSlot *slot, List *recheck)
 {
-	if (recheck == NIL)
+	if (writer->target->ri_TrigDesc == NULL)
 		return;
 	AfterTriggerBeginQuery();
-	ExecARInsertTriggers(writer->estate, writer->target, slot, recheck, NULL);
+	switch (command)
+	{
+		case CMD_INSERT:
+			ExecARInsertTriggers(writer->estate, writer->target, slot, recheck, NULL);
+			break;
+		case CMD_UPDATE:
+			ExecARUpdateTriggers(writer->estate, writer->target, NULL, NULL, ctid, NULL, slot, recheck, NULL, false);
+			break;
+		default:
+			ExecARDeleteTriggers(writer->estate, writer->target, ctid, NULL, NULL, false);
+			break;
+	}
 	AfterTriggerEndQuery(writer->estate);
 }
 
 void
-row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
+row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command, bool foreign_keys)
 {
 	SHARD_SCOPE(shard, true);
 	{
-		RowWriter	writer = begin_write(shell, shard);
+		RowWriter	writer = begin_write(shell, shard, foreign_keys);
+		List	   *recheck = NIL;
 
 		check_row(&writer, slot);
 		table_tuple_insert(writer.table, slot, command, 0, NULL);
 		ExecOpenIndices(writer.target, false);
 		if (writer.target->ri_NumIndices > 0)
-			note_unique_checks(&writer, slot, sx_insert_index_tuples(writer.target, slot, writer.estate));
+			recheck = sx_insert_index_tuples(writer.target, slot, writer.estate);
+		fire_triggers(&writer, CMD_INSERT, NULL, slot, recheck);
 		end_write(&writer);
 		show_as_shell(shell, slot);
 	}
@@ -268,7 +265,7 @@ insert_unless(RowWriter *writer, TupleTableSlot *slot, CommandId command, List *
 		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
 		if (!failed)
 		{
-			note_unique_checks(writer, slot, recheck);
+			fire_triggers(writer, CMD_INSERT, NULL, slot, recheck);
 			return true;
 		}
 		list_free(recheck);
@@ -283,7 +280,7 @@ row_here_insert_unless(Relation shell, int shard, TupleTableSlot *slot, CommandI
 
 	SHARD_SCOPE(shard, true);
 	{
-		RowWriter	writer = begin_write(shell, shard);
+		RowWriter	writer = begin_write(shell, shard, false);
 		TM_FailureData failure;
 
 		check_row(&writer, slot);
@@ -305,28 +302,31 @@ update_row(RowWriter *writer, ItemPointer ctid, TupleTableSlot *slot, CommandId 
 		   LockTupleMode *mode)
 {
 	SX_UPDATE_INDEXES_TYPE update_indexes;
+	List	   *recheck = NIL;
 	TM_Result	result;
 
 	check_row(writer, slot);
 	result = table_tuple_update(writer->table, ctid, slot, command, GetActiveSnapshot(), InvalidSnapshot, true,
 								failure, mode, &update_indexes);
-	if (result != TM_Ok || !update_indexes)
+	if (result != TM_Ok)
 		return result;
-	ExecOpenIndices(writer->target, false);
+	if (update_indexes)
+		ExecOpenIndices(writer->target, false);
 	if (writer->target->ri_NumIndices > 0)
-		note_unique_checks(writer, slot, sx_update_index_tuples(writer->target, slot, writer->estate, update_indexes));
+		recheck = sx_update_index_tuples(writer->target, slot, writer->estate, update_indexes);
+	fire_triggers(writer, CMD_UPDATE, ctid, slot, recheck);
 	return result;
 }
 
 TM_Result
 row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
-				TM_FailureData *failure, LockTupleMode *mode)
+				bool foreign_keys, TM_FailureData *failure, LockTupleMode *mode)
 {
 	volatile TM_Result result = TM_Ok;
 
 	SHARD_SCOPE(shard, true);
 	{
-		RowWriter	writer = begin_write(shell, shard);
+		RowWriter	writer = begin_write(shell, shard, foreign_keys);
 
 		result = look_at_version(writer.table, ctid, command, failure);
 		if (result == TM_Ok)
@@ -339,19 +339,22 @@ row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slo
 }
 
 TM_Result
-row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving, TM_FailureData *failure)
+row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving, bool foreign_keys,
+				TM_FailureData *failure)
 {
 	volatile TM_Result result = TM_Ok;
 
 	SHARD_SCOPE(shard, false);
 	{
-		Relation	table = open_table(shell, shard, RowExclusiveLock, SHARD_WRITE, NULL);
+		RowWriter	writer = begin_write(shell, shard, foreign_keys);
 
-		result = look_at_version(table, ctid, command, failure);
+		result = look_at_version(writer.table, ctid, command, failure);
 		if (result == TM_Ok)
-			result = table_tuple_delete(table, ctid, command, GetActiveSnapshot(), InvalidSnapshot, true, failure,
-										moving);
-		table_close(table, NoLock);
+			result = table_tuple_delete(writer.table, ctid, command, GetActiveSnapshot(), InvalidSnapshot, true,
+										failure, moving);
+		if (result == TM_Ok)
+			fire_triggers(&writer, CMD_DELETE, ctid, NULL, NIL);
+		end_write(&writer);
 	}
 	SHARD_SCOPE_END();
 	return result;

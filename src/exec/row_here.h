@@ -14,8 +14,9 @@
 /*
  * Meanings as in tableam.h; ctids are those of the shard's table. Slots are of
  * the shell's shape and kind (table_slot_create); afterwards they name the
- * shell as their table. No triggers fire, but unique constraints that are
- * checked later are noted. ERROR SX001 if the shard is not here.
+ * shell as their table. No triggers fire but those that check unique
+ * constraints later, and those of foreign keys if so asked. ERROR SX001 if the
+ * shard is not here.
  */
 extern bool row_here_fetch(Relation shell, int shard, ItemPointer ctid, Snapshot snapshot, TupleTableSlot *slot);
 
@@ -24,7 +25,7 @@ extern bool row_here_fetch_latest(Relation shell, int shard, ItemPointer ctid, S
 
 extern TM_Result row_here_lock(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
 							   LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure);
-extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command);
+extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command, bool foreign_keys);
 
 /*
  * INSERT unless a row is in the way, by the unique indexes named (NIL: by all). TM_Ok: inserted. TM_Updated: ctid is
@@ -33,10 +34,10 @@ extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, Com
 extern TM_Result row_here_insert_unless(Relation shell, int shard, TupleTableSlot *slot, CommandId command,
 										List *arbiters, ItemPointer ctid);
 extern TM_Result row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
-								 TM_FailureData *failure, LockTupleMode *mode);
+								 bool foreign_keys, TM_FailureData *failure, LockTupleMode *mode);
 
 /* moving: the row goes to another shard, of which those who wait for it are told. */
 extern TM_Result row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving,
-								 TM_FailureData *failure);
+								 bool foreign_keys, TM_FailureData *failure);
 
 #endif

@@ -53,6 +53,7 @@ struct RowQueue
 	/* settings */
 	Relation	shell;
 	uint32		command;
+	bool		foreign_keys;	/* are looked after where the rows lie */
 	int			ncolumns;		/* without dropped ones */
 	AttrNumber *attnos;
 	const char *sql;
@@ -125,7 +126,7 @@ append_call(StringInfo sql, const RowQueue *queue, bool with_row)
 		append_row(sql, queue);
 	else
 		appendStringInfoString(sql, "ROW()");
-	appendStringInfoString(sql, ")).result");
+	appendStringInfo(sql, ", %s)).result", queue->foreign_keys ? "true" : "false");
 }
 
 /* ROWS FROM (..) AS u(shard, what, place, c1, ..) */
@@ -197,10 +198,11 @@ make_queue(Relation shell, uint32 command)
 }
 
 RowQueue *
-row_queue_make(Relation shell, uint32 command)
+row_queue_make(Relation shell, uint32 command, bool foreign_keys)
 {
 	RowQueue   *queue = make_queue(shell, command);
 
+	queue->foreign_keys = foreign_keys;
 	queue->sql = write_sql(queue);
 	return queue;
 }

@@ -15,8 +15,8 @@
 
 typedef struct RowQueue RowQueue;
 
-/* For rows of shell, in CurrentMemoryContext. command as in row_there.h. */
-extern RowQueue *row_queue_make(Relation shell, uint32 command);
+/* For rows of shell, in CurrentMemoryContext. command and foreign_keys as in row_there.h. */
+extern RowQueue *row_queue_make(Relation shell, uint32 command, bool foreign_keys);
 
 /* Is a row so small that it is better sent with others? */
 extern bool row_queue_takes(TupleTableSlot *slot);

@@ -355,7 +355,7 @@ add_row(TupleTableSlot *slot, int n, Oid *types, Datum *values, bool *nulls)
 }
 
 static char *
-write_sql(Relation shell, bool with_row)
+write_sql(Relation shell, bool with_row, bool foreign_keys)
 {
 	StringInfoData sql;
 
@@ -367,13 +367,13 @@ write_sql(Relation shell, bool with_row)
 		append_row(&sql, shell, 3);
 	else
 		appendStringInfoString(&sql, "ROW()");
-	appendStringInfoString(&sql, ") AS w");
+	appendStringInfo(&sql, ", %s) AS w", foreign_keys ? "true" : "false");
 	return sql.data;
 }
 
 TM_Result
 row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, ItemPointer ctid, TupleTableSlot *slot,
-				TM_FailureData *failure, LockTupleMode *mode)
+				bool foreign_keys, TM_FailureData *failure, LockTupleMode *mode)
 {
 	TupleDesc	row = RelationGetDescr(shell);
 	TupleDesc	desc = CreateTemplateTupleDesc(3);
@@ -396,7 +396,8 @@ row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, It
 	values[2] = PointerGetDatum(ctid);
 	if (slot != NULL)
 		n = add_row(slot, n, types, values, nulls);
-	answer = ask_owner(shell, command, shard, write_sql(shell, slot != NULL), desc, n, types, values, nulls);
+	answer = ask_owner(shell, command, shard, write_sql(shell, slot != NULL, foreign_keys), desc, n, types, values,
+					   nulls);
 	slot_getallattrs(answer);
 	result = (TM_Result) DatumGetInt32(answer->tts_values[0]);
 	*ctid = *(ItemPointer) DatumGetPointer(answer->tts_values[1]);

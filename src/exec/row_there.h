@@ -20,9 +20,10 @@ extern TM_Result row_there_read(Relation shell, uint32 command, int shard, RowRe
 								LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TupleTableSlot *slot,
 								TM_FailureData *failure);
 
-/* slot NULL: a delete; mode may be NULL */
+/* slot NULL: a delete; foreign_keys: those of the row are looked after there (row_triggers.h); mode may be NULL */
 extern TM_Result row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, ItemPointer ctid,
-								 TupleTableSlot *slot, TM_FailureData *failure, LockTupleMode *mode);
+								 TupleTableSlot *slot, bool foreign_keys, TM_FailureData *failure,
+								 LockTupleMode *mode);
 extern TM_Result row_there_insert_unless(Relation shell, uint32 command, int shard, TupleTableSlot *slot,
 										 List *arbiters, ItemPointer ctid);
 

@@ -18,13 +18,14 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "commands/trigger.h"
+#include "catalog/pg_trigger.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/rel.h"
 
 #include "exec/row_ahead.h"
 #include "exec/row_there.h"
+#include "exec/row_triggers.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_pull.h"
@@ -53,16 +54,12 @@ static bool
 goes_in_batches_by_row(Query *query, Oid relid)
 {
 	Relation	table = table_open(relid, NoLock);
-	const TriggerDesc *triggers = table->trigdesc;
 	bool		as_user = row_there_role(table) == GetUserId();
-	bool		fires = triggers != NULL &&
-		(query->commandType == CMD_UPDATE ?
-		 triggers->trig_update_before_row || triggers->trig_update_after_row || triggers->trig_update_old_table ||
-		 triggers->trig_update_new_table :
-		 triggers->trig_delete_before_row || triggers->trig_delete_after_row || triggers->trig_delete_old_table);
+	bool		near = row_triggers_are_near(table->trigdesc, relid, query->commandType == CMD_UPDATE ?
+											 TRIGGER_TYPE_UPDATE : TRIGGER_TYPE_DELETE);
 
 	table_close(table, NoLock);
-	return !fires && as_user && query->returningList == NIL && !shippable_sees_writes(query);
+	return near && as_user && !shippable_sees_writes(query);
 }
 
 bool

@@ -1,0 +1,94 @@
+-- Writes by row of tables with foreign keys and RETURNING: rows of other nodes go in batches, and their nodes look after
+-- the foreign keys. Each answer is that of plain tables.
+\set SHOW_CONTEXT never
+CREATE FUNCTION by_row_keys_run(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE r record;
+BEGIN
+    FOR r IN EXECUTE statement LOOP RETURN NEXT r::text; END LOOP;
+END $$;
+CREATE TABLE lands (code text PRIMARY KEY, name text);
+SELECT shardext.replicate_table('lands');
+INSERT INTO lands VALUES ('de', 'Germany'), ('fr', 'France');
+CREATE TABLE users (id int PRIMARY KEY, name text, land text NOT NULL DEFAULT 'de' REFERENCES lands, twice text GENERATED ALWAYS AS (name || name) STORED);
+CREATE TABLE orders (usr int REFERENCES users ON DELETE CASCADE, no int, total int, PRIMARY KEY (usr, no));
+CREATE TABLE visits (usr int, day int, PRIMARY KEY (usr, day), CONSTRAINT visits_usr FOREIGN KEY (usr) REFERENCES users DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE deleted (usr int, no int, how text);
+CREATE FUNCTION by_row_keys_tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE '% % %', tg_when, tg_level, tg_op;
+    RETURN NULL;
+END $$;
+SELECT shardext.shard_tables('{users,orders,visits}', '{id,usr,usr}');
+SELECT shardext.shard_table('deleted', 'usr');
+CREATE TABLE changes (id int, land text, t int);
+INSERT INTO users SELECT g, 'u' || g FROM generate_series(1, 300) g;
+INSERT INTO orders SELECT g, n, n FROM generate_series(1, 300) g, generate_series(1, 3) n;
+INSERT INTO visits SELECT g, 1 FROM generate_series(200, 220) g;
+INSERT INTO changes SELECT g, 'fr', g FROM generate_series(1, 100) g;
+
+-- values as written; the old row of a DELETE; a sub-SELECT; tableoid, and what only the row's node knows
+SELECT by_row_keys_run($$WITH u AS (SELECT 1) UPDATE users u SET land = c.land, name = 'n' || c.t FROM changes c WHERE c.id = u.id AND c.id < 4 RETURNING u.*, c.t, u.tableoid::regclass$$) ORDER BY 1;
+SELECT by_row_keys_run($$UPDATE users u SET land = c.land FROM changes c WHERE c.id = u.id AND c.id < 4 RETURNING u.id, (SELECT l.name FROM lands l WHERE l.code = u.land)$$) ORDER BY 1;
+SELECT by_row_keys_run($$UPDATE users u SET land = c.land FROM changes c WHERE c.id = u.id AND c.id < 4 RETURNING u.id, u.ctid IS NOT NULL AS has_place, u$$) ORDER BY 1;
+SELECT by_row_keys_run($$DELETE FROM orders o USING changes c WHERE c.id = o.usr AND o.no = 3 AND c.t BETWEEN 1 AND 4 RETURNING o.*, c.t$$) ORDER BY 1;
+SELECT by_row_keys_run($$DELETE FROM orders o WHERE usr IN (SELECT id FROM changes WHERE t BETWEEN 5 AND 7) RETURNING usr, no$$) ORDER BY 1;
+SELECT count(*), count(*) FILTER (WHERE land = 'fr'), string_agg(twice, ',' ORDER BY id) FILTER (WHERE id < 4) FROM users;
+
+-- what foreign keys say
+UPDATE users u SET land = 'xx' FROM changes c WHERE c.id = u.id AND c.id < 20 RETURNING u.id;
+UPDATE users u SET land = CASE WHEN u.id = 17 THEN 'yy' ELSE 'fr' END FROM changes c WHERE c.id = u.id;
+UPDATE users u SET land = c.land FROM changes c WHERE c.id = u.id;
+SELECT by_row_keys_run($$DELETE FROM users u USING changes c WHERE c.id = u.id AND c.t > 90 RETURNING u.id, u.land$$) ORDER BY 1;
+SELECT count(*), sum(total), min(usr), max(usr) FROM orders;
+BEGIN;
+DELETE FROM users WHERE id IN (SELECT c.id + 150 FROM changes c WHERE c.t BETWEEN 50 AND 60);
+DELETE FROM visits WHERE usr IN (SELECT c.id + 150 FROM changes c WHERE c.t BETWEEN 50 AND 60);
+COMMIT;
+DELETE FROM users WHERE id IN (SELECT c.id + 150 FROM changes c WHERE c.t = 61);
+BEGIN;
+SET CONSTRAINTS visits_usr IMMEDIATE;
+DELETE FROM users WHERE id IN (SELECT c.id + 150 FROM changes c WHERE c.t = 62);
+ROLLBACK;
+MERGE INTO users u USING (SELECT generate_series(1, 400) AS id) s ON u.id = s.id
+    WHEN MATCHED AND s.id % 2 = 0 AND s.id < 200 THEN DELETE WHEN MATCHED THEN UPDATE SET name = 'm' WHEN NOT MATCHED AND s.id > 300 THEN INSERT (id, name) VALUES (s.id, 'new');
+SELECT count(*), count(*) FILTER (WHERE name = 'm'), count(*) FILTER (WHERE name = 'new') FROM users;
+SELECT count(*), sum(total), min(usr), max(usr) FROM orders;
+MERGE INTO orders o USING (SELECT generate_series(1, 500) AS id) s ON o.usr = s.id AND o.no = 9 WHEN NOT MATCHED AND s.id IN (360, 401, 380) THEN INSERT VALUES (s.id, 9, 0);
+MERGE INTO orders o USING (SELECT generate_series(1, 500) AS id) s ON o.usr = s.id AND o.no = 9 WHEN NOT MATCHED AND s.id BETWEEN 390 AND 400 THEN INSERT VALUES (s.id, 9, 0);
+SELECT count(*) FROM orders WHERE no = 9;
+-- a key that is referred to may change its shard when nobody refers to it
+UPDATE users u SET id = u.id + 10000 FROM changes c WHERE c.id = u.id AND u.id = 1;
+DELETE FROM orders WHERE usr = 3;
+UPDATE users u SET id = u.id + 10000 FROM changes c WHERE c.id = u.id AND u.id = 3 RETURNING u.id, u.name;
+
+-- with triggers of users, and with those of the statement
+CREATE TRIGGER tell AFTER UPDATE ON users FOR EACH ROW WHEN (old.id = 5) EXECUTE FUNCTION by_row_keys_tell();
+SELECT by_row_keys_run($$UPDATE users u SET land = 'de' FROM changes c WHERE c.id = u.id AND c.t < 10 RETURNING u.id$$) ORDER BY 1;
+DROP TRIGGER tell ON users;
+CREATE TRIGGER tell_all AFTER UPDATE OR DELETE ON users FOR EACH STATEMENT EXECUTE FUNCTION by_row_keys_tell();
+SELECT by_row_keys_run($$UPDATE users u SET land = 'fr' FROM changes c WHERE c.id = u.id AND c.t BETWEEN 5 AND 8 RETURNING u.id, u.land$$) ORDER BY 1;
+UPDATE users u SET land = 'xx' FROM changes c WHERE c.id = u.id AND c.t < 10 RETURNING u.id;
+SELECT by_row_keys_run($$DELETE FROM users u USING changes c WHERE c.id = u.id AND c.t < 10 RETURNING u.id$$) ORDER BY 1;
+-- a trigger of a table that refers to it, where the rows are
+CREATE FUNCTION by_row_keys_note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO deleted VALUES (old.usr, old.no, 'cascade');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note AFTER DELETE ON orders FOR EACH ROW EXECUTE FUNCTION by_row_keys_note();
+DELETE FROM users u USING changes c WHERE c.id = u.id AND c.t BETWEEN 10 AND 30;
+SELECT count(*), sum(usr), sum(no) FROM deleted;
+
+-- a table that refers to itself: at the end of the statement
+CREATE TABLE trees (id int, grp int, parent int, name text, PRIMARY KEY (grp, id), FOREIGN KEY (grp, parent) REFERENCES trees ON DELETE CASCADE);
+SELECT shardext.shard_table('trees', 'grp');
+INSERT INTO trees SELECT i, g, NULLIF(i - 1, 0), 't' FROM generate_series(1, 20) g, generate_series(1, 5) i;
+MERGE INTO trees t USING (SELECT g, i FROM generate_series(1, 20) g, generate_series(7, 6, -1) i) s ON t.grp = s.g AND t.id = s.i
+    WHEN NOT MATCHED THEN INSERT VALUES (s.i, s.g, s.i - 1, 'late');
+DELETE FROM trees t USING changes c WHERE c.id = t.grp AND t.id = 2 AND c.t < 10;
+SELECT count(*), sum(id) FROM trees;
+UPDATE trees t SET parent = 9 FROM changes c WHERE c.id = t.grp AND t.id = 1 AND c.t = 3;
+DROP TABLE trees, deleted, visits, orders, users, changes;
+SELECT shardext.unshard_table('lands');
+DROP TABLE lands;
+DROP FUNCTION by_row_keys_run, by_row_keys_tell, by_row_keys_note;

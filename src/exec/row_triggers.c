@@ -1,0 +1,149 @@
+/*
+ * row_triggers.c
+ *	  Which row triggers fire where, when a sharded table is written row by row.
+ *
+ * Triggers of users fire on the coordinator, for the shell. They need to know
+ * where each row lies, so no write can wait for others then. Foreign keys need
+ * not: the shard's table has them as well, and all that they look at lies in the
+ * same shard or in reference tables. So if nothing else fires, each row's foreign
+ * keys are looked after by its node, right after the row has been written.
+ *
+ * Right after is too early where rows of the statement are seen by the foreign
+ * keys of other rows: a table that refers to itself, or whose deleted rows may
+ * take others of the table with them over a chain of tables. These are left to
+ * the end of the statement, on the coordinator.
+ *
+ * Unique constraints that are checked later are always the shard's.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "nodes/parsenodes.h"
+#include "nodes/primnodes.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+#include "base/pg_compat.h"
+#include "catalog/table_map.h"
+#include "exec/row_triggers.h"
+
+#define ALL_EVENTS (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE)
+
+static bool
+fires_for_rows(const Trigger *trigger, int events)
+{
+	return trigger->tgenabled != TRIGGER_DISABLED && TRIGGER_FOR_ROW(trigger->tgtype) &&
+		(trigger->tgtype & events) != 0;
+}
+
+/* Does it change rows of tables that refer to this one? */
+static bool
+acts(const Trigger *trigger)
+{
+	switch (trigger->tgfoid)
+	{
+		case F_RI_FKEY_CASCADE_DEL:
+		case F_RI_FKEY_CASCADE_UPD:
+		case F_RI_FKEY_SETNULL_DEL:
+		case F_RI_FKEY_SETNULL_UPD:
+		case F_RI_FKEY_SETDEFAULT_DEL:
+		case F_RI_FKEY_SETDEFAULT_UPD:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static bool
+is_sharded(Oid relid)
+{
+	const TableInfo *table = table_info(relid);
+
+	return table != NULL && table->kind == TABLE_SHARDED;
+}
+
+bool
+row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events)
+{
+	bool		changes_others = false;
+	bool		can_be_changed = false;
+
+	/* this session's alone */
+	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_ORIGIN)
+		return false;
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+		int			type = RI_FKey_trigger_type(trigger->tgfoid);
+
+		if (trigger->tgoldtable != NULL || trigger->tgnewtable != NULL)
+			return false;
+		can_be_changed |= type == RI_TRIGGER_FK && is_sharded(trigger->tgconstrrelid);
+		if (!fires_for_rows(trigger, events) || trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
+			continue;
+		if (type == RI_TRIGGER_NONE || trigger->tgconstrrelid == relid)
+			return false;
+		changes_others |= acts(trigger);
+	}
+	return !(changes_others && can_be_changed);
+}
+
+bool
+row_triggers_fire_before(const TriggerDesc *triggers, int events)
+{
+	return triggers != NULL &&
+		((TRIGGER_FOR_INSERT(events) && triggers->trig_insert_before_row) ||
+		 (TRIGGER_FOR_UPDATE(events) && triggers->trig_update_before_row) ||
+		 (TRIGGER_FOR_DELETE(events) && triggers->trig_delete_before_row));
+}
+
+bool
+row_triggers_fire_after(const TriggerDesc *triggers, int events)
+{
+	return triggers != NULL &&
+		((TRIGGER_FOR_INSERT(events) && (triggers->trig_insert_after_row || triggers->trig_insert_new_table)) ||
+		 (TRIGGER_FOR_UPDATE(events) && (triggers->trig_update_after_row || triggers->trig_update_old_table ||
+										 triggers->trig_update_new_table)) ||
+		 (TRIGGER_FOR_DELETE(events) && (triggers->trig_delete_after_row || triggers->trig_delete_old_table)));
+}
+
+TriggerDesc *
+row_triggers_for_statements(const TriggerDesc *triggers)
+{
+	TriggerDesc *result;
+
+	if (triggers == NULL)
+		return NULL;
+	result = palloc(sizeof(TriggerDesc));
+	*result = *triggers;
+	result->trig_insert_before_row = result->trig_insert_after_row = false;
+	result->trig_update_before_row = result->trig_update_after_row = false;
+	result->trig_delete_before_row = result->trig_delete_after_row = false;
+	return result;
+}
+
+TriggerDesc *
+row_triggers_of_shard(const TriggerDesc *triggers, bool foreign_keys)
+{
+	TriggerDesc *result;
+
+	if (triggers == NULL)
+		return NULL;
+	result = palloc0(sizeof(TriggerDesc));
+	result->triggers = palloc0(sizeof(Trigger) * (triggers->numtriggers + 1));
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (!fires_for_rows(trigger, ALL_EVENTS) ||
+			!(trigger->tgfoid == F_UNIQUE_KEY_RECHECK ||
+			  (foreign_keys && RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE)))
+			continue;
+		result->triggers[result->numtriggers++] = *trigger;
+		result->trig_insert_after_row |= TRIGGER_FOR_INSERT(trigger->tgtype) != 0;
+		result->trig_update_after_row |= TRIGGER_FOR_UPDATE(trigger->tgtype) != 0;
+		result->trig_delete_after_row |= TRIGGER_FOR_DELETE(trigger->tgtype) != 0;
+	}
+	return result->numtriggers > 0 ? result : NULL;
+}

@@ -1,0 +1,26 @@
+/*
+ * row_triggers.h
+ *	  Which row triggers fire where, when a sharded table is written row by row.
+ */
+#ifndef SHARDEXT_ROW_TRIGGERS_H
+#define SHARDEXT_ROW_TRIGGERS_H
+
+#include "postgres.h"
+#include "utils/reltrigger.h"
+
+/* triggers may be NULL; events are of TRIGGER_TYPE_INSERT, _UPDATE and _DELETE. */
+
+/* Does something fire before, or after, a row is written? Transition tables count as that. */
+extern bool row_triggers_fire_before(const TriggerDesc *triggers, int events);
+extern bool row_triggers_fire_after(const TriggerDesc *triggers, int events);
+
+/* Is all that fires for rows of the table what the node of a row can do as soon as it has written it? */
+extern bool row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events);
+
+/* In the present context: these triggers, of which none fires for rows. */
+extern TriggerDesc *row_triggers_for_statements(const TriggerDesc *triggers);
+
+/* In the present context: what fires for rows of a shard's table where they lie; NULL if nothing does. */
+extern TriggerDesc *row_triggers_of_shard(const TriggerDesc *triggers, bool foreign_keys);
+
+#endif
