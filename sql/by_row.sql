@@ -238,8 +238,12 @@ EXECUTE take('none', 18);
 EXECUTE take('none', 1000);
 RESET plan_cache_mode;
 -- .. also where they are locked as they are read
+CREATE FUNCTION by_row_never() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER never AFTER UPDATE ON jobs FOR EACH ROW WHEN (old.id < 0) EXECUTE FUNCTION by_row_never();
 EXPLAIN (COSTS OFF) UPDATE jobs SET state = 'max' WHERE id = (SELECT max(id) FROM jobs WHERE state = 'new') RETURNING *;
 SELECT by_row_fetched($$UPDATE jobs j SET state = 'max' WHERE id = (SELECT max(id) FROM jobs WHERE state = 'new') RETURNING *$$);
+DROP TRIGGER never ON jobs;
+DROP FUNCTION by_row_never;
 -- not where a function of the sub-SELECT could write
 CREATE FUNCTION by_row_next() RETURNS bigint LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 20; END';
 SELECT by_row_fetched($$UPDATE jobs j SET state = prio WHERE id = (SELECT id FROM jobs WHERE id = by_row_next() LIMIT 1 FOR UPDATE)$$);
