@@ -196,20 +196,32 @@ REVOKE EXECUTE ON FUNCTION shardext.internal_shard_bytes(int[]) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_shard_bytes(int[]) IS 'for moves: bytes of these shards on this node, with indexes';
 
 -- xmin changes with every change of a row of the catalog; markers come and go with each cutover. Everybody waits for it under the
--- fence: so its plan is kept by the session, and reads by indexes what these shards have, however many others there are.
+-- fence: so its plan is kept by the session, and reads by indexes what these shards have, however many others there are. A stream
+-- has values as texts, which mean what the types say: so users' types (y) of columns belong to it, and those they are made of.
 CREATE FUNCTION shardext.internal_move_shape(shards int[]) RETURNS text
     LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
     RETURN (
-    WITH t AS MATERIALIZED (
+    WITH RECURSIVE t AS MATERIALIZED (
               SELECT c.oid, c.xmin
                 FROM unnest(shards) s
                 JOIN pg_namespace n ON n.nspname = ('shard_' || lpad(s::text, 4, '0'))::name
                 JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.classid = 'pg_class'::regclass
                 JOIN pg_class c ON c.oid = d.objid
                WHERE c.relname NOT LIKE 'shardext\_marker%'),
-         i AS MATERIALIZED (SELECT i.indexrelid, i.xmin FROM t JOIN pg_index i ON i.indrelid = t.oid)
+         i AS MATERIALIZED (SELECT i.indexrelid, i.xmin FROM t JOIN pg_index i ON i.indrelid = t.oid),
+         y(oid) AS (
+              SELECT a.atttypid FROM t JOIN pg_attribute a ON a.attrelid = t.oid WHERE a.atttypid >= 16384
+               UNION
+              SELECT u.oid
+                FROM y JOIN pg_type p ON p.oid = y.oid
+                CROSS JOIN LATERAL (
+                    SELECT p.typbasetype UNION ALL SELECT p.typelem
+                     UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = p.typrelid
+                     UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = p.oid
+                     UNION ALL SELECT r.rngtypid FROM pg_range r WHERE r.rngmultitypid = p.oid) u(oid)
+               WHERE u.oid >= 16384)
     SELECT md5(string_agg(lines.line, ';' ORDER BY lines.line COLLATE "C"))
       FROM (SELECT format('%s %s', t.oid, t.xmin) AS line FROM t
             UNION ALL
@@ -224,11 +236,20 @@ BEGIN
             UNION ALL
             SELECT format('%s %s', g.oid, g.xmin) FROM t JOIN pg_trigger g ON g.tgrelid = t.oid
             UNION ALL
-            SELECT format('%s %s', e.oid, e.xmin) FROM t JOIN pg_statistic_ext e ON e.stxrelid = t.oid) lines);
+            SELECT format('%s %s', e.oid, e.xmin) FROM t JOIN pg_statistic_ext e ON e.stxrelid = t.oid
+            UNION ALL
+            SELECT format('%s %s', e.oid, e.xmin) FROM y JOIN pg_enum e ON e.enumtypid = y.oid
+            UNION ALL
+            SELECT format('%s.%s %s', a.attrelid, a.attnum, a.xmin)
+              FROM y JOIN pg_type p ON p.oid = y.oid JOIN pg_attribute a ON a.attrelid = p.typrelid
+            UNION ALL
+            SELECT format('%s %s', p.oid, p.xmin) FROM y JOIN pg_type p ON p.oid = y.oid WHERE p.typtype = 'd'
+            UNION ALL
+            SELECT format('%s %s', c.oid, c.xmin) FROM y JOIN pg_constraint c ON c.contypid = y.oid) lines);
 END $$;
 REVOKE EXECUTE ON FUNCTION shardext.internal_move_shape(int[]) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_move_shape(int[]) IS
-    'for moves: a value that changes with every definition of the tables of these shards on this node';
+    'for moves: a value that changes with every definition of the tables of these shards on this node, and of their columns'' types';
 
 CREATE FUNCTION shardext.internal_lost_ways_back(OUT job bigint, OUT shards text, OUT how_many int) RETURNS SETOF record
     LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
