@@ -157,10 +157,10 @@ dxact_set_constraints(const char *sql, bool now)
 }
 
 NodeConn *
-dxact_connection(int node_id, Oid role, DxactAccess access)
+dxact_connection_acting(int node_id, Oid user, Oid role, DxactAccess access)
 {
 	int			level = GetCurrentTransactionNestLevel();
-	Oid			login = dxact_login_role(role);
+	Oid			login = dxact_login_role(user);
 	NodeConn   *conn;
 	Participant *participant;
 
@@ -191,6 +191,12 @@ dxact_connection(int node_id, Oid role, DxactAccess access)
 	if (access == DXACT_WRITE && (participant->write_level == 0 || participant->write_level > level))
 		participant->write_level = level;
 	return conn;
+}
+
+NodeConn *
+dxact_connection(int node_id, Oid role, DxactAccess access)
+{
+	return dxact_connection_acting(node_id, role, role, access);
 }
 
 bool

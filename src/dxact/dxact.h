@@ -28,6 +28,9 @@ typedef enum DxactAccess
  */
 extern NodeConn *dxact_connection(int node_id, Oid role, DxactAccess access);
 
+/* The same connection as of user, where the next statement sent acts as role. */
+extern NodeConn *dxact_connection_acting(int node_id, Oid user, Oid role, DxactAccess access);
+
 /*
  * As above for a single read-only router statement that is a whole
  * autocommit READ COMMITTED statement of its own: no BEGIN is sent when the

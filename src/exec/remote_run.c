@@ -64,6 +64,7 @@ struct RemoteRun
 	bool		prepare;
 	bool		prepare_noted;
 	bool		autocommit_write;
+	Oid			acts_as;		/* not as who is connected; InvalidOid: as he */
 	bool		repeatable;
 	uint32		command;
 	WorkMeter  *meter;			/* or NULL */
@@ -144,6 +145,12 @@ remote_run_set_autocommit_write(RemoteRun *run)
 }
 
 void
+remote_run_set_acts_as(RemoteRun *run, Oid role)
+{
+	run->acts_as = role;
+}
+
+void
 remote_run_set_repeatable(RemoteRun *run)
 {
 	run->repeatable = true;
@@ -168,7 +175,8 @@ get_connection(RemoteRun *run, int node_id, Oid role, bool autocommit_read)
 		return dxact_connection_autocommit_read(node_id, role);
 	if (run->autocommit_write)
 		return dxact_connection_autocommit_write(node_id, role);
-	return dxact_connection(node_id, role, run->writes ? DXACT_WRITE : DXACT_READ);
+	return dxact_connection_acting(node_id, role, OidIsValid(run->acts_as) ? run->acts_as : role,
+								   run->writes ? DXACT_WRITE : DXACT_READ);
 }
 
 /* ---------- what EXPLAIN ANALYZE tells ---------- */

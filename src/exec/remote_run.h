@@ -49,6 +49,9 @@ extern void remote_run_set_command(RemoteRun *run, uint32 command);
 /* The statement is the whole of its transaction: the node may commit it by itself, in the same round trip. */
 extern void remote_run_set_autocommit_write(RemoteRun *run);
 
+/* The nodes act as this role, in connections of the one that the run is started for. */
+extern void remote_run_set_acts_as(RemoteRun *run, Oid role);
+
 /* What the nodes do is counted there (NULL: nowhere). */
 extern void remote_run_set_meter(RemoteRun *run, WorkMeter *meter);
 

@@ -22,6 +22,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -289,14 +290,15 @@ start_run(RowQueue *queue, TupleDesc desc)
 	ListCell   *lc;
 
 	remote_run_set_command(run, queue->command);
+	remote_run_set_acts_as(run, row_there_role(queue->shell));
 	foreach(lc, queue->writes)
 	{
 		Datum	   *values = palloc(sizeof(Datum) * nparams);
 		bool	   *nulls = palloc0(sizeof(bool) * nparams);
 
 		fill_params(queue, (const List *) lfirst(lc), values);
-		remote_run_start(run, list_nth_int(queue->nodes, foreach_current_index(lc)), row_there_role(queue->shell), NULL,
-						 values, nulls, false);
+		remote_run_start(run, list_nth_int(queue->nodes, foreach_current_index(lc)), GetUserId(), NULL, values, nulls,
+						 false);
 	}
 	return run;
 }

@@ -4,7 +4,8 @@
  *	  that owns the shard (exec_funcs.c) does there what row_here.c does here.
  *
  * The other node runs it as the table's owner, or as the user if he may do all
- * that the owner may: rights and policies have been looked at here.
+ * that the owner may, in a connection of the user: rights and policies have been
+ * looked at here.
  *
  * Each call is a round trip. Rows of a whole batch are fetched by row_ahead.c,
  * and written by row_queue.c.
@@ -57,7 +58,8 @@ ask_owner(Relation shell, uint32 command, int shard, const char *sql, TupleDesc 
 		attnos[i] = i + 1;
 	run = remote_run_make(sql, desc, desc->natts, attnos, nparams, types, true);
 	remote_run_set_command(run, command);
-	remote_run_start(run, owner, row_there_role(shell), NULL, values, nulls, false);
+	remote_run_set_acts_as(run, row_there_role(shell));
+	remote_run_start(run, owner, GetUserId(), NULL, values, nulls, false);
 	if (!remote_run_next(run, slot))
 		elog(ERROR, "node \"%s\" has said nothing about a row", node_name(owner));
 	ExecMaterializeSlot(slot);
@@ -281,7 +283,7 @@ start_many(RemoteRun *run, Relation shell, const ManyRows *rows)
 	values[1] = PointerGetDatum(construct_array(rows->shards, rows->n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 	values[2] = PointerGetDatum(construct_array(rows->ctids, rows->n, TIDOID, sizeof(ItemPointerData), false,
 												TYPALIGN_SHORT));
-	remote_run_start(run, rows->node_id, row_there_role(shell), NULL, values, nulls, false);
+	remote_run_start(run, rows->node_id, GetUserId(), NULL, values, nulls, false);
 }
 
 void
@@ -299,6 +301,7 @@ row_there_read_many(Relation shell, uint32 command, RowReadKind kind, LockTupleM
 	run = remote_run_make(read_many_sql(shell, kind, mode, wants_rows), desc, desc->natts, NULL, lengthof(types), types,
 						  true);
 	remote_run_set_command(run, command);
+	remote_run_set_acts_as(run, row_there_role(shell));
 	foreach(lc, rows_by_owner(n, shards, ctids))
 		start_many(run, shell, (const ManyRows *) lfirst(lc));
 	while (remote_run_next(run, answer))

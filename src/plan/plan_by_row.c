@@ -24,7 +24,6 @@
 #include "utils/rel.h"
 
 #include "exec/row_ahead.h"
-#include "exec/row_there.h"
 #include "exec/row_triggers.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
@@ -49,17 +48,16 @@ is_decided_here(const Query *query)
 		checkExprHasSubLink((Node *) query->jointree);
 }
 
-/* Are rows locked and written in batches by row (exec/row_ahead.h), and as the user who is here? */
+/* Are rows locked and written in batches by row (exec/row_ahead.h)? */
 static bool
 goes_in_batches_by_row(Query *query, Oid relid)
 {
 	Relation	table = table_open(relid, NoLock);
-	bool		as_user = row_there_role(table) == GetUserId();
 	bool		near = row_triggers_are_near(table->trigdesc, relid, query->commandType == CMD_UPDATE ?
 											 TRIGGER_TYPE_UPDATE : TRIGGER_TYPE_DELETE);
 
 	table_close(table, NoLock);
-	return near && as_user && !shippable_sees_writes(query);
+	return near && !shippable_sees_writes(query);
 }
 
 bool
