@@ -26,6 +26,11 @@ INSERT INTO dumped.country VALUES ('uk') RETURNING code;
 -- of everything, shards too
 \c london
 \! pg_dump london >/dev/null && echo done
+-- by several sessions, beside another dump
+BEGIN;
+LOCK TABLE dumped.photo, dumped.country IN ACCESS SHARE MODE;
+\! dir=$(mktemp -d) && timeout 60 pg_dump -Fd -j 2 --schema=dumped -f $dir/dump london && timeout 60 pg_restore --no-table-access-method -f - $dir/dump | grep -c '^[0-9].*user'; rm -r $dir
+COMMIT;
 -- more than reading is not to be done to the tables of shards
 BEGIN;
 LOCK TABLE shard_0003.photo IN ACCESS SHARE MODE;

@@ -276,11 +276,15 @@ void
 ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *arg)
 {
 	RemoteCall	call = {"SELECT shardext.internal_ddl($1, $2)"};
+	bool		nowait = IsA(statement, LockStmt) && castNode(LockStmt, statement)->nowait;
 	DdlScope	scope;
 	List	   *names;
 
 	coordinator_require("DDL on tables of the cluster");
-	dxact_lock_catalog();
+	if (!nowait)
+		dxact_lock_catalog();
+	else if (!dxact_try_lock_catalog())
+		ddl_locks_not_at_once(linitial_oid(relids), "Another transaction changes definitions in the cluster, or locks tables.");
 	scope = require_scope(statement, relids);
 	if (any_sharded(relids) && list_length(relids) > 1)
 	{
@@ -298,7 +302,7 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	names = ddl_names_choose(statement, linitial_oid(relids));
 	if ((scope & DDL_SHARDS) != 0 && (changes_owner(statement) || needs_no_owner(statement)))
 		require_own_shards(statement);
-	ddl_locks_take(ddl_lock_wishes(statement, relids, (scope & DDL_SHARDS) != 0));
+	ddl_locks_take(ddl_lock_wishes(statement, relids, (scope & DDL_SHARDS) != 0), nowait);
 	apply_here(statement, scope, relids, run, arg);
 	if ((scope & DDL_SHARDS) != 0)
 		tell_of_lost_ways_back();

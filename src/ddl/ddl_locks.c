@@ -45,6 +45,7 @@
 #include "ddl/table_definition.h"
 #include "dxact/dxact.h"
 
+#define NO_PATIENCE_MS			1	/* 0 would be for ever */
 #define SHORTEST_PATIENCE_MS	50
 #define LONGEST_PAUSE_MS		60	/* between attempts */
 #define GATE_MARGIN_MS			50
@@ -358,7 +359,16 @@ may_lock(List *wishes)
 }
 
 void
-ddl_locks_take(List *wishes)
+ddl_locks_not_at_once(Oid relid, const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not obtain lock on relation \"%s\"", get_rel_name(relid)),
+			 errdetail_internal("%s", detail)));
+}
+
+void
+ddl_locks_take(List *wishes, bool nowait)
 {
 	TimestampTz start = GetCurrentTimestamp();
 	int			limit = LockTimeout > 0 ? LockTimeout : setting_remote_lock_timeout;
@@ -370,10 +380,13 @@ ddl_locks_take(List *wishes)
 	{
 		long		spent;
 
-		attempt.wait_ms = patience_of(i);
+		attempt.wait_ms = nowait ? NO_PATIENCE_MS : patience_of(i);
 		attempt.close_gate = i > OPEN_ATTEMPTS;
 		if (in_subtransaction(attempt_on_nodes, &attempt))
 			return;
+		if (nowait)
+			ddl_locks_not_at_once(((LockWish *) linitial(wishes))->relid,
+								  "Another transaction has used it, on one node or another.");
 		spent = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
 		if (limit > 0 && spent >= limit)
 			ereport(ERROR,

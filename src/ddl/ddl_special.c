@@ -162,7 +162,14 @@ drop_groups(UtilityCall *call, DropStmt *stmt)
 	return true;
 }
 
-/* LOCK TABLE of tables of several kinds, as pg_dump of 16 and later says it. */
+/*
+ * LOCK TABLE, of tables of several kinds as well, as pg_dump of 16 and later says it.
+ *
+ * The modes that statements over rows take themselves conflict with nothing but
+ * what DDL and LOCK TABLE take, and these take it on the shells of all nodes. So
+ * they are held here only, without the catalog lock: a dump keeps no DDL waiting
+ * but that of the tables it reads, and its workers do not wait for each other.
+ */
 bool
 special_lock(UtilityCall *call)
 {
@@ -175,10 +182,12 @@ special_lock(UtilityCall *call)
 	Oid			shard_table = statement_shard_table((Node *) stmt);
 	const char *end;
 
-	if (is_of_one_kind(&groups))
-		return utility_carry(call);
 	if (OidIsValid(shard_table))
 		shard_table_refuse_ddl(shard_table);
+	if (stmt->mode <= RowExclusiveLock)
+		return false;
+	if (is_of_one_kind(&groups))
+		return utility_carry(call);
 	RequireTransactionBlock(call->context == PROCESS_UTILITY_TOPLEVEL, "LOCK TABLE");
 	if (groups.ordinary != NIL)
 	{

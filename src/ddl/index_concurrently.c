@@ -233,7 +233,7 @@ make_official(const ConcurrentBuild *build)
 	const TableInfo *table;
 
 	dxact_lock_catalog();
-	ddl_locks_take(lock_wish_add(NIL, build->relid, ShareLock, false));
+	ddl_locks_take(lock_wish_add(NIL, build->relid, ShareLock, false), false);
 	table = table_info(build->relid);
 	if (table == NULL || table->kind != TABLE_SHARDED)
 		ereport(ERROR,

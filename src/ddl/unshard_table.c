@@ -130,7 +130,7 @@ unshard_tables(List *relids)
 		role_restore(saved);
 		wishes = lock_wish_add(wishes, relid, AccessExclusiveLock, table->kind == TABLE_SHARDED);
 	}
-	ddl_locks_take(wishes);
+	ddl_locks_take(wishes, false);
 	check_foreign_keys(relids);
 	foreach(lc, relids)
 		unshard_one(lfirst_oid(lc));

@@ -75,6 +75,9 @@ extern void dxact_set_constraints(const char *sql, bool now);
 /* Serialise changes of the cluster's catalog: lock held on the authority to the end of the transaction. */
 extern void dxact_lock_catalog(void);
 
+/* The same without waiting; false: somebody else has it. */
+extern bool dxact_try_lock_catalog(void);
+
 /* Run sql on every other node at once, inside the distributed transaction, as the current role; ERROR if any fails. */
 extern void dxact_execute_everywhere(const char *sql, const ConnParams *params);
 

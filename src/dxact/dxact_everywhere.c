@@ -44,6 +44,23 @@ says_false(PGresult *result)
 		strcmp(PQgetvalue(result, 0, 0), "f") == 0;
 }
 
+bool
+dxact_try_lock_catalog(void)
+{
+	const ClusterInfo *cluster = cluster_require();
+	PGresult   *result;
+	bool		busy;
+
+	if (cluster->authority == cluster->this_node)
+		return DatumGetBool(DirectFunctionCall2(pg_try_advisory_xact_lock_int4, Int32GetDatum(CATALOG_LOCK_CLASS),
+												Int32GetDatum(CATALOG_LOCK_OBJECT)));
+	result = conn_query(dxact_connection(cluster->authority, GetUserId(), DXACT_READ),
+						"SELECT pg_catalog.pg_try_advisory_xact_lock(6021, 1)", NULL);
+	busy = says_false(result);
+	conn_result_free(result);
+	return !busy;
+}
+
 /* Every node but this one is sent the statement; returns how many. */
 static int
 start_everywhere(ConnStream *streams, const char *sql, const ConnParams *params)
