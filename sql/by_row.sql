@@ -244,6 +244,13 @@ EXPLAIN (COSTS OFF) UPDATE jobs SET state = 'max' WHERE id = (SELECT max(id) FRO
 SELECT by_row_fetched($$UPDATE jobs j SET state = 'max' WHERE id = (SELECT max(id) FROM jobs WHERE state = 'new') RETURNING *$$);
 DROP TRIGGER never ON jobs;
 DROP FUNCTION by_row_never;
+-- a domain that is NOT NULL has no row's NULL
+CREATE DOMAIN by_row_must AS bigint NOT NULL;
+ALTER TABLE jobs ADD must by_row_must DEFAULT 1;
+UPDATE jobs SET state = 'never' WHERE id = (SELECT must FROM jobs WHERE state = 'none' LIMIT 1 FOR UPDATE) RETURNING *;
+UPDATE jobs SET state = 'never' WHERE must = (SELECT must FROM jobs WHERE state = 'none');
+ALTER TABLE jobs DROP must;
+DROP DOMAIN by_row_must;
 -- not where a function of the sub-SELECT could write
 CREATE FUNCTION by_row_next() RETURNS bigint LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 20; END';
 SELECT by_row_fetched($$UPDATE jobs j SET state = prio WHERE id = (SELECT id FROM jobs WHERE id = by_row_next() LIMIT 1 FOR UPDATE)$$);

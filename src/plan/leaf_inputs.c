@@ -15,6 +15,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "utils/typcache.h"
 
 #include "plan/insert_shape.h"
 #include "plan/leaf_inputs.h"
@@ -57,7 +58,11 @@ leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked)
 		if (plan->subLinkType == CTE_SUBLINK)
 			continue;
 		foreach(param, plan->setParam)
-			known = bms_add_member(known, lfirst_int(param));
+		{
+			/* a node would check the value, which here is that of a column: a NULL of no row, too */
+			if (!DomainHasConstraints(list_nth_oid(root->glob->paramExecTypes, lfirst_int(param))))
+				known = bms_add_member(known, lfirst_int(param));
+		}
 	}
 	return known;
 }
