@@ -73,6 +73,21 @@ CREATE TABLE copy_some (no int PRIMARY KEY, n numeric CHECK (n > 0), word text G
 SELECT shardext.shard_table('copy_some', 'no', 'hash');
 COPY copy_some FROM PROGRAM 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo $i,$i.5; done' (FORMAT csv) WHERE no::text < '3';
 SELECT * FROM copy_some ORDER BY no;
+-- errors name the table's schema, whichever node the shard lies on
+DO $$
+DECLARE
+	no int; said text; bad text[];
+BEGIN
+	FOR no IN 1..40 LOOP
+		BEGIN
+			EXECUTE format('COPY copy_some FROM PROGRAM ''echo %s,-1'' (FORMAT csv)', no);
+		EXCEPTION WHEN check_violation THEN
+			GET STACKED DIAGNOSTICS said = SCHEMA_NAME;
+			bad := bad || said;
+		END;
+	END LOOP;
+	RAISE NOTICE '% errors in %', cardinality(bad), (SELECT array_agg(DISTINCT b) FROM unnest(bad) b);
+END $$;
 DROP TABLE copy_some;
 -- reference tables: the same rows everywhere
 CREATE TABLE copy_country (code text PRIMARY KEY, name text, added timestamptz DEFAULT clock_timestamp(), n int DEFAULT (random() * 1000000)::int);

@@ -43,6 +43,7 @@
 #include "exec/fragment.h"
 #include "exec/reference_capture.h"
 #include "exec/reference_order.h"
+#include "exec/shard_scope.h"
 
 /* One COPY FROM into a sharded table. */
 typedef struct CopyRouter
@@ -182,15 +183,15 @@ route_row(CopyRouter *router)
 	}
 }
 
+/* Each row to its node and shard; returns how many were stored. */
 static uint64
-copy_sharded(CopyInput *input, const TableInfo *info)
+route_all(CopyRouter *router)
 {
-	CopyRouter	router;
+	CopyInput  *input = router->input;
 	int64		excluded = 0;
 	int64		read = 0;
 	uint64		stored;
 
-	begin_router(&router, input, info);
 	while (copy_input_next(input))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -199,12 +200,32 @@ copy_sharded(CopyInput *input, const TableInfo *info)
 			pgstat_progress_update_param(PROGRESS_COPY_TUPLES_EXCLUDED, ++excluded);
 			continue;
 		}
-		route_row(&router);
+		route_row(router);
 		pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, ++read);
 	}
-	copy_remote_flush(router.remote);
-	stored = copy_local_end(router.local);
-	return stored + copy_remote_end(router.remote, -1);
+	copy_remote_flush(router->remote);
+	stored = copy_local_end(router->local);
+	return stored + copy_remote_end(router->remote, -1);
+}
+
+static uint64
+copy_sharded(CopyInput *input, const TableInfo *info)
+{
+	MemoryContext context = CurrentMemoryContext;
+	CopyRouter	router;
+	uint64		stored;
+
+	begin_router(&router, input, info);
+	PG_TRY();
+	{
+		stored = route_all(&router);
+	}
+	PG_CATCH();
+	{
+		shard_scope_rethrow(context);
+	}
+	PG_END_TRY();
+	return stored;
 }
 
 /* ---- reference tables ---- */

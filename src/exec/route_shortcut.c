@@ -172,7 +172,7 @@ start_plan(QueryDesc *query_desc, int eflags, int shard, TemplateUser *user)
 		id_context = saved_ids;
 		query_desc->plannedstmt = as_planned;
 		local_template_release(user);
-		shard_scope_rethrow(shard, context);
+		shard_scope_rethrow(context);
 	}
 	PG_END_TRY();
 	id_context = saved_ids;

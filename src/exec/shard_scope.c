@@ -1,6 +1,6 @@
 /*
  * shard_scope.c
- *	  Errors of a plan over the shard tables of one shard.
+ *	  Errors of what runs over shard tables.
  *
  * Constraint violations carry the schema and the name of the table. The names
  * of shard tables are those of the shells; the schema is put right here, so that
@@ -15,17 +15,15 @@
 #include "exec/shard_scope.h"
 
 void
-shard_scope_rethrow(int shard, MemoryContext context)
+shard_scope_rethrow(MemoryContext context)
 {
-	char		schema[NAMEDATALEN];
 	ErrorData  *edata;
 
 	MemoryContextSwitchTo(context);
 	edata = CopyErrorData();
-	if (shard >= 0 && edata->schema_name && edata->table_name &&
-		strcmp(edata->schema_name, shard_schema_name(shard, schema)) == 0)
+	if (edata->schema_name && edata->table_name)
 	{
-		Oid			namespace = get_namespace_oid(schema, true);
+		Oid			namespace = get_namespace_oid(edata->schema_name, true);
 		Oid			shell = table_shell_of(get_relname_relid(edata->table_name, namespace), NULL);
 
 		if (OidIsValid(shell))

@@ -21,11 +21,10 @@ shard_scope_enter(int shard)
 }
 
 /*
- * In PG_CATCH: throw the error on; if it names a table in the shard's schema,
- * the schema of the shell. Copies what it needs into context. A negative shard
- * stands for none.
+ * In PG_CATCH: throw the error on; if it names a shard table, with the schema of
+ * the shell. Copies what it needs into context.
  */
-pg_noreturn extern void shard_scope_rethrow(int shard, MemoryContext context);
+pg_noreturn extern void shard_scope_rethrow(MemoryContext context);
 
 /*
  * SHARD_SCOPE(shard, makes_ids); { ... } SHARD_SCOPE_END(); runs the block with
@@ -35,18 +34,17 @@ pg_noreturn extern void shard_scope_rethrow(int shard, MemoryContext context);
 #define SHARD_SCOPE(shard_, makes_ids_) \
 	do \
 	{ \
-		const int	scope_shard_ = (shard_); \
 		const MemoryContext scope_context_ = CurrentMemoryContext; \
 		const IdContext scope_ids_ = id_context; \
 		if (makes_ids_) \
-			shard_scope_enter(scope_shard_); \
+			shard_scope_enter(shard_); \
 		PG_TRY()
 
 #define SHARD_SCOPE_END() \
 		PG_CATCH(); \
 		{ \
 			id_context = scope_ids_; \
-			shard_scope_rethrow(scope_shard_, scope_context_); \
+			shard_scope_rethrow(scope_context_); \
 		} \
 		PG_END_TRY(); \
 		id_context = scope_ids_; \
