@@ -165,3 +165,13 @@ DROP TABLE sh.item, sh.part, sh.supplier, sh.nation, sh.home, sh.never;
 DROP SCHEMA pl CASCADE;
 DROP SCHEMA sh;
 
+-- the value of a sub-SELECT without rows is NULL, whatever its type says of rows: no node is asked to take it
+CREATE DOMAIN bc_must AS int NOT NULL;
+CREATE TABLE bc_domain (id int PRIMARY KEY, m bc_must, n int);
+SELECT shardext.shard_table('bc_domain', 'id');
+INSERT INTO bc_domain SELECT i, i, i FROM generate_series(1, 20) i;
+SELECT * FROM bc_domain WHERE m = (SELECT m FROM bc_domain WHERE n = 500);
+SELECT count(*), sum(m) FROM bc_domain WHERE m > (SELECT m FROM bc_domain WHERE n = 500);
+SELECT count(*), sum(m) FROM bc_domain WHERE m > (SELECT m FROM bc_domain WHERE n = 5);
+DROP TABLE bc_domain;
+DROP DOMAIN bc_must;

@@ -42,6 +42,7 @@
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "base/settings.h"
 #include "plan/join_columns.h"
@@ -190,7 +191,9 @@ lift_values(Node *node, void *context)
 	{
 		Query	   *sub = castNode(Query, ((SubLink *) node)->subselect);
 
-		if (push_is_closed(sub) && query_count_shells(sub) > 0 && !contain_volatile_functions((Node *) sub))
+		/* a node would refuse the NULL that a domain does not allow, where no row has it */
+		if (push_is_closed(sub) && query_count_shells(sub) > 0 && !contain_volatile_functions((Node *) sub) &&
+			!DomainHasConstraints(exprType(node)))
 		{
 			int			id = (*c->next_param)++;
 
