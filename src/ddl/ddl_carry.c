@@ -284,7 +284,8 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	if (!nowait)
 		dxact_lock_catalog();
 	else if (!dxact_try_lock_catalog())
-		ddl_locks_not_at_once(linitial_oid(relids), "Another transaction changes definitions in the cluster, or locks tables.");
+		ddl_locks_not_at_once(linitial_oid(relids),
+							  "Another transaction changes definitions in the cluster, or locks tables.");
 	scope = require_scope(statement, relids);
 	if (any_sharded(relids) && list_length(relids) > 1)
 	{
