@@ -110,6 +110,15 @@ DROP STATISTICS "Name No";
 DROP STATISTICS of_kinds;
 DROP STATISTICS IF EXISTS "Name No";
 SELECT everywhere('SELECT count(*) FROM pg_statistic_ext');
+-- what is there already: said again by applications at every start
+CREATE TABLE IF NOT EXISTS photos (user_id int REFERENCES users, no int);
+CREATE TABLE photos (user_id int REFERENCES users, no int);
+CREATE TABLE IF NOT EXISTS kinds (id int) INHERITS (users);
+CREATE TABLE IF NOT EXISTS others (user_id int REFERENCES users);
+ALTER TABLE kinds ADD COLUMN IF NOT EXISTS id serial, ADD COLUMN IF NOT EXISTS name text DEFAULT clock_timestamp();
+ALTER TABLE users ADD COLUMN IF NOT EXISTS id bigint DEFAULT shardext.next_id();
+ALTER TABLE users ADD COLUMN id bigint DEFAULT shardext.next_id();
+ALTER TABLE kinds DROP COLUMN name, ADD COLUMN IF NOT EXISTS name serial;
 -- another schema
 CREATE SCHEMA app;
 CREATE VIEW names AS SELECT name FROM users;

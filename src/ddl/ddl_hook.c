@@ -177,6 +177,13 @@ refuse_inheritance(void)
 				 "inheriting from a table of the cluster is not supported");
 }
 
+/* Something of the name exists: that is PostgreSQL's to say, as an error or (IF NOT EXISTS) a notice. */
+static bool
+is_there_already(const RangeVar *name)
+{
+	return OidIsValid(get_relname_relid(name->relname, RangeVarGetCreationNamespace(name)));
+}
+
 static bool
 handle_create_table(UtilityCall *call)
 {
@@ -190,6 +197,8 @@ handle_create_table(UtilityCall *call)
 		shard_table_refuse_ddl(shard_table);
 	if (shard_schema_is_name(stmt->relation->schemaname))
 		shard_schema_refuse(stmt->relation->schemaname);
+	if (is_there_already(stmt->relation))
+		return false;
 	foreach(lc, stmt->inhRelations)
 	{
 		Oid			parent = RangeVarGetRelid(lfirst_node(RangeVar, lc), NoLock, true);

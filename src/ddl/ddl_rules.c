@@ -198,6 +198,26 @@ command_scope(const AlterTableCmd *cmd, const TableInfo *table, const Reason **r
 	return 0;
 }
 
+/* ADD COLUMN of one that is there, and not dropped by the same statement: PostgreSQL says so, and adds none. */
+static bool
+adds_nothing(const AlterTableStmt *stmt, const AlterTableCmd *cmd, const TableInfo *table)
+{
+	const char *name;
+	ListCell   *lc;
+
+	if (cmd->subtype != AT_AddColumn || table == NULL)
+		return false;
+	name = castNode(ColumnDef, cmd->def)->colname;
+	foreach(lc, stmt->cmds)
+	{
+		const AlterTableCmd *other = lfirst_node(AlterTableCmd, lc);
+
+		if (other->subtype == AT_DropColumn && strcmp(other->name, name) == 0)
+			return false;
+	}
+	return get_attnum(table->relid, name) != InvalidAttrNumber;
+}
+
 static DdlScope
 alter_table_scope(const AlterTableStmt *stmt, const TableInfo *table, const Reason **reason)
 {
@@ -209,7 +229,9 @@ alter_table_scope(const AlterTableStmt *stmt, const TableInfo *table, const Reas
 		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
 		/* shards change owner with the rights of the extension's owner, which no other command may have */
-		if (cmd->subtype == AT_ChangeOwner && list_length(stmt->cmds) > 1)
+		if (adds_nothing(stmt, cmd, table))
+			scope |= DDL_BOTH;
+		else if (cmd->subtype == AT_ChangeOwner && list_length(stmt->cmds) > 1)
 			*reason = reason_make("Use a statement of its own for OWNER TO.",
 								  "It changes the owner and something else.");
 		else
