@@ -198,7 +198,8 @@ flush_queue(void *arg)
 static void
 let_writes_wait(RowAhead *ahead, const ModifyTable *plan, const TriggerDesc *triggers, EState *estate)
 {
-	if (row_triggers_fire_after(triggers, row_modify_events(plan)) || row_modify_returns_place(plan))
+	if (row_triggers_fire_after(triggers, row_modify_events(plan)) ||
+		row_modify_returns_place(plan->returningLists, linitial_int(plan->resultRelations)))
 		return;
 	ahead->queue = row_queue_make(ahead->shell, ahead->command, ahead->foreign_keys);
 	/* who reads RETURNING may stop before the end */

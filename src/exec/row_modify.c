@@ -125,12 +125,12 @@ row_modify_lock_mode(const ModifyTable *plan, EState *estate, ResultRelInfo *tar
 }
 
 bool
-row_modify_returns_place(const ModifyTable *plan)
+row_modify_returns_place(List *returning, Index target)
 {
 	Bitmapset  *attnos = NULL;
 	int			member = -1;
 
-	pull_varattnos((Node *) plan->returningLists, linitial_int(plan->resultRelations), &attnos);
+	pull_varattnos((Node *) returning, target, &attnos);
 	while ((member = bms_next_member(attnos, member)) >= 0)
 	{
 		AttrNumber	attno = member + FirstLowInvalidHeapAttributeNumber;

@@ -26,7 +26,7 @@ extern bool row_modify_may_move(EState *estate, ResultRelInfo *target);
 /* The lock that its writes take: as PostgreSQL has it, but the strongest if the row may leave its shard. */
 extern LockTupleMode row_modify_lock_mode(const ModifyTable *plan, EState *estate, ResultRelInfo *target);
 
-/* Does RETURNING show of the row written what is known only where it lies? */
-extern bool row_modify_returns_place(const ModifyTable *plan);
+/* Does RETURNING show of the row written, of the relation with this number, what is known only where it lies? */
+extern bool row_modify_returns_place(List *returning, Index target);
 
 #endif

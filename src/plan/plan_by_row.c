@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "exec/row_ahead.h"
+#include "exec/row_modify.h"
 #include "exec/row_triggers.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
@@ -57,7 +58,8 @@ goes_in_batches_by_row(Query *query, Oid relid)
 											 TRIGGER_TYPE_UPDATE : TRIGGER_TYPE_DELETE);
 
 	table_close(table, NoLock);
-	return near && !shippable_sees_writes(query);
+	return near && !row_modify_returns_place(query->returningList, query->resultRelation) &&
+		!shippable_sees_writes(query);
 }
 
 bool
