@@ -29,7 +29,7 @@ INSERT INTO changes SELECT g, 'fr', g FROM generate_series(1, 100) g;
 -- values as written; the old row of a DELETE; a sub-SELECT; tableoid, and what only the row's node knows
 SELECT by_row_keys_run($$WITH u AS (SELECT 1) UPDATE users u SET land = c.land, name = 'n' || c.t FROM changes c WHERE c.id = u.id AND c.id < 4 RETURNING u.*, c.t, u.tableoid::regclass$$) ORDER BY 1;
 SELECT by_row_keys_run($$UPDATE users u SET land = c.land FROM changes c WHERE c.id = u.id AND c.id < 4 RETURNING u.id, (SELECT l.name FROM lands l WHERE l.code = u.land)$$) ORDER BY 1;
-SELECT by_row_keys_run($$UPDATE users u SET land = c.land FROM changes c WHERE c.id = u.id AND c.id < 7 RETURNING u.id, u.xmax, u.cmin < 1000, u$$) ORDER BY 1;
+SELECT by_row_keys_run($$UPDATE users u SET land = c.land FROM changes c WHERE c.id = u.id AND c.id < 7 RETURNING u.id, u.xmax::text::bigint < 1000000 AS is_xid, u$$) ORDER BY 1;
 SELECT by_row_keys_run($$DELETE FROM orders o USING changes c WHERE c.id = o.usr AND o.no = 3 AND c.t BETWEEN 1 AND 4 RETURNING o.*, c.t$$) ORDER BY 1;
 SELECT by_row_keys_run($$DELETE FROM orders o WHERE usr IN (SELECT id FROM changes WHERE t BETWEEN 5 AND 7) RETURNING usr, no$$) ORDER BY 1;
 SELECT count(*), count(*) FILTER (WHERE land = 'fr'), string_agg(twice, ',' ORDER BY id) FILTER (WHERE id < 4) FROM users;
