@@ -22,7 +22,7 @@
 #include "plan/shippable.h"
 
 /* Parameters of the plan as those of a statement have numbers above all that a statement has. */
-#define AS_STATEMENTS	PG_UINT16_MAX
+#define AS_STATEMENTS	(PG_UINT16_MAX + 1)
 
 /* Could a sub-SELECT write, where PostgreSQL would not show that to the rest of the statement? */
 static bool
