@@ -15,6 +15,21 @@ SELECT * FROM days WHERE w = 'rain';
 DROP TABLE days;
 ALTER TYPE weather RENAME VALUE 'rain' TO 'storm';
 DROP TYPE weather;
+-- names that are free in the table's schema, but not in those of the shards
+CREATE SCHEMA annex;
+CREATE TABLE hall (k int PRIMARY KEY, n int);
+CREATE TABLE annex.yard (k int CONSTRAINT hall_pkey PRIMARY KEY, n int);
+CREATE INDEX ON hall (n);
+SELECT shardext.shard_table('hall', 'k', 'hash');
+\set VERBOSITY default
+SELECT shardext.shard_table('annex.yard', 'k', 'hash');
+ALTER TABLE annex.yard RENAME CONSTRAINT hall_pkey TO yard_pkey;
+SELECT shardext.shard_table('annex.yard', 'k', 'hash');
+CREATE INDEX hall_n_idx ON annex.yard (n);
+ALTER TABLE annex.yard RENAME TO hall;
+\set VERBOSITY terse
+DROP SCHEMA annex CASCADE;
+DROP TABLE hall;
 -- default privileges of another node give nobody rights on what is made there
 CREATE ROLE refused_reader;
 \c paris

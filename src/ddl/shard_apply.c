@@ -285,18 +285,11 @@ ddl_own_shards(void)
 	return shard_map_owned_by(node_self());
 }
 
-void
-ddl_run_in_shards(List *marked, Oid owner, const Bitmapset *shards)
+static void
+run_in_each(List *marked, const Bitmapset *shards)
 {
-	SavedRole	saved = role_become(owner);
-	MemoryContext per_shard_cxt = AllocSetContextCreate(CurrentMemoryContext, "DDL in a shard", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext caller_cxt = MemoryContextSwitchTo(per_shard_cxt);
-	int			nestlevel = NewGUCNestLevel();
 	int			shard = -1;
 
-	/* the user hears of the table, not of every shard */
-	if (client_min_messages < WARNING)
-		setting_save("client_min_messages", "warning");
 	while ((shard = bms_next_member(shards, shard)) >= 0)
 	{
 		ListCell   *lc;
@@ -304,8 +297,46 @@ ddl_run_in_shards(List *marked, Oid owner, const Bitmapset *shards)
 		CHECK_FOR_INTERRUPTS();
 		foreach(lc, marked)
 			ddl_run(retarget_to_shard(lfirst(lc), shard), "");
-		MemoryContextReset(per_shard_cxt);
+		MemoryContextReset(CurrentMemoryContext);
 	}
+}
+
+/* In PG_CATCH: throw the error on. A name that was free in the table's schema and is taken in a shard's needs a word. */
+pg_noreturn static void
+rethrow_from_shard(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	if (error->sqlerrcode != ERRCODE_DUPLICATE_TABLE || error->detail != NULL)
+		PG_RE_THROW();
+	FlushErrorState();
+	error->detail = pstrdup("The shard schemas hold the sharded tables of all schemas, and their indexes.");
+	error->hint = pstrdup("Choose a name that no sharded table or index of another schema has.");
+	ReThrowError(error);
+}
+
+void
+ddl_run_in_shards(List *marked, Oid owner, const Bitmapset *shards)
+{
+	SavedRole	saved = role_become(owner);
+	MemoryContext per_shard_cxt = AllocSetContextCreate(CurrentMemoryContext, "DDL in a shard", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller_cxt = MemoryContextSwitchTo(per_shard_cxt);
+	int			nestlevel = NewGUCNestLevel();
+
+	/* the user hears of the table, not of every shard */
+	if (client_min_messages < WARNING)
+		setting_save("client_min_messages", "warning");
+	PG_TRY();
+	{
+		run_in_each(marked, shards);
+	}
+	PG_CATCH();
+	{
+		rethrow_from_shard(caller_cxt);
+	}
+	PG_END_TRY();
 	AtEOXact_GUC(true, nestlevel);
 	MemoryContextSwitchTo(caller_cxt);
 	MemoryContextDelete(per_shard_cxt);
