@@ -301,7 +301,7 @@ run_in_each(List *marked, const Bitmapset *shards)
 	}
 }
 
-/* In PG_CATCH: throw the error on. A name that was free in the table's schema and is taken in a shard's needs a word. */
+/* In PG_CATCH: throw the error on. A name that is free in the table's schema, but not in a shard's, needs a word. */
 pg_noreturn static void
 rethrow_from_shard(MemoryContext context)
 {
