@@ -545,6 +545,13 @@ shard_key_equal(const ShardKey *a, const ShardKey *b)
 		(a->relid == b->relid || route_specs_colocated(shard_key_spec(a), shard_key_spec(b)));
 }
 
+/* Few values are each there once; of many, which are not compared with all others, some may be there twice. */
+static List *
+append_element(List *elements, void *element)
+{
+	return list_length(elements) < 64 ? list_append_unique(elements, element) : lappend(elements, element);
+}
+
 static List *
 const_array_elements(Const *array)
 {
@@ -563,8 +570,7 @@ const_array_elements(Const *array)
 	for (int i = 0; i < n; i++)
 	{
 		if (!nulls[i])
-			elements = list_append_unique(elements, makeConst(type, -1, array->constcollid, len,
-															  datums[i], false, byval));
+			elements = append_element(elements, makeConst(type, -1, array->constcollid, len, datums[i], false, byval));
 	}
 	return elements;
 }
@@ -601,7 +607,7 @@ array_elements(Node *array, ParamListInfo params, List **elements)
 				continue;		/* never equal */
 			if (!shippable_is_stable_free(lfirst(lc)))
 				return false;
-			*elements = list_append_unique(*elements, lfirst(lc));
+			*elements = append_element(*elements, lfirst(lc));
 		}
 		return *elements != NIL;
 	}
