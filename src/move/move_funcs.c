@@ -20,17 +20,16 @@
 #include "miscadmin.h"
 #include "move/job_process.h"
 #include "move/job_store.h"
+#include "move/job_wait.h"
 #include "move/move_check.h"
 #include "move/row_sums.h"
 #include "move/shard_copy.h"
 #include "move/stream_rows.h"
-#include "storage/latch.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
 PG_FUNCTION_INFO_V1(shardext_move_shard);
 PG_FUNCTION_INFO_V1(shardext_move_shards);
@@ -51,8 +50,6 @@ PG_FUNCTION_INFO_V1(shardext_internal_row_sums);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_jobs);
 PG_FUNCTION_INFO_V1(shardext_internal_cluster_job_log);
 
-#define FIRST_LOOK_MS	5
-#define LOOK_MS			50
 #define ANSWER_MS		5000
 
 static NodeConn *
@@ -309,61 +306,12 @@ shardext_reverse_move(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(wish(fcinfo, "reverse_move", "reverse"));
 }
 
-/* Has the job done what it is for? */
-static bool
-is_there(const char *state, const char *wished)
-{
-	if (strcmp(state, "done") == 0)
-		return true;
-	if (strcmp(wished, "reverse") == 0)
-		return strcmp(state, "clean") == 0;
-	return strcmp(state, "turn") == 0 || strcmp(state, "keep") == 0 || strcmp(state, "clean") == 0;
-}
-
-/* One look: the state to return, or NULL to go on waiting; *state is what it is in. */
-static char *
-look_at_job(NodeConn *conn, int64 job, char **state)
-{
-	PGresult   *result = conn_query(conn, psprintf("SELECT state, wish, error FROM shardext.internal_local_jobs"
-												   " WHERE job = " INT64_FORMAT, job), NULL);
-	char	   *wished;
-	char	   *error;
-
-	if (PQntuples(result) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("there is no job " INT64_FORMAT, job),
-				 errdetail("Node \"%s\" knows none of this number.", conn_node_name(conn)),
-				 errhint("Look into shardext.jobs.")));
-	*state = pstrdup(PQgetvalue(result, 0, 0));
-	wished = pstrdup(PQgetvalue(result, 0, 1));
-	error = pstrdup(PQgetvalue(result, 0, 2));
-	conn_result_free(result);
-	if (strcmp(*state, "failed") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job " INT64_FORMAT " has failed", job),
-				 errdetail("%s", error),
-				 errhint("Look into shardext.job_log.")));
-	if (strcmp(wished, "lost") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("job " INT64_FORMAT " was not taken back", job),
-				 errdetail("The way back has ended before; the shards are where they were moved to."),
-				 errhint("Look into shardext.job_log.")));
-	if (strcmp(*state, "cancelled") == 0)
-		return *state;
-	return is_there(*state, wished) ? pstrdup("done") : NULL;
-}
-
 Datum
 shardext_wait_job(PG_FUNCTION_ARGS)
 {
-	TimestampTz begun = GetCurrentTimestamp();
 	TimestampTz deadline = DT_NOEND;
 	NodeConn   *conn;
 	char	   *state;
-	char	   *end;
 
 	argument_require(fcinfo, 0, "job");
 	if (!PG_ARGISNULL(1))
@@ -372,18 +320,9 @@ shardext_wait_job(PG_FUNCTION_ARGS)
 														   PG_GETARG_DATUM(1)));
 	(void) cluster_require();
 	conn = connect_to(JOB_NODE(PG_GETARG_INT64(0)));
-	while ((end = look_at_job(conn, PG_GETARG_INT64(0), &state)) == NULL && GetCurrentTimestamp() < deadline)
-	{
-		/* the longer it takes, the less does it matter when it is seen */
-		long		waited_ms = TimestampDifferenceMilliseconds(begun, GetCurrentTimestamp());
-
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Max(FIRST_LOOK_MS, Min(waited_ms / 20, LOOK_MS)), PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+	state = job_wait(conn, PG_GETARG_INT64(0), deadline);
 	conn_close_private(conn);
-	PG_RETURN_TEXT_P(cstring_to_text(end ? end : state));
+	PG_RETURN_TEXT_P(cstring_to_text(state));
 }
 
 Datum

@@ -83,8 +83,21 @@ like(($london->psql('postgres', "SELECT shardext.cancel_job($job)"))[2], qr/is i
 state_is($job, 'keep', 'the old copy is kept');
 like(($paris->psql('postgres', "SELECT shardext.internal_leave()"))[2], qr/cannot leave the cluster while job $job lasts/,
 	'nor does its node leave');
+
+# The way back is committed on the job's node before others hear of it: who has waited for it knows of it, too.
+$paris->append_conf('postgresql.conf', "shardext.fault = 'dxact_after_local_commit:wait'\n");
+$paris->reload;
 is($london->safe_psql('postgres', "SELECT shardext.reverse_move($job)"), $job, 'it is taken back');
-is($london->safe_psql('postgres', "SELECT shardext.wait_job($job)"), 'done', 'it is back');
+$cluster->wait_at('paris', 'dxact_after_local_commit');
+is($paris->safe_psql('postgres', "SELECT state FROM shardext.internal_local_jobs WHERE job = $job"), 'clean', 'committed there');
+my $waiter = $cluster->session('london');
+my $mark = $cluster->begin($waiter, "SELECT shardext.wait_job($job); SELECT node FROM shardext.shards WHERE shard = $shard;");
+$cluster->wait_for('london', q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT shardext.wait_job%' AND pid <> pg_backend_pid()}, '1');
+sleep 1;
+$paris->append_conf('postgresql.conf', "shardext.fault = ''\n");
+$paris->reload;
+is(($cluster->finish($waiter, $mark))[0], "done\nlondon\n", 'it is back');
+$cluster->quit($waiter);
 is(owner(), 'london', 'the old owner');
 is($paris->safe_psql('postgres', $sums), $after, 'with what was written meanwhile');
 state_is($job, 'done', 'the job ends');
