@@ -32,7 +32,7 @@ extern NodeConn *dxact_connection(int node_id, Oid role, DxactAccess access);
 extern NodeConn *dxact_connection_acting(int node_id, Oid user, Oid role, DxactAccess access);
 
 /*
- * As above for a single read-only router statement that is a whole
+ * As dxact_connection for a single read-only router statement that is a whole
  * autocommit READ COMMITTED statement of its own: no BEGIN is sent when the
  * backend has no remote transaction on that node yet and is not in a
  * transaction block.

@@ -155,7 +155,6 @@ begin_write(Relation shell, int shard, bool foreign_keys)
 	writer.target = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer.target, writer.table, 0, NULL, 0);
 	writer.target->ri_TrigDesc = row_triggers_of_shard(writer.table->trigdesc, foreign_keys);
-	guard_check_attach(writer.target, writer.estate);
 	MemoryContextSwitchTo(old);
 	return writer;
 }
@@ -174,8 +173,10 @@ static void
 check_row(RowWriter *writer, TupleTableSlot *slot)
 {
 	slot->tts_tableOid = RelationGetRelid(writer->table);
-	if (RelationGetDescr(writer->table)->constr != NULL)
-		ExecConstraints(writer->target, slot, writer->estate);
+	if (RelationGetDescr(writer->table)->constr == NULL)
+		return;
+	guard_check_attach(writer->target, writer->estate);
+	ExecConstraints(writer->target, slot, writer->estate);
 }
 
 /*

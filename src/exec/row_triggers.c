@@ -19,12 +19,9 @@
 
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "nodes/parsenodes.h"
-#include "nodes/primnodes.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 
-#include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "exec/row_triggers.h"
 

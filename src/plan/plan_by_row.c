@@ -19,7 +19,6 @@
 
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
-#include "miscadmin.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/rel.h"
 

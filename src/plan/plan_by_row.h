@@ -15,7 +15,7 @@ extern bool plan_by_row_takes(Query *query);
 
 /*
  * An UPDATE or DELETE of a sharded table whose rows a join or a sub-SELECT names, which locks those alone if it goes by
- * row, and is no slower by much: it goes in batches, and as the user who is here.
+ * row, and is no slower by much: it goes in batches.
  */
 extern bool plan_by_row_locks_less(Query *query, Oid relid);
 
