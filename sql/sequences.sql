@@ -111,7 +111,7 @@ INSERT INTO counted (id, n, i) VALUES (6041, 1, 7);
 SELECT count(*), count(DISTINCT s), count(DISTINCT i) FROM counted;
 SELECT column_name, column_default, is_nullable, is_identity, identity_generation, data_type FROM information_schema.columns WHERE table_name = 'counted' AND table_schema = 'public' ORDER BY ordinal_position;
 SELECT sum(result::int) FROM shardext.run_on_nodes('SELECT count(*) FROM pg_attrdef WHERE adrelid::regclass::text ~ ''^shard_....\.counted''');
-\set names 'SELECT string_agg(sequencename, '' '' ORDER BY 1) FROM pg_sequences WHERE schemaname = ''public'' AND sequencename ~ ''counted'''
+\set names 'SELECT string_agg(sequencename, '' '' ORDER BY sequencename) FROM pg_sequences WHERE schemaname = ''public'' AND sequencename ~ ''counted'''
 SELECT everywhere(:'names');
 SELECT count(DISTINCT result) FROM shardext.run_on_nodes('SELECT string_agg(seqmin::text, '','' ORDER BY seqrelid::regclass::text) FROM pg_sequence WHERE seqrelid::regclass::text ~ ''counted''');
 ALTER TABLE counted ADD COLUMN IF NOT EXISTS s serial;
