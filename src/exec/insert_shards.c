@@ -39,6 +39,7 @@
 #include "exec/returned_rows.h"
 #include "exec/scan_rows.h"
 #include "exec/shard_set.h"
+#include "exec/statement_command.h"
 #include "id/id_layout.h"
 
 /* Items of custom_private. */
@@ -240,6 +241,8 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
 
 	node->custom_ps = list_make1(ExecInitNode((Plan *) linitial(scan->custom_plans), estate, eflags));
+	if (!state->form.everywhere)
+		statement_command_of_returning(estate, state->form.whole->local_query);
 	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
 		find_columns(state);
 }

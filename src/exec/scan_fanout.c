@@ -41,6 +41,7 @@
 #include "exec/scan_fanout.h"
 #include "exec/scan_place.h"
 #include "exec/scan_rows.h"
+#include "exec/statement_command.h"
 #include "exec/shard_set.h"
 #include "exec/whole_statement.h"
 
@@ -384,6 +385,8 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
 	state->kept = kept_rows_make(&node->ss);
 	state->keep = ((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate)) && state->is_below;
+	if (state->spec.writes && state->spec.returns_rows)
+		statement_command_of_returning(estate, state->spec.run_query);
 	if (state->local_only && state->spec.hold)
 		held_snapshot_take(estate->es_snapshot);
 	if (starts_at_once(state, eflags))

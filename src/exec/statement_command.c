@@ -14,12 +14,22 @@
  * among them as within one statement: an updated row is not updated again,
  * ON CONFLICT DO UPDATE reports a row that it meets twice. Changes of other
  * transactions are seen as each piece's snapshot is made.
+ *
+ * A STABLE function reads with the snapshot of the statement that calls it, and does
+ * not see what that has written. So what runs in the middle of a numbered statement
+ * with its command id is a piece of it, too; a VOLATILE function's statements have a
+ * newer command id. For that a statement is numbered whose RETURNING calls functions.
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "storage/proc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/pg_compat.h"
@@ -29,7 +39,18 @@
 
 #define ENTRY_NAME	"*shardext command*"
 
+/* A statement with a number that is being carried out; lies in its query context. */
+typedef struct RunningCommand
+{
+	uint32		number;
+	CommandId	command;
+	struct RunningCommand *next;	/* those around it, and others */
+	MemoryContextCallback on_reset;
+} RunningCommand;
+
 static ExecutorStart_hook_type previous_start = NULL;
+
+static RunningCommand *running = NULL;
 
 /* The piece that another node has sent, while it runs; a node is sent one at a time. */
 static EState *piece = NULL;
@@ -50,26 +71,34 @@ statement_command(const EState *estate)
 	return number_in(estate->es_queryEnv);
 }
 
-QueryEnvironment *
-statement_command_environment(QueryEnvironment *outer)
+static QueryEnvironment *
+make_environment(uint32 command)
 {
-	static uint32 last_number = 0;
 	QueryEnvironment *environment = create_queryEnv();
 	EphemeralNamedRelation entry = palloc0(sizeof(EphemeralNamedRelationData));
 	uint32	   *number = palloc(sizeof(uint32));
 
-	*number = number_in(outer);
-	if (*number == 0)
-	{
-		if (++last_number == 0)
-			last_number = 1;
-		*number = last_number;
-	}
+	*number = command;
 	entry->md.name = ENTRY_NAME;
 	entry->md.enrtype = ENR_NAMED_TUPLESTORE;
 	entry->reldata = number;
 	register_ENR(environment, entry);
 	return environment;
+}
+
+QueryEnvironment *
+statement_command_environment(QueryEnvironment *outer)
+{
+	static uint32 last_number = 0;
+	uint32		number = number_in(outer);
+
+	if (number == 0)
+	{
+		if (++last_number == 0)
+			last_number = 1;
+		number = last_number;
+	}
+	return make_environment(number);
 }
 
 void
@@ -92,15 +121,101 @@ statement_command_pass_on(QueryEnvironment *environment, QueryEnvironment *outer
 	}
 }
 
+static void
+enter_environment(QueryDesc *query_desc, QueryEnvironment *environment)
+{
+	statement_command_pass_on(environment, query_desc->queryEnv, query_desc->plannedstmt);
+	query_desc->queryEnv = environment;
+}
+
 void
 statement_command_begin(QueryDesc *query_desc)
 {
-	QueryEnvironment *outer = query_desc->queryEnv;
+	if (number_in(query_desc->queryEnv) == 0)
+		enter_environment(query_desc, statement_command_environment(NULL));
+}
 
-	if (number_in(outer) != 0)
+static bool
+may_read_tables(Oid function, void *context)
+{
+	return function >= FirstNormalObjectId && func_volatile(function) == PROVOLATILE_STABLE;
+}
+
+static bool
+calls_stable_function(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, may_read_tables, NULL) ||
+		expression_tree_walker(node, calls_stable_function, context);
+}
+
+void
+statement_command_of_returning(EState *estate, const Query *query)
+{
+	QueryEnvironment *outer = estate->es_queryEnv;
+
+	if (number_in(outer) != 0 || !calls_stable_function((Node *) query->returningList, NULL))
 		return;
-	query_desc->queryEnv = statement_command_environment(outer);
-	statement_command_pass_on(query_desc->queryEnv, outer, query_desc->plannedstmt);
+	estate->es_queryEnv = statement_command_environment(NULL);
+	statement_command_pass_on(estate->es_queryEnv, outer, estate->es_plannedstmt);
+}
+
+/* The number of the statement in whose middle this one is about to start, with its snapshot; 0: there is none. */
+static uint32
+number_around(const QueryDesc *query_desc)
+{
+	for (const RunningCommand *around = running; around != NULL; around = around->next)
+	{
+		if (query_desc->snapshot != NULL && around->command == query_desc->snapshot->curcid)
+			return around->number;
+	}
+	return 0;
+}
+
+/* What this node itself has begun is about to start. */
+static void
+number_statement(QueryDesc *query_desc)
+{
+	const PlannedStmt *statement = query_desc->plannedstmt;
+	uint32		around = number_in(query_desc->queryEnv) == 0 ? number_around(query_desc) : 0;
+
+	if (around != 0)
+		enter_environment(query_desc, make_environment(around));
+	else if (statement->hasReturning && calls_stable_function((Node *) statement->planTree->targetlist, NULL))
+		statement_command_begin(query_desc);
+}
+
+static void
+command_freed(void *arg)
+{
+	for (RunningCommand **link = &running; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == arg)
+		{
+			*link = (*link)->next;
+			return;
+		}
+	}
+}
+
+/* It has started: what its functions read belongs to it. */
+static void
+note_running(const QueryDesc *query_desc)
+{
+	uint32		number = number_in(query_desc->estate->es_queryEnv);
+	RunningCommand *command;
+
+	if (number == 0)
+		return;
+	command = MemoryContextAlloc(query_desc->estate->es_query_cxt, sizeof(RunningCommand));
+	command->number = number;
+	command->command = query_desc->estate->es_snapshot->curcid;
+	command->next = running;
+	command->on_reset.func = command_freed;
+	command->on_reset.arg = command;
+	MemoryContextRegisterResetCallback(query_desc->estate->es_query_cxt, &command->on_reset);
+	running = command;
 }
 
 /* A registered copy of a snapshot with another command id. */
@@ -126,21 +241,43 @@ statement_command_snapshot(const EState *estate, Snapshot snapshot)
 
 /* ---------- another node ---------- */
 
-/* The command id of the pieces with this number: that of the first of them in this transaction. */
+/* A number, and the command id of its first piece. */
+typedef struct KnownCommand
+{
+	uint32		number;
+	CommandId	command;
+} KnownCommand;
+
+/*
+ * The command id of the pieces with this number: that of the first of them in this transaction. A command may have
+ * begun others, with higher numbers, which have ended when its own number comes again.
+ */
 static CommandId
 command_of_number(uint32 number)
 {
-	static uint32 kept_number = 0;
 	static LocalTransactionId kept_transaction = InvalidLocalTransactionId;
-	static CommandId kept_command = FirstCommandId;
+	static KnownCommand *kept = NULL;
+	static int	nkept = 0;
+	static int	space = 0;
 
-	if (number != kept_number || sx_my_lxid() != kept_transaction)
+	if (sx_my_lxid() != kept_transaction)
 	{
-		kept_number = number;
 		kept_transaction = sx_my_lxid();
-		kept_command = GetCurrentCommandId(false);
+		space = 16;
+		kept = MemoryContextAlloc(TopTransactionContext, sizeof(KnownCommand) * space);
+		nkept = 0;
 	}
-	return kept_command;
+	while (nkept > 0 && kept[nkept - 1].number > number)
+		nkept--;
+	if (nkept > 0 && kept[nkept - 1].number == number)
+		return kept[nkept - 1].command;
+	if (nkept == space)
+	{
+		space *= 2;
+		kept = repalloc(kept, sizeof(KnownCommand) * space);
+	}
+	kept[nkept++] = (KnownCommand) {number, GetCurrentCommandId(false)};
+	return kept[nkept - 1].command;
 }
 
 static void
@@ -178,7 +315,10 @@ start_executor(QueryDesc *query_desc, int eflags)
 
 	if (number == 0)
 	{
+		if (!session_is_forwarded())
+			number_statement(query_desc);
 		start_as_planned(query_desc, eflags);
+		note_running(query_desc);
 		return;
 	}
 	command = command_of_number(number);

@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 #include "executor/execdesc.h"
+#include "nodes/parsenodes.h"
 #include "utils/queryenvironment.h"
 
 /* The environment of the pieces of outer's statement; lives in the current context. A piece may have pieces. */
@@ -21,6 +22,12 @@ extern void statement_command_pass_on(QueryEnvironment *environment, QueryEnviro
 
 /* Make all that a statement, which is about to start, asks of other nodes pieces of one command. */
 extern void statement_command_begin(QueryDesc *query_desc);
+
+/*
+ * Do so, while it starts, if query is what its shards are asked and RETURNING calls STABLE functions, which do not see
+ * what the statement writes. (That of the plan itself is looked after.)
+ */
+extern void statement_command_of_returning(EState *estate, const Query *query);
 
 /* The number of the command that a running statement is a piece of, for notes to other nodes; 0: it is no piece. */
 extern uint32 statement_command(const EState *estate);
