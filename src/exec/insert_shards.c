@@ -20,13 +20,10 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/extensible.h"
-#include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/errors.h"
-#include "base/pg_compat.h"
 #include "catalog/id_maker.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"

@@ -26,7 +26,6 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/planmain.h"
 #include "parser/parsetree.h"
-#include "utils/builtins.h"
 
 #include "base/pg_compat.h"
 #include "catalog/node_map.h"
@@ -41,8 +40,8 @@
 #include "exec/scan_fanout.h"
 #include "exec/scan_place.h"
 #include "exec/scan_rows.h"
-#include "exec/statement_command.h"
 #include "exec/shard_set.h"
+#include "exec/statement_command.h"
 #include "exec/whole_statement.h"
 
 /* Items of custom_private. */
