@@ -62,6 +62,19 @@ SELECT :'remedy' LIKE 'SELECT shardext.internal_accept_shards(ARRAY[%]);  -- on 
 \c london
 SET client_min_messages = warning;
 SELECT * FROM shardext.check();
+-- a publication goes from one move to the next, without tables
+SELECT shardext.internal_take_publication('shardext_first');
+SELECT oid AS publication FROM pg_publication WHERE pubname = 'shardext_first' \gset
+ALTER PUBLICATION shardext_first ADD TABLE :schema.checked, :schema.checked_kept;
+SELECT object, problem FROM shardext.internal_check_once();
+SELECT shardext.internal_leave_publication('shardext_first');
+SELECT pubname = 'shardext_spare_' || oid FROM pg_publication WHERE oid = :publication;
+SELECT count(*) FROM pg_publication_rel WHERE prpubid = :publication;
+SELECT count(*) AS publications FROM pg_publication \gset
+SELECT shardext.internal_take_publication('shardext_next');
+SELECT count(*) - :publications AS more FROM pg_publication;
+SELECT shardext.internal_leave_publication('shardext_next'), shardext.internal_leave_publication('shardext_next');
+SELECT * FROM shardext.check();
 DROP TABLE checked_notes, checked, checked_kept;
 DELETE FROM shardext.catalog_job WHERE job = 1000000999;
 SELECT * FROM shardext.check();

@@ -159,6 +159,16 @@ CREATE FUNCTION shardext.internal_drop_copy(shard int) RETURNS void
 REVOKE EXECUTE ON FUNCTION shardext.internal_drop_copy(int) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_drop_copy(int) IS 'for moves: drop the schema of a logical shard that is not this node''s';
 
+CREATE FUNCTION shardext.internal_take_publication(name text) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_take_publication' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_take_publication(text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_take_publication(text) IS 'for moves: a publication of this name, without tables, that nobody uses, or a new one';
+
+CREATE FUNCTION shardext.internal_leave_publication(name text) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_leave_publication' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_leave_publication(text) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_leave_publication(text) IS 'for moves: a publication loses its tables, and is left to the next move';
+
 CREATE FUNCTION shardext.internal_shard_ddl(statement text) RETURNS void
     AS 'MODULE_PATHNAME', 'shardext_internal_shard_ddl' LANGUAGE C STRICT;
 REVOKE EXECUTE ON FUNCTION shardext.internal_shard_ddl(text) FROM PUBLIC;

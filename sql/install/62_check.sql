@@ -183,7 +183,8 @@ CREATE FUNCTION shardext.internal_local_facts(OUT kind text, OUT name text, OUT 
     SELECT 'slot', r.slot_name, NULL, NULL FROM pg_catalog.pg_replication_slots r
      WHERE r.slot_name LIKE 'shardext\_%' AND r.database = pg_catalog.current_database() AND NOT r.temporary
      UNION ALL
-    SELECT 'publication', p.pubname, NULL, NULL FROM pg_catalog.pg_publication p WHERE p.pubname LIKE 'shardext\_%'
+    SELECT 'publication', p.pubname, NULL, NULL FROM pg_catalog.pg_publication p
+     WHERE p.pubname LIKE 'shardext\_%' AND p.pubname NOT LIKE 'shardext\_spare\_%'
      UNION ALL
     SELECT 'origin', o.roname, NULL, NULL FROM pg_catalog.pg_replication_origin o WHERE o.roname LIKE 'shardext\_%'
      UNION ALL
@@ -297,7 +298,7 @@ CREATE FUNCTION shardext.internal_check_once(OUT severity text, OUT object text,
                 WHEN 'copy' THEN CASE WHEN l.owner_lacks_it THEN '-- keep it: it may have the only rows of this shard.'
                                       ELSE format('SELECT shardext.internal_drop_copy(%s);', l.name) END
                 WHEN 'slot' THEN format('SELECT pg_drop_replication_slot(%L);', l.name)
-                WHEN 'publication' THEN format('DROP PUBLICATION %I;', l.name)
+                WHEN 'publication' THEN format('SELECT shardext.internal_leave_publication(%L);', l.name)
                 WHEN 'origin' THEN format('SELECT pg_replication_origin_drop(%L);', l.name)
                 WHEN 'identity' THEN format('SELECT shardext.internal_shard_ddl(%L);', format('ALTER TABLE %s REPLICA IDENTITY %s', l.name, l.value))
                 END || format('  -- on node "%s"', l.node)

@@ -80,6 +80,7 @@ is_definition(const Node *statement)
 		case T_CreateExtensionStmt:
 		case T_CreateFunctionStmt:
 		case T_CreatePolicyStmt:
+		case T_CreatePublicationStmt:
 		case T_CreateRangeStmt:
 		case T_CreateSchemaStmt:
 		case T_CreateSeqStmt:

@@ -60,14 +60,17 @@ look_at_slot(MoveRun *run)
 static void
 make_publication(MoveRun *run, int node_id, const char *prefix, List *tables)
 {
+	MoveLink   *link = move_link_of(run, node_id);
 	char	   *name = move_object_name(run->job, prefix);
 	StringInfoData list;
 	ListCell   *lc;
 
 	initStringInfo(&list);
 	foreach(lc, tables)
-		appendStringInfo(&list, "%s%s", list.len == 0 ? " FOR TABLE " : ", ", ((MoveTable *) lfirst(lc))->name);
-	move_link_run(move_link_of(run, node_id), "CREATE PUBLICATION %s%s", name, list.data);
+		appendStringInfo(&list, "%s%s", list.len == 0 ? "" : ", ", ((MoveTable *) lfirst(lc))->name);
+	move_link_run(link, "SELECT shardext.internal_take_publication(%s)", quote_literal_cstr(name));
+	if (tables != NIL)
+		move_link_run(link, "ALTER PUBLICATION %s ADD TABLE %s", name, list.data);
 }
 
 /* What move_check.c asks before there is a job, but for versions and room: they were looked at then. */

@@ -22,6 +22,7 @@
 #include "move/job_store.h"
 #include "move/job_wait.h"
 #include "move/move_check.h"
+#include "move/publication.h"
 #include "move/row_sums.h"
 #include "move/shard_copy.h"
 #include "move/stream_rows.h"
@@ -43,6 +44,8 @@ PG_FUNCTION_INFO_V1(shardext_internal_begin_move);
 PG_FUNCTION_INFO_V1(shardext_internal_wish);
 PG_FUNCTION_INFO_V1(shardext_internal_make_copies);
 PG_FUNCTION_INFO_V1(shardext_internal_drop_copy);
+PG_FUNCTION_INFO_V1(shardext_internal_take_publication);
+PG_FUNCTION_INFO_V1(shardext_internal_leave_publication);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_fence);
 PG_FUNCTION_INFO_V1(shardext_internal_apply_changes);
@@ -357,6 +360,20 @@ Datum
 shardext_internal_drop_copy(PG_FUNCTION_ARGS)
 {
 	shard_copy_drop(cluster_require_shard(PG_GETARG_INT32(0)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_take_publication(PG_FUNCTION_ARGS)
+{
+	publication_take(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_leave_publication(PG_FUNCTION_ARGS)
+{
+	publication_leave(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PG_RETURN_VOID();
 }
 

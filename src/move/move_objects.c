@@ -6,7 +6,7 @@
  *	copy			number of a shard		a node that does not own it
  *	claim			number of a shard		the node it is moved from: there are never two jobs
  *	identity		table					where REPLICA IDENTITY FULL was set
- *	publication		its name				where a stream begins
+ *	publication		its name				where a stream begins; left to the next move (publication.c)
  *	slot			its name				the same
  *	origin			its name				where it ends: how far it has come
  *
@@ -170,7 +170,7 @@ drop_object(MoveLink *link, int64 job, const char *kind, const char *name)
 	else if (strcmp(kind, "identity") == 0)
 		drop_identity(link, name);
 	else if (strcmp(kind, "publication") == 0)
-		move_link_run(link, "DROP PUBLICATION IF EXISTS %s", name);
+		move_link_run(link, "SELECT shardext.internal_leave_publication(%s)", quote_literal_cstr(name));
 	else if (strcmp(kind, "slot") == 0)
 		drop_slot(link, name);
 	else if (strcmp(kind, "origin") == 0)

@@ -53,7 +53,8 @@ sub nothing_left
 		$_->safe_psql('postgres', q{
 			SELECT string_agg(what, ' ') FROM (
 				SELECT slot_name::text AS what FROM pg_replication_slots
-				UNION ALL SELECT pubname FROM pg_publication UNION ALL SELECT subname FROM pg_subscription
+				UNION ALL SELECT pubname FROM pg_publication WHERE pubname NOT LIKE 'shardext\_spare\_%'
+				UNION ALL SELECT subname FROM pg_subscription
 				UNION ALL SELECT external_id FROM pg_replication_origin_status
 				UNION ALL SELECT kind || ' ' || name FROM shardext.catalog_job_object
 				UNION ALL SELECT 'claim ' || shard FROM shardext.catalog_claim

@@ -1,0 +1,14 @@
+/*
+ * publication.h
+ *	  Publications of this node that moves use one after the other.
+ */
+#ifndef SHARDEXT_PUBLICATION_H
+#define SHARDEXT_PUBLICATION_H
+
+/* There is a publication of that name then, without tables. */
+extern void publication_take(const char *name);
+
+/* The contrary: it has no tables any more, and another move may have it. Nothing happens if there is none. */
+extern void publication_leave(const char *name);
+
+#endif
