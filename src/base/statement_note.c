@@ -20,6 +20,7 @@
 #define NOTE_DDL_WORD "ddl"
 #define NOTE_COMMAND_KEY "command="
 #define NOTE_HOLD		" hold"
+#define NOTE_SNAPSHOT_KEY " snapshot="
 #define NOTE_END		"*/"
 
 pg_noreturn static void malformed(const char *text);
@@ -84,15 +85,25 @@ skip(const char **cursor, const char *word)
 }
 
 static uint32
-parse_command(const char **cursor, const char *text)
+parse_number(const char **cursor, const char *text)
 {
 	char	   *end;
-	unsigned long command = strtoul(*cursor, &end, 10);
+	unsigned long number = strtoul(*cursor, &end, 10);
 
-	if (end == *cursor || command == 0 || command > PG_UINT32_MAX)
+	if (end == *cursor || number == 0 || number > PG_UINT32_MAX)
 		malformed(text);
 	*cursor = end;
-	return (uint32) command;
+	return (uint32) number;
+}
+
+/* "7/5" */
+static void
+parse_snapshot(StatementNote *note, const char **cursor, const char *text)
+{
+	note->snapshot = parse_number(cursor, text);
+	if (!skip(cursor, "/"))
+		malformed(text);
+	note->oldest_snapshot = parse_number(cursor, text);
 }
 
 StatementNote
@@ -109,6 +120,8 @@ statement_note_parse(const char *text)
 		note.kind = NOTE_SHARDS;
 		note.shards = parse_shards(&cursor, text);
 		note.hold = skip(&cursor, NOTE_HOLD);
+		if (skip(&cursor, NOTE_SNAPSHOT_KEY))
+			parse_snapshot(&note, &cursor, text);
 	}
 	else if (skip(&cursor, NOTE_ROWS_WORD))
 		note.kind = NOTE_ROWS;
@@ -119,7 +132,7 @@ statement_note_parse(const char *text)
 	if (note.kind != NOTE_NONE)
 		(void) skip(&cursor, " ");
 	if (skip(&cursor, NOTE_COMMAND_KEY))
-		note.command = parse_command(&cursor, text);
+		note.command = parse_number(&cursor, text);
 	else if (note.kind == NOTE_NONE)
 		malformed(text);
 	if (!skip(&cursor, NOTE_END))
@@ -153,15 +166,27 @@ statement_note_shards(const Bitmapset *shards, bool hold)
 	return out.data;
 }
 
+/* Its length up to where more may be said. */
+static int
+open_length(const char *note)
+{
+	return (int) (strlen(note) - strlen(NOTE_END " "));
+}
+
+const char *
+statement_note_with_snapshot(const char *note, uint32 number, uint32 oldest)
+{
+	if (number == 0)
+		return note;
+	return psprintf("%.*s" NOTE_SNAPSHOT_KEY "%u/%u" NOTE_END " ", open_length(note), note, number, oldest);
+}
+
 const char *
 statement_note_with_command(const char *note, uint32 command)
 {
-	size_t		length;
-
 	if (command == 0)
 		return note;
 	if (note == NULL)
 		return psprintf(NOTE_START NOTE_COMMAND_KEY "%u" NOTE_END " ", command);
-	length = strlen(note) - strlen(NOTE_END " ");
-	return psprintf("%.*s " NOTE_COMMAND_KEY "%u" NOTE_END " ", (int) length, note, command);
+	return psprintf("%.*s " NOTE_COMMAND_KEY "%u" NOTE_END " ", open_length(note), note, command);
 }

@@ -30,6 +30,7 @@
 #include "catalog/shard_map.h"
 #include "exec/fragment.h"
 #include "exec/remote_run.h"
+#include "exec/shard_set.h"
 #include "exec/statement_command.h"
 #include "exec/whole_statement.h"
 #include "route/route.h"
@@ -42,6 +43,7 @@ struct FragmentPart
 	int			node_id;
 	Bitmapset  *shards;
 	RemoteRun  *run;			/* NULL: not started */
+	int64		rows;			/* given so far */
 };
 
 struct Fragment
@@ -64,6 +66,9 @@ struct Fragment
 
 	/* results */
 	uint64		processed;
+	int64		rows_here;		/* given by the shards of this node */
+	int64		most_rows;
+	int			row_node;
 };
 
 void
@@ -131,6 +136,16 @@ is_whole_transaction(const Fragment *fragment)
 	return spec->alone && !spec->writes && !spec->hold && statement_command(fragment->estate) == 0;
 }
 
+/* A node that has refused may need a newer snapshot than the one with the number. */
+static const char *
+note_for(const Fragment *fragment, const FragmentPart *part)
+{
+	const FragmentSpec *spec = fragment->spec;
+
+	return statement_note_with_snapshot(statement_note_shards(part->shards, spec->hold),
+										fragment->attempt == 0 ? spec->snapshot : 0, spec->oldest_snapshot);
+}
+
 static void
 start_remote(Fragment *fragment, FragmentPart *part)
 {
@@ -142,8 +157,8 @@ start_remote(Fragment *fragment, FragmentPart *part)
 	remote_run_set_repeatable(part->run);
 	remote_run_set_command(part->run, statement_command(fragment->estate));
 	remote_run_set_meter(part->run, spec->meter);
-	remote_run_start(part->run, part->node_id, spec->role, statement_note_shards(part->shards, spec->hold),
-					 fragment->values, fragment->nulls, is_whole_transaction(fragment));
+	remote_run_start(part->run, part->node_id, spec->role, note_for(fragment, part), fragment->values,
+					 fragment->nulls, is_whole_transaction(fragment));
 }
 
 /* The verdict behind a refusal: the map may have changed again since, then MOVED is near enough. */
@@ -257,6 +272,9 @@ fragment_next_here(Fragment *fragment, TupleTableSlot *slot)
 		if (unlikely(fragment->local_work != NULL))
 			fragment->local_work->rows++;
 		store_local_row(fragment->spec, row, slot);
+		fragment->row_node = node_self();
+		fragment->rows_here++;
+		fragment->most_rows = Max(fragment->most_rows, fragment->rows_here);
 		return true;
 	}
 	fragment->processed += local_run_processed(fragment->local);
@@ -277,7 +295,11 @@ bool
 fragment_next_of(Fragment *fragment, FragmentPart *part, TupleTableSlot *slot)
 {
 	if (remote_run_next(part->run, slot))
+	{
+		fragment->row_node = part->node_id;
+		fragment->most_rows = Max(fragment->most_rows, ++part->rows);
 		return true;
+	}
 	if (remote_run_refused(part->run) != ROUTE_NO_SHARD)
 		note_refused(fragment, part->node_id, part->shards);
 	else
@@ -318,6 +340,24 @@ fragment_next(Fragment *fragment, TupleTableSlot *slot)
 	return false;
 }
 
+int
+fragment_part_node(const FragmentPart *part)
+{
+	return part->node_id;
+}
+
+int
+fragment_row_node(const Fragment *fragment)
+{
+	return fragment->row_node;
+}
+
+int64
+fragment_most_rows(const Fragment *fragment)
+{
+	return fragment->most_rows;
+}
+
 uint64
 fragment_processed(const Fragment *fragment)
 {
@@ -329,6 +369,26 @@ fragment_note_work(Fragment *fragment)
 {
 	if (fragment->local != NULL)
 		local_run_note_work(fragment->local, fragment->spec->meter, fragment->local_shards, 0);
+}
+
+void
+fragment_explain_shard(const FragmentSpec *spec, const Bitmapset *shards, EState *estate, struct ExplainState *es)
+{
+	const Bitmapset *here = shard_set_of_node(shards, node_self());
+	LocalPlan  *plan;
+	LocalRun   *run;
+	int			refused;
+
+	if (here == NULL || spec->run_query == NULL)
+		return;
+	plan = local_plan_make(spec->run_query, spec->query_string, CURSOR_OPT_PARALLEL_OK);
+	if (spec->together)
+		local_plan_run_together(plan);
+	run = local_run_start_shard(plan, bms_next_member(here, -1), estate->es_param_list_info, estate,
+								EXEC_FLAG_EXPLAIN_ONLY, &refused);
+	if (refused == ROUTE_NO_SHARD)
+		local_run_explain(run, es);
+	local_run_end(run);
 }
 
 void

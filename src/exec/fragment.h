@@ -37,8 +37,12 @@ typedef struct FragmentSpec
 	bool		writes;
 	WorkMeter  *meter;			/* what the nodes do is counted there; NULL: nowhere */
 	bool		hold;			/* other nodes hold their snapshots to the end of the transaction */
+	uint32		snapshot;		/* .. and use that with this number (held_snapshot.h); set before each execution */
+	uint32		oldest_snapshot;	/* that they still have to keep */
 	bool		alone;			/* nothing else of its statement is asked of any node */
 } FragmentSpec;
+
+struct ExplainState;
 
 typedef struct Fragment Fragment;
 
@@ -63,8 +67,19 @@ extern List *fragment_parts(const Fragment *fragment);
 extern bool fragment_next_of(Fragment *fragment, FragmentPart *part, TupleTableSlot *slot);
 extern bool fragment_repeat_refused(Fragment *fragment);
 
+extern int	fragment_part_node(const FragmentPart *part);
+
+/* Which node has given the row that fragment_next has filled in, and the most rows that a node has given. */
+extern int	fragment_row_node(const Fragment *fragment);
+extern int64 fragment_most_rows(const Fragment *fragment);
+
 extern uint64 fragment_processed(const Fragment *fragment); /* rows written, once fragment_next has returned false */
 extern void fragment_note_work(Fragment *fragment); /* before EXPLAIN tells of one that has not ended */
+
+/* The plan in one of the shards that are here, if there is any, as a child of the node being explained. */
+extern void fragment_explain_shard(const FragmentSpec *spec, const Bitmapset *shards, EState *estate,
+								   struct ExplainState *es);
+
 extern void fragment_shutdown(Fragment *fragment);	/* no more rows will be asked for */
 extern void fragment_end(Fragment *fragment);
 

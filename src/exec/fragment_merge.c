@@ -11,6 +11,9 @@
  *	  first row wanted:	sort what this node has; fetch a row from each part;
  *						repeat what was refused, until nothing is
  *	  each row:			fetch the next row from where the last one came
+ *
+ * With a limit on each shard's rows, what comes after a node's last row is not
+ * known once that row has been given: rows of other nodes may not be next.
  */
 #include "postgres.h"
 
@@ -19,6 +22,7 @@
 #include "utils/sortsupport.h"
 #include "utils/tuplesort.h"
 
+#include "catalog/node_map.h"
 #include "exec/fragment_merge.h"
 
 /* One sorted stream. */
@@ -26,6 +30,7 @@ typedef struct MergeSource
 {
 	FragmentPart *part;			/* NULL: what this node has */
 	TupleTableSlot *row;		/* its first row */
+	int64		fetched;		/* rows, that one included */
 } MergeSource;
 
 struct FragmentMerge
@@ -34,9 +39,11 @@ struct FragmentMerge
 	Fragment   *fragment;
 	TupleDesc	desc;
 	const MergeOrder *order;
+	int64		limit;			/* 0: none */
 
 	/* state */
 	bool		started;
+	bool		hit_limit;
 	MergeSource *last;			/* whose row was given out; to be advanced */
 	List	   *sources;		/* of MergeSource *, all there ever were */
 	SortSupport keys;
@@ -48,13 +55,14 @@ struct FragmentMerge
 };
 
 FragmentMerge *
-fragment_merge_start(Fragment *fragment, TupleDesc desc, const MergeOrder *order)
+fragment_merge_start(Fragment *fragment, TupleDesc desc, const MergeOrder *order, int64 limit)
 {
 	FragmentMerge *merge = palloc0(sizeof(FragmentMerge));
 
 	merge->fragment = fragment;
 	merge->desc = desc;
 	merge->order = order;
+	merge->limit = limit;
 	merge->cxt = CurrentMemoryContext;
 	merge->keys = palloc0(sizeof(SortSupportData) * order->nkeys);
 	for (int i = 0; i < order->nkeys; i++)
@@ -103,10 +111,16 @@ add_source(FragmentMerge *merge, FragmentPart *part, const TupleTableSlotOps *op
 	return source;
 }
 
-/* Its next row; false at its end. */
+/* Its next row; false at its end, or where that is not known. */
 static bool
 advance(FragmentMerge *merge, MergeSource *source)
 {
+	if (merge->limit > 0 && source->fetched == merge->limit)
+	{
+		merge->hit_limit = true;
+		return false;
+	}
+	source->fetched++;
 	if (source->part != NULL)
 		return fragment_next_of(merge->fragment, source->part, source->row);
 	return tuplesort_gettupleslot(merge->here, true, false, source->row, NULL);
@@ -201,7 +215,7 @@ fragment_merge_next(FragmentMerge *merge, TupleTableSlot *slot)
 			(void) binaryheap_remove_first(merge->heap);
 		merge->last = NULL;
 	}
-	if (binaryheap_empty(merge->heap))
+	if (merge->hit_limit || binaryheap_empty(merge->heap))
 	{
 		ExecClearTuple(slot);
 		return false;
@@ -209,6 +223,18 @@ fragment_merge_next(FragmentMerge *merge, TupleTableSlot *slot)
 	merge->last = (MergeSource *) DatumGetPointer(binaryheap_first(merge->heap));
 	show_row(merge->last->row, slot);
 	return true;
+}
+
+int
+fragment_merge_row_node(const FragmentMerge *merge)
+{
+	return merge->last->part != NULL ? fragment_part_node(merge->last->part) : node_self();
+}
+
+bool
+fragment_merge_hit_limit(const FragmentMerge *merge)
+{
+	return merge->hit_limit;
 }
 
 void

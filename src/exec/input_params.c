@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/lsyscache.h"
 
 #include "exec/input_params.h"
@@ -98,4 +99,41 @@ input_params_make(ParamListInfo statement, List *ids, const Oid *types, const Da
 	foreach(lc, ids)
 		params->numParams = Max(params->numParams, lfirst_int(lc));
 	return params;
+}
+
+static bool
+collect_exec_params(Node *node, void *context)
+{
+	Bitmapset **params = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
+		*params = bms_add_member(*params, ((Param *) node)->paramid);
+	return expression_tree_walker(node, collect_exec_params, context);
+}
+
+Bitmapset *
+input_params_of_plan(Node *expr)
+{
+	Bitmapset  *result = NULL;
+
+	(void) collect_exec_params(expr, &result);
+	return result;
+}
+
+static bool
+contain_param_extern(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
+		return true;
+	return expression_tree_walker(node, contain_param_extern, context);
+}
+
+bool
+input_params_has_statements(Node *expr)
+{
+	return contain_param_extern(expr, NULL);
 }

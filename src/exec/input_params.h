@@ -7,6 +7,7 @@
 #define SHARDEXT_INPUT_PARAMS_H
 
 #include "postgres.h"
+#include "nodes/bitmapset.h"
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
 
@@ -19,5 +20,11 @@ extern ParamListInfo input_params_make(ParamListInfo statement, List *ids, const
 
 /* The same values for the planner, but for those that are too large to be copied into a plan; NULL: there are none. */
 extern ParamListInfo input_params_for_planner(ParamListInfo actual);
+
+/* Which values that other nodes of the plan compute first are used in an expression? */
+extern Bitmapset *input_params_of_plan(Node *expr);
+
+/* Are parameters of the statement? EXPLAIN (GENERIC_PLAN) has no values for them. */
+extern bool input_params_has_statements(Node *expr);
 
 #endif

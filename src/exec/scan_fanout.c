@@ -12,6 +12,9 @@
  * tuplestore, further ones read that: all of it, or what has the key that they
  * ask for (exec/kept_rows.h).
  *
+ * A leaf whose rows are locked until there are enough of them fetches them in
+ * batches (exec/scan_batches.h).
+ *
  * custom_private and custom_exprs are packed and unpacked only here:
  * custom_exprs holds the parameters of the remote text, then the expressions
  * of all shard keys.
@@ -32,11 +35,11 @@
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "exec/fragment_merge.h"
-#include "exec/held_snapshot.h"
 #include "exec/input_params.h"
 #include "exec/kept_rows.h"
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
+#include "exec/scan_batches.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_place.h"
 #include "exec/scan_rows.h"
@@ -74,6 +77,9 @@ enum
 	FLAG_PLACE_COLUMN,
 	FLAG_NRECHECK,
 	FLAG_TOGETHER,
+	FLAG_BATCH_ROWS,
+	FLAG_BATCH_PARAM,
+	FLAG_BATCH_INPUT,
 };
 
 typedef struct FanoutState
@@ -95,6 +101,9 @@ typedef struct FanoutState
 	FragmentSpec spec;
 	ScanPlace	place;
 	MergeOrder *order;			/* NULL: rows come in any order */
+	int			batch_rows;		/* 0: all at once */
+	int			batch_param;
+	int			batch_input;
 
 	/* execution */
 	Bitmapset  *shards;
@@ -102,6 +111,7 @@ typedef struct FanoutState
 	Fragment   *fragment;		/* NULL before the first row (but for a cursor) and after the last */
 	FragmentMerge *merge;		/* of its rows, if there is an order */
 	MemoryContext fragment_cxt;
+	ScanBatches *batches;		/* or NULL */
 	bool		was_read;		/* a row was asked for */
 	Bitmapset  *follows;		/* parameters of the plan that decide which rows there are */
 	bool		finished;
@@ -136,17 +146,6 @@ static const CustomExecMethods fanout_exec_methods = {
 };
 
 /* ---------- planner side ---------- */
-
-static List *
-ints_of_set(const Bitmapset *set)
-{
-	List	   *result = NIL;
-	int			member = -1;
-
-	while ((member = bms_next_member(set, member)) >= 0)
-		result = lappend_int(result, member);
-	return result;
-}
 
 static List *
 all_columns(int n)
@@ -200,12 +199,13 @@ scan_fanout_make(const FanoutParts *parts)
 						   parts->is_part || parts->scanrelid > 0);
 	flags = list_concat(flags, list_make4_int(parts->hold, parts->place_column, list_length(parts->recheck),
 											   parts->together));
+	flags = list_concat(flags, list_make3_int((int) parts->batch_rows, parts->batch_param, parts->batch_input));
 	scan->custom_private = list_make4(flags,
 									  parts->run_query,
 									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),
 									  parts->remote_sql ? makeString(pstrdup(parts->remote_sql)) : NULL);
 	scan->custom_private = list_concat(scan->custom_private,
-									   list_make5(attnos, ints_of_set(parts->shards), key_relids, key_lengths,
+									   list_make5(attnos, shard_set_list(parts->shards), key_relids, key_lengths,
 												  list_make2_oid(parts->shell, parts->role)));
 	scan->custom_private = list_concat(scan->custom_private,
 									   list_make5(parts->key_columns, parts->current_of, parts->input_ids,
@@ -270,6 +270,9 @@ unpack_spec(FanoutState *state, CustomScan *scan)
 	spec->param_types = types;
 	for (int i = 0; i < nparams; i++)
 		types[i] = exprType((Node *) list_nth(scan->custom_exprs, i));
+	state->batch_rows = list_nth_int(flags, FLAG_BATCH_ROWS);
+	state->batch_param = list_nth_int(flags, FLAG_BATCH_PARAM);
+	state->batch_input = list_nth_int(flags, FLAG_BATCH_INPUT);
 	state->order = merge_order_make((List *) list_nth(private, PRIVATE_MERGE_BY), scan->custom_scan_tlist);
 	spec->local_plan = (KeptPlan *) list_nth(private, PRIVATE_KEPT_PLAN);
 }
@@ -282,29 +285,6 @@ create_state(CustomScan *scan)
 	state->css.methods = &fanout_exec_methods;
 	unpack_spec(state, scan);
 	return (Node *) state;
-}
-
-/* Values that other nodes of the plan compute first. */
-static bool
-needs_running_plan(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
-		return true;
-	return expression_tree_walker(node, needs_running_plan, context);
-}
-
-static bool
-collect_exec_params(Node *node, void *context)
-{
-	Bitmapset **params = context;
-
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXEC)
-		*params = bms_add_member(*params, ((Param *) node)->paramid);
-	return expression_tree_walker(node, collect_exec_params, context);
 }
 
 /* The statement goes on reading shards after it has begun to write them, and must not see what it wrote. */
@@ -333,7 +313,7 @@ starts_at_once(FanoutState *state, int eflags)
 	return state->command == CMD_SELECT && !state->spec.writes && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
 		estate->es_epq_active == NULL && state->place.current_of == NULL &&
 		(statement_is_opening_cursor(estate) || writes_meanwhile(estate)) &&
-		!needs_running_plan((Node *) scan->custom_exprs, NULL);
+		input_params_of_plan((Node *) scan->custom_exprs) == NULL;
 }
 
 /*
@@ -374,7 +354,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->key_states = list_truncate(state->key_states, list_length(state->key_states) - nrecheck);
 	state->place.recheck = ExecInitQual(list_copy_tail(scan->custom_exprs, list_length(states) - nrecheck),
 										&node->ss.ps);
-	(void) collect_exec_params((Node *) scan->custom_exprs, &state->follows);
+	state->follows = input_params_of_plan((Node *) scan->custom_exprs);
 	state->spec.slot_desc = node->ss.ss_ScanTupleSlot->tts_tupleDescriptor;
 	state->spec.meter = work_meter_make(estate);
 	state->spec.alone = is_alone(state, estate);
@@ -383,11 +363,11 @@ begin(CustomScanState *node, EState *estate, int eflags)
 		state->spec.role = GetUserId();
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
 	state->kept = kept_rows_make(&node->ss);
+	if (state->batch_rows > 0)
+		state->batches = scan_batches_make(estate, state->batch_rows);
 	state->keep = ((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate)) && state->is_below;
 	if (state->spec.writes && state->spec.returns_rows)
 		statement_command_of_returning(estate, state->spec.run_query);
-	if (state->local_only && state->spec.hold)
-		held_snapshot_take(estate->es_snapshot);
 	if (starts_at_once(state, eflags))
 		start(state);
 }
@@ -440,13 +420,17 @@ local_params(FanoutState *state)
 	foreach(lc, state->input_states)
 		types[foreach_current_index(lc)] = exprType((Node *) lfirst_node(ExprState, lc)->expr);
 	eval_all(state, state->input_states, &values, &nulls);
+	if (state->batches != NULL)
+		values[state->batch_input] = Int64GetDatum(scan_batches_size(state->batches));
 	return input_params_make(params, state->input_ids, types, values, nulls);
 }
 
+/* All rows, or the batch at hand. */
 static void
-start(FanoutState *state)
+start_fragment(FanoutState *state)
 {
 	MemoryContext old;
+	int64		limit = 0;
 	Datum	   *values;
 	bool	   *nulls;
 
@@ -455,11 +439,25 @@ start(FanoutState *state)
 	find_shards(state);
 	MemoryContextSwitchTo(state->fragment_cxt);
 	eval_all(state, state->param_states, &values, &nulls);
+	if (state->batches != NULL)
+	{
+		limit = scan_batches_size(state->batches);
+		values[state->batch_param] = Int64GetDatum(limit);
+		state->spec.snapshot = scan_batches_snapshot(state->batches, &state->spec.oldest_snapshot);
+	}
 	state->spec.local_params = local_params(state);
 	state->fragment = fragment_start(&state->spec, state->shards, values, nulls, state->css.ss.ps.state);
 	if (state->order != NULL)
-		state->merge = fragment_merge_start(state->fragment, state->spec.slot_desc, state->order);
+		state->merge = fragment_merge_start(state->fragment, state->spec.slot_desc, state->order, limit);
 	MemoryContextSwitchTo(old);
+}
+
+static void
+start(FanoutState *state)
+{
+	if (state->batches != NULL)
+		scan_batches_restart(state->batches);
+	start_fragment(state);
 }
 
 static void
@@ -481,7 +479,43 @@ finish(FanoutState *state)
 	if (!state->spec.returns_rows)
 		state->css.ss.ps.state->es_processed += fragment_processed(state->fragment);
 	end_fragment(state);
+	if (state->batches != NULL)
+		scan_batches_end(state->batches);
 	state->finished = true;
+}
+
+static bool
+next_of_fragment(FanoutState *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+
+	if (state->merge != NULL ? !fragment_merge_next(state->merge, slot) : !fragment_next(state->fragment, slot))
+		return false;
+	if (state->place.column > 0)
+		scan_place_mark(&state->place, slot);
+	return true;
+}
+
+/* Could there be more rows than those of the batch that has been read? */
+static bool
+go_on_after_batch(const FanoutState *state)
+{
+	if (state->batches == NULL)
+		return false;
+	return state->merge != NULL ? fragment_merge_hit_limit(state->merge) :
+		fragment_most_rows(state->fragment) >= scan_batches_size(state->batches);
+}
+
+/* Has an earlier batch given the row? */
+static bool
+was_given(FanoutState *state)
+{
+	int			node_id;
+
+	if (state->batches == NULL)
+		return false;
+	node_id = state->merge != NULL ? fragment_merge_row_node(state->merge) : fragment_row_node(state->fragment);
+	return !scan_batches_take(state->batches, node_id, &state->place.place);
 }
 
 /* The next row that the shards give. */
@@ -495,13 +529,21 @@ fetch_row(FanoutState *state)
 	if (state->fragment == NULL)
 		start(state);
 	state->was_read = true;
-	if (state->merge != NULL ? !fragment_merge_next(state->merge, slot) : !fragment_next(state->fragment, slot))
+	do
 	{
-		finish(state);
-		return false;
-	}
-	if (state->place.column > 0)
-		scan_place_mark(&state->place, slot);
+		CHECK_FOR_INTERRUPTS();
+		while (!next_of_fragment(state))
+		{
+			if (!go_on_after_batch(state))
+			{
+				finish(state);
+				return false;
+			}
+			end_fragment(state);
+			scan_batches_next(state->batches);
+			start_fragment(state);
+		}
+	} while (was_given(state));
 	if (kept_rows_open(state->kept))
 		kept_rows_add(state->kept, slot);
 	return true;
@@ -588,38 +630,12 @@ end(CustomScanState *node)
 	FanoutState *state = (FanoutState *) node;
 
 	end_fragment(state);
+	if (state->batches != NULL)
+		scan_batches_end(state->batches);
 	kept_rows_forget(state->kept);
 }
 
 /* ---------- EXPLAIN ---------- */
-
-/* Names of the owners of the shards, by node id. */
-static List *
-owners_of(const Bitmapset *shards)
-{
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, node_list())
-	{
-		NodeInfo   *info = (NodeInfo *) lfirst(lc);
-
-		if (shard_set_of_node(shards, info->node_id) != NULL)
-			names = lappend(names, pstrdup(info->name));
-	}
-	return names;
-}
-
-/* Parameters of the statement in an expression: EXPLAIN (GENERIC_PLAN) has no values for them. */
-static bool
-contain_param_extern(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
-		return true;
-	return expression_tree_walker(node, contain_param_extern, context);
-}
 
 /* Are the values of the shard keys there before the plan runs? Its sub-SELECTs must not run for EXPLAIN. */
 static bool
@@ -632,31 +648,10 @@ knows_keys(const FanoutState *state)
 	{
 		Node	   *key = (Node *) lfirst_node(ExprState, lc)->expr;
 
-		if (needs_running_plan(key, NULL) || (!has_params && contain_param_extern(key, NULL)))
+		if (input_params_of_plan(key) != NULL || (!has_params && input_params_has_statements(key)))
 			return false;
 	}
 	return true;
-}
-
-/* The plan in one of the shards that are here, if there is any. */
-static void
-show_shard_plan(FanoutState *state, ExplainState *es)
-{
-	const Bitmapset *here = shard_set_of_node(state->shards, node_self());
-	LocalPlan  *plan;
-	LocalRun   *run;
-	int			refused;
-
-	if (here == NULL || state->spec.run_query == NULL)
-		return;
-	plan = local_plan_make(state->spec.run_query, state->spec.query_string, CURSOR_OPT_PARALLEL_OK);
-	if (state->spec.together)
-		local_plan_run_together(plan);
-	run = local_run_start_shard(plan, bms_next_member(here, -1), state->css.ss.ps.state->es_param_list_info,
-								state->css.ss.ps.state, EXEC_FLAG_EXPLAIN_ONLY, &refused);
-	if (refused == ROUTE_NO_SHARD)
-		local_run_explain(run, es);
-	local_run_end(run);
 }
 
 static void
@@ -672,16 +667,18 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 		find_shards(state);
 	if (state->shards_known)
 	{
-		ExplainPropertyList("Nodes", owners_of(state->shards), es);
+		ExplainPropertyList("Nodes", shard_set_owners(state->shards), es);
 		ExplainPropertyInteger("Shards", NULL, bms_num_members(state->shards), es);
 	}
+	if (state->batches != NULL)
+		scan_batches_explain(state->batches, es);
 	if (state->order != NULL)
 		merge_order_explain(state->order, ((CustomScan *) node->ss.ps.plan)->custom_scan_tlist, es);
 	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
 	if (es->verbose && state->spec.remote_sql != NULL)
 		ExplainPropertyText("Remote SQL", state->spec.remote_sql, es);
 	if (es->verbose && !es->analyze && state->shards_known)
-		show_shard_plan(state, es);
+		fragment_explain_shard(&state->spec, state->shards, state->css.ss.ps.state, es);
 	if (state->fragment != NULL)
 		fragment_note_work(state->fragment);
 	kept_rows_explain(state->kept, es);

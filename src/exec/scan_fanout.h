@@ -36,6 +36,11 @@ typedef struct FanoutParts
 
 	List	   *merge_by;		/* how the rows come sorted: see exec/merge_order.h, of scan_tlist */
 
+	/* rows as far as they are wanted (exec/scan_batches.h): LIMIT of run_query is the size of the batch at hand */
+	int64		batch_rows;		/* of each node in the first batch; 0: all rows at once */
+	int			batch_param;	/* which of remote_params, .. */
+	int			batch_input;	/* .. and which of inputs is that size; counted from 0 */
+
 	/* the whole statement */
 	List	   *target_list;	/* of its result (RETURNING for DML); NIL if it has none */
 

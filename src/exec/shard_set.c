@@ -120,6 +120,33 @@ shard_set_of_node(const Bitmapset *shards, int node_id)
 	return result;
 }
 
+List *
+shard_set_owners(const Bitmapset *shards)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, node_list())
+	{
+		NodeInfo   *info = (NodeInfo *) lfirst(lc);
+
+		if (shard_set_of_node(shards, info->node_id) != NULL)
+			names = lappend(names, pstrdup(info->name));
+	}
+	return names;
+}
+
+List *
+shard_set_list(const Bitmapset *shards)
+{
+	List	   *result = NIL;
+	int			shard = -1;
+
+	while ((shard = bms_next_member(shards, shard)) >= 0)
+		result = lappend_int(result, shard);
+	return result;
+}
+
 int
 shard_set_givers(void)
 {

@@ -29,6 +29,12 @@ extern Bitmapset *shard_set_all(void);
 /* Of the set, those whose owner by the map is this node (for INSERTs that are free to choose a shard). */
 extern Bitmapset *shard_set_of_node(const Bitmapset *shards, int node_id);
 
+/* Names of the owners of the shards, by node id. */
+extern List *shard_set_owners(const Bitmapset *shards);
+
+/* As an int list, which plans can hold. */
+extern List *shard_set_list(const Bitmapset *shards);
+
 /* How many give rows of their own when all are asked: the shards of this node one by one, and each other node. */
 extern int	shard_set_givers(void);
 

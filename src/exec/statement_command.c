@@ -19,6 +19,9 @@
  * not see what that has written. So what runs in the middle of a numbered statement
  * with its command id is a piece of it, too; a VOLATILE function's statements have a
  * newer command id. For that a statement is numbered whose RETURNING calls functions.
+ *
+ * What else a note says of snapshots is done here as well: one is held, or that of
+ * an earlier statement is used again (held_snapshot.h).
  */
 #include "postgres.h"
 
@@ -35,6 +38,7 @@
 #include "base/pg_compat.h"
 #include "base/settings.h"
 #include "base/statement_note.h"
+#include "exec/held_snapshot.h"
 #include "exec/statement_command.h"
 
 #define ENTRY_NAME	"*shardext command*"
@@ -306,14 +310,26 @@ start_as_planned(QueryDesc *query_desc, int eflags)
 		standard_ExecutorStart(query_desc, eflags);
 }
 
+/* snapshot is registered. */
+static void
+use_snapshot(QueryDesc *query_desc, Snapshot snapshot)
+{
+	UnregisterSnapshot(query_desc->snapshot);
+	query_desc->snapshot = snapshot;
+}
+
 static void
 start_executor(QueryDesc *query_desc, int eflags)
 {
-	uint32		number = session_is_forwarded() ? statement_note_parse(query_desc->sourceText).command : 0;
+	StatementNote note = statement_note_parse(query_desc->sourceText);
 	CommandId	command;
-	Snapshot	snapshot;
 
-	if (number == 0)
+	if (note.snapshot != 0)
+		use_snapshot(query_desc, RegisterSnapshot(held_snapshot_of_number(note.snapshot, note.oldest_snapshot,
+																		  query_desc->snapshot)));
+	if (note.hold)
+		held_snapshot_take(query_desc->snapshot);
+	if (note.command == 0)
 	{
 		if (!session_is_forwarded())
 			number_statement(query_desc);
@@ -321,10 +337,8 @@ start_executor(QueryDesc *query_desc, int eflags)
 		note_running(query_desc);
 		return;
 	}
-	command = command_of_number(number);
-	snapshot = snapshot_of_command(query_desc->snapshot, command);
-	UnregisterSnapshot(query_desc->snapshot);
-	query_desc->snapshot = snapshot;
+	command = command_of_number(note.command);
+	use_snapshot(query_desc, snapshot_of_command(query_desc->snapshot, command));
 	start_as_planned(query_desc, eflags);
 	query_desc->estate->es_output_cid = command;
 	note_piece(query_desc->estate);

@@ -36,7 +36,6 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/restrictinfo.h"
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
@@ -48,6 +47,7 @@
 #include "base/errors.h"
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
+#include "plan/leaf_batches.h"
 #include "plan/leaf_fragment.h"
 #include "plan/leaf_inputs.h"
 #include "plan/shard_quals.h"
@@ -170,6 +170,8 @@ typedef struct LeafUse
 	LockClauseStrength lock;	/* locked by the fragment */
 	bool		identified;		/* locked or written by the rest of the plan */
 	bool		for_cursor;
+	int			batch_rows;		/* > 0: so many come at first, .. */
+	List	   *sort_columns;	/* .. sorted by these (int list) */
 } LeafUse;
 
 typedef struct LeafColumns
@@ -196,6 +198,7 @@ needed_columns(RelOptInfo *rel, List *tlist, const LeafQuals *quals, const LeafU
 	Bitmapset  *attrs = NULL;
 	bool		whole_row;
 	int			offset;
+	ListCell   *lc;
 
 	pull_varattnos((Node *) tlist, rel->relid, &attrs);
 	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
@@ -203,6 +206,8 @@ needed_columns(RelOptInfo *rel, List *tlist, const LeafQuals *quals, const LeafU
 	columns.placed = use->lock == LCS_NONE &&
 		(use->for_cursor ||
 		 bms_is_member(SelfItemPointerAttributeNumber - FirstLowInvalidHeapAttributeNumber, attrs));
+	foreach(lc, use->sort_columns)
+		attrs = bms_add_member(attrs, lfirst_int(lc) - FirstLowInvalidHeapAttributeNumber);
 	if (columns.placed)
 		add_place_columns(table, rel->relid, list_concat_copy(quals->security, quals->pushed), &attrs);
 	whole_row = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
@@ -282,8 +287,13 @@ own_scan_tlist(Relation shell, Index varno, List *attnos)
 	ListCell   *lc;
 
 	foreach(lc, attnos)
-		tlist = lappend(tlist, makeTargetEntry((Expr *) column_var(varno, lfirst_int(lc), shell),
-											   list_length(tlist) + 1, NULL, false));
+	{
+		int			attno = lfirst_int(lc);
+		char	   *name = attno > 0 ? NameStr(TupleDescAttr(RelationGetDescr(shell), attno - 1)->attname) : NULL;
+
+		tlist = lappend(tlist, makeTargetEntry((Expr *) column_var(varno, attno, shell), list_length(tlist) + 1,
+											   name != NULL ? pstrdup(name) : NULL, false));
+	}
 	return tlist;
 }
 
@@ -456,8 +466,8 @@ shard_keys_of(const TableInfo *table, Index varno, List *clauses, Bitmapset *kno
 
 /* Both sides of the fragment. When the quals have no faithful text, none is pushed. */
 static void
-make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo *rel, List *tlist,
-			  LeafQuals *quals, const LeafUse *use)
+make_fragment(FanoutParts *parts, const PlannerInfo *root, Relation shell, RangeTblEntry *rte, RelOptInfo *rel,
+			  List *tlist, LeafQuals *quals, const LeafUse *use)
 {
 	const Reason *reason = NULL;
 	const TableInfo *table = table_info(rte->relid);
@@ -466,6 +476,8 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 
 	parts->run_query = build_query(shell, rte, rel->relid, columns.attnos, quals, use->lock);
 	leaf_inputs_take(parts);
+	if (use->batch_rows > 0)
+		leaf_batches_limit(parts, root, columns.attnos, use->batch_rows);
 	parts->attnos = columns.system ? positions(list_length(columns.attnos)) : columns.attnos;
 	parts->scan_tlist = columns.system ? own_scan_tlist(shell, rel->relid, columns.attnos) : NIL;
 
@@ -479,10 +491,12 @@ make_fragment(FanoutParts *parts, Relation shell, RangeTblEntry *rte, RelOptInfo
 			reason_raise(reason, "this scan of a sharded table");
 		quals->kept = list_concat(list_concat(quals->security, quals->kept), quals->pushed);
 		quals->security = quals->pushed = NIL;
-		make_fragment(parts, shell, rte, rel, tlist, quals, use);
+		make_fragment(parts, root, shell, rte, rel, tlist, quals, use);
 		return;
 	}
 	parts->remote_sql = sql->text;
+	if (use->batch_rows > 0)
+		leaf_batches_find_param(parts, sql->params);
 	parts->remote_params = leaf_inputs_as_sent(parts, sql->params);
 }
 
@@ -545,14 +559,16 @@ keep_unless_policy(LeafQuals *quals)
 
 CustomScan *
 leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses, LockClauseStrength lock,
-				   bool for_cursor, const char *query_string)
+				   bool for_cursor, int batch_rows, const char *query_string)
 {
 	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	Relation	shell = table_open(rte->relid, NoLock);
 	Oid			role = sx_rel_check_as_user(root, rel, rte);
 	bool		own_role = !OidIsValid(role) || role == GetUserId();
 	bool		by_owner = false;
-	LeafUse		use = {lock, lock == LCS_NONE && is_identified(root, rel->relid), for_cursor};
+	LeafUse		use = {lock, lock == LCS_NONE && is_identified(root, rel->relid), for_cursor, batch_rows,
+		batch_rows > 0 ? leaf_batches_columns(root) : NIL
+	};
 	Bitmapset  *known = leaf_inputs_known(root, rel, lock != LCS_NONE);
 	FanoutParts parts = {0};
 	LeafQuals	quals;
@@ -581,7 +597,7 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	parts.hold = use.identified || for_cursor;
 	if ((OidIsValid(role) && own_role) || use.identified || by_owner)
 		root->glob->dependsOnRole = true;
-	make_fragment(&parts, shell, rte, rel, tlist, &quals, &use);
+	make_fragment(&parts, root, shell, rte, rel, tlist, &quals, &use);
 	table_close(shell, NoLock);
 
 	scan = scan_fanout_make(&parts);

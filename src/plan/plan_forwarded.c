@@ -171,7 +171,6 @@ plan_noted_shards(const PlanInput *input, const Reason **reason)
 	parts.query_string = input->query_string;
 	parts.local_only = true;
 	parts.shards = input->note.shards;
-	parts.hold = input->note.hold;
 	return planned_statement_make(query, (Plan *) scan_fanout_make(&parts), input->cursor_options);
 }
 

@@ -28,7 +28,6 @@
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
 #include "storage/bufmgr.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -36,6 +35,7 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "plan/leaf_batches.h"
 #include "plan/leaf_fragment.h"
 #include "plan/plan_pull.h"
 #include "plan/query_shape.h"
@@ -178,7 +178,7 @@ plan_leaf_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 	bool		for_cursor = root->parent_root == NULL && planning_cursor && root->parse->commandType == CMD_SELECT;
 
 	return (Plan *) leaf_fragment_plan(root, rel, tlist, clauses, locked ? planning_lock : LCS_NONE, for_cursor,
-									   planning_query_string);
+									   linitial_int(best_path->custom_private), planning_query_string);
 }
 
 static const CustomPathMethods leaf_path_methods = {
@@ -245,6 +245,7 @@ static void
 set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	CustomPath *path;
+	int			batch_rows;
 
 	if (previous_set_rel_pathlist)
 		previous_set_rel_pathlist(root, rel, rti, rte);
@@ -264,6 +265,10 @@ set_shell_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte
 	path->path.param_info = get_baserel_parampathinfo(root, rel, rel->lateral_relids);
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->methods = &leaf_path_methods;
+	batch_rows = leaf_batches_rows(root, rel, rte);
+	path->custom_private = list_make1_int(batch_rows);
+	if (batch_rows > 0)
+		path->path.pathkeys = root->query_pathkeys;
 	set_costs(&path->path, rel);
 
 	rel->pathlist = list_make1(path);

@@ -151,17 +151,6 @@ stand_in(Query *fragment)
 	return query;
 }
 
-static List *
-ints_of_set(const Bitmapset *set)
-{
-	List	   *result = NIL;
-	int			member = -1;
-
-	while ((member = bms_next_member(set, member)) >= 0)
-		result = lappend_int(result, member);
-	return result;
-}
-
 RangeTblEntry *
 push_part_entry(const PushPart *part)
 {
@@ -184,7 +173,7 @@ push_part_entry(const PushPart *part)
 								   part->sql ? makeString(pstrdup(part->sql)) : NULL,
 								   part->params,
 								   list_make1_int(part->pruned_by),
-								   ints_of_set(part->shards));
+								   shard_set_list(part->shards));
 	rte->values_lists = lappend(rte->values_lists, part->inputs);
 	rte->values_lists = lappend(rte->values_lists, list_make2_int(part->repeats, part->percent_kept));
 	return rte;
