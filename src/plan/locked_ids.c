@@ -1,0 +1,270 @@
+/*
+ * locked_ids.c
+ *	  UPDATE and DELETE of the rows that a locking sub-SELECT names.
+ *
+ *	  .. WHERE id IN (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
+ *	  WITH n AS (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
+ *	      UPDATE tasks .. FROM n WHERE tasks.id = n.id
+ *
+ * As a join, PostgreSQL finds such rows by an index, one by one, or reads the
+ * whole table. Here that would mean a round trip for each row, or all rows of
+ * all shards. But if the sub-SELECT has a LIMIT, and not a large one, its values
+ * can be given to the shards:
+ *
+ *	  .. WHERE id = ANY (ARRAY(SELECT id ..))
+ *	  WITH n AS (..) UPDATE tasks .. FROM n WHERE tasks.id = n.id AND tasks.id = ANY (ARRAY(SELECT n.id FROM n))
+ *
+ * which is an input of the scan (leaf_inputs.c), and prunes shards. The sub-SELECT
+ * is carried out once, before the first row is written: IN becomes the array; a
+ * sub-SELECT in FROM becomes a WITH clause, since it is read twice.
+ */
+#include "postgres.h"
+
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
+
+#include "plan/locked_ids.h"
+#include "plan/query_shape.h"
+
+/* A LIMIT beyond it is for a join: shards without an index compare each row with each value. */
+#define LARGEST_LIMIT	1000
+
+/* It is not more than that, or not known yet. */
+static bool
+has_small_limit(const Query *select)
+{
+	const Const *limit = (const Const *) select->limitCount;
+
+	return limit != NULL && (!IsA(limit, Const) ||
+							 (!limit->constisnull && DatumGetInt64(limit->constvalue) <= LARGEST_LIMIT));
+}
+
+/* A SELECT that locks a few rows, and can be carried out once for the whole statement. */
+static bool
+locks_rows_once(Query *select)
+{
+	return select->commandType == CMD_SELECT && select->rowMarks != NIL && has_small_limit(select) &&
+		!contain_vars_of_level((Node *) select, 1);
+}
+
+/* The type of arrays of such values. Not of a domain's: another node would check a NULL that no row has given. */
+static Oid
+array_type_of(Oid type)
+{
+	return getBaseType(type) == type ? get_array_type(type) : InvalidOid;
+}
+
+static SubLink *
+array_of(Query *select)
+{
+	SubLink    *link = makeNode(SubLink);
+
+	link->subLinkType = ARRAY_SUBLINK;
+	link->subselect = (Node *) select;
+	link->location = -1;
+	return link;
+}
+
+/* left operator ANY (array) */
+static Node *
+any_of(Oid operator, Oid collation, Node *left, Node *array)
+{
+	ScalarArrayOpExpr *any = makeNode(ScalarArrayOpExpr);
+
+	any->opno = operator;
+	any->useOr = true;
+	any->inputcollid = collation;
+	any->args = list_make2(left, array);
+	any->location = -1;
+	return (Node *) any;
+}
+
+/* ---------- IN ---------- */
+
+/* The same for an IN whose sub-SELECT locks rows; NULL: it is something else. */
+static Node *
+array_condition(const SubLink *link)
+{
+	const OpExpr *op = (const OpExpr *) link->testexpr;
+	const Node *right;
+	Oid			type;
+	Oid			compared_type;
+	Node	   *array;
+
+	if (link->subLinkType != ANY_SUBLINK || !IsA(op, OpExpr) || !locks_rows_once(castNode(Query, link->subselect)))
+		return NULL;
+	right = lsecond(op->args);
+	if (IsA(right, RelabelType))
+		right = (const Node *) ((const RelabelType *) right)->arg;
+	if (!IsA(right, Param) || ((const Param *) right)->paramkind != PARAM_SUBLINK)
+		return NULL;
+	type = array_type_of(((const Param *) right)->paramtype);
+	compared_type = array_type_of(exprType(lsecond(op->args)));
+	if (!OidIsValid(type) || !OidIsValid(compared_type))
+		return NULL;
+	array = coerce_to_target_type(NULL, (Node *) array_of(copyObject(castNode(Query, link->subselect))), type,
+								  compared_type, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+	return array != NULL ? any_of(op->opno, op->inputcollid, copyObject(linitial(op->args)), array) : NULL;
+}
+
+/* ---------- FROM ---------- */
+
+static CommonTableExpr *
+find_cte(const Query *query, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->cteList)
+	{
+		if (strcmp(lfirst_node(CommonTableExpr, lc)->ctename, name) == 0)
+			return lfirst_node(CommonTableExpr, lc);
+	}
+	return NULL;
+}
+
+/* Does the entry give the rows that a SELECT has locked? */
+static bool
+gives_locked_rows(const Query *query, RangeTblEntry *rte)
+{
+	if (rte->rtekind == RTE_SUBQUERY)
+		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) && locks_rows_once(rte->subquery);
+	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0)
+	{
+		const CommonTableExpr *cte = find_cte(query, rte->ctename);
+
+		return cte != NULL && !cte->cterecursive && locks_rows_once(castNode(Query, cte->ctequery));
+	}
+	return false;
+}
+
+/* Make a sub-SELECT in FROM a WITH clause. */
+static void
+make_cte(Query *query, RangeTblEntry *rte)
+{
+	CommonTableExpr *cte = makeNode(CommonTableExpr);
+	ListCell   *lc;
+
+	cte->ctename = rte->eref->aliasname;
+	for (int i = 1; find_cte(query, cte->ctename) != NULL; i++)
+		cte->ctename = psprintf("%s_%d", rte->eref->aliasname, i);
+	cte->ctematerialized = CTEMaterializeAlways;
+	cte->ctequery = (Node *) rte->subquery;
+	cte->location = -1;
+	cte->cterefcount = 1;
+	cte->ctecolnames = copyObject(rte->eref->colnames);
+	foreach(lc, rte->subquery->targetList)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->resjunk)
+			continue;
+		cte->ctecoltypes = lappend_oid(cte->ctecoltypes, exprType((Node *) tle->expr));
+		cte->ctecoltypmods = lappend_int(cte->ctecoltypmods, exprTypmod((Node *) tle->expr));
+		cte->ctecolcollations = lappend_oid(cte->ctecolcollations, exprCollation((Node *) tle->expr));
+	}
+	query->cteList = lappend(query->cteList, cte);
+
+	rte->rtekind = RTE_CTE;
+	rte->subquery = NULL;
+	rte->ctename = cte->ctename;
+	rte->ctelevelsup = 0;
+	rte->coltypes = list_copy(cte->ctecoltypes);
+	rte->coltypmods = list_copy(cte->ctecoltypmods);
+	rte->colcollations = list_copy(cte->ctecolcollations);
+}
+
+/* SELECT column FROM cte: column is an expression over the entry number varno of the statement. */
+static Query *
+select_from_cte(Query *query, Index varno, Node *column)
+{
+	Query	   *select = makeNode(Query);
+	RangeTblEntry *rte = copyObject(rt_fetch(varno, query->rtable));
+	RangeTblRef *ref = makeNode(RangeTblRef);
+
+	find_cte(query, rte->ctename)->cterefcount++;
+	rte->ctelevelsup = 1;
+	ref->rtindex = 1;
+	column = copyObject(column);
+	ChangeVarNodes(column, varno, 1, 0);
+	select->commandType = CMD_SELECT;
+	select->canSetTag = true;
+	select->rtable = list_make1(rte);
+	select->jointree = makeFromExpr(list_make1(ref), NULL);
+	select->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("id"), false));
+	return select;
+}
+
+/* The column that an expression is, whatever its type is called; NULL: it is more. */
+static const Var *
+plain_column(const Node *expr)
+{
+	while (IsA(expr, RelabelType))
+		expr = (const Node *) ((const RelabelType *) expr)->arg;
+	return IsA(expr, Var) && ((const Var *) expr)->varattno > 0 && ((const Var *) expr)->varlevelsup == 0 ?
+		(const Var *) expr : NULL;
+}
+
+/* What follows from written = locked, if these are columns of the table written and of rows locked; else NULL. */
+static Node *
+implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node *locked)
+{
+	const Var  *target = plain_column(written);
+	const Var  *source = plain_column(locked);
+	RangeTblEntry *rte;
+
+	if (target == NULL || source == NULL || (int) target->varno != query->resultRelation || !OidIsValid(operator) ||
+		!op_mergejoinable(operator, exprType(written)) || !OidIsValid(array_type_of(exprType(locked))))
+		return NULL;
+	rte = rt_fetch(source->varno, query->rtable);
+	if (!gives_locked_rows(query, rte))
+		return NULL;
+	if (rte->rtekind == RTE_SUBQUERY)
+		make_cte(query, rte);
+	return any_of(operator, collation, copyObject(written),
+				  (Node *) array_of(select_from_cte(query, source->varno, locked)));
+}
+
+/* ---------- the statement ---------- */
+
+/* The condition, and what follows from it. */
+static List *
+conditions_of(Query *query, Node *condition)
+{
+	Node	   *other = NULL;
+
+	if (IsA(condition, SubLink))
+	{
+		other = array_condition((SubLink *) condition);
+		return list_make1(other != NULL ? other : condition);
+	}
+	if (IsA(condition, OpExpr) && list_length(((OpExpr *) condition)->args) == 2)
+	{
+		OpExpr	   *op = (OpExpr *) condition;
+		Node	   *left = linitial(op->args);
+		Node	   *right = lsecond(op->args);
+
+		other = implied_condition(query, op->opno, op->inputcollid, left, right);
+		if (other == NULL)
+			other = implied_condition(query, get_commutator(op->opno), op->inputcollid, right, left);
+	}
+	return other != NULL ? list_make2(condition, other) : list_make1(condition);
+}
+
+void
+locked_ids_add(Query *query)
+{
+	List	   *conditions = NIL;
+	ListCell   *lc;
+
+	if ((query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE) || !query_locks_rows(query))
+		return;
+	foreach(lc, query_conditions(query->jointree->quals))
+		conditions = list_concat(conditions, conditions_of(query, lfirst(lc)));
+	query->jointree->quals = conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL;
+	query->hasSubLinks |= checkExprHasSubLink(query->jointree->quals);
+}

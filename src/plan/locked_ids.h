@@ -1,0 +1,17 @@
+/*
+ * locked_ids.h
+ *	  UPDATE and DELETE of the rows that a locking sub-SELECT names.
+ */
+#ifndef SHARDEXT_LOCKED_IDS_H
+#define SHARDEXT_LOCKED_IDS_H
+
+#include "postgres.h"
+#include "nodes/parsenodes.h"
+
+/*
+ * Conditions on the table written that say the same, or follow from what the statement says, and that a scan of its
+ * shards can use: column = ANY (ARRAY(SELECT ..)). The query is changed in place.
+ */
+extern void locked_ids_add(Query *query);
+
+#endif
