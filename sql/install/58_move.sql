@@ -169,6 +169,22 @@ CREATE FUNCTION shardext.internal_leave_publication(name text) RETURNS void
 REVOKE EXECUTE ON FUNCTION shardext.internal_leave_publication(text) FROM PUBLIC;
 COMMENT ON FUNCTION shardext.internal_leave_publication(text) IS 'for moves: a publication loses its tables, and is left to the next move';
 
+CREATE FUNCTION shardext.internal_unpublish(publication oid, relation oid) RETURNS void
+    AS 'MODULE_PATHNAME', 'shardext_internal_unpublish' LANGUAGE C STRICT;
+REVOKE EXECUTE ON FUNCTION shardext.internal_unpublish(oid, oid) FROM PUBLIC;
+COMMENT ON FUNCTION shardext.internal_unpublish(oid, oid) IS 'for moves: take a table out of a publication, without a lock';
+
+-- A primary key that is deferrable is none.
+CREATE FUNCTION shardext.internal_has_identity(relation oid) RETURNS boolean
+    LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT c.relreplident = 'f' OR EXISTS (
+               SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate
+                  AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END)
+      FROM pg_class c WHERE c.oid = relation
+    $$;
+COMMENT ON FUNCTION shardext.internal_has_identity(oid) IS
+    'for moves: can UPDATE and DELETE of the table be published? If not, they are errors as long as it is in a publication';
+
 CREATE FUNCTION shardext.internal_shard_ddl(statement text) RETURNS void
     AS 'MODULE_PATHNAME', 'shardext_internal_shard_ddl' LANGUAGE C STRICT;
 REVOKE EXECUTE ON FUNCTION shardext.internal_shard_ddl(text) FROM PUBLIC;
@@ -270,6 +286,19 @@ CREATE FUNCTION shardext.internal_lost_ways_back(OUT job bigint, OUT shards text
     $$;
 COMMENT ON FUNCTION shardext.internal_lost_ways_back() IS
     'for DDL: jobs of this node whose old copies do not have what has just been defined, or was before';
+
+-- Copies, which are another node's, lack their keys while they are made.
+CREATE FUNCTION shardext.internal_unpublish_keyless() RETURNS SETOF void
+    LANGUAGE sql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT shardext.internal_unpublish(r.prpubid, r.prrelid)
+      FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
+      JOIN pg_class c ON c.oid = r.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN shardext.catalog_shard s ON n.nspname = 'shard_' || lpad(s.shard::text, 4, '0')
+      JOIN shardext.catalog_cluster k ON k.this_node = s.owner
+     WHERE p.pubname LIKE 'shardext\_%' AND NOT shardext.internal_has_identity(c.oid)
+    $$;
+COMMENT ON FUNCTION shardext.internal_unpublish_keyless() IS
+    'for DDL: tables of this node''s shards which a job publishes, and which have no key any more, are not published any more';
 
 CREATE FUNCTION shardext.internal_move_problems(version text, is_target boolean, needed bigint) RETURNS text
     LANGUAGE sql VOLATILE STRICT SET search_path = pg_catalog, pg_temp AS $$

@@ -246,14 +246,17 @@ normalise(Node *statement, List *relids)
 }
 
 /*
- * A move that is done may be taken back as long as its old copy follows the new one. After a change of definitions
- * in this node's shards: tell of which that cannot be any more.
+ * After a change of definitions in this node's shards, moves need what follows in their streams no more: they begin
+ * anew, or cannot be taken back. It must not be published where there is no key any more, UPDATE and DELETE would be
+ * errors. Tell of moves that were done, and cannot be taken back.
  */
 static void
-tell_of_lost_ways_back(void)
+give_up_streams(void)
 {
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute("SELECT shardext.internal_unpublish_keyless()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for publications");
 	if (SPI_execute("SELECT job, shards, how_many FROM shardext.internal_lost_ways_back()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for moves");
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -306,7 +309,7 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	ddl_locks_take(ddl_lock_wishes(statement, relids, (scope & DDL_SHARDS) != 0), nowait);
 	apply_here(statement, scope, relids, run, arg);
 	if ((scope & DDL_SHARDS) != 0)
-		tell_of_lost_ways_back();
+		give_up_streams();
 
 	remote_call_text(&call, text);
 	remote_call_texts(&call, names);
@@ -355,5 +358,5 @@ ddl_carry_receive(const char *text, List *names)
 	apply_here(statement, scope, relids, run_here, unconstify(char *, text));
 	AtEOXact_GUC(true, nestlevel);
 	if ((scope & DDL_SHARDS) != 0)
-		tell_of_lost_ways_back();
+		give_up_streams();
 }

@@ -46,6 +46,7 @@ PG_FUNCTION_INFO_V1(shardext_internal_make_copies);
 PG_FUNCTION_INFO_V1(shardext_internal_drop_copy);
 PG_FUNCTION_INFO_V1(shardext_internal_take_publication);
 PG_FUNCTION_INFO_V1(shardext_internal_leave_publication);
+PG_FUNCTION_INFO_V1(shardext_internal_unpublish);
 PG_FUNCTION_INFO_V1(shardext_internal_shard_ddl);
 PG_FUNCTION_INFO_V1(shardext_internal_fence);
 PG_FUNCTION_INFO_V1(shardext_internal_apply_changes);
@@ -374,6 +375,13 @@ Datum
 shardext_internal_leave_publication(PG_FUNCTION_ARGS)
 {
 	publication_leave(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	PG_RETURN_VOID();
+}
+
+Datum
+shardext_internal_unpublish(PG_FUNCTION_ARGS)
+{
+	publication_remove_table(PG_GETARG_OID(0), PG_GETARG_OID(1));
 	PG_RETURN_VOID();
 }
 

@@ -17,10 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-/*
- * Types whose binary form and hash depend on nothing of one database: those that PostgreSQL was built with. The
- * identity is missing if PostgreSQL finds no index for it: a primary key that is deferrable is none.
- */
+/* Types whose binary form and hash depend on nothing of one database: those that PostgreSQL was built with. */
 #define TABLES_QUERY \
 	"SELECT format('%%I.%%I', n.nspname, c.relname), substr(n.nspname, 7)::int," \
 	" (SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_attribute a" \
@@ -32,8 +29,7 @@
 	"   AND a.attnum > 0 AND NOT a.attisdropped AND (t.oid >= 16384 OR t.typtype <> 'b' OR NOT EXISTS" \
 	"   (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod WHERE m.amname = 'hash'" \
 	"     AND o.opcdefault AND o.opcintype = t.oid)))," \
-	" c.relreplident = 'f' OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid" \
-	"   AND i.indimmediate AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END)," \
+	" shardext.internal_has_identity(c.oid)," \
 	" c.relpersistence, pg_table_size(c.oid)" \
 	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
 	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s)" \

@@ -80,8 +80,8 @@ publication_take(const char *name)
 	ddl_run_elevated(psprintf("CREATE PUBLICATION %s", quote_identifier(name)));
 }
 
-static void
-remove_table(Oid publication, Oid relid)
+void
+publication_remove_table(Oid publication, Oid relid)
 {
 	ObjectAddress row;
 
@@ -105,6 +105,6 @@ publication_leave(const char *name)
 	if (!OidIsValid(publication))
 		return;
 	foreach(lc, GetPublicationRelations(publication, PUBLICATION_PART_ROOT))
-		remove_table(publication, lfirst_oid(lc));
+		publication_remove_table(publication, lfirst_oid(lc));
 	ddl_run_elevated(psprintf("ALTER PUBLICATION %s RENAME TO " SPARE "%u", quote_identifier(name), publication));
 }

@@ -11,4 +11,7 @@ extern void publication_take(const char *name);
 /* The contrary: it has no tables any more, and another move may have it. Nothing happens if there is none. */
 extern void publication_leave(const char *name);
 
+/* What changes in it from then on is not published. Nothing happens if the table is not there. */
+extern void publication_remove_table(Oid publication, Oid relid);
+
 #endif
