@@ -26,6 +26,7 @@
 #include "exec/local_run.h"
 #include "exec/modify_reference.h"
 #include "exec/reference_order.h"
+#include "exec/plan_node.h"
 #include "exec/plan_reason.h"
 #include "exec/remote_run.h"
 #include "exec/result_columns.h"
@@ -100,8 +101,7 @@ modify_reference_make(const ReferenceParts *parts)
 	scan->methods = &reference_scan_methods;
 	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	(void) result_columns_set(scan, parts->target_list);
-	scan->custom_exprs = copyObject(parts->remote_params);
-	fix_opfuncids((Node *) scan->custom_exprs);
+	scan->custom_exprs = plan_node_expressions(parts->remote_params);
 	scan->custom_private = list_make4(list_make1_oid(parts->table),
 									  parts->run_query,
 									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),

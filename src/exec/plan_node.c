@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "optimizer/optimizer.h"
 #include "utils/memutils.h"
 
 #include "exec/plan_node.h"
@@ -41,4 +42,19 @@ plan_node_register(const char *name, Size size, PlanNodeCopy copy)
 	methods->nodeOut = out_nothing;
 	methods->nodeRead = refuse_text;
 	RegisterExtensibleNodeMethods(methods);
+}
+
+List *
+plan_node_expressions(const List *exprs)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, exprs)
+	{
+		Expr	   *expr = lfirst(lc);
+
+		result = lappend(result, IsA(expr, Const) || IsA(expr, Param) ? copyObject(expr) : expression_planner(expr));
+	}
+	return result;
 }

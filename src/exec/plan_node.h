@@ -14,4 +14,10 @@ typedef void (*PlanNodeCopy) (ExtensibleNode *newnode, const ExtensibleNode *old
 /* Make an extensible node known to PostgreSQL, by its name and the size of its struct. At preload. */
 extern void plan_node_register(const char *name, Size size, PlanNodeCopy copy);
 
+/*
+ * Expressions of a Query as the executor wants them: function OIDs filled in, defaults and named arguments put in their
+ * places. What a plan of ours evaluates by itself has not been seen by the planner.
+ */
+extern List *plan_node_expressions(const List *exprs);
+
 #endif

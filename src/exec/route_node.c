@@ -74,24 +74,6 @@ route_node_preload(void)
 	plan_node_register(ROUTE_NODE_NAME, sizeof(RouteNode), copy_route_node);
 }
 
-/* Expressions as the executor wants them: function OIDs filled in, defaults expanded. */
-static List *
-plan_expressions(List *exprs)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, exprs)
-	{
-		Expr	   *expr = lfirst(lc);
-
-		if (!IsA(expr, Const) && !IsA(expr, Param))
-			expr = expression_planner(expr);
-		result = lappend(result, expr);
-	}
-	return result;
-}
-
 RouteNode *
 route_node_make(const RouteParts *parts)
 {
@@ -102,8 +84,8 @@ route_node_make(const RouteParts *parts)
 	node->parts = *parts;
 	node->parts.key_exprs = NIL;
 	foreach(lc, parts->key_exprs)
-		node->parts.key_exprs = lappend(node->parts.key_exprs, plan_expressions(lfirst_node(List, lc)));
-	node->parts.remote_params = plan_expressions(parts->remote_params);
+		node->parts.key_exprs = lappend(node->parts.key_exprs, plan_node_expressions(lfirst_node(List, lc)));
+	node->parts.remote_params = plan_node_expressions(parts->remote_params);
 	node->parts.target_list = NIL;
 	node->returns_rows = parts->command == CMD_SELECT || parts->target_list != NIL;
 	foreach(lc, parts->target_list)
@@ -226,7 +208,7 @@ deparse(RouteNode *node, RouteCache *cache)
 	if (route_deparser == NULL)
 		elog(ERROR, "no deparser is registered");
 	reason = route_deparser(node->parts.text_query, node->parts.lift_literals, &sql, &params);
-	params = plan_expressions(params);
+	params = plan_node_expressions(params);
 
 	outer = MemoryContextSwitchTo(route_node_context(node));
 	cache->remote_sql = copy_string(sql);

@@ -37,6 +37,7 @@
 #include "exec/fragment_merge.h"
 #include "exec/input_params.h"
 #include "exec/kept_rows.h"
+#include "exec/plan_node.h"
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/scan_batches.h"
@@ -182,17 +183,16 @@ scan_fanout_make(const FanoutParts *parts)
 	else
 		scan->custom_scan_tlist = parts->scan_tlist;
 
-	scan->custom_exprs = list_concat(copyObject(parts->remote_params), copyObject(parts->inputs));
+	scan->custom_exprs = list_concat_copy(parts->remote_params, parts->inputs);
 	foreach(lc, parts->shard_keys)
 	{
 		FanoutKey  *key = (FanoutKey *) lfirst(lc);
 
 		key_relids = lappend_oid(key_relids, key->relid);
 		key_lengths = lappend_int(key_lengths, list_length(key->exprs));
-		scan->custom_exprs = list_concat(scan->custom_exprs, copyObject(key->exprs));
+		scan->custom_exprs = list_concat(scan->custom_exprs, key->exprs);
 	}
-	scan->custom_exprs = list_concat(scan->custom_exprs, copyObject(parts->recheck));
-	fix_opfuncids((Node *) scan->custom_exprs);
+	scan->custom_exprs = plan_node_expressions(list_concat(scan->custom_exprs, parts->recheck));
 
 	/* several steps: list_make takes five at most */
 	flags = list_make5_int(parts->command, parts->writes, parts->local_only, list_length(parts->remote_params),
