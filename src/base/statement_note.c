@@ -21,6 +21,7 @@
 #define NOTE_COMMAND_KEY "command="
 #define NOTE_HOLD		" hold"
 #define NOTE_SNAPSHOT_KEY " snapshot="
+#define NOTE_SKIP_KEY	" skip="
 #define NOTE_END		"*/"
 
 pg_noreturn static void malformed(const char *text);
@@ -122,6 +123,8 @@ statement_note_parse(const char *text)
 		note.hold = skip(&cursor, NOTE_HOLD);
 		if (skip(&cursor, NOTE_SNAPSHOT_KEY))
 			parse_snapshot(&note, &cursor, text);
+		if (skip(&cursor, NOTE_SKIP_KEY))
+			note.skip = (int) parse_number(&cursor, text);
 	}
 	else if (skip(&cursor, NOTE_ROWS_WORD))
 		note.kind = NOTE_ROWS;
@@ -179,6 +182,14 @@ statement_note_with_snapshot(const char *note, uint32 number, uint32 oldest)
 	if (number == 0)
 		return note;
 	return psprintf("%.*s" NOTE_SNAPSHOT_KEY "%u/%u" NOTE_END " ", open_length(note), note, number, oldest);
+}
+
+const char *
+statement_note_with_skip(const char *note, int strength)
+{
+	if (strength == 0)
+		return note;
+	return psprintf("%.*s" NOTE_SKIP_KEY "%d" NOTE_END " ", open_length(note), note, strength);
 }
 
 const char *

@@ -18,8 +18,10 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "parser/parsetree.h"
 #include "storage/latch.h"
 #include "utils/snapmgr.h"
 #include "utils/inval.h"
@@ -30,6 +32,8 @@
 #include "catalog/shard_map.h"
 #include "exec/fragment.h"
 #include "exec/remote_run.h"
+#include "exec/row_here.h"
+#include "exec/row_place.h"
 #include "exec/shard_set.h"
 #include "exec/statement_command.h"
 #include "exec/whole_statement.h"
@@ -69,6 +73,7 @@ struct Fragment
 	int64		rows_here;		/* given by the shards of this node */
 	int64		most_rows;
 	int			row_node;
+	ItemPointerData marked;		/* the ctid of a row that is marked */
 };
 
 void
@@ -142,8 +147,9 @@ note_for(const Fragment *fragment, const FragmentPart *part)
 {
 	const FragmentSpec *spec = fragment->spec;
 
-	return statement_note_with_snapshot(statement_note_shards(part->shards, spec->hold),
-										fragment->attempt == 0 ? spec->snapshot : 0, spec->oldest_snapshot);
+	return statement_note_with_skip(statement_note_with_snapshot(statement_note_shards(part->shards, spec->hold),
+																 fragment->attempt == 0 ? spec->snapshot : 0,
+																 spec->oldest_snapshot), spec->skip);
 }
 
 static void
@@ -188,7 +194,7 @@ start_local(Fragment *fragment)
 	LocalPlan  *plan = kept_plan_get(spec->local_plan, spec->run_query, spec->query_string, CURSOR_OPT_PARALLEL_OK);
 	int			refused = ROUTE_NO_SHARD;
 
-	if (spec->together)
+	if (spec->together && spec->marked_column == 0)
 		local_plan_run_together(plan);
 	fragment->local_work = work_meter_start(spec->meter, node_self(), fragment->local_shards);
 	fragment->local = local_run_start(plan, fragment->local_shards,
@@ -229,6 +235,27 @@ start_pass(Fragment *fragment, const Bitmapset *shards)
 	MemoryContextSwitchTo(old);
 }
 
+void
+fragment_obey_note(FragmentSpec *spec, const char *text)
+{
+	const StatementNote note = statement_note_parse(text);
+	ListCell   *lc;
+
+	if (note.skip == 0)
+		return;
+	spec->skip = (LockClauseStrength) note.skip;
+	foreach(lc, spec->run_query->targetList)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		const Var  *var = (const Var *) tle->expr;
+
+		if (!IsA(var, Var) || var->varattno != SelfItemPointerAttributeNumber || tle->resjunk)
+			continue;
+		spec->marked_column = tle->resno;
+		spec->marked_shell = rt_fetch(var->varno, spec->run_query->rtable)->relid;
+	}
+}
+
 Fragment *
 fragment_start(const FragmentSpec *spec, Bitmapset *shards, const Datum *values, const bool *nulls,
 			   EState *estate)
@@ -259,6 +286,20 @@ store_local_row(const FragmentSpec *spec, TupleTableSlot *row, TupleTableSlot *s
 	ExecStoreVirtualTuple(slot);
 }
 
+/* A row of this node, about to be sent to a coordinator that will lock it unless somebody else has done so. */
+static void
+mark_locked(Fragment *fragment, TupleTableSlot *slot)
+{
+	const FragmentSpec *spec = fragment->spec;
+	Datum	   *ctid = &slot->tts_values[spec->attnos[spec->marked_column - 1] - 1];
+
+	fragment->marked = *(ItemPointer) DatumGetPointer(*ctid);
+	if (!row_here_is_skipped(spec->marked_shell, local_run_shard(fragment->local), &fragment->marked, spec->skip))
+		return;
+	fragment->marked.ip_posid |= PLACE_LOCKED;
+	*ctid = PointerGetDatum(&fragment->marked);
+}
+
 bool
 fragment_next_here(Fragment *fragment, TupleTableSlot *slot)
 {
@@ -272,6 +313,8 @@ fragment_next_here(Fragment *fragment, TupleTableSlot *slot)
 		if (unlikely(fragment->local_work != NULL))
 			fragment->local_work->rows++;
 		store_local_row(fragment->spec, row, slot);
+		if (unlikely(fragment->spec->marked_column > 0))
+			mark_locked(fragment, slot);
 		fragment->row_node = node_self();
 		fragment->rows_here++;
 		fragment->most_rows = Max(fragment->most_rows, fragment->rows_here);

@@ -39,12 +39,20 @@ typedef struct FragmentSpec
 	bool		hold;			/* other nodes hold their snapshots to the end of the transaction */
 	uint32		snapshot;		/* .. and use that with this number (held_snapshot.h); set before each execution */
 	uint32		oldest_snapshot;	/* that they still have to keep */
+
+	/* rows that will be locked with SKIP LOCKED: other nodes mark what others have locked (exec/row_place.h) */
+	LockClauseStrength skip;	/* LCS_NONE: not so */
+	int			marked_column;	/* the ctid in rows that this node has been asked to mark; 0: it has not */
+	Oid			marked_shell;
 	bool		alone;			/* nothing else of its statement is asked of any node */
 } FragmentSpec;
 
 struct ExplainState;
 
 typedef struct Fragment Fragment;
+
+/* The statement has come from a coordinator with this text: see what its note says of its rows. */
+extern void fragment_obey_note(FragmentSpec *spec, const char *text);
 
 /*
  * Send the statement to all owners of shards and start the local part. values

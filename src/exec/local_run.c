@@ -475,6 +475,12 @@ local_run_next(LocalRun *run)
 	return NULL;
 }
 
+int
+local_run_shard(const LocalRun *run)
+{
+	return run->shard;
+}
+
 uint64
 local_run_processed(const LocalRun *run)
 {

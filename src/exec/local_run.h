@@ -75,6 +75,9 @@ extern void local_run_newer_snapshot(EState *estate);
 /* Next row, shard after shard; NULL at the end. The slot belongs to the run. */
 extern TupleTableSlot *local_run_next(LocalRun *run);
 
+/* The shard that has given the last row, if it runs in one at a time. */
+extern int	local_run_shard(const LocalRun *run);
+
 /* No more rows will be asked for: workers go. */
 extern void local_run_shutdown(LocalRun *run);
 

@@ -53,23 +53,35 @@ open_table(Relation shell, int shard, LOCKMODE lock, ShardAccess access, Snapsho
 	return table;
 }
 
+/* What may be done with this version, and its header; false: there is none. */
+static bool
+version_state(Relation table, ItemPointer ctid, CommandId command, TM_Result *result, HeapTupleHeaderData *header)
+{
+	HeapTupleData tuple;
+	Buffer		buffer;
+
+	tuple.t_self = *ctid;
+	if (!heap_fetch(table, SnapshotAny, &tuple, &buffer, false))
+		return false;
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	*result = HeapTupleSatisfiesUpdate(&tuple, command, buffer);
+	memcpy(header, tuple.t_data, SizeofHeapTupleHeader);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	ReleaseBuffer(buffer);
+	return true;
+}
+
 /* TM_SelfModified: our own transaction has changed this version before this command; TM_Deleted: there is none. */
 static TM_Result
 look_at_version(Relation table, ItemPointer ctid, CommandId command, TM_FailureData *failure)
 {
-	HeapTupleData tuple;
-	Buffer		buffer;
+	HeapTupleHeaderData header;
 	TM_Result	result;
 
 	failure->ctid = *ctid;
 	failure->traversed = false;
-	tuple.t_self = *ctid;
-	if (!heap_fetch(table, SnapshotAny, &tuple, &buffer, false))
+	if (!version_state(table, ctid, command, &result, &header))
 		return TM_Deleted;
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	result = HeapTupleSatisfiesUpdate(&tuple, command, buffer);
-	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-	ReleaseBuffer(buffer);
 	if (result != TM_Invisible)
 		return TM_Ok;
 	failure->xmax = GetCurrentTransactionId();
@@ -111,6 +123,23 @@ row_here_fetch_latest(Relation shell, int shard, ItemPointer ctid, Snapshot snap
 		show_as_shell(shell, slot);
 	table_close(table, NoLock);
 	return found;
+}
+
+bool
+row_here_is_skipped(Oid shell, int shard, ItemPointer ctid, LockClauseStrength strength)
+{
+	Relation	table = table_open(table_shard_relid(shell, shard), NoLock);
+	HeapTupleHeaderData header;
+	TM_Result	result;
+	bool		found = version_state(table, ctid, GetCurrentCommandId(false), &result, &header);
+
+	table_close(table, NoLock);
+	if (!found || result != TM_BeingModified || (header.t_infomask & HEAP_XMAX_IS_MULTI) ||
+		TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetRawXmax(&header)))
+		return false;
+	/* KEY SHARE alone lets others change what is no key */
+	return strength == LCS_FORUPDATE ||
+		(strength == LCS_FORNOKEYUPDATE && !HEAP_XMAX_IS_KEYSHR_LOCKED(header.t_infomask));
 }
 
 TM_Result

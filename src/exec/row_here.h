@@ -9,6 +9,7 @@
 #include "postgres.h"
 #include "access/tableam.h"
 #include "executor/tuptable.h"
+#include "nodes/lockoptions.h"
 #include "utils/rel.h"
 
 /*
@@ -25,6 +26,13 @@ extern bool row_here_fetch_latest(Relation shell, int shard, ItemPointer ctid, S
 
 extern TM_Result row_here_lock(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
 							   LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TM_FailureData *failure);
+
+/*
+ * Would LockRows with SKIP LOCKED leave the row out now? False also if that is not certain. The shard's table has been
+ * locked.
+ */
+extern bool row_here_is_skipped(Oid shell, int shard, ItemPointer ctid, LockClauseStrength strength);
+
 extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command, bool foreign_keys);
 
 /*

@@ -7,6 +7,9 @@
  * shard as well: shard + 1 takes the bits that no block and no line number
  * needs. A ctid as one shard shows it has no shard in it, and names no row.
  *
+ * Where rows are asked for to be locked, unless somebody else has locked them, such
+ * a ctid may have PLACE_LOCKED in its line number: that is so.
+ *
  *	  block:  7 bits of shard + 1 | 25 bits of block
  *	  offset: 7 bits of shard + 1 | 9 bits of line number (more with larger pages)
  */
@@ -20,6 +23,7 @@
 #include "route/route.h"
 
 #define PLACE_LINE_BITS		(MaxHeapTuplesPerPage < 512 ? 9 : 11)
+#define PLACE_LOCKED		0x8000
 #define PLACE_LOW_BITS		(16 - PLACE_LINE_BITS)
 #define PLACE_HIGH_BITS		(14 - PLACE_LOW_BITS)
 #define PLACE_BLOCK_BITS	(32 - PLACE_HIGH_BITS)

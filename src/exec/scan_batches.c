@@ -15,6 +15,11 @@
  * by its place: shard and ctid. A shard that moves meanwhile has other ctids on
  * its new node, hence the node beside it. (Rows that are locked do not move.)
  *
+ * With SKIP LOCKED another node marks the rows that LockRows could not lock now
+ * (fragment.c, row_here.c): they were given, but LockRows does not see them, which
+ * spares it a round trip for each task that other workers are at. A row that
+ * is locked later it finds locked, as any.
+ *
  * Nothing is said to another node at the end of a scan. The next one brings the
  * number of the oldest scan that goes on in this session; snapshots of
  * those before it are given up then, all others with the transaction.

@@ -81,6 +81,7 @@ enum
 	FLAG_BATCH_ROWS,
 	FLAG_BATCH_PARAM,
 	FLAG_BATCH_INPUT,
+	FLAG_SKIP,
 };
 
 typedef struct FanoutState
@@ -199,7 +200,8 @@ scan_fanout_make(const FanoutParts *parts)
 						   parts->is_part || parts->scanrelid > 0);
 	flags = list_concat(flags, list_make4_int(parts->hold, parts->place_column, list_length(parts->recheck),
 											   parts->together));
-	flags = list_concat(flags, list_make3_int((int) parts->batch_rows, parts->batch_param, parts->batch_input));
+	flags = list_concat(flags, list_make4_int((int) parts->batch_rows, parts->batch_param, parts->batch_input,
+											   parts->skip));
 	scan->custom_private = list_make4(flags,
 									  parts->run_query,
 									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),
@@ -273,6 +275,7 @@ unpack_spec(FanoutState *state, CustomScan *scan)
 	state->batch_rows = list_nth_int(flags, FLAG_BATCH_ROWS);
 	state->batch_param = list_nth_int(flags, FLAG_BATCH_PARAM);
 	state->batch_input = list_nth_int(flags, FLAG_BATCH_INPUT);
+	spec->skip = (LockClauseStrength) list_nth_int(flags, FLAG_SKIP);
 	state->order = merge_order_make((List *) list_nth(private, PRIVATE_MERGE_BY), scan->custom_scan_tlist);
 	spec->local_plan = (KeptPlan *) list_nth(private, PRIVATE_KEPT_PLAN);
 }
@@ -368,6 +371,8 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->keep = ((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate)) && state->is_below;
 	if (state->spec.writes && state->spec.returns_rows)
 		statement_command_of_returning(estate, state->spec.run_query);
+	if (state->local_only)
+		fragment_obey_note(&state->spec, estate->es_sourceText);
 	if (starts_at_once(state, eflags))
 		start(state);
 }
@@ -543,7 +548,7 @@ fetch_row(FanoutState *state)
 			scan_batches_next(state->batches);
 			start_fragment(state);
 		}
-	} while (was_given(state));
+	} while (was_given(state) || state->place.locked);
 	if (kept_rows_open(state->kept))
 		kept_rows_add(state->kept, slot);
 	return true;

@@ -40,6 +40,7 @@ typedef struct FanoutParts
 	int64		batch_rows;		/* of each node in the first batch; 0: all rows at once */
 	int			batch_param;	/* which of remote_params, .. */
 	int			batch_input;	/* .. and which of inputs is that size; counted from 0 */
+	LockClauseStrength skip;	/* the rows will be locked so, with SKIP LOCKED; LCS_NONE: they will not */
 
 	/* the whole statement */
 	List	   *target_list;	/* of its result (RETURNING for DML); NIL if it has none */

@@ -25,13 +25,15 @@ void
 scan_place_mark(ScanPlace *scan, TupleTableSlot *slot)
 {
 	const TableInfo *table = table_info(scan->shell);
-	ItemPointer ctid = (ItemPointer) DatumGetPointer(slot->tts_values[scan->column - 1]);
+	ItemPointerData ctid = *(ItemPointer) DatumGetPointer(slot->tts_values[scan->column - 1]);
 	Datum		keys[ROUTE_MAX_KEYS];
 	ListCell   *lc;
 
 	foreach(lc, scan->key_columns)
 		keys[foreach_current_index(lc)] = slot->tts_values[lfirst_int(lc) - 1];
-	row_place_make(route_shard(&table->spec, keys), ctid, &scan->place);
+	scan->locked = (ctid.ip_posid & PLACE_LOCKED) != 0;
+	ctid.ip_posid &= ~PLACE_LOCKED;
+	row_place_make(route_shard(&table->spec, keys), &ctid, &scan->place);
 	slot->tts_values[scan->column - 1] = PointerGetDatum(&scan->place);
 }
 

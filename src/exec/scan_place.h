@@ -21,6 +21,7 @@ typedef struct ScanPlace
 	/* execution */
 	ExprState  *recheck;		/* the fragment's conditions */
 	ItemPointerData place;		/* of the row at hand */
+	bool		locked;			/* by somebody else, who keeps it from being locked with SKIP LOCKED */
 	TupleTableSlot *shell_slot; /* a row fetched by its place; NULL: not made yet */
 } ScanPlace;
 

@@ -32,8 +32,9 @@
 /* Of a LIMIT beyond, nearly all rows are fetched anyway. */
 #define LARGEST_LIMIT	100000000
 
-static bool
-is_locked(const PlannerInfo *root, Index varno)
+/* How rows of the relation are locked; NULL: they are not. */
+static const PlanRowMark *
+find_mark(const PlannerInfo *root, Index varno)
 {
 	ListCell   *lc;
 
@@ -42,9 +43,9 @@ is_locked(const PlannerInfo *root, Index varno)
 		const PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
 
 		if (mark->rti == varno)
-			return RowMarkRequiresRowShareLock(mark->markType);
+			return RowMarkRequiresRowShareLock(mark->markType) ? mark : NULL;
 	}
-	return false;
+	return NULL;
 }
 
 static bool
@@ -102,11 +103,19 @@ leaf_batches_rows(const PlannerInfo *root, const RelOptInfo *rel, const RangeTbl
 {
 	const Query *query = root->parse;
 
-	if (query->commandType != CMD_SELECT || !is_locked(root, rel->relid) || !has_limit(query) ||
+	if (query->commandType != CMD_SELECT || find_mark(root, rel->relid) == NULL || !has_limit(query) ||
 		!bms_equal(root->all_baserels, rel->relids) || rte->tablesample != NULL || rte->securityQuals != NIL ||
 		!is_sorted_by_columns(query, rel->relid) || root->limit_tuples > LARGEST_LIMIT || is_correlated(root, rel))
 		return 0;
 	return SPARE_ROWS + (root->limit_tuples > 0 ? (int) root->limit_tuples : UNKNOWN_LIMIT);
+}
+
+LockClauseStrength
+leaf_batches_skip(const PlannerInfo *root, const RelOptInfo *rel)
+{
+	const PlanRowMark *mark = find_mark(root, rel->relid);
+
+	return mark != NULL && mark->waitPolicy == LockWaitSkip ? mark->strength : LCS_NONE;
 }
 
 List *

@@ -13,6 +13,9 @@
 /* Rows that each node gives in the first batch of a scan of rel; 0: all rows are fetched at once. */
 extern int	leaf_batches_rows(const PlannerInfo *root, const RelOptInfo *rel, const RangeTblEntry *rte);
 
+/* How LockRows will lock the rows of such a scan, if with SKIP LOCKED; else LCS_NONE. */
+extern LockClauseStrength leaf_batches_skip(const PlannerInfo *root, const RelOptInfo *rel);
+
 /* Columns of the table by which the rows of such a scan are sorted, as attribute numbers (int list). */
 extern List *leaf_batches_columns(const PlannerInfo *root);
 
