@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/begun_in.h"
 #include "base/pg_compat.h"
 #include "catalog/write_guard.h"
 #include "exec/reference_call.h"
@@ -40,7 +41,6 @@ struct ReferenceCapture
 	RelationData copy;			/* the double; must be first */
 	Relation	table;
 	EState	   *estate;
-	int			nest_level;		/* the subtransaction that it belongs to */
 	TupleTableSlot *old;
 	Bitmapset  *key;			/* columns that tell rows apart, offset; NULL: all do */
 
@@ -53,6 +53,7 @@ struct ReferenceCapture
 	RowPack    *notes;			/* NULL: none */
 
 	/* all of the backend */
+	BegunIn		begun;
 	ReferenceCapture *next;
 	MemoryContextCallback on_reset;
 };
@@ -82,7 +83,7 @@ reference_capture_send_all(void)
 	/* what is sent in a subtransaction inside of the statement would be undone with it */
 	for (ReferenceCapture *capture = captures; capture != NULL; capture = capture->next)
 	{
-		if (capture->nest_level == GetCurrentTransactionNestLevel())
+		if (begun_in_present(&capture->begun))
 			reference_capture_send(capture);
 	}
 }
@@ -355,7 +356,7 @@ reference_capture_begin(ResultRelInfo *target, EState *estate)
 		ExecOpenIndices(target, true);
 	make_double(capture, table);
 	capture->estate = estate;
-	capture->nest_level = GetCurrentTransactionNestLevel();
+	capture->begun = begun_in_now();
 	capture->old = table_slot_create(table, &estate->es_tupleTable);
 	capture->key = reference_change_key(table);
 	capture->ncols = columns->natts;

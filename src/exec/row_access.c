@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/begun_in.h"
 #include "base/errors.h"
 #include "base/pg_compat.h"
 #include "base/settings.h"
@@ -49,6 +50,7 @@
 typedef struct WritingExecution
 {
 	EState	   *estate;
+	BegunIn		begun;
 	RowAhead   *ahead;			/* NULL: each row by itself */
 	bool		foreign_keys;	/* are looked after where the rows lie */
 	struct WritingExecution *next;
@@ -65,6 +67,8 @@ writer_of(Relation shell)
 	{
 		ListCell   *lc;
 
+		if (begun_in_past(&execution->begun))
+			continue;
 		foreach(lc, execution->estate->es_opened_result_relations)
 		{
 			if (((ResultRelInfo *) lfirst(lc))->ri_RelationDesc == shell)
@@ -482,6 +486,7 @@ row_access_attach(const QueryDesc *query_desc)
 			continue;
 		execution = MemoryContextAlloc(estate->es_query_cxt, sizeof(WritingExecution));
 		execution->estate = estate;
+		execution->begun = begun_in_now();
 		execution->ahead = row_ahead_attach(query_desc, &execution->foreign_keys);
 		execution->next = writing;
 		execution->on_reset.func = execution_freed;

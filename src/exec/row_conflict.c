@@ -38,6 +38,7 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
+#include "base/begun_in.h"
 #include "base/pg_compat.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
@@ -59,6 +60,7 @@ typedef struct ConflictCheck
 	ItemPointerData place;		/* of the row inserted, or of the one in the way */
 
 	/* all of the backend */
+	BegunIn		begun;
 	struct ConflictCheck *next;
 	MemoryContextCallback on_reset;
 } ConflictCheck;
@@ -77,7 +79,7 @@ check_of(Relation shell)
 {
 	for (ConflictCheck *check = checks; check != NULL; check = check->next)
 	{
-		if (check->shell == shell)
+		if (check->shell == shell && !begun_in_past(&check->begun))
 			return check;
 	}
 	return NULL;
@@ -206,8 +208,8 @@ check_freed(void *arg)
 			break;
 		}
 	}
-	/* after an error the resource owner still has to close it */
-	if (check->index->rel.rd_refcnt == 0)
+	/* after an error the resource owner still has to close it; it has gone with its transaction */
+	if (begun_in_this_transaction(&check->begun) && check->index->rel.rd_refcnt == 0)
 		pfree(check->index);
 }
 
@@ -329,6 +331,7 @@ attach(ModifyTableState *state, RowAhead *ahead)
 	check->predicate.evalfunc = try_insert;
 	check->shell = target->ri_RelationDesc;
 	check->estate = estate;
+	check->begun = begun_in_now();
 	check->updates = action == ONCONFLICT_UPDATE;
 	check->arbiters = index_names(target->ri_onConflictArbiterIndexes);
 	check->index = open_double(check, indexid);

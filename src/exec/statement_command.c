@@ -35,6 +35,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/begun_in.h"
 #include "base/pg_compat.h"
 #include "base/settings.h"
 #include "base/statement_note.h"
@@ -48,6 +49,7 @@ typedef struct RunningCommand
 {
 	uint32		number;
 	CommandId	command;
+	BegunIn		begun;
 	struct RunningCommand *next;	/* those around it, and others */
 	MemoryContextCallback on_reset;
 } RunningCommand;
@@ -171,7 +173,8 @@ number_around(const QueryDesc *query_desc)
 {
 	for (const RunningCommand *around = running; around != NULL; around = around->next)
 	{
-		if (query_desc->snapshot != NULL && around->command == query_desc->snapshot->curcid)
+		if (query_desc->snapshot != NULL && around->command == query_desc->snapshot->curcid &&
+			!begun_in_past(&around->begun))
 			return around->number;
 	}
 	return 0;
@@ -215,6 +218,7 @@ note_running(const QueryDesc *query_desc)
 	command = MemoryContextAlloc(query_desc->estate->es_query_cxt, sizeof(RunningCommand));
 	command->number = number;
 	command->command = query_desc->estate->es_snapshot->curcid;
+	command->begun = begun_in_now();
 	command->next = running;
 	command->on_reset.func = command_freed;
 	command->on_reset.arg = command;
