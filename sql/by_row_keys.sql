@@ -88,6 +88,46 @@ MERGE INTO trees t USING (SELECT g, i FROM generate_series(1, 20) g, generate_se
 DELETE FROM trees t USING changes c WHERE c.id = t.grp AND t.id = 2 AND c.t < 10;
 SELECT count(*), sum(id) FROM trees;
 UPDATE trees t SET parent = 9 FROM changes c WHERE c.id = t.grp AND t.id = 1 AND c.t = 3;
+
+-- a key that is given up may be taken by another row of the statement, before NO ACTION is looked at
+CREATE TABLE steps (grp int, no int, name text, PRIMARY KEY (grp, no));
+CREATE TABLE marks (grp int, no int, id int, PRIMARY KEY (grp, id), FOREIGN KEY (grp, no) REFERENCES steps);
+SELECT shardext.shard_tables('{steps,marks}', '{grp,grp}');
+INSERT INTO steps SELECT g, n, 's' FROM generate_series(1, 20) g, generate_series(3, 1, -1) n;
+INSERT INTO marks SELECT g, 2, 1 FROM generate_series(1, 20) g;
+EXPLAIN (COSTS OFF) UPDATE steps SET no = no + 1 WHERE no < (SELECT max(t) FROM changes);
+UPDATE steps SET no = no + 1 WHERE no < (SELECT max(t) FROM changes);
+SELECT count(*), min(no), max(no) FROM steps;
+SET enable_mergejoin = off;
+MERGE INTO steps s USING (SELECT g, n FROM generate_series(1, 20) g, generate_series(4, 1, -1) n ORDER BY n DESC) w ON s.grp = w.g AND s.no = w.n
+    WHEN MATCHED AND w.n = 4 THEN DELETE WHEN MATCHED THEN UPDATE SET no = s.no + 1 WHEN NOT MATCHED THEN INSERT VALUES (w.g, 2, 'new');
+RESET enable_mergejoin;
+SELECT count(*), min(no), max(no), count(*) FILTER (WHERE name = 'new' AND no = 2) FROM steps;
+UPDATE steps s SET no = s.no + 10 FROM changes c WHERE c.id = s.grp AND s.grp = 7 AND s.no = 2;
+UPDATE steps s SET name = 'told' FROM changes c WHERE c.id = s.grp + 40;
+SELECT count(*) FROM steps WHERE name = 'told';
+DROP TABLE marks, steps;
+
+-- CHECK constraints are evaluated as who writes the row
+CREATE ROLE by_row_keys_writer;
+CREATE TABLE notes (id int PRIMARY KEY, n int, writer text DEFAULT current_user CHECK (writer = current_user));
+CREATE TABLE given (id int PRIMARY KEY, n int);
+SELECT shardext.shard_table('notes', 'id');
+SELECT shardext.shard_table('given', 'id');
+GRANT ALL ON notes, given TO by_row_keys_writer;
+SET ROLE by_row_keys_writer;
+INSERT INTO given SELECT g, g FROM generate_series(1, 40) g;
+MERGE INTO notes t USING given g ON g.id = t.id WHEN NOT MATCHED AND g.id <= 20 THEN INSERT (id, n) VALUES (g.id, 1);
+UPDATE notes t SET n = g.n FROM given g WHERE g.id = t.id;
+UPDATE notes SET id = id + 100;
+INSERT INTO notes SELECT id + 100, n FROM given ON CONFLICT (id) DO UPDATE SET n = (SELECT max(n) FROM given);
+SELECT writer, count(*), sum(n) FROM notes GROUP BY 1;
+\set VERBOSITY terse
+UPDATE notes t SET writer = session_user FROM given g WHERE g.id + 100 = t.id;
+\set VERBOSITY default
+RESET ROLE;
+DROP TABLE notes, given;
+DROP ROLE by_row_keys_writer;
 DROP TABLE trees, deleted, visits, orders, users, changes;
 SELECT shardext.unshard_table('lands');
 DROP TABLE lands;

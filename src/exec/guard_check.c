@@ -94,6 +94,8 @@ typedef struct OrdinaryCheck
 	ExprState  *prepared;
 } OrdinaryCheck;
 
+#define GUARD_NAME	"shardext_guard"
+
 static HTAB *known_tables = NULL;
 
 /* --- what is known about a table --- */
@@ -374,8 +376,15 @@ make_check(const KnownCheck *known, Relation relation, int number, EState *estat
 	return NULL;
 }
 
-void
-guard_check_attach(ResultRelInfo *rel, EState *estate)
+/* By name: its shape may be one that the executor evaluates. */
+static bool
+is_guard(Relation relation, int number)
+{
+	return strncmp(RelationGetDescr(relation)->constr->check[number].ccname, GUARD_NAME, strlen(GUARD_NAME)) == 0;
+}
+
+static void
+attach(ResultRelInfo *rel, EState *estate, bool guards_only)
 {
 	Relation	relation = rel->ri_RelationDesc;
 	TupleConstr *constraints = RelationGetDescr(relation)->constr;
@@ -386,14 +395,27 @@ guard_check_attach(ResultRelInfo *rel, EState *estate)
 		constraints->num_check != relation->rd_rel->relchecks || sx_check_states(rel) != NULL)
 		return;
 	known = known_table(relation);
-	if (!known->guarded || known->nchecks != constraints->num_check)
+	if ((!known->guarded && !guards_only) || known->nchecks != constraints->num_check)
 		return;
 
 	outer = MemoryContextSwitchTo(estate->es_query_cxt);
 	sx_check_states(rel) = palloc(sizeof(ExprState *) * known->nchecks);
 	for (int i = 0; i < known->nchecks; i++)
-		sx_check_states(rel)[i] = make_check(&known->checks[i], relation, i, estate);
+		sx_check_states(rel)[i] = guards_only && !is_guard(relation, i) ? NULL :
+			make_check(&known->checks[i], relation, i, estate);
 	MemoryContextSwitchTo(outer);
+}
+
+void
+guard_check_attach(ResultRelInfo *rel, EState *estate)
+{
+	attach(rel, estate, false);
+}
+
+void
+guard_check_attach_alone(ResultRelInfo *rel, EState *estate)
+{
+	attach(rel, estate, true);
 }
 
 void

@@ -14,7 +14,10 @@
  */
 extern void guard_check_attach(ResultRelInfo *rel, EState *estate);
 
-/* The same for all tables that a started execution is going to write. */
+/* As above, but ExecConstraints will evaluate no other CHECK constraints than guards (it looks for NULLs as always). */
+extern void guard_check_attach_alone(ResultRelInfo *rel, EState *estate);
+
+/* guard_check_attach() for all tables that a started execution is going to write. */
 extern void guard_check_attach_all(EState *estate);
 
 #endif

@@ -6,8 +6,9 @@
  * entries. The slots are the caller's, of the shell: the columns of both are
  * the same.
  *
- * Constraints, the guards among them, are checked here. What fires triggers, or
- * applies policies, is the executor over the shell, on the coordinator. Only the
+ * Unique constraints, NULLs and guards are checked here. What fires triggers, applies
+ * policies, and evaluates the other CHECK constraints as who writes the row, is the
+ * executor over the shell, on the coordinator. Only the
  * internal triggers of deferrable unique constraints, and of foreign keys where
  * that makes no difference (row_triggers.c), are of the shard's table.
  *
@@ -204,7 +205,7 @@ check_row(RowWriter *writer, TupleTableSlot *slot)
 	slot->tts_tableOid = RelationGetRelid(writer->table);
 	if (RelationGetDescr(writer->table)->constr == NULL)
 		return;
-	guard_check_attach(writer->target, writer->estate);
+	guard_check_attach_alone(writer->target, writer->estate);
 	ExecConstraints(writer->target, slot, writer->estate);
 }
 
