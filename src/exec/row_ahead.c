@@ -223,7 +223,7 @@ leave_foreign_keys(RowAhead *ahead, const ModifyTable *plan, ResultRelInfo *targ
 	if (target->ri_TrigDesc == NULL || plan->onConflictAction != ONCONFLICT_NONE ||
 		row_modify_may_move(estate, target) ||
 		!row_triggers_are_near(target->ri_TrigDesc, RelationGetRelid(target->ri_RelationDesc),
-							   row_modify_events(plan)))
+							   row_modify_events(plan), ExecUpdateLockMode(estate, target) == LockTupleExclusive))
 		return;
 	target->ri_TrigDesc = row_triggers_for_statements(target->ri_TrigDesc);
 	ahead->foreign_keys = true;

@@ -10,8 +10,9 @@
  *
  * Right after is too early where rows of the statement are seen by the foreign
  * keys of other rows: a table that refers to itself, or whose deleted rows may
- * take others of the table with them over a chain of tables. These are left to
- * the end of the statement, on the coordinator.
+ * take others of the table with them over a chain of tables; a key that is given up
+ * under NO ACTION, and that another row may take. These are left to the end of the
+ * statement, on the coordinator.
  *
  * Unique constraints that are checked later are always the shard's.
  */
@@ -53,6 +54,33 @@ acts(const Trigger *trigger)
 }
 
 static bool
+may_be_early(const Trigger *trigger, int events, bool keys_change)
+{
+	switch (trigger->tgfoid)
+	{
+		case F_RI_FKEY_NOACTION_DEL:
+			return keys_change || TRIGGER_FOR_INSERT(events);
+		case F_RI_FKEY_NOACTION_UPD:
+			return keys_change;
+		default:
+			return false;
+	}
+}
+
+bool
+row_triggers_may_be_early(const TriggerDesc *triggers, int events, bool keys_change)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (fires_for_rows(trigger, events) && may_be_early(trigger, events, keys_change))
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_sharded(Oid relid)
 {
 	const TableInfo *table = table_info(relid);
@@ -61,13 +89,14 @@ is_sharded(Oid relid)
 }
 
 bool
-row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events)
+row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events, bool keys_change)
 {
 	bool		changes_others = false;
 	bool		can_be_changed = false;
 
 	/* this session's alone */
-	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_ORIGIN)
+	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_ORIGIN ||
+		row_triggers_may_be_early(triggers, events, keys_change))
 		return false;
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{

@@ -15,7 +15,13 @@ extern bool row_triggers_fire_before(const TriggerDesc *triggers, int events);
 extern bool row_triggers_fire_after(const TriggerDesc *triggers, int events);
 
 /* Is all that fires for rows of the table what the node of a row can do as soon as it has written it? */
-extern bool row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events);
+extern bool row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
+
+/*
+ * Could a foreign key complain of a row's key that is given up, before another row of the statement takes it?
+ * keys_change if columns are assigned to that foreign keys could refer to.
+ */
+extern bool row_triggers_may_be_early(const TriggerDesc *triggers, int events, bool keys_change);
 
 /* In the present context: these triggers, of which none fires for rows. */
 extern TriggerDesc *row_triggers_for_statements(const TriggerDesc *triggers);

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "rewrite/rewriteManip.h"
@@ -49,13 +50,35 @@ is_decided_here(const Query *query)
 		checkExprHasSubLink((Node *) query->jointree);
 }
 
+static int
+events_of(const Query *query)
+{
+	return query->commandType == CMD_UPDATE ? TRIGGER_TYPE_UPDATE : TRIGGER_TYPE_DELETE;
+}
+
+/* Does it assign to columns that a foreign key could refer to? */
+static bool
+assigns_key(const Query *query, Relation table)
+{
+	Bitmapset  *assigned = NULL;
+	ListCell   *lc;
+
+	foreach(lc, query->commandType == CMD_UPDATE ? query->targetList : NIL)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk)
+			assigned = bms_add_member(assigned, tle->resno - FirstLowInvalidHeapAttributeNumber);
+	}
+	return bms_overlap(assigned, RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_KEY));
+}
+
 /* Are rows locked and written in batches by row (exec/row_ahead.h)? */
 static bool
 goes_in_batches_by_row(Query *query, Oid relid)
 {
 	Relation	table = table_open(relid, NoLock);
-	bool		near = row_triggers_are_near(table->trigdesc, relid, query->commandType == CMD_UPDATE ?
-											 TRIGGER_TYPE_UPDATE : TRIGGER_TYPE_DELETE);
+	bool		near = row_triggers_are_near(table->trigdesc, relid, events_of(query), assigns_key(query, table));
 
 	table_close(table, NoLock);
 	return near && !row_modify_returns_place(query->returningList, query->resultRelation) &&
@@ -66,6 +89,16 @@ bool
 plan_by_row_locks_less(Query *query, Oid relid)
 {
 	return is_decided_here(query) && goes_in_batches_by_row(query, relid);
+}
+
+bool
+plan_by_row_checks_later(const Query *query, Oid relid)
+{
+	Relation	table = table_open(relid, NoLock);
+	bool		result = row_triggers_may_be_early(table->trigdesc, events_of(query), assigns_key(query, table));
+
+	table_close(table, NoLock);
+	return result;
 }
 
 /* Can rows be read ahead of the writes, without anybody seeing that? */

@@ -19,4 +19,7 @@ extern bool plan_by_row_takes(Query *query);
  */
 extern bool plan_by_row_locks_less(Query *query, Oid relid);
 
+/* An UPDATE or DELETE of one whose foreign keys must not be checked before all rows are written, as by row they are. */
+extern bool plan_by_row_checks_later(const Query *query, Oid relid);
+
 #endif
