@@ -40,7 +40,7 @@ SELECT da_all('SELECT count(*) FROM %t WHERE n < (SELECT n FROM %t WHERE n = da_
 SELECT da_all('SELECT count(*) FROM %t WHERE n < (SELECT n FROM %t WHERE n = da_sql(1) LIMIT 1) AND n < da_stable(3)');
 SELECT da_all('SELECT count(*) FROM %t a WHERE EXISTS (SELECT FROM %t b WHERE b.n = a.id AND b.id < da_stable(more => 5))');
 SELECT da_all('SELECT count(*) FROM (SELECT n FROM %t WHERE n < da_stable(1) UNION SELECT id FROM %t WHERE n = da_stable(2)) s');
-SELECT da_all('SELECT da_volatile(n, VARIADIC rest => ''{1,2}'') FROM %t WHERE id < da_stable(1)');
+SELECT da_all('SELECT da_volatile(n, 1, 2, 3) FROM %t WHERE id < da_stable(1)');
 SELECT da_all('SELECT sum(da_stable(more => n)) OVER (ORDER BY id) FROM %t WHERE id < da_stable()');
 -- writes
 SELECT da_all('UPDATE %t SET n = da_stable(more => n) WHERE n < da_stable(1) RETURNING id, n, da_stable(n)');
