@@ -21,6 +21,7 @@ typedef struct InputParams
 	const Oid  *types;
 	const Datum *values;
 	const bool *nulls;
+	uint16		pflags;
 } InputParams;
 
 static ParamExternData *
@@ -37,7 +38,7 @@ fetch(ParamListInfo params, int id, bool speculative, ParamExternData *workspace
 			continue;
 		workspace->value = inputs->values[i];
 		workspace->isnull = inputs->nulls[i];
-		workspace->pflags = PARAM_FLAG_CONST;
+		workspace->pflags = inputs->pflags;
 		workspace->ptype = inputs->types[i];
 		return workspace;
 	}
@@ -83,7 +84,8 @@ input_params_for_planner(ParamListInfo actual)
 }
 
 ParamListInfo
-input_params_make(ParamListInfo statement, List *ids, const Oid *types, const Datum *values, const bool *nulls)
+input_params_make(ParamListInfo statement, List *ids, const Oid *types, const Datum *values, const bool *nulls,
+				  uint16 pflags)
 {
 	InputParams *inputs = palloc(sizeof(InputParams));
 	ParamListInfo params = makeParamList(0);
@@ -94,6 +96,7 @@ input_params_make(ParamListInfo statement, List *ids, const Oid *types, const Da
 	inputs->types = types;
 	inputs->values = values;
 	inputs->nulls = nulls;
+	inputs->pflags = pflags;
 	params->paramFetch = fetch;
 	params->paramFetchArg = inputs;
 	foreach(lc, ids)

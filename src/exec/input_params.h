@@ -13,10 +13,11 @@
 
 /*
  * ids (int list): the numbers, above all that the fragment uses of the
- * statement's. statement (may be NULL) and the arrays must live as long.
+ * statement's. statement (may be NULL) and the arrays must live as long. pflags:
+ * PARAM_FLAG_CONST, or 0: a planner may estimate with the values, but not plan for them.
  */
 extern ParamListInfo input_params_make(ParamListInfo statement, List *ids, const Oid *types, const Datum *values,
-									   const bool *nulls);
+									   const bool *nulls, uint16 pflags);
 
 /* The same values for the planner, but for those that are too large to be copied into a plan; NULL: there are none. */
 extern ParamListInfo input_params_for_planner(ParamListInfo actual);

@@ -114,8 +114,11 @@ makes_ids(const LocalRun *run)
 static QueryDesc *
 make_query_desc(LocalRun *run, PlannedStmt *stmt)
 {
+	ShardLists *lists = run->user.template->lists;
+
 	return CreateQueryDesc(stmt, run->plan->query_string, run->parent->es_snapshot, run->parent->es_crosscheck_snapshot,
-						   None_Receiver, run->params,
+						   None_Receiver,
+						   lists != NULL ? shard_lists_params(lists, run->params, run->shard, false) : run->params,
 						   run->source != NULL ? run->source->environment : run->parent->es_queryEnv,
 						   run->parent->es_instrument);
 }

@@ -15,8 +15,9 @@
  * The first execution of a LocalPlan plans into the run's own memory and keeps
  * nothing: most statements run once, and the planner's garbage goes with them.
  * Such a plan is made for the values of its parameters, as far as the caller
- * gives them; one that is kept serves all values, unless its costs say that
- * planning once more is cheap beside running it.
+ * gives them, and for the lists of keys in it (shard_lists.h); one that is kept
+ * serves all values, unless its costs say that planning once more is cheap beside
+ * running it.
  *
  * A template with a user (a run, maybe under an open cursor) is never changed;
  * a second run at the same time gets one of its own. Template and user point
@@ -171,8 +172,9 @@ drop_template(LocalTemplate *template)
 	MemoryContextDelete(template->context);
 }
 
+/* lists: NULL, or room for the lists of keys that become parameters. */
 static PlannedStmt *
-plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params, bool parallel)
+plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params, bool parallel, ShardLists **lists)
 {
 	int			saved_exclusion = constraint_exclusion;
 	int			cursor_options = plan->cursor_options & ~(CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_SCROLL);
@@ -180,6 +182,8 @@ plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params, bool parallel)
 	Query	   *query;
 
 	query = shard >= 0 ? local_query_swap(plan->query, shard, false) : (Query *) copyObjectImpl(plan->query);
+	if (lists != NULL && (*lists = shard_lists_take(query, params)) != NULL)
+		params = shard_lists_params(*lists, params, shard, true);
 
 	PG_TRY();
 	{
@@ -254,7 +258,8 @@ make_temporary(LocalPlan *plan, int shard, const TemplateUse *use)
 	LocalTemplate *template = make_empty(plan, shard, CurrentMemoryContext, true);
 	MemoryContext outer = MemoryContextSwitchTo(template->context);
 
-	template->stmt = plan_for_shard(plan, shard, use->params, use->parallel);
+	template->stmt = plan_for_shard(plan, shard, use->params, use->parallel,
+									shard >= 0 && use->nshards > 1 ? &template->lists : NULL);
 	MemoryContextSwitchTo(outer);
 	return template;
 }
@@ -270,7 +275,7 @@ make_kept(LocalPlan *plan, int shard, const TemplateUse *use)
 	int			i = 0;
 	ListCell   *lc;
 
-	stmt = plan_for_shard(plan, shard, NULL, use->parallel);
+	stmt = plan_for_shard(plan, shard, NULL, use->parallel, NULL);
 
 	template = make_empty(plan, shard, plan->context, false);
 	MemoryContextSwitchTo(template->context);

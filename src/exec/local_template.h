@@ -11,6 +11,7 @@
 #include "nodes/plannodes.h"
 #include "storage/lockdefs.h"
 #include "exec/local_run.h"
+#include "exec/shard_lists.h"
 
 /* A relation that the Query names (the shell), with the lock it needs. */
 typedef struct ShellUse
@@ -54,6 +55,7 @@ struct LocalTemplate
 {
 	PlannedStmt *stmt;			/* OIDs as for shard */
 	int			shard;
+	ShardLists *lists;			/* whose parameters it has beside those of the statement, or NULL */
 
 	/* state */
 	TemplateUser *user;			/* who executes it, or NULL */

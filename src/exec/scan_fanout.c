@@ -427,7 +427,7 @@ local_params(FanoutState *state)
 	eval_all(state, state->input_states, &values, &nulls);
 	if (state->batches != NULL)
 		values[state->batch_input] = Int64GetDatum(scan_batches_size(state->batches));
-	return input_params_make(params, state->input_ids, types, values, nulls);
+	return input_params_make(params, state->input_ids, types, values, nulls, PARAM_FLAG_CONST);
 }
 
 /* All rows, or the batch at hand. */
