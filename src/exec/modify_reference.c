@@ -17,7 +17,6 @@
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
-#include "optimizer/planmain.h"
 #include "utils/snapmgr.h"
 
 #include "base/pg_compat.h"

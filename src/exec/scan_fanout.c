@@ -27,7 +27,6 @@
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
-#include "optimizer/planmain.h"
 #include "parser/parsetree.h"
 
 #include "base/pg_compat.h"
