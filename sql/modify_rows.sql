@@ -125,6 +125,17 @@ SELECT op, count(*), count(DISTINCT k) FROM met_log GROUP BY op ORDER BY op;
 DROP TABLE met, met_log;
 DROP FUNCTION log_met;
 
+-- a function of the statement that changes the row which it writes
+CREATE FUNCTION meddle(key int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE mr SET t = 'meddled' WHERE k = key; RETURN 1; END $$;
+SELECT k, shardext.node_of('mr', k) FROM mr WHERE k IN (SELECT min(k) FROM mr GROUP BY shardext.node_of('mr', k)) ORDER BY k;
+UPDATE mr SET b = meddle(k) WHERE k = 26;
+UPDATE mr SET b = meddle(k) WHERE k = 33;
+UPDATE mr SET b = meddle(k) WHERE k = 32;
+MERGE INTO mr USING home ON home.a = mr.k AND mr.k = 26 WHEN MATCHED THEN UPDATE SET b = meddle(k);
+MERGE INTO mr USING home ON home.a = mr.k AND mr.k = 33 WHEN MATCHED AND meddle(k) = 1 THEN DELETE;
+MERGE INTO mr USING home ON home.a = mr.k AND mr.k = 32 WHEN MATCHED AND meddle(k) = 1 THEN DELETE;
+DROP FUNCTION meddle;
+
 -- row by row, what could be refused once
 CREATE VIEW mr_view AS SELECT k, b FROM mr;
 UPDATE mr_view SET b = nextval('seq');

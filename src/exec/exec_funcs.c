@@ -56,6 +56,13 @@ open_shell(Oid relid, int shard)
 	return table_open(relid, AccessShareLock);
 }
 
+/* As other nodes are told: they cannot compare our command ids. */
+static TM_Result
+as_told(TM_Result result, CommandId command, const TM_FailureData *failure)
+{
+	return result == TM_SelfModified && failure->cmax != command ? ROW_CHANGED_LATER : result;
+}
+
 static Datum
 row_datum(Relation shell, TupleTableSlot *slot)
 {
@@ -73,6 +80,7 @@ shardext_row_read(PG_FUNCTION_ARGS)
 	int			shard = PG_GETARG_INT32(1);
 	RowReadKind kind = (RowReadKind) PG_GETARG_INT32(2);
 	ItemPointerData ctid = *(ItemPointer) PG_GETARG_POINTER(3);
+	CommandId	command = kind == ROW_READ_LOCK ? statement_command_id() : InvalidCommandId;
 	ReturnSetInfo *result_info = (ReturnSetInfo *) fcinfo->resultinfo;
 	TupleTableSlot *slot = table_slot_create(shell, NULL);
 	TM_FailureData failure = {0};
@@ -96,9 +104,9 @@ shardext_row_read(PG_FUNCTION_ARGS)
 			result = row_here_fetch_latest(shell, shard, &ctid, GetActiveSnapshot(), slot) ? TM_Ok : TM_Deleted;
 			break;
 		case ROW_READ_LOCK:
-			result = row_here_lock(shell, shard, &ctid, slot, statement_command_id(),
-								   (LockTupleMode) PG_GETARG_INT32(4), (LockWaitPolicy) PG_GETARG_INT32(5),
-								   (uint8) PG_GETARG_INT32(6), &failure);
+			result = row_here_lock(shell, shard, &ctid, slot, command, (LockTupleMode) PG_GETARG_INT32(4),
+								   (LockWaitPolicy) PG_GETARG_INT32(5), (uint8) PG_GETARG_INT32(6), &failure);
+			result = as_told(result, command, &failure);
 			break;
 	}
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
@@ -172,7 +180,7 @@ shardext_row_write(PG_FUNCTION_ARGS)
 			result = row_here_delete(shell, shard, &ctid, command, kind == ROW_WRITE_MOVE, foreign_keys, &failure);
 			break;
 	}
-	values[0] = Int32GetDatum((int32) result);
+	values[0] = Int32GetDatum((int32) as_told(result, command, &failure));
 	if (result == TM_Ok && slot != NULL)
 		failure.ctid = slot->tts_tid;
 	values[1] = PointerGetDatum(&failure.ctid);

@@ -11,8 +11,9 @@
  * over it and over the row of the child that it came from.
  *
  * A ctid is good as long as the lock is held, that is, to the end of the
- * transaction. A row that a join gives more than once is written once: the
- * second statement, or the second match in one, does not find it any more.
+ * transaction. All statements are one command (exec/statement_command.h): a row
+ * that a join gives more than once is written once, and one that a trigger or
+ * function of the statement has changed meanwhile is the error that it is in PostgreSQL.
  */
 #include "postgres.h"
 
@@ -129,6 +130,12 @@ modify_rows_make(const ModifyParts *parts)
 	scan->scan.plan.total_cost = parts->child->total_cost;
 	scan->scan.plan.plan_rows = parts->result ? parts->child->plan_rows : 0;
 	return scan;
+}
+
+bool
+modify_rows_is(const Plan *plan)
+{
+	return IsA(plan, CustomScan) && ((const CustomScan *) plan)->methods == &modify_scan_methods;
 }
 
 /* ---------- state ---------- */

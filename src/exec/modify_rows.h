@@ -19,6 +19,7 @@ typedef struct ModifyParts
 } ModifyParts;
 
 extern CustomScan *modify_rows_make(const ModifyParts *parts);
+extern bool modify_rows_is(const Plan *plan);
 extern void modify_rows_preload(void);
 
 #endif

@@ -37,6 +37,7 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "exec/modify_rows.h"
 #include "exec/row_access.h"
 #include "exec/row_ahead.h"
 #include "exec/row_conflict.h"
@@ -216,19 +217,26 @@ row_access_latest(Relation shell, ItemPointer place, Snapshot snapshot, TupleTab
 	return true;
 }
 
-/* What heap has said of a ctid, as a place; a row of our own statement's making looks like one of this command. */
-static void
+/*
+ * What heap has said of a ctid, as a place. A row of our own statement's making looks like one of this command; what
+ * something has changed that the statement has called, like one of a later command.
+ */
+static TM_Result
 show_failure(int shard, TM_Result result, CommandId command, TM_FailureData *failure)
 {
 	ItemPointerData ctid = failure->ctid;
+	bool		later = result == ROW_CHANGED_LATER;
 
+	if (later)
+		result = TM_SelfModified;
 	if (result != TM_Ok && !ItemPointerIndicatesMovedPartitions(&ctid) && ItemPointerIsValid(&ctid))
 		row_place_make(shard, &ctid, &failure->ctid);
 	if (result == TM_SelfModified && !is_here(shard))
 	{
 		failure->xmax = GetCurrentTransactionId();
-		failure->cmax = command;
+		failure->cmax = later ? command + 1 : command;
 	}
+	return result;
 }
 
 static TM_Result
@@ -255,7 +263,7 @@ lock_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId comm
 	else
 		result = row_there_read(shell, begin_asking(shell), shard, ROW_READ_LOCK, &ctid, mode, policy, flags, slot,
 								failure);
-	show_failure(shard, result, command, failure);
+	result = show_failure(shard, result, command, failure);
 	if (result == TM_Ok)
 	{
 		set_place(shell, slot, shard, &ctid);
@@ -373,8 +381,7 @@ delete_from(Relation shell, ItemPointer place, CommandId command, bool moving, T
 	else
 		result = row_there_write(shell, begin_asking(shell), shard, kind, &ctid, NULL, fires_there(shell), failure,
 								 NULL);
-	show_failure(shard, result, command, failure);
-	return result;
+	return show_failure(shard, result, command, failure);
 }
 
 static TM_Result
@@ -410,7 +417,7 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 	else
 		result = row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_UPDATE, &ctid, slot, fires_there(shell),
 								 failure, mode);
-	show_failure(shard, result, command, failure);
+	result = show_failure(shard, result, command, failure);
 	if (result == TM_Ok)
 		set_place(shell, slot, shard, &ctid);
 	return result;
@@ -443,6 +450,8 @@ writes_shell(const Plan *plan, const PlannedStmt *statement)
 	const ModifyTable *modify = (const ModifyTable *) plan;
 	const TableInfo *table;
 
+	if (plan != NULL && modify_rows_is(plan))
+		return true;
 	if (plan == NULL || !IsA(plan, ModifyTable))
 		return false;
 	table = table_info(rt_fetch(linitial_int(modify->resultRelations), statement->rtable)->relid);

@@ -28,6 +28,12 @@ typedef enum RowWriteKind
 	ROW_WRITE_MOVE				/* delete: it goes to another shard */
 } RowWriteKind;
 
+/*
+ * What a node says, instead of TM_SelfModified, of a row that a command after this one has changed: something that the
+ * statement has called. (TM_Invisible cannot be: the statement has seen the row.)
+ */
+#define ROW_CHANGED_LATER TM_Invisible
+
 /* The row at a place (row_place.h) in its version of now, into a slot of the shell's kind; false: it is gone. */
 extern bool row_access_latest(Relation shell, ItemPointer place, Snapshot snapshot, TupleTableSlot *slot);
 
@@ -38,7 +44,7 @@ extern TM_Result row_access_insert_unless(Relation shell, TupleTableSlot *slot, 
 /* The shard that a row of the shell belongs to; for a NULL key an error, or ROUTE_NO_SHARD. */
 extern int	row_access_shard(Relation shell, TupleTableSlot *slot, bool null_ok);
 
-/* Before an execution starts that may write shells row by row: all that it asks of other nodes is one command there. */
+/* Before an execution starts that may write rows of shells: all that it asks of other nodes is one command there. */
 extern void row_access_prepare(QueryDesc *query_desc);
 
 /* Let a started execution write shells row by row: its plan was made for that. */

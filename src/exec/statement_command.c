@@ -284,7 +284,8 @@ command_of_number(uint32 number)
 		space *= 2;
 		kept = repalloc(kept, sizeof(KnownCommand) * space);
 	}
-	kept[nkept++] = (KnownCommand) {number, GetCurrentCommandId(false)};
+	/* what it calls gets a later one, though this piece may only read */
+	kept[nkept++] = (KnownCommand) {number, GetCurrentCommandId(true)};
 	return kept[nkept - 1].command;
 }
 
