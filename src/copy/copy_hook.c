@@ -29,6 +29,7 @@
 #include "catalog/table_map.h"
 #include "copy/copy_from.h"
 #include "copy/copy_hook.h"
+#include "exec/row_access.h"
 
 static ProcessUtility_hook_type previous_hook = NULL;
 
@@ -148,8 +149,10 @@ copy_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree, 
 
 		if (info != NULL && stmt->is_from)
 		{
-			uint64		stored = copy_from_table(stmt, query_string);
+			uint64		stored;
 
+			row_access_interrupt(true);
+			stored = copy_from_table(stmt, query_string);
 			if (qc)
 				SetQueryCompletion(qc, CMDTAG_COPY, stored);
 			return;

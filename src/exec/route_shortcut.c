@@ -200,9 +200,17 @@ start_shortcut(QueryDesc *query_desc, int eflags)
 	return start_plan(query_desc, eflags, shard, &user);
 }
 
+/* May it write, by itself? Functions that it calls run statements of their own. */
+static bool
+writes(const PlannedStmt *statement)
+{
+	return statement->commandType != CMD_SELECT || statement->hasModifyingCTE || statement->rowMarks != NIL;
+}
+
 static void
 start_executor(QueryDesc *query_desc, int eflags)
 {
+	row_access_interrupt(writes(query_desc->plannedstmt));
 	if (start_shortcut(query_desc, eflags))
 		return;
 	row_access_prepare(query_desc);

@@ -297,17 +297,19 @@ row_access_shard(Relation shell, TupleTableSlot *slot, bool null_ok)
 }
 
 /*
- * Have a row of another node written with others, if nobody has to know its new place: an insert, or a row that is
- * locked. False: it has to be done now.
+ * Have a row of another node written with others, if nobody has to know its new place: an insert (place is NULL), or a
+ * row that is locked. False: it has to be done now.
  */
 static bool
-write_later(Relation shell, int shard, RowWriteKind kind, const ItemPointerData *ctid, TupleTableSlot *slot)
+write_later(Relation shell, int shard, RowWriteKind kind, const ItemPointerData *place, const ItemPointerData *ctid,
+			TupleTableSlot *slot)
 {
-	RowQueue   *queue = queue_of(shell);
+	RowAhead   *ahead = ahead_of(shell);
 
-	if (queue == NULL || (slot != NULL && !row_queue_takes(slot)))
+	if (ahead == NULL || !row_ahead_may_wait(ahead) || (slot != NULL && !row_queue_takes(slot)))
 		return false;
-	row_queue_add(queue, shard, kind, ctid, slot);
+	row_queue_add(row_ahead_queue(ahead), shard, kind, ctid, slot);
+	row_ahead_keep(ahead, place, slot);
 	if (slot != NULL)
 		slot->tts_tableOid = RelationGetRelid(shell);
 	return true;
@@ -334,7 +336,7 @@ insert_into(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
 		row_here_insert(shell, shard, slot, command, fires_there(shell));
 		ctid = slot->tts_tid;
 	}
-	else if (write_later(shell, shard, ROW_WRITE_INSERT, &ctid, slot))
+	else if (write_later(shell, shard, ROW_WRITE_INSERT, NULL, &ctid, slot))
 		return;
 	else
 		(void) row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_INSERT, &ctid, slot, fires_there(shell),
@@ -376,7 +378,7 @@ delete_from(Relation shell, ItemPointer place, CommandId command, bool moving, T
 
 	if (is_here(shard))
 		result = row_here_delete(shell, shard, &ctid, command, moving, fires_there(shell), failure);
-	else if (is_locked(shell, place) && write_later(shell, shard, kind, &ctid, NULL))
+	else if (is_locked(shell, place) && write_later(shell, shard, kind, place, &ctid, NULL))
 		return TM_Ok;
 	else
 		result = row_there_write(shell, begin_asking(shell), shard, kind, &ctid, NULL, fires_there(shell), failure,
@@ -412,7 +414,7 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 		result = row_here_update(shell, shard, &ctid, slot, command, fires_there(shell), failure, mode);
 		ctid = slot->tts_tid;
 	}
-	else if (is_locked(shell, place) && write_later(shell, shard, ROW_WRITE_UPDATE, &ctid, slot))
+	else if (is_locked(shell, place) && write_later(shell, shard, ROW_WRITE_UPDATE, place, &ctid, slot))
 		return TM_Ok;
 	else
 		result = row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_UPDATE, &ctid, slot, fires_there(shell),
@@ -505,6 +507,16 @@ row_access_attach(const QueryDesc *query_desc)
 	}
 	if (execution != NULL)
 		row_conflict_attach(query_desc, execution->ahead);
+}
+
+void
+row_access_interrupt(bool may_write)
+{
+	for (const WritingExecution *execution = writing; execution != NULL; execution = execution->next)
+	{
+		if (execution->ahead != NULL)
+			row_ahead_interrupt(execution->ahead, may_write);
+	}
 }
 
 static const ShellRows row_methods = {

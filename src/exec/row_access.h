@@ -50,6 +50,9 @@ extern void row_access_prepare(QueryDesc *query_desc);
 /* Let a started execution write shells row by row: its plan was made for that. */
 extern void row_access_attach(const QueryDesc *query_desc);
 
+/* A statement is about to run that may look at rows, maybe in a trigger of an execution that writes shells. */
+extern void row_access_interrupt(bool may_write);
+
 extern void row_access_preload(void);
 
 #endif

@@ -23,11 +23,17 @@
  * For INSERT .. ON CONFLICT the rows of a batch are tried (row_conflict.c): inserted, or
  * the row in the way locked and fetched.
  *
+ * BEFORE triggers are user's code between the writes. When one runs a statement,
+ * what waits goes first; if the statement may write, the batch's rows that are still
+ * to come are not relied on to be as they were locked. AFTER triggers are given the
+ * rows as they are kept here (row_kept.h).
+ *
  * What is not done: rows are locked only if they will be written (not for MERGE
  * WHEN MATCHED AND ..: these are fetched only). Writes wait only if nobody needs
- * to know the row's new place: no row triggers, no RETURNING of ctid and the like. With BEFORE
- * triggers, which may change rows to come, rows are handed on as they come. So they are for
- * EvalPlanQual, which runs the plan again for one row.
+ * to know the row's new place: no RETURNING of ctid and the like, no AFTER triggers
+ * but those that look at the row alone. For ON CONFLICT with BEFORE triggers rows are
+ * handed on as they come. So they are for EvalPlanQual, which runs the plan again
+ * for one row.
  */
 #include "postgres.h"
 
@@ -48,6 +54,7 @@
 #include "exec/at_finish.h"
 #include "exec/plan_reason.h"
 #include "exec/row_ahead.h"
+#include "exec/row_kept.h"
 #include "exec/row_modify.h"
 #include "exec/row_place.h"
 #include "exec/row_there.h"
@@ -84,7 +91,9 @@ struct RowAhead
 	LockTupleMode mode;
 	uint32		command;
 	bool		foreign_keys;	/* are looked after where the rows lie */
+	bool		fires_before;	/* user's code runs between the writes */
 	RowQueue   *queue;			/* NULL: no write waits */
+	RowKept    *kept;			/* for AFTER triggers; NULL: nothing is */
 	RowQueue   *tries;			/* NULL: rows are not tried */
 
 	/* the batch; the row given last is rows[next - 1] */
@@ -97,7 +106,7 @@ struct RowAhead
 
 	/* memory */
 	MemoryContext batch_cxt;
-	TupleTableSlot *kept;		/* a minimal tuple of the child's rows */
+	TupleTableSlot *given;		/* a minimal tuple of the child's rows */
 	TupleTableSlot *old;		/* .. of the table's */
 	TupleTableSlot *trying;		/* a row to be inserted */
 };
@@ -184,7 +193,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	RowAhead   *ahead = (RowAhead *) node;
 
 	outerPlanState(node) = ExecInitNode(outerPlan(node->ss.ps.plan), estate, eflags);
-	ahead->kept = ExecInitExtraTupleSlot(estate, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+	ahead->given = ExecInitExtraTupleSlot(estate, node->ss.ss_ScanTupleSlot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
 	ahead->place_attno = ExecFindJunkAttributeInTlist(node->ss.ps.plan->targetlist, "ctid");
 }
 
@@ -194,13 +203,25 @@ flush_queue(void *arg)
 	row_queue_flush(((RowAhead *) arg)->queue);
 }
 
+/* Can AFTER triggers be given the rows that are kept? Not if they fire after this execution, for one around it. */
+static bool
+can_keep(const ModifyTable *plan, const TriggerDesc *triggers, const EState *estate)
+{
+	return plan->onConflictAction == ONCONFLICT_NONE && (estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) == 0 &&
+		row_triggers_need_only_rows(triggers, row_modify_events(plan));
+}
+
 /* Let writes wait, if nobody has to know the new place of a row. */
 static void
 let_writes_wait(RowAhead *ahead, const ModifyTable *plan, const TriggerDesc *triggers, EState *estate)
 {
-	if (row_triggers_fire_after(triggers, row_modify_events(plan)) ||
+	bool		fires_after = row_triggers_fire_after(triggers, row_modify_events(plan));
+
+	if ((fires_after && !can_keep(plan, triggers, estate)) ||
 		row_modify_returns_place(plan->returningLists, linitial_int(plan->resultRelations)))
 		return;
+	if (fires_after)
+		ahead->kept = row_kept_make();
 	ahead->queue = row_queue_make(ahead->shell, ahead->command, ahead->foreign_keys);
 	/* who reads RETURNING may stop before the end */
 	if (plan->returningLists != NIL)
@@ -212,7 +233,6 @@ make_batches(RowAhead *ahead, EState *estate)
 {
 	ahead->rows = palloc(sizeof(AheadRow) * MAX_ROWS);
 	ahead->batch_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext batch of rows", ALLOCSET_DEFAULT_SIZES);
-	ahead->old = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsMinimalTuple);
 	ahead->wanted = 1;
 }
 
@@ -246,13 +266,18 @@ row_ahead_attach(const QueryDesc *query_desc, bool *foreign_keys)
 	plan = (const ModifyTable *) state->ps.plan;
 	target = state->resultRelInfo;
 	ahead = (RowAhead *) outerPlanState(state);
-	if (!shell_am_is(target->ri_RelationDesc) || row_triggers_fire_before(target->ri_TrigDesc, row_modify_events(plan)))
+	if (!shell_am_is(target->ri_RelationDesc))
+		return NULL;
+	ahead->fires_before = row_triggers_fire_before(target->ri_TrigDesc, row_modify_events(plan));
+	if (ahead->fires_before && plan->onConflictAction != ONCONFLICT_NONE)
 		return NULL;
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	ahead->shell = target->ri_RelationDesc;
+	ahead->old = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsMinimalTuple);
 	ahead->command = statement_command(estate);
 	ahead->locks = ahead->place_attno > 0 && row_modify_writes_all(plan);
-	ahead->fetches = ahead->place_attno > 0 && row_modify_reads_old(plan);
+	ahead->fetches = ahead->place_attno > 0 &&
+		(row_modify_reads_old(plan) || row_triggers_see_old(target->ri_TrigDesc, row_modify_events(plan)));
 	if (ahead->locks)
 		ahead->mode = row_modify_lock_mode(plan, estate, target);
 	leave_foreign_keys(ahead, plan, target, estate);
@@ -433,18 +458,18 @@ try_rows(RowAhead *ahead)
 	{
 		AheadRow   *row = &ahead->rows[i];
 
-		ExecStoreMinimalTuple(row->row, ahead->kept, false);
-		slot_getallattrs(ahead->kept);
+		ExecStoreMinimalTuple(row->row, ahead->given, false);
+		slot_getallattrs(ahead->given);
 		ExecClearTuple(slot);
-		memcpy(slot->tts_values, ahead->kept->tts_values, sizeof(Datum) * natts);
-		memcpy(slot->tts_isnull, ahead->kept->tts_isnull, sizeof(bool) * natts);
+		memcpy(slot->tts_values, ahead->given->tts_values, sizeof(Datum) * natts);
+		memcpy(slot->tts_isnull, ahead->given->tts_isnull, sizeof(bool) * natts);
 		ExecStoreVirtualTuple(slot);
 		row->shard = row_access_shard(ahead->shell, slot, true);
 		if (row->shard != ROUTE_NO_SHARD && shard_map_owner(row->shard, NULL) != node_self() && row_queue_takes(slot))
 			row_queue_add_try(ahead->tries, row->shard, i, slot);
 	}
 	ExecClearTuple(slot);
-	ExecClearTuple(ahead->kept);
+	ExecClearTuple(ahead->given);
 	row_queue_run_tries(ahead->tries, take_tried, ahead);
 }
 
@@ -481,6 +506,18 @@ next_batch(RowAhead *ahead)
 
 /* ---------- rows ---------- */
 
+/* The old version of the row given last, which may be of any size, is not asked for any more. */
+static void
+forget_old(RowAhead *ahead)
+{
+	AheadRow   *row = ahead->next > 0 ? &ahead->rows[ahead->next - 1] : NULL;
+
+	if (row == NULL || row->old == NULL)
+		return;
+	pfree(row->old);
+	row->old = NULL;
+}
+
 /* A row in the node's own slot. */
 static TupleTableSlot *
 show(RowAhead *ahead, TupleTableSlot *row)
@@ -505,6 +542,7 @@ exec(CustomScanState *node)
 		row = ExecProcNode(outerPlanState(node));
 	else
 	{
+		forget_old(ahead);
 		if (ahead->next == ahead->nrows)
 		{
 			if (ahead->queue != NULL)
@@ -512,7 +550,7 @@ exec(CustomScanState *node)
 			next_batch(ahead);
 		}
 		row = ahead->next < ahead->nrows ?
-			ExecStoreMinimalTuple(ahead->rows[ahead->next++].row, ahead->kept, false) : NULL;
+			ExecStoreMinimalTuple(ahead->rows[ahead->next++].row, ahead->given, false) : NULL;
 	}
 	if (!TupIsNull(row))
 		return show(ahead, row);
@@ -566,16 +604,17 @@ row_at(const RowAhead *ahead, const ItemPointerData *place)
 bool
 row_ahead_fetch(const RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot)
 {
-	AheadRow   *row = row_at(ahead, place);
+	const AheadRow *at = row_at(ahead, place);
+	MinimalTuple row = at != NULL ? at->old : NULL;
 
-	if (row == NULL || row->old == NULL)
+	if (row == NULL && ahead->kept != NULL)
+		row = row_kept_get(ahead->kept, place);
+	if (row == NULL)
 		return false;
-	ExecStoreMinimalTuple(row->old, ahead->old, false);
+	ExecStoreMinimalTuple(row, ahead->old, false);
 	ExecCopySlot(slot, ahead->old);
 	ExecMaterializeSlot(slot);
 	ExecClearTuple(ahead->old);
-	pfree(row->old);			/* it is asked for once, and may be of any size */
-	row->old = NULL;
 	return true;
 }
 
@@ -606,15 +645,47 @@ row_ahead_take_try(RowAhead *ahead, TM_Result *result, ItemPointer place)
 bool
 row_ahead_fetch_locked(const RowAhead *ahead, const ItemPointerData *place, LockTupleMode mode, TupleTableSlot *slot)
 {
-	const AheadRow *row = ahead->tries != NULL ? row_at(ahead, place) : NULL;
+	const AheadRow *row = row_at(ahead, place);
 
-	return row != NULL && row->locked && mode == ahead->mode && row_ahead_fetch(ahead, place, slot);
+	return row != NULL && row->locked && mode <= ahead->mode && row_ahead_fetch(ahead, place, slot);
+}
+
+void
+row_ahead_interrupt(RowAhead *ahead, bool may_write)
+{
+	if (!ahead->fires_before)
+		return;
+	if (ahead->queue != NULL)
+		row_queue_flush(ahead->queue);
+	for (int i = Max(ahead->next - 1, 0); may_write && i < ahead->nrows; i++)
+		ahead->rows[i].locked = false;
 }
 
 RowQueue *
 row_ahead_queue(const RowAhead *ahead)
 {
 	return ahead->queue;
+}
+
+bool
+row_ahead_may_wait(const RowAhead *ahead)
+{
+	return ahead->queue != NULL && (ahead->kept == NULL || row_kept_has_room(ahead->kept));
+}
+
+void
+row_ahead_keep(RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot)
+{
+	if (ahead->kept == NULL)
+		return;
+	if (place != NULL)
+	{
+		ExecStoreMinimalTuple(row_at(ahead, place)->old, ahead->old, false);
+		row_kept_put_old(ahead->kept, place, ahead->old);
+		ExecClearTuple(ahead->old);
+	}
+	if (slot != NULL)
+		row_kept_put_new(ahead->kept, slot);
 }
 
 void

@@ -31,7 +31,7 @@ extern RowAhead *row_ahead_attach(const QueryDesc *query_desc, bool *foreign_key
 /* Does it serve this shell? */
 extern bool row_ahead_is_for(const RowAhead *ahead, Relation shell);
 
-/* Is the row that the executor is at the one at this place, and was it fetched? Then it is in the slot. */
+/* Was the row at this place fetched, or kept for AFTER triggers? Then it is in the slot. */
 extern bool row_ahead_fetch(const RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot);
 
 /* Is that row locked in this version, and was not written yet? It is about to be, now. */
@@ -45,12 +45,25 @@ extern bool row_ahead_take_lock(RowAhead *ahead, const ItemPointerData *place);
 extern void row_ahead_try(RowAhead *ahead, const ModifyTableState *state, List *arbiters);
 extern bool row_ahead_take_try(RowAhead *ahead, TM_Result *result, ItemPointer place);
 
-/* The row in the way of the one that the executor is at, if it is the one at this place and has been locked so. */
+/* The row that the executor is at, or in its way, if it is the one at this place and has been locked so. */
 extern bool row_ahead_fetch_locked(const RowAhead *ahead, const ItemPointerData *place, LockTupleMode mode,
 								   TupleTableSlot *slot);
 
+/*
+ * A statement is about to run while the execution is under way. If that is a BEFORE trigger's, it must see what has
+ * been written, and may change rows of the batch.
+ */
+extern void row_ahead_interrupt(RowAhead *ahead, bool may_write);
+
 /* Where writes may wait; NULL: each is to be done at once. */
 extern RowQueue *row_ahead_queue(const RowAhead *ahead);
+
+/*
+ * A write waits: of the row at this place, which the executor is at (NULL: an insert), to what is in the slot (NULL: a
+ * delete). AFTER triggers will ask for both versions; the slot gets a place for that. False: no more can be kept.
+ */
+extern bool row_ahead_may_wait(const RowAhead *ahead);
+extern void row_ahead_keep(RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot);
 
 extern void row_ahead_preload(void);
 

@@ -13,12 +13,17 @@
  * reach over shards, are checked as if each row had been sent alone. Of errors on several
  * nodes the first that is heard of is raised.
  *
+ * BEFORE triggers are user's code between the writes. What waits is sent before
+ * they run a statement (row_ahead_interrupt), so maybe in a subtransaction (a block
+ * with EXCEPTION) that is rolled back afterwards: then it waits again.
+ *
  * A queue of tries is for ON CONFLICT: rows that are inserted unless another is in the
  * way. Its caller numbers them, and is told of each what has become of it.
  */
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
@@ -64,10 +69,17 @@ struct RowQueue
 	List	   *writes;			/* of lists */
 	int			nwrites;
 	Size		bytes;
+	int			level;			/* of transaction nesting, of the statement */
+	int			sent_level;		/* at which all of them were sent; 0: not yet */
 
 	/* memory */
 	MemoryContext writes_cxt;
+	RowQueue   *next;
+	MemoryContextCallback on_reset;
 };
+
+/* The queues of writes; a reset callback takes them off. */
+static RowQueue *queues = NULL;
 
 /* Shard, what it is and ctid come before the columns. */
 #define FIRST_COLUMN 3
@@ -198,6 +210,19 @@ make_queue(Relation shell, uint32 command)
 	return queue;
 }
 
+static void
+queue_freed(void *arg)
+{
+	for (RowQueue **link = &queues; *link != NULL; link = &(*link)->next)
+	{
+		if (*link == arg)
+		{
+			*link = (*link)->next;
+			return;
+		}
+	}
+}
+
 RowQueue *
 row_queue_make(Relation shell, uint32 command, bool foreign_keys)
 {
@@ -205,6 +230,12 @@ row_queue_make(Relation shell, uint32 command, bool foreign_keys)
 
 	queue->foreign_keys = foreign_keys;
 	queue->sql = write_sql(queue);
+	queue->level = GetCurrentTransactionNestLevel();
+	queue->next = queues;
+	queues = queue;
+	queue->on_reset.func = queue_freed;
+	queue->on_reset.arg = queue;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &queue->on_reset);
 	return queue;
 }
 
@@ -322,30 +353,43 @@ answer_desc(const AnswerColumn *columns, int n)
 	return desc;
 }
 
-/* Run all that waits; nothing does afterwards. */
+/* Run all that waits. */
 static void
 run_all(RowQueue *queue, const AnswerColumn *columns, int ncolumns, TakeAnswer take, void *arg)
 {
-	MemoryContext old;
-	TupleTableSlot *answer;
-	RemoteRun  *run;
+	MemoryContext cxt = AllocSetContextCreate(queue->writes_cxt, "shardext writes under way", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(cxt);
 
-	if (queue->nwrites == 0)
-		return;
-	old = MemoryContextSwitchTo(queue->writes_cxt);
-	answer = MakeSingleTupleTableSlot(answer_desc(columns, ncolumns), &TTSOpsVirtual);
-	run = start_run(queue, answer->tts_tupleDescriptor);
-	while (remote_run_next(run, answer))
+	/* after an error the queue may live on: user's code may have caught it */
+	PG_TRY();
 	{
-		slot_getallattrs(answer);
-		take(queue, answer, arg);
+		TupleTableSlot *answer = MakeSingleTupleTableSlot(answer_desc(columns, ncolumns), &TTSOpsVirtual);
+		RemoteRun  *run = start_run(queue, answer->tts_tupleDescriptor);
+
+		while (remote_run_next(run, answer))
+		{
+			slot_getallattrs(answer);
+			take(queue, answer, arg);
+		}
+		remote_run_end(run);
+		ExecDropSingleTupleTableSlot(answer);
 	}
-	remote_run_end(run);
-	ExecDropSingleTupleTableSlot(answer);
+	PG_FINALLY();
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(cxt);
+	}
+	PG_END_TRY();
+}
+
+/* Nothing waits any more. */
+static void
+forget_writes(RowQueue *queue)
+{
 	queue->nodes = queue->writes = NIL;
 	queue->nwrites = 0;
 	queue->bytes = 0;
-	MemoryContextSwitchTo(old);
+	queue->sent_level = 0;
 	MemoryContextReset(queue->writes_cxt);
 }
 
@@ -361,7 +405,30 @@ row_queue_flush(RowQueue *queue)
 {
 	static const AnswerColumn columns[] = {{"changed", INT8OID}};
 
-	run_all(queue, columns, lengthof(columns), check_unchanged, NULL);
+	if (queue->nwrites == 0)
+		return;
+	if (queue->sent_level == 0)
+	{
+		run_all(queue, columns, lengthof(columns), check_unchanged, NULL);
+		queue->sent_level = GetCurrentTransactionNestLevel();
+	}
+	if (queue->sent_level <= queue->level)
+		forget_writes(queue);
+}
+
+/* What was sent in a subtransaction has been undone with it, or is its parent's now. */
+static void
+at_subtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	for (RowQueue *queue = queues; queue != NULL; queue = queue->next)
+	{
+		if (queue->sent_level >= level)
+			queue->sent_level = event == SUBXACT_EVENT_ABORT_SUB ? 0 : level - 1;
+	}
 }
 
 /* Who wants to know what has become of tries. */
@@ -386,7 +453,10 @@ row_queue_run_tries(RowQueue *queue, RowTried tried, void *arg)
 	static const AnswerColumn columns[] = {{"number", INT4OID}, {"result", INT4OID}, {"place", TIDOID}};
 	TriedTo		to = {tried, arg};
 
+	if (queue->nwrites == 0)
+		return;
 	run_all(queue, columns, lengthof(columns), tell_tried, &to);
+	forget_writes(queue);
 }
 
 static Size
@@ -479,7 +549,15 @@ row_queue_add_try(RowQueue *queue, int shard, int number, TupleTableSlot *slot)
 void
 row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const ItemPointerData *ctid, TupleTableSlot *slot)
 {
+	if (queue->sent_level > 0)
+		forget_writes(queue);
 	add_write(queue, shard, kind, ctid, slot);
 	if (queue->nwrites >= QUEUE_WRITES || queue->bytes >= QUEUE_MEMORY)
 		row_queue_flush(queue);
+}
+
+void
+row_queue_preload(void)
+{
+	RegisterSubXactCallback(at_subtransaction, NULL);
 }

@@ -28,7 +28,7 @@ extern bool row_queue_takes(TupleTableSlot *slot);
 extern void row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const ItemPointerData *ctid,
 						  TupleTableSlot *slot);
 
-/* Send all, and wait until it is done. */
+/* Send all, and wait until it is done. If this is undone with a subtransaction, all waits again. */
 extern void row_queue_flush(RowQueue *queue);
 
 /*
@@ -41,5 +41,7 @@ typedef void (*RowTried) (void *arg, int number, TM_Result result, ItemPointer c
 extern RowQueue *row_queue_make_tries(Relation shell, uint32 command, List *arbiters);
 extern void row_queue_add_try(RowQueue *queue, int shard, int number, TupleTableSlot *slot);
 extern void row_queue_run_tries(RowQueue *queue, RowTried tried, void *arg);
+
+extern void row_queue_preload(void);
 
 #endif

@@ -2,11 +2,14 @@
  * row_triggers.c
  *	  Which row triggers fire where, when a sharded table is written row by row.
  *
- * Triggers of users fire on the coordinator, for the shell. They need to know
- * where each row lies, so no write can wait for others then. Foreign keys need
- * not: the shard's table has them as well, and all that they look at lies in the
+ * Triggers of users fire on the coordinator, for the shell. Foreign keys need not:
+ * the shard's table has them as well, and all that they look at lies in the
  * same shard or in reference tables. So if nothing else fires, each row's foreign
  * keys are looked after by its node, right after the row has been written.
+ *
+ * AFTER triggers of users look at the row, which is known here (row_kept.h). A
+ * foreign key's check asks where the row lies, and whether it is still there; and
+ * what is deferred outlives the statement. With these no write can wait for others.
  *
  * Right after is too early where rows of the statement are seen by the foreign
  * keys of other rows: a table that refers to itself, or whose deleted rows may
@@ -128,10 +131,32 @@ bool
 row_triggers_fire_after(const TriggerDesc *triggers, int events)
 {
 	return triggers != NULL &&
-		((TRIGGER_FOR_INSERT(events) && (triggers->trig_insert_after_row || triggers->trig_insert_new_table)) ||
-		 (TRIGGER_FOR_UPDATE(events) && (triggers->trig_update_after_row || triggers->trig_update_old_table ||
-										 triggers->trig_update_new_table)) ||
-		 (TRIGGER_FOR_DELETE(events) && (triggers->trig_delete_after_row || triggers->trig_delete_old_table)));
+		((TRIGGER_FOR_INSERT(events) && triggers->trig_insert_after_row) ||
+		 (TRIGGER_FOR_UPDATE(events) && triggers->trig_update_after_row) ||
+		 (TRIGGER_FOR_DELETE(events) && triggers->trig_delete_after_row));
+}
+
+bool
+row_triggers_see_old(const TriggerDesc *triggers, int events)
+{
+	return row_triggers_fire_before(triggers, events) || row_triggers_fire_after(triggers, events) ||
+		(triggers != NULL &&
+		 ((TRIGGER_FOR_UPDATE(events) && triggers->trig_update_old_table) ||
+		  (TRIGGER_FOR_DELETE(events) && triggers->trig_delete_old_table)));
+}
+
+bool
+row_triggers_need_only_rows(const TriggerDesc *triggers, int events)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (fires_for_rows(trigger, events) && TRIGGER_FOR_AFTER(trigger->tgtype) &&
+			(trigger->tgdeferrable || RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_FK))
+			return false;
+	}
+	return true;
 }
 
 TriggerDesc *

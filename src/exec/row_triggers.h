@@ -10,9 +10,18 @@
 
 /* triggers may be NULL; events are of TRIGGER_TYPE_INSERT, _UPDATE and _DELETE. */
 
-/* Does something fire before, or after, a row is written? Transition tables count as that. */
+/* Does something fire for a row before, or after, it is written? */
 extern bool row_triggers_fire_before(const TriggerDesc *triggers, int events);
 extern bool row_triggers_fire_after(const TriggerDesc *triggers, int events);
+
+/* Is the old version of a row looked at, by triggers or as a row of a transition table? */
+extern bool row_triggers_see_old(const TriggerDesc *triggers, int events);
+
+/*
+ * Do those that fire after a row is written fire at the end of the statement at the latest, and look at the row alone,
+ * not at where it lies?
+ */
+extern bool row_triggers_need_only_rows(const TriggerDesc *triggers, int events);
 
 /* Is all that fires for rows of the table what the node of a row can do as soon as it has written it? */
 extern bool row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);

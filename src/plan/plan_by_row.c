@@ -42,14 +42,6 @@ plan_by_row_takes(Query *query)
 	return !writes.reference;
 }
 
-/* Does a join or a sub-SELECT that is evaluated here say which rows are written? Then the scan locks many more. */
-static bool
-is_decided_here(const Query *query)
-{
-	return list_length(query->jointree->fromlist) > 1 || !IsA(linitial(query->jointree->fromlist), RangeTblRef) ||
-		checkExprHasSubLink((Node *) query->jointree);
-}
-
 static int
 events_of(const Query *query)
 {
@@ -73,22 +65,12 @@ assigns_key(const Query *query, Relation table)
 	return bms_overlap(assigned, RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_KEY));
 }
 
-/* Are rows locked and written in batches by row (exec/row_ahead.h)? */
-static bool
-goes_in_batches_by_row(Query *query, Oid relid)
-{
-	Relation	table = table_open(relid, NoLock);
-	bool		near = row_triggers_are_near(table->trigdesc, relid, events_of(query), assigns_key(query, table));
-
-	table_close(table, NoLock);
-	return near && !row_modify_returns_place(query->returningList, query->resultRelation) &&
-		!shippable_sees_writes(query);
-}
-
 bool
-plan_by_row_locks_less(Query *query, Oid relid)
+plan_by_row_locks_less(const Query *query)
 {
-	return is_decided_here(query) && goes_in_batches_by_row(query, relid);
+	return (list_length(query->jointree->fromlist) > 1 || !IsA(linitial(query->jointree->fromlist), RangeTblRef) ||
+			checkExprHasSubLink((Node *) query->jointree)) &&
+		!row_modify_returns_place(query->returningList, query->resultRelation);
 }
 
 bool

@@ -14,10 +14,10 @@ extern PlannedStmt *plan_by_row(const PlanInput *input, const Reason **reason);
 extern bool plan_by_row_takes(Query *query);
 
 /*
- * An UPDATE or DELETE of a sharded table whose rows a join or a sub-SELECT names, which locks those alone if it goes by
- * row, and is no slower by much: it goes in batches.
+ * Does a join or a sub-SELECT that is evaluated here say which rows an UPDATE or DELETE of a sharded table writes? By
+ * row it locks those alone. (But RETURNING cannot show their xmin and the like then.)
  */
-extern bool plan_by_row_locks_less(Query *query, Oid relid);
+extern bool plan_by_row_locks_less(const Query *query);
 
 /* An UPDATE or DELETE of one whose foreign keys must not be checked before all rows are written, as by row they are. */
 extern bool plan_by_row_checks_later(const Query *query, Oid relid);
