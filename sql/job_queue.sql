@@ -112,6 +112,8 @@ WITH q AS (SELECT 1 AS one) UPDATE queue SET name = 'two q' FROM q AS p, (SELECT
 WITH n AS (SELECT id FROM queue ORDER BY id DESC LIMIT 2 FOR UPDATE SKIP LOCKED),
      t AS (UPDATE queue SET state = 'taken' FROM n WHERE n.id = queue.id RETURNING queue.id)
 SELECT * FROM t ORDER BY id;
+-- an outer join in FROM, whose rows the sub-SELECT may leave out
+UPDATE queue q SET name = 'outer' FROM (VALUES (10), (20)) v (x) LEFT JOIN (SELECT id FROM queue WHERE id BETWEEN 10 AND 12 ORDER BY id LIMIT 2 FOR UPDATE) n ON n.id = v.x WHERE q.id = n.id RETURNING q.id, x;
 -- under policies all rows are fetched, as before
 CREATE ROLE queue_worker;
 GRANT SELECT, UPDATE ON queue TO queue_worker;
@@ -121,6 +123,17 @@ SET ROLE queue_worker;
 SELECT id, prio FROM queue ORDER BY id DESC LIMIT 2 FOR UPDATE SKIP LOCKED;
 WITH n AS (SELECT id FROM queue ORDER BY id DESC LIMIT 2 FOR UPDATE SKIP LOCKED) UPDATE queue SET state = 'mine' FROM n WHERE n.id = queue.id RETURNING queue.id, prio;
 RESET ROLE;
+ALTER TABLE queue DISABLE ROW LEVEL SECURITY;
+-- what the transaction has locked itself is not left out, whichever roles have locked and ask
+CREATE VIEW queue_view AS SELECT * FROM queue;
+GRANT SELECT, UPDATE ON queue_view TO queue_worker;
+BEGIN;
+SELECT id FROM queue WHERE id > 100 ORDER BY id LIMIT 4 FOR UPDATE SKIP LOCKED;
+SET LOCAL ROLE queue_worker;
+SELECT id FROM queue_view WHERE id > 100 ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED;
+UPDATE queue SET name = 'locked' WHERE id IN (SELECT id FROM queue WHERE id > 100 ORDER BY id LIMIT 6 FOR UPDATE SKIP LOCKED) RETURNING id;
+ROLLBACK;
+DROP VIEW queue_view;
 DROP TABLE queue, plain;
 DROP ROLE queue_worker;
 DROP FUNCTION queue_fetched, queue_same, is_wanted;

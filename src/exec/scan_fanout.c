@@ -30,8 +30,6 @@
 #include "parser/parsetree.h"
 
 #include "base/pg_compat.h"
-#include "catalog/node_map.h"
-#include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "exec/fragment_merge.h"
 #include "exec/input_params.h"

@@ -28,6 +28,7 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 
+#include "base/pg_compat.h"
 #include "plan/locked_ids.h"
 #include "plan/query_shape.h"
 
@@ -178,6 +179,16 @@ make_cte(Query *query, RangeTblEntry *rte)
 	rte->colcollations = list_copy(cte->ctecolcollations);
 }
 
+/* The column that an expression is, whatever its type is called; NULL: it is more. */
+static Var *
+plain_column(const Node *expr)
+{
+	while (IsA(expr, RelabelType))
+		expr = (const Node *) ((const RelabelType *) expr)->arg;
+	return IsA(expr, Var) && ((const Var *) expr)->varattno > 0 && ((const Var *) expr)->varlevelsup == 0 ?
+		(Var *) unconstify(Node *, expr) : NULL;
+}
+
 /* SELECT column FROM cte: column is an expression over the entry number varno of the statement. */
 static Query *
 select_from_cte(Query *query, Index varno, Node *column)
@@ -191,22 +202,13 @@ select_from_cte(Query *query, Index varno, Node *column)
 	ref->rtindex = 1;
 	column = copyObject(column);
 	ChangeVarNodes(column, varno, 1, 0);
+	sx_var_keep_joins(plain_column(column), NULL, true);
 	select->commandType = CMD_SELECT;
 	select->canSetTag = true;
 	select->rtable = list_make1(rte);
 	select->jointree = makeFromExpr(list_make1(ref), NULL);
 	select->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("id"), false));
 	return select;
-}
-
-/* The column that an expression is, whatever its type is called; NULL: it is more. */
-static const Var *
-plain_column(const Node *expr)
-{
-	while (IsA(expr, RelabelType))
-		expr = (const Node *) ((const RelabelType *) expr)->arg;
-	return IsA(expr, Var) && ((const Var *) expr)->varattno > 0 && ((const Var *) expr)->varlevelsup == 0 ?
-		(const Var *) expr : NULL;
 }
 
 /* What follows from written = locked, if these are columns of the table written and of rows locked; else NULL. */
