@@ -24,6 +24,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/table_map.h"
+#include "storage/lmgr.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -223,6 +224,20 @@ Oid
 table_shard_relid(Oid shell, int shard)
 {
 	return relation_in_shard(shell, shard);
+}
+
+Oid
+table_shard_lock(Oid shell, int shard, LOCKMODE lock)
+{
+	Oid			relid;
+
+	while (OidIsValid(relid = table_shard_relid(shell, shard)))
+	{
+		LockRelationOid(relid, lock);
+		if (table_shard_relid(shell, shard) == relid)
+			break;
+	}
+	return relid;
 }
 
 Oid

@@ -25,7 +25,6 @@
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
-#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 
 #include "access/sysattr.h"
@@ -50,11 +49,12 @@ typedef struct TableoidContext
 static bool swap_walker(Node *node, SwapContext *context);
 static Node *tableoid_mutator(Node *node, TableoidContext *context);
 
-/* The shard table that takes the shell's place; if this node has none, ERROR or InvalidOid. */
+/* The shard table that takes the shell's place, locked; if this node has none, ERROR or InvalidOid. */
 static Oid
-find_shard_relid(Oid shell, SwapContext *context)
+find_shard_relid(Oid shell, LOCKMODE lock, SwapContext *context)
 {
-	Oid			relid = table_shard_relid(shell, context->shard);
+	Oid			relid = lock == NoLock ? table_shard_relid(shell, context->shard) :
+		table_shard_lock(shell, context->shard, lock);
 
 	if (OidIsValid(relid))
 		return relid;
@@ -72,6 +72,7 @@ static void
 swap_relation(Query *query, RangeTblEntry *rte, SwapContext *context)
 {
 	const TableInfo *table = table_info(rte->relid);
+	bool		is_opened;
 	Oid			shard_relid;
 
 	if (table == NULL || table->kind != TABLE_SHARDED)
@@ -81,16 +82,13 @@ swap_relation(Query *query, RangeTblEntry *rte, SwapContext *context)
 		return;
 	}
 
-	shard_relid = find_shard_relid(rte->relid, context);
+	/* The entry of "excluded" in ON CONFLICT is no relation to be opened. */
+	is_opened = rte->relkind != RELKIND_COMPOSITE_TYPE;
+	shard_relid = find_shard_relid(rte->relid, is_opened ? rte->rellockmode : NoLock, context);
 	if (!OidIsValid(shard_relid))
 		return;
-
-	/* The entry of "excluded" in ON CONFLICT is no relation to be opened. */
-	if (rte->relkind != RELKIND_COMPOSITE_TYPE)
-	{
-		LockRelationOid(shard_relid, rte->rellockmode);
+	if (is_opened)
 		rte->relkind = RELKIND_RELATION;
-	}
 	rte->relid = shard_relid;
 	rte->inh = false;
 	sx_clear_permissions(query, rte);

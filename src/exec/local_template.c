@@ -474,11 +474,12 @@ make_room(LocalPlan *plan)
 	}
 }
 
+/* False: there are none, or not any more when the locks are had. */
 static bool
-shard_tables_exist(const LocalPlan *plan, int shard)
+lock_shard_tables(const LocalPlan *plan, int shard)
 {
 	for (int i = 0; i < plan->nshells; i++)
-		if (!OidIsValid(table_shard_relid(plan->shells[i].relid, shard)))
+		if (!OidIsValid(table_shard_lock(plan->shells[i].relid, shard, plan->shells[i].lockmode)))
 			return false;
 	return true;
 }
@@ -507,9 +508,8 @@ local_template_acquire(LocalPlan *plan, int shard, const TemplateUse *use, Templ
 		template = find_template(plan, shard);
 		if (template == NULL)
 		{
-			if (shard >= 0 && !shard_tables_exist(plan, shard))
+			if (shard >= 0 && !lock_shard_tables(plan, shard))
 				return NULL;
-			/* The swap has locked the tables before anything was looked up. */
 			template = plan_template(plan, shard, use);
 			break;
 		}

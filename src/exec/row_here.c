@@ -42,16 +42,16 @@ static Relation
 open_table(Relation shell, int shard, LOCKMODE lock, ShardAccess access, Snapshot snapshot)
 {
 	Oid			relid = table_shard_relid(RelationGetRelid(shell), shard);
-	Relation	table;
 	ShardVerdict verdict;
 
 	if (!OidIsValid(relid))
 		shard_map_raise(shard, SHARD_MOVED);
-	table = table_open(relid, lock);
+	LockRelationOid(relid, lock);
+	/* it may be gone by now */
 	verdict = shard_map_check(shard, access, snapshot);
 	if (verdict != SHARD_OK)
 		shard_map_raise(shard, verdict);
-	return table;
+	return table_open(relid, NoLock);
 }
 
 /* What may be done with this version, and its header; false: there is none. */
