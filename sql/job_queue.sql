@@ -49,6 +49,16 @@ FROM (VALUES ('SELECT id FROM queue WHERE is_wanted(id, 100) ORDER BY id LIMIT 3
              ('SELECT prio FROM queue WHERE is_wanted(id, 50) ORDER BY prio LIMIT 60 FOR UPDATE'),
              ('SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM queue WHERE is_wanted(id, 20) ORDER BY prio LIMIT 200 FOR UPDATE) s'),
              ('SELECT count(*) FROM (SELECT id FROM queue WHERE is_wanted(id, 2) LIMIT 4000 FOR UPDATE) s')) v (query);
+-- after a large batch all the rest
+CREATE TABLE deep (id int PRIMARY KEY);
+SELECT shardext.shard_table('deep', 'id');
+INSERT INTO deep SELECT generate_series(1, 40000);
+SELECT id FROM deep WHERE is_wanted(id, 15000) ORDER BY id LIMIT 3 FOR UPDATE;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM deep WHERE is_wanted(id, 7) LIMIT 10000 FOR UPDATE) s;
+SELECT query, (queue_fetched(query)).batches
+FROM (VALUES ('SELECT id FROM deep WHERE is_wanted(id, 15000) ORDER BY id LIMIT 3 FOR UPDATE'),
+             ('SELECT id FROM deep WHERE is_wanted(id, 7) LIMIT 1000 FOR UPDATE')) v (query);
+DROP TABLE deep;
 -- a LIMIT that is not known when the plan is made; from a node that owns other shards
 SET plan_cache_mode = force_generic_plan;
 PREPARE take (int, varchar) AS SELECT id FROM queue WHERE state = $2 ORDER BY prio, id LIMIT $1 FOR UPDATE SKIP LOCKED;

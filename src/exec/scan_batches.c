@@ -7,7 +7,9 @@
  * before. So each node is asked for some rows, in the order of the statement
  * (fragment_merge.c). If one of them has no more to give, though it has more,
  * all are asked again, for eight times as many; what was given before is left
- * out. The work of all batches together is that of the last one, nearly.
+ * out. The work of all batches together is that of the last one, nearly. After a
+ * large one all rows are asked for, so that those given, which have to be
+ * known, are not too many.
  *
  * The rows are those of one snapshot. The shards of this node are read with the
  * statement's; on another node the scan has a number, and all statements with
@@ -37,6 +39,9 @@
 
 /* How much larger each batch is than the one before. */
 #define GROWTH	8
+
+/* Of a batch that would be larger there is no end. */
+#define LARGEST_BATCH	65536
 
 struct ScanBatches
 {
@@ -129,18 +134,19 @@ bool
 scan_batches_take(ScanBatches *batches, int node_id, const ItemPointerData *place)
 {
 	RowKey		key = {place->ip_blkid.bi_hi, place->ip_blkid.bi_lo, place->ip_posid, 0, node_id};
+	bool		is_last = batches->size == PG_INT64_MAX;
 	bool		found;
 
 	if (batches->given == NULL)
 		batches->given = make_given(batches->cxt);
-	(void) hash_search(batches->given, &key, HASH_ENTER, &found);
+	(void) hash_search(batches->given, &key, is_last ? HASH_FIND : HASH_ENTER, &found);
 	return !found;
 }
 
 void
 scan_batches_next(ScanBatches *batches)
 {
-	batches->size = batches->size > PG_INT64_MAX / GROWTH ? PG_INT64_MAX : batches->size * GROWTH;
+	batches->size = batches->size > LARGEST_BATCH / GROWTH ? PG_INT64_MAX : batches->size * GROWTH;
 	batches->nbatches++;
 }
 

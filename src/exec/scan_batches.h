@@ -16,7 +16,7 @@ extern ScanBatches *scan_batches_make(EState *estate, int64 first);
 /* From the beginning: nothing has been given. */
 extern void scan_batches_restart(ScanBatches *batches);
 
-/* Rows wanted of each node in the batch at hand: those of the batches before are among them. */
+/* Rows wanted of each node in the batch at hand, at most: those of the batches before are among them. */
 extern int64 scan_batches_size(const ScanBatches *batches);
 
 /* The number of the scan's snapshot on other nodes, and that of the oldest scan that goes on. */

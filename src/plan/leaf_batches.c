@@ -30,7 +30,7 @@
 #define UNKNOWN_LIMIT	48
 
 /* Of a LIMIT beyond, nearly all rows are fetched anyway. */
-#define LARGEST_LIMIT	100000000
+#define LARGEST_LIMIT	100000
 
 /* How rows of the relation are locked; NULL: they are not. */
 static const PlanRowMark *
