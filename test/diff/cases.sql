@@ -52,10 +52,10 @@ SELECT shardext.shard_table('defer_t', 'id', 'id');
 -- == everywhere
 CREATE TABLE home (uid bigint, x int, note text);
 CREATE SEQUENCE IF NOT EXISTS seq;
-CREATE FUNCTION imm(x numeric) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 10; END';
+CREATE FUNCTION imm(x numeric, more int DEFAULT 1) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN (x + more) % 10; END';
 CREATE FUNCTION old_views(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 - 1';
-CREATE FUNCTION vol(x numeric) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN x % 100; END';
-CREATE FUNCTION stab(x numeric) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 50 + (SELECT count(*) FROM countries) * 0; END';
+CREATE FUNCTION vol(x numeric, more int DEFAULT 3) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN (x + more) % 100; END';
+CREATE FUNCTION stab(x numeric, more int DEFAULT 2) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN (x + more) % 50 + (SELECT count(*) FROM countries) * 0; END';
 CREATE FUNCTION notice_f(text) RETURNS text VOLATILE LANGUAGE plpgsql AS $$BEGIN RAISE NOTICE 'f %', $1; RETURN $1; END$$;
 CREATE FUNCTION notice_imm(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'f %', $1 USING ERRCODE = '01005', DETAIL='d'; RETURN $1; END$$;
 CREATE FUNCTION err_f(text) RETURNS text VOLATILE LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'f %', $1 USING ERRCODE = 'P0099', DETAIL='d', HINT='h', CONSTRAINT='c', SCHEMA='s', TABLE='t', COLUMN='co', DATATYPE='dt'; END$$;

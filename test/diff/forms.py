@@ -31,7 +31,7 @@ class Forms(Writer):
         if depth >= 0 and self.chance(0.05):
             column = self.column(scopes, kind)
             if kind == "int":
-                return self.pick("n_of((%s)::int)", "n_in((%s)::int)", "sql_add((%s)::int, 2)", "(ARRAY[1, %s, 3])[2]", "(jsonb_build_object('x', %s) ->> 'x')::int") % super().expr(scopes, kind, -1)
+                return self.pick("n_of((%s)::int)", "stab(%s)", "imm(x => %s)", "n_in((%s)::int)", "sql_add((%s)::int, 2)", "(ARRAY[1, %s, 3])[2]", "(jsonb_build_object('x', %s) ->> 'x')::int") % super().expr(scopes, kind, -1)
             if kind == "text":
                 return self.pick("holder_of(length(%s))", "(xpath('/a/text()', xmlelement(name a, %s)))[1]::text", "upper(%s) COLLATE \"C\"") % super().expr(scopes, kind, -1)
             if column and column[0].count(".") == 1:
@@ -49,7 +49,7 @@ class Forms(Writer):
         return self.pick(*{"mood": ("(enum_range(NULL, {0}))[1]", "({0}::text)::mood", "(ARRAY[{0}, 'ok'])[2]"), "span": ("{0} * '[2,6)'", "range_merge({0}, '[1,2)')", "({0} + '[0,9)')", "unnest(int4multirange({0}))"),
                            "list": ("({0} || 4)", "{0}[1:2]", "array_remove({0}, 2)", "ARRAY(SELECT unnest({0}) ORDER BY 1)", "string_to_array('1,2', ',')::int[]"),
                            "json": ("({0} -> 'x')", "({0} || '{{\"z\": 5}}')", "jsonb_path_query_first({0}, '$.y[*] ? (@ > 1)')", "jsonb_build_object('a', {0})", "to_jsonb({0})"),
-                           "place": ("ROW(({0}).street, 3)::place", "jsonb_populate_record({0}, '{{\"no\": 8}}')"), "ts": ("({0} + interval '1 day')", "date_trunc('day', {0})", "({0} AT TIME ZONE 'UTC')::timestamptz"),
+                           "place": ("ROW(({0}).street, 3)::place", "jsonb_populate_record({0}, '{{\"no\": 8}}')"), "ts": ("({0} + interval '1 day')", "date_trunc('day', {0})", "({0} - make_interval(hours => 30))", "({0} AT TIME ZONE 'UTC')::timestamptz"),
                            "long": ("({0} * 2)", "justify_hours({0})", "-{0}"), "bool": ("(NOT {0})", "({0} IS TRUE)", "({0} AND true)"),
                            "code": ("upper({0})::char(4)", "(left({0}, 3) || 'z')::char(4)", "coalesce({0}, 'c009')"), "bits": ("~{0}", "({0} & B'101')", "(B'1' || {0})::bit(3)")}[kind]).format(column)
 

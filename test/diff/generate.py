@@ -158,7 +158,7 @@ class Generator:
         if x < 0.76 and depth >= 0:
             return "coalesce(%s, %s)" % (self.expr(scopes, kind, -1), self.const(kind))
         if x < 0.80 and kind == "int" and depth >= 0:
-            return self.pick("(%s + 1)", "(%s + 1)", "vol(%s)", "stab(%s)", "imm(%s)") % self.expr(scopes, kind, -1)
+            return self.pick("(%s + 1)", "(%s + 1)", "vol(%s)", "stab(%s)", "imm(%s)", "stab(more => 5, x => %s)", "vol(%s, 0)") % self.expr(scopes, kind, -1)
         if x < 0.82 and column and depth >= 0:
             alias, name = column[0].split(".")
             return "row_to_json(%s)::text" % alias if kind == "text" else "(%s).%s" % (alias, name)
@@ -193,7 +193,7 @@ class Generator:
         if x < 0.55:
             return self.pick("%s = %s", "%s = %s", "%s = %s", "%s IS NOT DISTINCT FROM %s") % (a[0], self.const(kind, 0.85))
         if x < 0.65:
-            values = ", ".join(self.const(kind) for _ in range(self.r.randint(1, 3)))
+            values = ", ".join(self.const(kind) for _ in range(self.pick(1, 2, 3, self.r.randint(10, 40))))
             return self.pick("%s IN (%s)", "%s = ANY (ARRAY[%s])", "%s NOT IN (%s)") % (a[0], values)
         if x < 0.72:
             return "%s = %s" % (self.const(kind), a[0])

@@ -127,9 +127,9 @@ CREATE OR REPLACE FUNCTION settle(k int) RETURNS bigint VOLATILE LANGUAGE sql AS
 	SELECT count(*) FROM moves WHERE seq = 1000 + k $$;
 CREATE OR REPLACE AGGREGATE total(numeric) (SFUNC = numeric_add, STYPE = numeric, COMBINEFUNC = numeric_add, INITCOND = '0', PARALLEL = SAFE);
 CREATE OR REPLACE AGGREGATE glued(text) (SFUNC = textcat, STYPE = text, INITCOND = '');
-CREATE OR REPLACE FUNCTION vol(x numeric) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN x % 100; END';
-CREATE OR REPLACE FUNCTION stab(x numeric) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 50 + (SELECT count(*) FROM countries) * 0; END';
-CREATE OR REPLACE FUNCTION imm(x numeric) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN x % 10; END';
+CREATE OR REPLACE FUNCTION vol(x numeric, more int DEFAULT 3) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN (x + more) % 100; END';
+CREATE OR REPLACE FUNCTION stab(x numeric, more int DEFAULT 2) RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN (x + more) % 50 + (SELECT count(*) FROM countries) * 0; END';
+CREATE OR REPLACE FUNCTION imm(x numeric, more int DEFAULT 1) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN (x + more) % 10; END';
 """
 VIEWS = """
 CREATE VIEW v_users WITH (security_barrier) AS SELECT id, country, name FROM users WHERE country > 1;
