@@ -11,8 +11,9 @@ BEGIN
     CREATE TABLE jt_log (no serial, k int, what text);
     CREATE TABLE jt_other (id int PRIMARY KEY, n int);
     CREATE TABLE jt_parts (k int REFERENCES jt ON DELETE CASCADE, no int, u int, PRIMARY KEY (k, no), UNIQUE (k, u));
+    CREATE TABLE jt_late (k int PRIMARY KEY REFERENCES jt DEFERRABLE INITIALLY DEFERRED, n int);
     IF name = 'sharded' THEN
-        PERFORM shardext.shard_tables('{jt,jt_parts,jt_log,jt_other}', '{k,k,k,id}');
+        PERFORM shardext.shard_tables('{jt,jt_parts,jt_late,jt_log,jt_other}', '{k,k,k,k,id}');
     END IF;
     INSERT INTO jt SELECT k, k FROM generate_series(1, 40) k;
     INSERT INTO jt_parts SELECT k, no, no FROM generate_series(1, 6) k, generate_series(1, 3) no;
@@ -262,6 +263,23 @@ SELECT jt_both('UPDATE jt_parts SET k = 23, no = no + 10 * jt_parts.k FROM chang
 SELECT jt_both('UPDATE jt_parts SET k = 99 FROM change c WHERE c.k = jt_parts.k AND jt_parts.k = 3');
 SELECT jt_both('DELETE FROM jt USING change c WHERE c.k = jt.k AND jt.k IN (3, 23)');
 
+SELECT jt_both('UPDATE jt_parts SET u = jt_parts.u + c.v FROM change c WHERE c.k = jt_parts.k');
+SELECT jt_both('UPDATE jt_parts SET u = NULL FROM change c WHERE c.k = jt_parts.k AND jt_parts.no = 2 RETURNING jt_parts.*');
+-- .. whose check is deferred: of a row that came in this transaction it is the latest version that is looked at
+SELECT k, shardext.node_of('jt_late', k) FROM unnest('{101,102,105}'::int[]) k;
+INSERT INTO change VALUES (101), (102), (105);
+CREATE FUNCTION public.jt_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := NEW.n + 1; RETURN NEW; END $$;
+CREATE TRIGGER l BEFORE UPDATE ON jt_late FOR EACH ROW EXECUTE FUNCTION jt_late();
+BEGIN; INSERT INTO jt_late VALUES (101, 0); UPDATE jt_late l SET n = 1 FROM change c WHERE c.k = l.k; COMMIT;
+BEGIN; INSERT INTO jt_late VALUES (102, 0); UPDATE jt_late l SET n = 1 FROM change c WHERE c.k = l.k; COMMIT;
+BEGIN; INSERT INTO jt_late VALUES (105, 0); UPDATE jt_late l SET n = 1 FROM change c WHERE c.k = l.k; COMMIT;
+BEGIN; INSERT INTO jt_late VALUES (105, 0); UPDATE jt_late l SET n = 1 FROM change c WHERE c.k = l.k; INSERT INTO jt VALUES (105, 1); COMMIT;
+SELECT * FROM jt_late;
+DELETE FROM jt_late;
+DELETE FROM jt USING change c WHERE c.k = jt.k AND c.k = 105;
+DELETE FROM jt_log;
+DELETE FROM change WHERE k > 100;
+
 -- INSTEAD OF
 CREATE FUNCTION public.jt_instead() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -285,4 +303,4 @@ DROP SCHEMA sharded, plain CASCADE;
 DROP TABLE change;
 DROP ROLE jt_worker;
 DROP FUNCTION jt_make, jt_run, jt_both, jt_ddl, jt_log, jt_before, jt_before_log, jt_sees, jt_catches, jt_part, jt_meddles, jt_after, jt_after_same,
-    jt_statement, jt_raise, jt_who, jt_note, jt_instead, jt_function;
+    jt_statement, jt_raise, jt_who, jt_note, jt_late, jt_instead, jt_function;

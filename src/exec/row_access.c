@@ -45,6 +45,7 @@
 #include "exec/row_place.h"
 #include "exec/row_queue.h"
 #include "exec/row_there.h"
+#include "exec/row_triggers.h"
 #include "exec/statement_command.h"
 
 /* The executions that write shells now; a reset callback takes them off. */
@@ -162,18 +163,36 @@ fetch_version(Relation shell, ItemPointer place, RowReadKind kind, TupleTableSlo
 	return true;
 }
 
+/*
+ * A deferred foreign key that is not touched is looked at nevertheless if our transaction has inserted the row. Of a row
+ * of another node only that knows: it looks as if we had.
+ */
+static void
+show_as_ours(TupleTableSlot *slot)
+{
+	bool		should_free;
+	HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, true, &should_free);
+
+	HeapTupleHeaderSetXmin(tuple->t_data, GetCurrentTransactionId());
+}
+
 static bool
 fetch_row(Relation shell, ItemPointer place, TupleTableSlot *slot)
 {
 	const RowAhead *ahead = ahead_of(shell);
+	ItemPointerData ctid;
+	int			shard = row_place_read(place, &ctid);
 
 	if (ahead != NULL && row_ahead_fetch(ahead, place, slot))
 	{
 		slot->tts_tableOid = RelationGetRelid(shell);
 		slot->tts_tid = *place;
-		return true;
 	}
-	return fetch_version(shell, place, ROW_READ_ANY, slot);
+	else if (!fetch_version(shell, place, ROW_READ_ANY, slot))
+		return false;
+	if (shard != ROUTE_NO_SHARD && !is_here(shard) && row_triggers_may_be_deferred(shell->trigdesc))
+		show_as_ours(slot);
+	return true;
 }
 
 static bool

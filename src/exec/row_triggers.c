@@ -8,8 +8,9 @@
  * keys are looked after by its node, right after the row has been written.
  *
  * AFTER triggers of users look at the row, which is known here (row_kept.h). A
- * foreign key's check asks where the row lies, and whether it is still there; and
- * what is deferred outlives the statement. With these no write can wait for others.
+ * foreign key's check asks where the row lies, and whether it is still there, so
+ * a write of its columns cannot wait for others; and none can where something may be
+ * deferred, which outlives the statement.
  *
  * Right after is too early where rows of the statement are seen by the foreign
  * keys of other rows: a table that refers to itself, or whose deleted rows may
@@ -157,6 +158,19 @@ row_triggers_need_only_rows(const TriggerDesc *triggers, int events)
 			return false;
 	}
 	return true;
+}
+
+bool
+row_triggers_may_be_deferred(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (trigger->tgdeferrable && RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_FK)
+			return true;
+	}
+	return false;
 }
 
 TriggerDesc *

@@ -32,6 +32,9 @@ extern bool row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int ev
  */
 extern bool row_triggers_may_be_early(const TriggerDesc *triggers, int events, bool keys_change);
 
+/* Can the checks of foreign keys of rows inserted or updated be deferred? */
+extern bool row_triggers_may_be_deferred(const TriggerDesc *triggers);
+
 /* In the present context: these triggers, of which none fires for rows. */
 extern TriggerDesc *row_triggers_for_statements(const TriggerDesc *triggers);
 
