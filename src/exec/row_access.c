@@ -325,7 +325,7 @@ write_later(Relation shell, int shard, RowWriteKind kind, const ItemPointerData 
 {
 	RowAhead   *ahead = ahead_of(shell);
 
-	if (ahead == NULL || !row_ahead_may_wait(ahead) || (slot != NULL && !row_queue_takes(slot)))
+	if (ahead == NULL || !row_ahead_may_wait(ahead, place, slot) || (slot != NULL && !row_queue_takes(slot)))
 		return false;
 	row_queue_add(row_ahead_queue(ahead), shard, kind, ctid, slot);
 	row_ahead_keep(ahead, place, slot);

@@ -59,10 +59,10 @@ extern void row_ahead_interrupt(RowAhead *ahead, bool may_write);
 extern RowQueue *row_ahead_queue(const RowAhead *ahead);
 
 /*
- * A write waits: of the row at this place, which the executor is at (NULL: an insert), to what is in the slot (NULL: a
- * delete). AFTER triggers will ask for both versions; the slot gets a place for that. False: no more can be kept.
+ * May a write wait, of the row at this place, which the executor is at (NULL: an insert), to what is in the slot (NULL:
+ * a delete)? If it does, AFTER triggers will ask for both versions; the slot gets a place for that.
  */
-extern bool row_ahead_may_wait(const RowAhead *ahead);
+extern bool row_ahead_may_wait(const RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot);
 extern void row_ahead_keep(RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot);
 
 extern void row_ahead_preload(void);

@@ -153,11 +153,26 @@ row_triggers_need_only_rows(const TriggerDesc *triggers, int events)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (fires_for_rows(trigger, events) && TRIGGER_FOR_AFTER(trigger->tgtype) &&
-			(trigger->tgdeferrable || RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_FK))
+		if (fires_for_rows(trigger, events) && TRIGGER_FOR_AFTER(trigger->tgtype) && trigger->tgdeferrable)
 			return false;
 	}
 	return true;
+}
+
+Bitmapset *
+row_triggers_foreign_columns(Relation table, int events)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	foreach(lc, (events & (TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE)) != 0 ? RelationGetFKeyList(table) : NIL)
+	{
+		const ForeignKeyCacheInfo *key = lfirst_node(ForeignKeyCacheInfo, lc);
+
+		for (int i = 0; i < key->nkeys; i++)
+			result = bms_add_member(result, key->conkey[i]);
+	}
+	return result;
 }
 
 bool

@@ -6,6 +6,8 @@
 #define SHARDEXT_ROW_TRIGGERS_H
 
 #include "postgres.h"
+#include "nodes/bitmapset.h"
+#include "utils/rel.h"
 #include "utils/reltrigger.h"
 
 /* triggers may be NULL; events are of TRIGGER_TYPE_INSERT, _UPDATE and _DELETE. */
@@ -18,10 +20,11 @@ extern bool row_triggers_fire_after(const TriggerDesc *triggers, int events);
 extern bool row_triggers_see_old(const TriggerDesc *triggers, int events);
 
 /*
- * Do those that fire after a row is written fire at the end of the statement at the latest, and look at the row alone,
- * not at where it lies?
+ * Do those that fire after a row is written fire at the end of the statement at the latest, and look at the row alone?
+ * Foreign keys look at where it lies as well, if these columns (attribute numbers) change.
  */
 extern bool row_triggers_need_only_rows(const TriggerDesc *triggers, int events);
+extern Bitmapset *row_triggers_foreign_columns(Relation table, int events);
 
 /* Is all that fires for rows of the table what the node of a row can do as soon as it has written it? */
 extern bool row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
