@@ -164,8 +164,8 @@ fetch_version(Relation shell, ItemPointer place, RowReadKind kind, TupleTableSlo
 }
 
 /*
- * A deferred foreign key that is not touched is looked at nevertheless if our transaction has inserted the row. Of a row
- * of another node only that knows: it looks as if we had.
+ * A deferred foreign key that is not touched is looked at nevertheless if our transaction has inserted the row. Of a
+ * row of another node only that knows: it looks as if we had.
  */
 static void
 show_as_ours(TupleTableSlot *slot)

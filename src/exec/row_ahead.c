@@ -43,7 +43,6 @@
 #include "nodes/extensible.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -95,7 +94,6 @@ struct RowAhead
 	bool		fires_before;	/* user's code runs between the writes */
 	RowQueue   *queue;			/* NULL: no write waits */
 	RowKept    *kept;			/* for AFTER triggers; NULL: nothing is */
-	Bitmapset  *foreign_columns;	/* that these look at, with the row's place */
 	RowQueue   *tries;			/* NULL: rows are not tried */
 
 	/* the batch; the row given last is rows[next - 1] */
@@ -223,10 +221,7 @@ let_writes_wait(RowAhead *ahead, const ModifyTable *plan, const TriggerDesc *tri
 		row_modify_returns_place(plan->returningLists, linitial_int(plan->resultRelations)))
 		return;
 	if (fires_after)
-	{
-		ahead->kept = row_kept_make();
-		ahead->foreign_columns = row_triggers_foreign_columns(ahead->shell, row_modify_events(plan));
-	}
+		ahead->kept = row_kept_make(row_triggers_foreign_columns(ahead->shell, row_modify_events(plan)), ahead->old);
 	ahead->queue = row_queue_make(ahead->shell, ahead->command, ahead->foreign_keys);
 	/* who reads RETURNING may stop before the end */
 	if (plan->returningLists != NIL)
@@ -672,52 +667,25 @@ row_ahead_queue(const RowAhead *ahead)
 	return ahead->queue;
 }
 
-/* Are these columns what they were in the row at this place? */
-static bool
-are_unchanged(const RowAhead *ahead, const Bitmapset *columns, const ItemPointerData *place, TupleTableSlot *slot)
+/* The old version of the row at this place, which the executor is at; NULL: no place. */
+static MinimalTuple
+old_at(const RowAhead *ahead, const ItemPointerData *place)
 {
-	bool		result = true;
-	int			attno = -1;
-
-	ExecStoreMinimalTuple(row_at(ahead, place)->old, ahead->old, false);
-	while (result && (attno = bms_next_member(columns, attno)) >= 0)
-	{
-		Form_pg_attribute att = TupleDescAttr(slot->tts_tupleDescriptor, attno - 1);
-		bool		was_null;
-		bool		is_null;
-		Datum		was = slot_getattr(ahead->old, attno, &was_null);
-		Datum		is = slot_getattr(slot, attno, &is_null);
-
-		result = was_null == is_null && (is_null || datumIsEqual(was, is, att->attbyval, att->attlen));
-	}
-	ExecClearTuple(ahead->old);
-	return result;
+	return place != NULL ? row_at(ahead, place)->old : NULL;
 }
 
 bool
 row_ahead_may_wait(const RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot)
 {
-	if (ahead->queue == NULL || ahead->kept == NULL)
-		return ahead->queue != NULL;
-	if (slot != NULL && ahead->foreign_columns != NULL &&
-		(place == NULL || !are_unchanged(ahead, ahead->foreign_columns, place, slot)))
-		return false;
-	return row_kept_has_room(ahead->kept);
+	return ahead->queue != NULL &&
+		(ahead->kept == NULL || row_kept_takes(ahead->kept, old_at(ahead, place), slot));
 }
 
 void
 row_ahead_keep(RowAhead *ahead, const ItemPointerData *place, TupleTableSlot *slot)
 {
-	if (ahead->kept == NULL)
-		return;
-	if (place != NULL)
-	{
-		ExecStoreMinimalTuple(row_at(ahead, place)->old, ahead->old, false);
-		row_kept_put_old(ahead->kept, place, ahead->old);
-		ExecClearTuple(ahead->old);
-	}
-	if (slot != NULL)
-		row_kept_put_new(ahead->kept, slot);
+	if (ahead->kept != NULL)
+		row_kept_put(ahead->kept, place, old_at(ahead, place), slot);
 }
 
 void

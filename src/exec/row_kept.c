@@ -14,8 +14,10 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -30,17 +32,21 @@ typedef struct KeptRow
 
 struct RowKept
 {
+	const Bitmapset *foreign_columns;
 	HTAB	   *rows;
 	uint32		nnew;			/* numbers given */
+	TupleTableSlot *slot;
 	MemoryContext cxt;
 };
 
 RowKept *
-row_kept_make(void)
+row_kept_make(const Bitmapset *foreign_columns, TupleTableSlot *slot)
 {
 	RowKept    *kept = palloc0(sizeof(RowKept));
 	HASHCTL		ctl = {0};
 
+	kept->foreign_columns = foreign_columns;
+	kept->slot = slot;
 	kept->cxt = AllocSetContextCreate(CurrentMemoryContext, "shardext rows for triggers", ALLOCSET_DEFAULT_SIZES);
 	ctl.keysize = sizeof(ItemPointerData);
 	ctl.entrysize = sizeof(KeptRow);
@@ -49,20 +55,33 @@ row_kept_make(void)
 	return kept;
 }
 
-bool
-row_kept_has_room(const RowKept *kept)
+static bool
+changes_foreign_columns(const RowKept *kept, MinimalTuple old, TupleTableSlot *slot)
 {
-	return MemoryContextMemAllocated(kept->cxt, true) < (Size) work_mem * 1024;
+	bool		result = false;
+	int			attno = -1;
+
+	ExecStoreMinimalTuple(old, kept->slot, false);
+	while (!result && (attno = bms_next_member(kept->foreign_columns, attno)) >= 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(slot->tts_tupleDescriptor, attno - 1);
+		bool		was_null;
+		bool		is_null;
+		Datum		was = slot_getattr(kept->slot, attno, &was_null);
+		Datum		is = slot_getattr(slot, attno, &is_null);
+
+		result = was_null != is_null || (!is_null && !datumIsEqual(was, is, att->attbyval, att->attlen));
+	}
+	ExecClearTuple(kept->slot);
+	return result;
 }
 
-void
-row_kept_put_old(RowKept *kept, const ItemPointerData *place, TupleTableSlot *slot)
+bool
+row_kept_takes(const RowKept *kept, MinimalTuple old, TupleTableSlot *slot)
 {
-	MemoryContext old = MemoryContextSwitchTo(kept->cxt);
-	KeptRow    *entry = (KeptRow *) hash_search(kept->rows, place, HASH_ENTER, NULL);
-
-	entry->row = ExecCopySlotMinimalTuple(slot);
-	MemoryContextSwitchTo(old);
+	if (slot != NULL && kept->foreign_columns != NULL && (old == NULL || changes_foreign_columns(kept, old, slot)))
+		return false;
+	return MemoryContextMemAllocated(kept->cxt, true) < (Size) work_mem * 1024;
 }
 
 /* Shard + 1 is 0 in it. */
@@ -74,14 +93,25 @@ number_as_place(uint32 number, ItemPointer place)
 	ItemPointerSet(place, number / lines, number % lines + 1);
 }
 
-void
-row_kept_put_new(RowKept *kept, TupleTableSlot *slot)
+static KeptRow *
+add_row(RowKept *kept, const ItemPointerData *place)
 {
-	ItemPointerData place;
+	return (KeptRow *) hash_search(kept->rows, place, HASH_ENTER, NULL);
+}
 
-	number_as_place(kept->nnew++, &place);
-	row_kept_put_old(kept, &place, slot);
-	slot->tts_tid = place;
+void
+row_kept_put(RowKept *kept, const ItemPointerData *place, MinimalTuple old, TupleTableSlot *slot)
+{
+	MemoryContext before = MemoryContextSwitchTo(kept->cxt);
+
+	if (old != NULL)
+		add_row(kept, place)->row = memcpy(palloc(old->t_len), old, old->t_len);
+	if (slot != NULL)
+	{
+		number_as_place(kept->nnew++, &slot->tts_tid);
+		add_row(kept, &slot->tts_tid)->row = ExecCopySlotMinimalTuple(slot);
+	}
+	MemoryContextSwitchTo(before);
 }
 
 MinimalTuple
