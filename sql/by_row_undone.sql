@@ -83,7 +83,31 @@ BEGIN
     END LOOP;
 END $$;
 SELECT n, count(*) FROM undone GROUP BY 1 ORDER BY 1;
+-- a BEFORE trigger, before whose statements what waits is sent
+CREATE FUNCTION undone_before() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    new.n = CASE WHEN new.n >= 100 THEN new.n + 0 / (new.id - 17) ELSE new.n END;
+    RETURN new;
+END $$;
+CREATE TRIGGER undone_before BEFORE UPDATE ON undone FOR EACH ROW EXECUTE FUNCTION undone_before();
+CREATE FUNCTION undone_trigger_fails() RETURNS int LANGUAGE sql AS $$
+    UPDATE undone u SET n = 100 + s.n FROM undone_source s;
+    SELECT 1;
+$$;
+DO $$
+DECLARE
+    x int;
+BEGIN
+    BEGIN
+        x = undone_trigger_fails();
+    EXCEPTION WHEN division_by_zero THEN
+        RAISE NOTICE 'failed';
+    END;
+    RAISE NOTICE '%', undone_locked();
+END $$;
+SELECT n, count(*) FROM undone GROUP BY 1 ORDER BY 1;
 DROP TABLE undone, undone_source;
 SELECT shardext.unshard_table('undone_copied');
 DROP TABLE undone_copied;
-DROP FUNCTION undone_fails, undone_conflict_fails, undone_copied_fails, undone_locked, undone_try;
+DROP FUNCTION undone_fails, undone_conflict_fails, undone_copied_fails, undone_locked, undone_try,
+    undone_before, undone_trigger_fails;

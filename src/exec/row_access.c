@@ -533,7 +533,7 @@ row_access_interrupt(bool may_write)
 {
 	for (const WritingExecution *execution = writing; execution != NULL; execution = execution->next)
 	{
-		if (execution->ahead != NULL)
+		if (execution->ahead != NULL && !begun_in_past(&execution->begun))
 			row_ahead_interrupt(execution->ahead, may_write);
 	}
 }
