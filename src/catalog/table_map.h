@@ -40,7 +40,7 @@ extern const RouteSpec *route_spec_id(void);
 /* OID of "shard_0042"."name" for the shell; InvalidOid if this node has none. Cached. */
 extern Oid	table_shard_relid(Oid shell, int shard);
 
-/* The same, locked; InvalidOid also if it has gone by the time the lock is had: a move drops what it has left behind. */
+/* The same, locked; InvalidOid also if it has gone by the time the lock is had: moves drop what they have left. */
 extern Oid	table_shard_lock(Oid shell, int shard, LOCKMODE lock);
 
 /* OID of the shard table's index (or constraint) with the name of the shell's; InvalidOid if none. Cached. */
