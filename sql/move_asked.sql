@@ -228,6 +228,8 @@ SELECT * FROM keyed ORDER BY id;
 ALTER TABLE keyed REPLICA IDENTITY NOTHING;
 UPDATE keyed SET v = v + 10;
 DELETE FROM keyed WHERE id = 2;
+SELECT raised(format('SELECT shardext.reverse_move(%s)', :job));
+SELECT shardext.finish_move(:job);
 CALL await(job_is(:job, 'done'));
 SELECT place();
 SELECT * FROM keyed ORDER BY id;
