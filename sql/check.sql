@@ -74,6 +74,10 @@ SELECT count(*) AS publications FROM pg_publication \gset
 SELECT shardext.internal_take_publication('shardext_next');
 SELECT count(*) - :publications AS more FROM pg_publication;
 SELECT shardext.internal_leave_publication('shardext_next'), shardext.internal_leave_publication('shardext_next');
+-- one that moves have made goes with the extension
+SELECT shardext.internal_take_publication('shardext_first'), shardext.internal_take_publication('shardext_next'), shardext.internal_take_publication('shardext_last');
+SELECT DISTINCT deptype FROM pg_depend WHERE classid = 'pg_publication'::regclass AND refclassid = 'pg_extension'::regclass;
+SELECT shardext.internal_leave_publication('shardext_first'), shardext.internal_leave_publication('shardext_next'), shardext.internal_leave_publication('shardext_last');
 SELECT * FROM shardext.check();
 DROP TABLE checked_notes, checked, checked_kept;
 DELETE FROM shardext.catalog_job WHERE job = 1000000999;

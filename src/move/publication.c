@@ -22,8 +22,10 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
+#include "commands/extension.h"
 #include "ddl/shard_apply.h"
 #include "move/publication.h"
 #include "storage/lmgr.h"
@@ -59,6 +61,19 @@ find_spare(void)
 	return found;
 }
 
+/* It goes with the extension, if that is dropped. */
+static void
+make_publication(const char *name)
+{
+	ObjectAddress publication;
+	ObjectAddress extension;
+
+	ddl_run_elevated(psprintf("CREATE PUBLICATION %s", quote_identifier(name)));
+	ObjectAddressSet(publication, PublicationRelationId, get_publication_oid(name, false));
+	ObjectAddressSet(extension, ExtensionRelationId, get_extension_oid("shardext", false));
+	recordDependencyOn(&publication, &extension, DEPENDENCY_AUTO);
+}
+
 void
 publication_take(const char *name)
 {
@@ -77,7 +92,7 @@ publication_take(const char *name)
 								  quote_identifier(name)));
 		return;
 	}
-	ddl_run_elevated(psprintf("CREATE PUBLICATION %s", quote_identifier(name)));
+	make_publication(name);
 }
 
 void
