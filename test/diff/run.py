@@ -310,8 +310,8 @@ class Differ:
         if sql.startswith("DECLARE") and ours.code and not plain.code:
             return self.plain.run("FETCH ALL FROM c").code == ours.code
         runs = self.prepared if sql.startswith("EXECUTE") else sql
-        # run once more, it must change nothing
-        if plain.code or not ours.code.startswith("22") or not re.match("SELECT|WITH|\\(|EXECUTE|UPDATE|DELETE", sql) or \
+        # (a SELECT breaks no other constraints than those of domains); run once more, it must change nothing
+        if plain.code or not re.match("22|23514", ours.code) or not re.match("SELECT|WITH|\\(|EXECUTE|UPDATE|DELETE", sql) or \
            (WRITES.search(runs) and not plain.status.endswith(" 0")):
             return False
         return "(never executed)" in str(self.plain.run("EXPLAIN (ANALYZE, TIMING off) " + sql).given)
