@@ -63,6 +63,15 @@ PREPARE kl_in(int) AS SELECT count(*), sum(n) FROM kl WHERE id IN (:list) AND n 
 EXECUTE kl_in(10);
 EXECUTE kl_in(20);
 EXECUTE kl_in(20);
+-- a plan that is kept: the list is another one in each shard there, too
+SELECT DISTINCT * FROM kl_conditions('EXECUTE kl_in(20)');
+CREATE FUNCTION kl_here() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 3::bigint';
+PREPARE kl_function AS SELECT count(*), min(id) FROM kl WHERE id IN (kl_here(), 6, 9, 12, 15, 18, 21, 24, 27, 30, 33);
+EXECUTE kl_function;
+EXECUTE kl_function;
+CREATE OR REPLACE FUNCTION kl_here() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1::bigint';
+EXECUTE kl_function;
+EXECUTE kl_function;
 CREATE FUNCTION kl_sum(list bigint[], below int) RETURNS bigint LANGUAGE plpgsql AS
 $$ DECLARE other record; BEGIN RETURN (SELECT sum(n) FROM kl WHERE id = ANY (list) AND n < below); END $$;
 SELECT kl_sum(:arr, 10), kl_sum(:arr, 100), kl_sum('{1,2,3,4,5,6,7,8,9,10,11}', 100);
@@ -95,4 +104,4 @@ SELECT count(*), min(n), max(n) FROM kl_owner WHERE id IN (:owners);
 SELECT count(*), min(n), max(n) FROM kl_id WHERE id IN (:ids) AND owner IN (:owners);
 SELECT DISTINCT regexp_replace(c, '.*ANY', 'ANY') FROM kl_conditions(format('SELECT count(*) FROM kl_id WHERE id IN (%s)', :'ids')) c WHERE c ~ 'ANY';
 DROP TABLE kl, kl_text, kl_two, kl_plain, kl_id, kl_owner;
-DROP FUNCTION kl_conditions(text), kl_sum(bigint[], int);
+DROP FUNCTION kl_conditions(text), kl_sum(bigint[], int), kl_here();

@@ -15,9 +15,9 @@
  * The first execution of a LocalPlan plans into the run's own memory and keeps
  * nothing: most statements run once, and the planner's garbage goes with them.
  * Such a plan is made for the values of its parameters, as far as the caller
- * gives them, and for the lists of keys in it (shard_lists.h); one that is kept
- * serves all values, unless its costs say that planning once more is cheap beside
- * running it.
+ * gives them; one that is kept serves all values, unless its costs say that
+ * planning once more is cheap beside running it. Of long lists of keys in it
+ * (shard_lists.h) each shard looks for its own part.
  *
  * A template with a user (a run, maybe under an open cursor) is never changed;
  * a second run at the same time gets one of its own. Template and user point
@@ -172,24 +172,28 @@ drop_template(LocalTemplate *template)
 	MemoryContextDelete(template->context);
 }
 
-/* lists: NULL, or room for the lists of keys that become parameters. */
+/* What the template will run, in CurrentMemoryContext. params: the values it may be made for, or NULL. */
 static PlannedStmt *
-plan_for_shard(LocalPlan *plan, int shard, ParamListInfo params, bool parallel, ShardLists **lists)
+plan_for_shard(LocalTemplate *template, const TemplateUse *use, ParamListInfo params)
 {
+	LocalPlan  *plan = template->plan;
+	int			shard = template->shard;
 	int			saved_exclusion = constraint_exclusion;
 	int			cursor_options = plan->cursor_options & ~(CURSOR_OPT_PARALLEL_OK | CURSOR_OPT_SCROLL);
 	PlannedStmt *stmt;
 	Query	   *query;
 
 	query = shard >= 0 ? local_query_swap(plan->query, shard, false) : (Query *) copyObjectImpl(plan->query);
-	if (lists != NULL && (*lists = shard_lists_take(query, params)) != NULL)
-		params = shard_lists_params(*lists, params, shard, true);
+	if (shard >= 0 && use->nshards > 1)
+		template->lists = shard_lists_take(query, params, template->context);
+	if (template->lists != NULL)
+		params = shard_lists_params(template->lists, params, shard, true);
 
 	PG_TRY();
 	{
 		constraint_exclusion = CONSTRAINT_EXCLUSION_OFF;
 		stmt = standard_planner(query, plan->query_string,
-								cursor_options | (parallel ? CURSOR_OPT_PARALLEL_OK : 0), params);
+								cursor_options | (use->parallel ? CURSOR_OPT_PARALLEL_OK : 0), params);
 	}
 	PG_FINALLY();
 	{
@@ -258,8 +262,7 @@ make_temporary(LocalPlan *plan, int shard, const TemplateUse *use)
 	LocalTemplate *template = make_empty(plan, shard, CurrentMemoryContext, true);
 	MemoryContext outer = MemoryContextSwitchTo(template->context);
 
-	template->stmt = plan_for_shard(plan, shard, use->params, use->parallel,
-									shard >= 0 && use->nshards > 1 ? &template->lists : NULL);
+	template->stmt = plan_for_shard(template, use, use->params);
 	MemoryContextSwitchTo(outer);
 	return template;
 }
@@ -270,14 +273,11 @@ make_kept(LocalPlan *plan, int shard, const TemplateUse *use)
 {
 	MemoryContext garbage = AllocSetContextCreate(CurrentMemoryContext, "shardext planning", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext outer = MemoryContextSwitchTo(garbage);
-	LocalTemplate *template;
-	PlannedStmt *stmt;
+	LocalTemplate *template = make_empty(plan, shard, garbage, false);
+	PlannedStmt *stmt = plan_for_shard(template, use, NULL);
 	int			i = 0;
 	ListCell   *lc;
 
-	stmt = plan_for_shard(plan, shard, NULL, use->parallel, NULL);
-
-	template = make_empty(plan, shard, plan->context, false);
 	MemoryContextSwitchTo(template->context);
 	template->relids = palloc(sizeof(Oid) * Max(list_length(stmt->relationOids), 1));
 	foreach(lc, stmt->relationOids)
@@ -286,6 +286,7 @@ make_kept(LocalPlan *plan, int shard, const TemplateUse *use)
 	template->stmt = copyObject(stmt);
 	collect_spots(template);
 
+	MemoryContextSetParent(template->context, plan->context);
 	MemoryContextSwitchTo(plan->context);
 	plan->templates = lcons(template, plan->templates);
 	MemoryContextSwitchTo(outer);

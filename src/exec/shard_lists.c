@@ -70,6 +70,7 @@ typedef struct TakeContext
 	int			last_param;
 	List	   *lists;
 	List	   *types;			/* oid list: of the parameters */
+	MemoryContext context;		/* for both and the values */
 	Query	   *level;
 } TakeContext;
 
@@ -103,7 +104,7 @@ is_equality_of_key(const ScalarArrayOpExpr *op, const RouteSpec *spec)
 		(!OidIsValid(op->inputcollid) || get_collation_isdeterministic(op->inputcollid));
 }
 
-/* The array, if it is known now. */
+/* The array, if it is known now and stays as it is (no function was expanded in it, which may be replaced). */
 static Const *
 known_array(Node *array, ParamListInfo params)
 {
@@ -113,6 +114,8 @@ known_array(Node *array, ParamListInfo params)
 	glob.boundParams = params;
 	root.glob = &glob;
 	array = eval_const_expressions(&root, copyObject(array));
+	if (glob.invalItems != NIL)
+		return NULL;
 	return IsA(array, Const) && !((Const *) array)->constisnull ? (Const *) array : NULL;
 }
 
@@ -141,21 +144,22 @@ is_crowded(const KeyList *list)
 static KeyList *
 make_list(const Const *array, const RouteSpec *spec)
 {
-	KeyList    *list = palloc(sizeof(KeyList));
+	ArrayType  *copy;
+	KeyList    *list;
 	FmgrInfo	proc;
 	Datum	   *values;
 	bool	   *nulls;
 	int			n;
+	Oid			type = get_element_type(array->consttype);
 
-	list->type = get_element_type(array->consttype);
-	if (!OidIsValid(list->type) || !route_type_compatible(spec, 0, list->type, &proc, CurrentMemoryContext))
+	if (!OidIsValid(type) || !route_type_compatible(spec, 0, type, &proc, CurrentMemoryContext))
 		return NULL;
-	get_typlenbyvalalign(list->type, &list->length, &list->byval, &list->align);
-	deconstruct_array(DatumGetArrayTypeP(array->constvalue), list->type, list->length, list->byval, list->align,
-					  &values, &nulls, &n);
-	if (n < MIN_VALUES)
-		return NULL;
-	list->values = palloc(sizeof(ListValue) * n);
+	copy = DatumGetArrayTypePCopy(array->constvalue);
+	list = palloc(sizeof(KeyList));
+	list->type = type;
+	get_typlenbyvalalign(type, &list->length, &list->byval, &list->align);
+	deconstruct_array(copy, type, list->length, list->byval, list->align, &values, &nulls, &n);
+	list->values = palloc(sizeof(ListValue) * Max(n, 1));
 	list->nvalues = 0;
 	for (int i = 0; i < n; i++)
 	{
@@ -165,7 +169,14 @@ make_list(const Const *array, const RouteSpec *spec)
 			list->values[list->nvalues++] = (ListValue) {shard, values[i]};
 	}
 	qsort(list->values, list->nvalues, sizeof(ListValue), compare_by_shard);
-	return is_crowded(list) ? NULL : list;
+	pfree(values);
+	pfree(nulls);
+	if (n >= MIN_VALUES && !is_crowded(list))
+		return list;
+	pfree(list->values);
+	pfree(list);
+	pfree(copy);
+	return NULL;
 }
 
 /* ---------- taking them out ---------- */
@@ -175,8 +186,9 @@ take_list(ScalarArrayOpExpr *op, TakeContext *c)
 {
 	Node	   *left = linitial(op->args);
 	const RouteSpec *spec;
+	MemoryContext outer;
 	Const	   *array;
-	KeyList    *list;
+	KeyList    *list = NULL;
 	Param	   *param;
 
 	if (IsA(left, RelabelType))
@@ -185,11 +197,15 @@ take_list(ScalarArrayOpExpr *op, TakeContext *c)
 	if (spec == NULL || !is_equality_of_key(op, spec))
 		return;
 	array = known_array(lsecond(op->args), c->params);
-	list = array != NULL ? make_list(array, spec) : NULL;
+	outer = MemoryContextSwitchTo(c->context);
+	if (array != NULL && (list = make_list(array, spec)) != NULL)
+	{
+		c->lists = lappend(c->lists, list);
+		c->types = lappend_oid(c->types, array->consttype);
+	}
+	MemoryContextSwitchTo(outer);
 	if (list == NULL)
 		return;
-	c->lists = lappend(c->lists, list);
-	c->types = lappend_oid(c->types, array->consttype);
 	param = makeNode(Param);
 	param->paramkind = PARAM_EXTERN;
 	param->paramid = c->last_param + list_length(c->lists);
@@ -263,9 +279,10 @@ last_param_walker(Node *node, int *last)
 }
 
 ShardLists *
-shard_lists_take(Query *query, ParamListInfo params)
+shard_lists_take(Query *query, ParamListInfo params, MemoryContext context)
 {
-	TakeContext c = {.params = params};
+	TakeContext c = {.params = params, .context = context};
+	MemoryContext outer;
 	ShardLists *result;
 	ListCell   *lc;
 
@@ -273,6 +290,7 @@ shard_lists_take(Query *query, ParamListInfo params)
 	(void) take_walker((Node *) query, &c);
 	if (c.lists == NIL)
 		return NULL;
+	outer = MemoryContextSwitchTo(context);
 	result = palloc(sizeof(ShardLists));
 	result->lists = c.lists;
 	result->ids = NIL;
@@ -284,6 +302,7 @@ shard_lists_take(Query *query, ParamListInfo params)
 		result->types[foreach_current_index(lc)] = lfirst_oid(lc);
 		result->ids = lappend_int(result->ids, c.last_param + foreach_current_index(lc) + 1);
 	}
+	MemoryContextSwitchTo(outer);
 	return result;
 }
 
