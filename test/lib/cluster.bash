@@ -78,19 +78,23 @@ cluster_prepare()
 	chmod -R a+rX "$cluster_dir/stage"
 }
 
-# Prints what a server needs to load the extension from stage/ (postgresql.conf lines).
+# Prints what a server needs to load the extension from stage/ (postgresql.conf lines). A PostgreSQL that cannot do that
+# uses what is installed.
 cluster_stage_settings()
 {
-	local stage="$cluster_dir/stage"
-	echo "dynamic_library_path = '$stage$("$PG_CONFIG" --pkglibdir):\$libdir'"
+	local stage="$cluster_dir/stage" path
 	if [ "$cluster_major" -ge 18 ]; then
-		echo "extension_control_path = '$stage$("$PG_CONFIG" --sharedir):\$system'"
+		path="extension_control_path = '$stage$("$PG_CONFIG" --sharedir):\$system'"
 	elif cluster_as_server_user "$cluster_bin/postgres" --describe-config | grep '^extension_destdir' >/dev/null; then
-		echo "extension_destdir = '$stage'"
-	elif [ ! -e "$("$PG_CONFIG" --sharedir)/extension/shardext.control" ]; then
+		path="extension_destdir = '$stage'"
+	elif [ -e "$("$PG_CONFIG" --sharedir)/extension/shardext.control" ]; then
+		return 0
+	else
 		echo "this PostgreSQL cannot load an extension from a folder: run make install first" >&2
 		return 1
 	fi
+	echo "$path"
+	echo "dynamic_library_path = '$stage$("$PG_CONFIG" --pkglibdir):\$libdir'"
 }
 
 # True if nothing listens on the port of 127.0.0.1.
