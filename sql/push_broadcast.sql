@@ -27,6 +27,9 @@ CREATE TABLE pl.supplier AS SELECT * FROM sh.supplier;
 CREATE TABLE pl.nation AS SELECT * FROM sh.nation;
 CREATE TABLE pl.home AS SELECT * FROM sh.home;
 CREATE TABLE pl.never AS SELECT * FROM sh.never;
+ALTER TABLE pl.item ADD PRIMARY KEY (o, line);
+ALTER TABLE pl.part ADD PRIMARY KEY (k);
+ALTER TABLE pl.supplier ADD PRIMARY KEY (k);
 
 -- Number of rows; which tables the fragments were given; differences to the plain tables, if any.
 CREATE FUNCTION compare(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -53,6 +56,14 @@ SELECT compare('SELECT sum(i.o), count(*) FROM @item i LEFT JOIN @part p ON p.k 
 SELECT compare('SELECT price, sum(i.o), max(p.k) FROM @part p RIGHT JOIN @item i USING (price) WHERE i.line = 1 GROUP BY 1');
 SELECT compare('SELECT k, o, line FROM @item i JOIN (@part p JOIN @supplier s USING (k)) ON i.part = k WHERE s.nation > 1');
 SELECT compare('SELECT count(*) FROM @item i, @nation x');
+-- columns that depend on a primary key that is grouped by, of a table in whose place its rows stand
+SELECT compare('SELECT p.k, p.name, count(*) FROM @item i JOIN @part p ON p.k = i.part GROUP BY p.k');
+SELECT compare('SELECT i.o, i.line, i.word, p.*, s.name, sum(i.price) FROM @item i LEFT JOIN @part p ON p.k = i.part LEFT JOIN @supplier s ON s.k = i.supplier GROUP BY i.o, i.line, p.k, s.k');
+SELECT compare('SELECT i.o, upper(p.name), count(*), (SELECT h.x FROM @home h WHERE h.x = p.size) FROM @item i JOIN @part p ON p.k = i.part GROUP BY i.o, p.k HAVING max(p.price) > 3 AND p.size > 2');
+SELECT compare('SELECT k, name, (SELECT max(h.x) FROM @home h WHERE h.k < p.size), i.line, row_number() OVER (PARTITION BY i.o, p.gone2 ORDER BY p.k) FROM @item i JOIN (SELECT k, name, size, price AS gone2 FROM @part) p ON k = i.part GROUP BY i.o, i.line, k, name, size, p.gone2');
+SELECT compare('SELECT i.o, k, s.name, count(*) FROM @item i JOIN (@part p JOIN @supplier s USING (k)) ON i.part = k GROUP BY i.o, k, s.k');
+SELECT compare('SELECT i.o, p.k, p.name, count(*) FROM @item i JOIN @part p ON p.k = i.part GROUP BY GROUPING SETS ((i.o, p.k), (p.k))');
+SELECT compare('SELECT i.o FROM @item i WHERE i.line = 1 AND EXISTS (SELECT p.name FROM @part p JOIN @item j ON j.part = p.k WHERE j.o = i.o GROUP BY p.k HAVING count(*) > 0 AND p.size > 3)');
 SELECT compare('SELECT a.o, p.made FROM @item a, @item b, @part p WHERE a.o = b.o AND b.part = p.k AND p.k < 3');
 SELECT compare('SELECT DISTINCT i.word, h.x FROM @item i, @home h WHERE h.k = i.n');
 SELECT compare('SELECT i.o FROM @item i, @never n WHERE n.k = i.part');

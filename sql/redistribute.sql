@@ -25,6 +25,8 @@ CREATE TABLE pl.a AS SELECT * FROM sh.a;
 CREATE TABLE pl.b AS SELECT * FROM sh.b;
 CREATE TABLE pl.c AS SELECT * FROM sh.c;
 CREATE TABLE pl.word AS SELECT * FROM sh.word;
+ALTER TABLE pl.a ADD PRIMARY KEY (id);
+ALTER TABLE pl.c ADD PRIMARY KEY (id);
 
 -- Number of rows; which tables move to which, or are given to all; differences to the plain tables, if any.
 CREATE FUNCTION compare(query text) RETURNS text LANGUAGE plpgsql AS $$
@@ -86,6 +88,9 @@ SELECT compare('SELECT num, m, count(DISTINCT t) FROM @a WHERE num < 20 GROUP BY
 SELECT compare('SELECT small, count(DISTINCT k), count(DISTINCT v) FROM @b GROUP BY small');
 SELECT compare('SELECT k, count(DISTINCT t) AS n FROM @a GROUP BY k ORDER BY n DESC, k LIMIT 5');
 SELECT compare('SELECT x, array_agg(DISTINCT v ORDER BY v), grouping(x) FROM @b GROUP BY x');
+-- .. with columns that depend on a primary key that is grouped by
+SELECT compare('SELECT a.id, a.t, count(DISTINCT c.x), a.k + max(c.x) FROM @a a JOIN @c c ON c.x = a.k GROUP BY a.id HAVING a.num > 3');
+SELECT compare('SELECT c.id, a.t, c.a_id, a.m, count(*) FROM @a a JOIN @c c ON c.a_id = a.id GROUP BY c.id, a.id');
 -- .. or by the argument of DISTINCT
 SELECT compare('SELECT count(DISTINCT k), sum(DISTINCT k), count(*), avg(num) FROM @a');
 SELECT compare('SELECT m, count(DISTINCT k), max(t) FROM @a GROUP BY m');

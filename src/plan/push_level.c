@@ -31,6 +31,7 @@
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_ctes.h"
+#include "plan/push_dependents.h"
 #include "plan/push_flatten.h"
 #include "plan/push_groups.h"
 #include "plan/push_level.h"
@@ -171,6 +172,8 @@ find_way(Query *level, PushStatement *statement, Colocation *colocation, List **
 	if (reason == NULL)
 		return NULL;
 	reason = push_broadcast(level, &statement->next_param, inputs);
+	if (reason == NULL && !push_group_dependents(level))
+		reason = reason_make(NULL, "Columns that depend on those grouped by cannot be grouped by themselves.");
 	return reason == NULL ? push_find_colocation(level, colocation) : reason;
 }
 

@@ -46,6 +46,7 @@
 #include "exec/shard_set.h"
 #include "plan/push_aggregate.h"
 #include "plan/push_broadcast.h"
+#include "plan/push_dependents.h"
 #include "plan/push_exchange.h"
 #include "plan/push_flatten.h"
 #include "plan/push_level.h"
@@ -383,6 +384,6 @@ push_regroup(Query *query, bool lie_together, int *next_param, List **inputs, Co
 		return false;
 	return divide_rows(level, expr, lie_together, next_param, inputs, &moved.rows) &&
 		pays(&moved, result_rows, otherwise) &&
-		(level == query || pass_key(input, expr)) &&
+		(level == query || pass_key(input, expr)) && push_group_dependents(query) &&
 		push_find_colocation(query, colocation) == NULL && !push_gives_rows(query, colocation);
 }
