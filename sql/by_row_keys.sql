@@ -108,6 +108,70 @@ UPDATE steps s SET name = 'told' FROM changes c WHERE c.id = s.grp + 40;
 SELECT count(*) FROM steps WHERE name = 'told';
 DROP TABLE marks, steps;
 
+-- what goes with one row may be referred to by what goes with another: foreign keys are looked after when all are gone
+CREATE TABLE roots (grp int, id int, PRIMARY KEY (grp, id));
+CREATE TABLE stems (grp int, id int, root int, PRIMARY KEY (grp, id), CONSTRAINT stems_root FOREIGN KEY (grp, root) REFERENCES roots ON DELETE CASCADE);
+CREATE TABLE leaves (grp int, id int, root int, stem int, PRIMARY KEY (grp, id), CONSTRAINT leaves_root FOREIGN KEY (grp, root) REFERENCES roots ON DELETE CASCADE,
+    CONSTRAINT leaves_stem FOREIGN KEY (grp, stem) REFERENCES stems);
+CREATE TABLE links (grp int, id int, up int, PRIMARY KEY (grp, id), CONSTRAINT links_up FOREIGN KEY (grp, up) REFERENCES links);
+CREATE TABLE tied (grp int, id int, PRIMARY KEY (grp, id));
+CREATE TABLE ties (grp int, id int, one int, two int, PRIMARY KEY (grp, id), CONSTRAINT ties_one FOREIGN KEY (grp, one) REFERENCES tied ON DELETE SET NULL (one),
+    CONSTRAINT ties_two FOREIGN KEY (grp, two) REFERENCES tied ON DELETE CASCADE);
+CREATE TABLE tie_marks (grp int, id int, one int, PRIMARY KEY (grp, id), CONSTRAINT tie_marks_tie FOREIGN KEY (grp, one) REFERENCES ties ON DELETE SET NULL (one));
+CREATE FUNCTION by_row_keys_same(int) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+SELECT shardext.shard_tables('{roots,stems,leaves,links,tied,ties,tie_marks}', '{grp,grp,grp,grp,grp,grp,grp}');
+INSERT INTO roots SELECT g, n FROM generate_series(1, 20) g, generate_series(1, 4) n;
+INSERT INTO stems SELECT grp, id, id FROM roots;
+INSERT INTO leaves SELECT grp, id, id % 4 + 1, id FROM roots;
+INSERT INTO links SELECT g, n, nullif(n - 1, 0) FROM generate_series(1, 20) g, generate_series(1, 9) n;
+INSERT INTO tied SELECT grp, id FROM roots;
+INSERT INTO ties SELECT grp, id, id % 4 + 1, (id + 1) % 4 + 1 FROM roots;
+INSERT INTO tie_marks SELECT grp, id, id FROM roots;
+BEGIN;
+DELETE FROM roots r USING changes c WHERE c.t = r.id;
+SELECT (SELECT count(*) FROM roots), (SELECT count(*) FROM stems), (SELECT count(*) FROM leaves);
+ROLLBACK;
+BEGIN;
+DELETE FROM roots WHERE by_row_keys_same(id) > 0 AND grp > 5;
+SELECT (SELECT count(*) FROM roots), (SELECT count(*) FROM stems), (SELECT count(*) FROM leaves);
+ROLLBACK;
+BEGIN;
+MERGE INTO roots r USING changes c ON c.t = r.id WHEN MATCHED AND r.grp < 10 THEN DELETE;
+SELECT (SELECT count(*) FROM roots), (SELECT count(*) FROM stems), (SELECT count(*) FROM leaves);
+ROLLBACK;
+-- a leaf stays
+DELETE FROM roots r USING changes c WHERE c.t = r.id AND (r.grp <> 7 OR r.id < 4);
+BEGIN;
+SELECT by_row_keys_run($$DELETE FROM links l USING changes c WHERE c.t = l.id AND l.grp = 7 AND l.id = 7 RETURNING l.*$$);
+ROLLBACK;
+DELETE FROM links l USING changes c WHERE c.t = l.id AND l.id > 5;
+DELETE FROM links WHERE by_row_keys_same(id) > 2;
+MERGE INTO links l USING (SELECT g, n FROM generate_series(1, 20) g, generate_series(6, 1, -1) n) w ON w.g = l.grp AND w.n = l.id
+    WHEN MATCHED AND l.id = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET up = 6 WHEN NOT MATCHED THEN INSERT VALUES (w.g, w.n, nullif(w.n - 1, 2));
+SELECT id, up, count(*) FROM links GROUP BY 1, 2 ORDER BY 1;
+-- a subtransaction that is undone, and one that is not
+DO $$
+BEGIN
+    BEGIN
+        DELETE FROM roots r USING changes c WHERE c.t = r.id AND r.grp <= 3;
+        PERFORM 1 / (SELECT count(*) FROM stems WHERE grp <= 3);
+    EXCEPTION WHEN division_by_zero THEN
+        RAISE NOTICE 'undone';
+    END;
+    BEGIN
+        DELETE FROM leaves WHERE grp = 2;
+        DELETE FROM roots r USING changes c WHERE c.t = r.id AND r.grp = 2;
+    EXCEPTION WHEN division_by_zero THEN
+        RAISE;
+    END;
+END $$;
+SELECT grp, count(*) FROM stems WHERE grp <= 3 GROUP BY 1 ORDER BY 1;
+-- actions come in the order of the rows, those that they bring about behind them
+DELETE FROM tied t USING changes c WHERE c.t = t.id AND t.id <= 2;
+SELECT t.id, one, two, count(*), sum((SELECT count(*) FROM tie_marks m WHERE m.grp = t.grp AND m.one = t.id)) FROM ties t GROUP BY 1, 2, 3 ORDER BY 1;
+DROP TABLE tie_marks, ties, tied, links, leaves, stems, roots;
+DROP FUNCTION by_row_keys_same;
+
 -- CHECK constraints are evaluated as who writes the row
 CREATE ROLE by_row_keys_writer;
 CREATE TABLE notes (id int PRIMARY KEY, n int, writer text DEFAULT current_user CHECK (writer = current_user));

@@ -35,6 +35,7 @@
 #include "exec/route_shortcut.h"
 #include "exec/row_access.h"
 #include "exec/row_ahead.h"
+#include "exec/row_keys.h"
 #include "exec/row_queue.h"
 #include "exec/scan_fanout.h"
 #include "exec/scan_route.h"
@@ -75,6 +76,7 @@ static const Module modules[] = {
 	{"row_access", row_access_preload},
 	{"row_ahead", row_ahead_preload},
 	{"row_queue", row_queue_preload},
+	{"row_keys", row_keys_preload},
 	{"held_snapshot", held_snapshot_preload},
 	{"exchange", exchange_preload},
 	{"modify_reference", modify_reference_preload},

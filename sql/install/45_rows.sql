@@ -6,11 +6,16 @@ CREATE FUNCTION shardext.internal_row_read(relation regclass, shard int, kind in
 COMMENT ON FUNCTION shardext.internal_row_read(regclass, int, int, tid, int, int, int) IS
     'between nodes, for the owner of the table: a row of a shard by its ctid, locked if so asked';
 
-CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind int, place tid, "row" record, foreign_keys boolean,
+CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind int, place tid, "row" record, keys int,
                                             OUT result int, OUT place_now tid, OUT mode int)
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_write';
-COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record, boolean) IS
-    'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid, and check its foreign keys if so asked';
+COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record, int) IS
+    'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid, and look after its foreign keys if so asked';
+
+CREATE FUNCTION shardext.internal_row_keys(relation regclass) RETURNS boolean
+    LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_keys';
+COMMENT ON FUNCTION shardext.internal_row_keys(regclass) IS
+    'between nodes, for the owner of the table: look after foreign keys of the rows that a command has written, when all are';
 
 CREATE FUNCTION shardext.internal_row_insert(relation regclass, shard int, arbiters text[], "row" record, OUT result int, OUT place_now tid)
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_insert';

@@ -1,7 +1,8 @@
 /*
  * exec_funcs.c
  *	  SQL functions by which another node's executor reaches rows of this one:
- *	  shardext.internal_row_read(), internal_row_write() and internal_row_insert().
+ *	  shardext.internal_row_read(), internal_row_write(), internal_row_keys()
+ *	  and internal_row_insert().
  *
  * They go round policies and triggers, which the coordinator applies, so they
  * are for those who may do that anyway: the owner of the table and superusers,
@@ -29,10 +30,12 @@
 #include "catalog/table_map.h"
 #include "exec/row_access.h"
 #include "exec/row_here.h"
+#include "exec/row_keys.h"
 #include "exec/statement_command.h"
 
 PG_FUNCTION_INFO_V1(shardext_row_read);
 PG_FUNCTION_INFO_V1(shardext_row_write);
+PG_FUNCTION_INFO_V1(shardext_row_keys);
 PG_FUNCTION_INFO_V1(shardext_row_insert);
 
 /* The shell, if the caller may do what he likes with it. */
@@ -144,7 +147,7 @@ slot_of_row(Relation shell, HeapTupleHeader row)
 	return ExecStoreVirtualTuple(slot);
 }
 
-/* internal_row_write(relation, shard, kind, ctid, row, foreign_keys): result, ctid, mode */
+/* internal_row_write(relation, shard, kind, ctid, row, keys): result, ctid, mode */
 Datum
 shardext_row_write(PG_FUNCTION_ARGS)
 {
@@ -152,7 +155,7 @@ shardext_row_write(PG_FUNCTION_ARGS)
 	int			shard = PG_GETARG_INT32(1);
 	RowWriteKind kind = (RowWriteKind) PG_GETARG_INT32(2);
 	ItemPointerData ctid = *(ItemPointer) PG_GETARG_POINTER(3);
-	bool		foreign_keys = PG_GETARG_BOOL(5);
+	RowKeys		keys = (RowKeys) PG_GETARG_INT32(5);
 	CommandId	command = statement_command_id();
 	LockTupleMode mode = LockTupleExclusive;
 	TM_FailureData failure = {0};
@@ -170,14 +173,14 @@ shardext_row_write(PG_FUNCTION_ARGS)
 	switch (kind)
 	{
 		case ROW_WRITE_INSERT:
-			row_here_insert(shell, shard, slot, command, foreign_keys);
+			row_here_insert(shell, shard, slot, command, keys);
 			break;
 		case ROW_WRITE_UPDATE:
-			result = row_here_update(shell, shard, &ctid, slot, command, foreign_keys, &failure, &mode);
+			result = row_here_update(shell, shard, &ctid, slot, command, keys, &failure, &mode);
 			break;
 		case ROW_WRITE_DELETE:
 		case ROW_WRITE_MOVE:
-			result = row_here_delete(shell, shard, &ctid, command, kind == ROW_WRITE_MOVE, foreign_keys, &failure);
+			result = row_here_delete(shell, shard, &ctid, command, kind == ROW_WRITE_MOVE, keys, &failure);
 			break;
 	}
 	values[0] = Int32GetDatum((int32) as_told(result, command, &failure));
@@ -189,6 +192,17 @@ shardext_row_write(PG_FUNCTION_ARGS)
 		ExecDropSingleTupleTableSlot(slot);
 	table_close(shell, NoLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* internal_row_keys(relation): true, the command's rows of this node being written */
+Datum
+shardext_row_keys(PG_FUNCTION_ARGS)
+{
+	Relation	shell = open_shell(PG_GETARG_OID(0), 0);
+
+	row_keys_look(statement_command_id());
+	table_close(shell, NoLock);
+	PG_RETURN_BOOL(true);
 }
 
 static List *

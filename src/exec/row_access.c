@@ -37,15 +37,16 @@
 #include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
 #include "catalog/table_map.h"
+#include "exec/at_finish.h"
 #include "exec/modify_rows.h"
 #include "exec/row_access.h"
 #include "exec/row_ahead.h"
 #include "exec/row_conflict.h"
 #include "exec/row_here.h"
+#include "exec/row_keys.h"
+#include "exec/row_modify.h"
 #include "exec/row_place.h"
-#include "exec/row_queue.h"
 #include "exec/row_there.h"
-#include "exec/row_triggers.h"
 #include "exec/statement_command.h"
 
 /* The executions that write shells now; a reset callback takes them off. */
@@ -54,7 +55,9 @@ typedef struct WritingExecution
 	EState	   *estate;
 	BegunIn		begun;
 	RowAhead   *ahead;			/* NULL: each row by itself */
-	bool		foreign_keys;	/* are looked after where the rows lie */
+	Relation	shell;			/* a table that it writes */
+	RowKeys		keys;
+	Bitmapset  *nodes;			/* that look after foreign keys at the end, other than this one */
 	struct WritingExecution *next;
 	MemoryContextCallback on_reset;
 } WritingExecution;
@@ -62,10 +65,10 @@ typedef struct WritingExecution
 static WritingExecution *writing = NULL;
 
 /* The execution that writes the shell; NULL: rows of it are locked only. */
-static const WritingExecution *
+static WritingExecution *
 writer_of(Relation shell)
 {
-	for (const WritingExecution *execution = writing; execution != NULL; execution = execution->next)
+	for (WritingExecution *execution = writing; execution != NULL; execution = execution->next)
 	{
 		ListCell   *lc;
 
@@ -80,13 +83,13 @@ writer_of(Relation shell)
 	return NULL;
 }
 
-/* Are foreign keys of the shell's rows looked after where they lie? */
-static bool
-fires_there(Relation shell)
+/* Who looks after foreign keys of the shell's rows? */
+static RowKeys
+keys_of(Relation shell)
 {
 	const WritingExecution *writer = writer_of(shell);
 
-	return writer != NULL && writer->foreign_keys;
+	return writer != NULL ? writer->keys : ROW_KEYS_BY_TRIGGERS;
 }
 
 /* The batch of rows that it writes; NULL: there is none. */
@@ -125,6 +128,23 @@ static bool
 is_here(int shard)
 {
 	return shard_map_owner(shard, NULL) == node_self();
+}
+
+/* Is a row of this shard written here? If not, its owner may have to be told when all are written. */
+static bool
+is_written_here(Relation shell, int shard)
+{
+	int			owner = shard_map_owner(shard, NULL);
+	WritingExecution *writer = owner == node_self() || owner == 0 ? NULL : writer_of(shell);
+	MemoryContext old;
+
+	if (writer != NULL && writer->keys == ROW_KEYS_AT_END && !bms_is_member(owner, writer->nodes))
+	{
+		old = MemoryContextSwitchTo(writer->estate->es_query_cxt);
+		writer->nodes = bms_add_member(writer->nodes, owner);
+		MemoryContextSwitchTo(old);
+	}
+	return owner == node_self();
 }
 
 static int
@@ -350,15 +370,15 @@ insert_into(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
 	TM_FailureData failure = {0};
 
 	ItemPointerSet(&ctid, 0, FirstOffsetNumber);
-	if (is_here(shard))
+	if (is_written_here(shell, shard))
 	{
-		row_here_insert(shell, shard, slot, command, fires_there(shell));
+		row_here_insert(shell, shard, slot, command, keys_of(shell));
 		ctid = slot->tts_tid;
 	}
 	else if (write_later(shell, shard, ROW_WRITE_INSERT, NULL, &ctid, slot))
 		return;
 	else
-		(void) row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_INSERT, &ctid, slot, fires_there(shell),
+		(void) row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_INSERT, &ctid, slot, keys_of(shell),
 							   &failure, NULL);
 	set_place(shell, slot, shard, &ctid);
 }
@@ -395,12 +415,12 @@ delete_from(Relation shell, ItemPointer place, CommandId command, bool moving, T
 	int			shard = read_place(shell, place, &ctid);
 	TM_Result	result;
 
-	if (is_here(shard))
-		result = row_here_delete(shell, shard, &ctid, command, moving, fires_there(shell), failure);
+	if (is_written_here(shell, shard))
+		result = row_here_delete(shell, shard, &ctid, command, moving, keys_of(shell), failure);
 	else if (is_locked(shell, place) && write_later(shell, shard, kind, place, &ctid, NULL))
 		return TM_Ok;
 	else
-		result = row_there_write(shell, begin_asking(shell), shard, kind, &ctid, NULL, fires_there(shell), failure,
+		result = row_there_write(shell, begin_asking(shell), shard, kind, &ctid, NULL, keys_of(shell), failure,
 								 NULL);
 	return show_failure(shard, result, command, failure);
 }
@@ -428,15 +448,15 @@ update_row(Relation shell, ItemPointer place, TupleTableSlot *slot, CommandId co
 			insert_into(shell, to, slot, command);
 		return result;
 	}
-	if (is_here(shard))
+	if (is_written_here(shell, shard))
 	{
-		result = row_here_update(shell, shard, &ctid, slot, command, fires_there(shell), failure, mode);
+		result = row_here_update(shell, shard, &ctid, slot, command, keys_of(shell), failure, mode);
 		ctid = slot->tts_tid;
 	}
 	else if (is_locked(shell, place) && write_later(shell, shard, ROW_WRITE_UPDATE, place, &ctid, slot))
 		return TM_Ok;
 	else
-		result = row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_UPDATE, &ctid, slot, fires_there(shell),
+		result = row_there_write(shell, begin_asking(shell), shard, ROW_WRITE_UPDATE, &ctid, slot, keys_of(shell),
 								 failure, mode);
 	result = show_failure(shard, result, command, failure);
 	if (result == TM_Ok)
@@ -496,6 +516,40 @@ row_access_prepare(QueryDesc *query_desc)
 		statement_command_begin(query_desc);
 }
 
+/* If nothing but foreign keys fires for rows, they are looked after where these lie; nothing is left to fire here. */
+static RowKeys
+leave_keys(const QueryDesc *query_desc, ResultRelInfo *target)
+{
+	const ModifyTable *plan = (const ModifyTable *) query_desc->planstate->plan;
+	EState	   *estate = query_desc->estate;
+	MemoryContext old;
+	RowKeys		result;
+
+	if (target->ri_TrigDesc == NULL || !IsA(plan, ModifyTable) || query_desc->plannedstmt->hasModifyingCTE ||
+		plan->onConflictAction != ONCONFLICT_NONE || row_modify_may_move(estate, target))
+		return ROW_KEYS_BY_TRIGGERS;
+	result = row_triggers_keys(target->ri_TrigDesc, RelationGetRelid(target->ri_RelationDesc), row_modify_events(plan),
+							   ExecUpdateLockMode(estate, target) == LockTupleExclusive);
+	if (result == ROW_KEYS_BY_TRIGGERS)
+		return result;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	target->ri_TrigDesc = row_triggers_for_statements(target->ri_TrigDesc);
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+/* All rows are written. */
+static void
+look_after_keys(void *arg)
+{
+	const WritingExecution *execution = (const WritingExecution *) arg;
+	uint32		command = begin_asking(execution->shell);
+
+	if (!bms_is_empty(execution->nodes))
+		row_there_look_after_keys(execution->shell, command, execution->nodes);
+	row_keys_look(execution->estate->es_output_cid);
+}
+
 void
 row_access_attach(const QueryDesc *query_desc)
 {
@@ -514,15 +568,19 @@ row_access_attach(const QueryDesc *query_desc)
 		target->ri_IndexRelationDescs = MemoryContextAllocZero(estate->es_query_cxt, sizeof(Relation));
 		if (execution != NULL)
 			continue;
-		execution = MemoryContextAlloc(estate->es_query_cxt, sizeof(WritingExecution));
+		execution = MemoryContextAllocZero(estate->es_query_cxt, sizeof(WritingExecution));
 		execution->estate = estate;
+		execution->shell = target->ri_RelationDesc;
 		execution->begun = begun_in_now();
-		execution->ahead = row_ahead_attach(query_desc, &execution->foreign_keys);
+		execution->keys = leave_keys(query_desc, target);
+		execution->ahead = row_ahead_attach(query_desc, execution->keys);
 		execution->next = writing;
 		execution->on_reset.func = execution_freed;
 		execution->on_reset.arg = execution;
 		MemoryContextRegisterResetCallback(estate->es_query_cxt, &execution->on_reset);
 		writing = execution;
+		if (execution->keys == ROW_KEYS_AT_END)
+			(void) at_finish_add(estate, look_after_keys, execution);
 	}
 	if (execution != NULL)
 		row_conflict_attach(query_desc, execution->ahead);

@@ -90,7 +90,7 @@ struct RowAhead
 	bool		fetches;
 	LockTupleMode mode;
 	uint32		command;
-	bool		foreign_keys;	/* are looked after where the rows lie */
+	RowKeys		keys;
 	bool		fires_before;	/* user's code runs between the writes */
 	RowQueue   *queue;			/* NULL: no write waits */
 	RowKept    *kept;			/* for AFTER triggers; NULL: nothing is */
@@ -222,7 +222,7 @@ let_writes_wait(RowAhead *ahead, const ModifyTable *plan, const TriggerDesc *tri
 		return;
 	if (fires_after)
 		ahead->kept = row_kept_make(row_triggers_foreign_columns(ahead->shell, row_modify_events(plan)), ahead->old);
-	ahead->queue = row_queue_make(ahead->shell, ahead->command, ahead->foreign_keys);
+	ahead->queue = row_queue_make(ahead->shell, ahead->command, ahead->keys);
 	/* who reads RETURNING may stop before the end */
 	if (plan->returningLists != NIL)
 		(void) at_finish_add(estate, flush_queue, ahead);
@@ -236,21 +236,8 @@ make_batches(RowAhead *ahead, EState *estate)
 	ahead->wanted = 1;
 }
 
-/* If nothing but foreign keys fires for rows, they are looked after where these lie; nothing is left to fire here. */
-static void
-leave_foreign_keys(RowAhead *ahead, const ModifyTable *plan, ResultRelInfo *target, EState *estate)
-{
-	if (target->ri_TrigDesc == NULL || plan->onConflictAction != ONCONFLICT_NONE ||
-		row_modify_may_move(estate, target) ||
-		!row_triggers_are_near(target->ri_TrigDesc, RelationGetRelid(target->ri_RelationDesc),
-							   row_modify_events(plan), ExecUpdateLockMode(estate, target) == LockTupleExclusive))
-		return;
-	target->ri_TrigDesc = row_triggers_for_statements(target->ri_TrigDesc);
-	ahead->foreign_keys = true;
-}
-
 RowAhead *
-row_ahead_attach(const QueryDesc *query_desc, bool *foreign_keys)
+row_ahead_attach(const QueryDesc *query_desc, RowKeys keys)
 {
 	ModifyTableState *state = (ModifyTableState *) query_desc->planstate;
 	EState	   *estate = query_desc->estate;
@@ -259,7 +246,6 @@ row_ahead_attach(const QueryDesc *query_desc, bool *foreign_keys)
 	RowAhead   *ahead;
 	MemoryContext old;
 
-	*foreign_keys = false;
 	if (!IsA(state, ModifyTableState) || !IsA(outerPlanState(state), CustomScanState) ||
 		((CustomScanState *) outerPlanState(state))->methods != &ahead_exec_methods)
 		return NULL;
@@ -275,13 +261,12 @@ row_ahead_attach(const QueryDesc *query_desc, bool *foreign_keys)
 	ahead->shell = target->ri_RelationDesc;
 	ahead->old = ExecInitExtraTupleSlot(estate, RelationGetDescr(ahead->shell), &TTSOpsMinimalTuple);
 	ahead->command = statement_command(estate);
+	ahead->keys = keys;
 	ahead->locks = ahead->place_attno > 0 && row_modify_writes_all(plan);
 	ahead->fetches = ahead->place_attno > 0 &&
 		(row_modify_reads_old(plan) || row_triggers_see_old(target->ri_TrigDesc, row_modify_events(plan)));
 	if (ahead->locks)
 		ahead->mode = row_modify_lock_mode(plan, estate, target);
-	leave_foreign_keys(ahead, plan, target, estate);
-	*foreign_keys = ahead->foreign_keys;
 	if (plan->onConflictAction == ONCONFLICT_NONE)
 		let_writes_wait(ahead, plan, target->ri_TrigDesc, estate);
 	if (ahead->locks || ahead->fetches)

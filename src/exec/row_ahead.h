@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "exec/row_queue.h"
+#include "exec/row_triggers.h"
 
 typedef struct RowAhead RowAhead;
 
@@ -24,9 +25,9 @@ extern void row_ahead_insert(ModifyTable *modify);
 
 /*
  * The node of a started execution, ready for what its ModifyTable does; NULL: there is none, or it can do nothing.
- * *foreign_keys: those of the rows are to be looked after where they lie; the ModifyTable fires no row triggers, then.
+ * keys: who looks after the rows' foreign keys.
  */
-extern RowAhead *row_ahead_attach(const QueryDesc *query_desc, bool *foreign_keys);
+extern RowAhead *row_ahead_attach(const QueryDesc *query_desc, RowKeys keys);
 
 /* Does it serve this shell? */
 extern bool row_ahead_is_for(const RowAhead *ahead, Relation shell);

@@ -33,6 +33,7 @@
 #include "catalog/table_map.h"
 #include "exec/guard_check.h"
 #include "exec/row_here.h"
+#include "exec/row_keys.h"
 #include "exec/row_triggers.h"
 #include "exec/shard_scope.h"
 
@@ -169,22 +170,28 @@ row_here_lock(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot,
 typedef struct RowWriter
 {
 	Relation	table;
+	int			shard;
+	CommandId	command;
+	RowKeys		keys;
 	EState	   *estate;
 	ResultRelInfo *target;
 } RowWriter;
 
 static RowWriter
-begin_write(Relation shell, int shard, bool foreign_keys)
+begin_write(Relation shell, int shard, CommandId command, RowKeys keys)
 {
 	RowWriter	writer;
 	MemoryContext old;
 
 	writer.table = open_table(shell, shard, RowExclusiveLock, SHARD_WRITE, NULL);
+	writer.shard = shard;
+	writer.command = command;
+	writer.keys = keys;
 	writer.estate = CreateExecutorState();
 	old = MemoryContextSwitchTo(writer.estate->es_query_cxt);
 	writer.target = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer.target, writer.table, 0, NULL, 0);
-	writer.target->ri_TrigDesc = row_triggers_of_shard(writer.table->trigdesc, foreign_keys);
+	writer.target->ri_TrigDesc = row_triggers_of_shard(writer.table->trigdesc, keys == ROW_KEYS_AT_ONCE);
 	MemoryContextSwitchTo(old);
 	return writer;
 }
@@ -216,6 +223,8 @@ check_row(RowWriter *writer, TupleTableSlot *slot)
 static void
 fire_triggers(RowWriter *writer, CmdType command, ItemPointer ctid, TupleTableSlot *slot, List *recheck)
 {
+	if (writer->keys == ROW_KEYS_AT_END)
+		row_keys_note(writer->table, writer->shard, writer->command, ctid, slot != NULL ? &slot->tts_tid : NULL);
 	if (writer->target->ri_TrigDesc == NULL)
 		return;
 	AfterTriggerBeginQuery();
@@ -235,11 +244,11 @@ fire_triggers(RowWriter *writer, CmdType command, ItemPointer ctid, TupleTableSl
 }
 
 void
-row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command, bool foreign_keys)
+row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command, RowKeys keys)
 {
 	SHARD_SCOPE(shard, true);
 	{
-		RowWriter	writer = begin_write(shell, shard, foreign_keys);
+		RowWriter	writer = begin_write(shell, shard, command, keys);
 		List	   *recheck = NIL;
 
 		check_row(&writer, slot);
@@ -311,7 +320,7 @@ row_here_insert_unless(Relation shell, int shard, TupleTableSlot *slot, CommandI
 
 	SHARD_SCOPE(shard, true);
 	{
-		RowWriter	writer = begin_write(shell, shard, false);
+		RowWriter	writer = begin_write(shell, shard, command, ROW_KEYS_BY_TRIGGERS);
 		TM_FailureData failure;
 
 		check_row(&writer, slot);
@@ -351,13 +360,13 @@ update_row(RowWriter *writer, ItemPointer ctid, TupleTableSlot *slot, CommandId 
 
 TM_Result
 row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
-				bool foreign_keys, TM_FailureData *failure, LockTupleMode *mode)
+				RowKeys keys, TM_FailureData *failure, LockTupleMode *mode)
 {
 	volatile TM_Result result = TM_Ok;
 
 	SHARD_SCOPE(shard, true);
 	{
-		RowWriter	writer = begin_write(shell, shard, foreign_keys);
+		RowWriter	writer = begin_write(shell, shard, command, keys);
 
 		result = look_at_version(writer.table, ctid, command, failure);
 		if (result == TM_Ok)
@@ -370,14 +379,14 @@ row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slo
 }
 
 TM_Result
-row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving, bool foreign_keys,
+row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving, RowKeys keys,
 				TM_FailureData *failure)
 {
 	volatile TM_Result result = TM_Ok;
 
 	SHARD_SCOPE(shard, false);
 	{
-		RowWriter	writer = begin_write(shell, shard, foreign_keys);
+		RowWriter	writer = begin_write(shell, shard, command, keys);
 
 		result = look_at_version(writer.table, ctid, command, failure);
 		if (result == TM_Ok)

@@ -12,6 +12,8 @@
 #include "nodes/lockoptions.h"
 #include "utils/rel.h"
 
+#include "exec/row_triggers.h"
+
 /*
  * Meanings as in tableam.h; ctids are those of the shard's table. Slots are of
  * the shell's shape and kind (table_slot_create); afterwards they name the
@@ -33,7 +35,7 @@ extern TM_Result row_here_lock(Relation shell, int shard, ItemPointer ctid, Tupl
  */
 extern bool row_here_is_skipped(Oid shell, int shard, ItemPointer ctid, LockClauseStrength strength);
 
-extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command, bool foreign_keys);
+extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, CommandId command, RowKeys keys);
 
 /*
  * INSERT unless a row is in the way, by the unique indexes named (NIL: by all). TM_Ok: inserted. TM_Updated: ctid is
@@ -42,10 +44,10 @@ extern void row_here_insert(Relation shell, int shard, TupleTableSlot *slot, Com
 extern TM_Result row_here_insert_unless(Relation shell, int shard, TupleTableSlot *slot, CommandId command,
 										List *arbiters, ItemPointer ctid);
 extern TM_Result row_here_update(Relation shell, int shard, ItemPointer ctid, TupleTableSlot *slot, CommandId command,
-								 bool foreign_keys, TM_FailureData *failure, LockTupleMode *mode);
+								 RowKeys keys, TM_FailureData *failure, LockTupleMode *mode);
 
 /* moving: the row goes to another shard, of which those who wait for it are told. */
 extern TM_Result row_here_delete(Relation shell, int shard, ItemPointer ctid, CommandId command, bool moving,
-								 bool foreign_keys, TM_FailureData *failure);
+								 RowKeys keys, TM_FailureData *failure);
 
 #endif

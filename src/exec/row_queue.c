@@ -59,7 +59,7 @@ struct RowQueue
 	/* settings */
 	Relation	shell;
 	uint32		command;
-	bool		foreign_keys;	/* are looked after where the rows lie */
+	RowKeys		keys;
 	int			ncolumns;		/* without dropped ones */
 	AttrNumber *attnos;
 	const char *sql;
@@ -139,7 +139,7 @@ append_call(StringInfo sql, const RowQueue *queue, bool with_row)
 		append_row(sql, queue);
 	else
 		appendStringInfoString(sql, "ROW()");
-	appendStringInfo(sql, ", %s)).result", queue->foreign_keys ? "true" : "false");
+	appendStringInfo(sql, ", %d)).result", (int) queue->keys);
 }
 
 /* ROWS FROM (..) AS u(shard, what, place, c1, ..) */
@@ -224,11 +224,11 @@ queue_freed(void *arg)
 }
 
 RowQueue *
-row_queue_make(Relation shell, uint32 command, bool foreign_keys)
+row_queue_make(Relation shell, uint32 command, RowKeys keys)
 {
 	RowQueue   *queue = make_queue(shell, command);
 
-	queue->foreign_keys = foreign_keys;
+	queue->keys = keys;
 	queue->sql = write_sql(queue);
 	queue->level = GetCurrentTransactionNestLevel();
 	queue->next = queues;

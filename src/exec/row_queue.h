@@ -12,11 +12,12 @@
 #include "utils/rel.h"
 
 #include "exec/row_access.h"
+#include "exec/row_triggers.h"
 
 typedef struct RowQueue RowQueue;
 
-/* For rows of shell, in CurrentMemoryContext. command and foreign_keys as in row_there.h. */
-extern RowQueue *row_queue_make(Relation shell, uint32 command, bool foreign_keys);
+/* For rows of shell, in CurrentMemoryContext. command and keys as in row_there.h. */
+extern RowQueue *row_queue_make(Relation shell, uint32 command, RowKeys keys);
 
 /* Is a row so small that it is better sent with others? */
 extern bool row_queue_takes(TupleTableSlot *slot);

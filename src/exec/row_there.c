@@ -358,7 +358,7 @@ add_row(TupleTableSlot *slot, int n, Oid *types, Datum *values, bool *nulls)
 }
 
 static char *
-write_sql(Relation shell, bool with_row, bool foreign_keys)
+write_sql(Relation shell, bool with_row, RowKeys keys)
 {
 	StringInfoData sql;
 
@@ -370,13 +370,13 @@ write_sql(Relation shell, bool with_row, bool foreign_keys)
 		append_row(&sql, shell, 3);
 	else
 		appendStringInfoString(&sql, "ROW()");
-	appendStringInfo(&sql, ", %s) AS w", foreign_keys ? "true" : "false");
+	appendStringInfo(&sql, ", %d) AS w", (int) keys);
 	return sql.data;
 }
 
 TM_Result
 row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, ItemPointer ctid, TupleTableSlot *slot,
-				bool foreign_keys, TM_FailureData *failure, LockTupleMode *mode)
+				RowKeys keys, TM_FailureData *failure, LockTupleMode *mode)
 {
 	TupleDesc	row = RelationGetDescr(shell);
 	TupleDesc	desc = CreateTemplateTupleDesc(3);
@@ -399,7 +399,7 @@ row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, It
 	values[2] = PointerGetDatum(ctid);
 	if (slot != NULL)
 		n = add_row(slot, n, types, values, nulls);
-	answer = ask_owner(shell, command, shard, write_sql(shell, slot != NULL, foreign_keys), desc, n, types, values,
+	answer = ask_owner(shell, command, shard, write_sql(shell, slot != NULL, keys), desc, n, types, values,
 					   nulls);
 	slot_getallattrs(answer);
 	result = (TM_Result) DatumGetInt32(answer->tts_values[0]);
@@ -409,6 +409,29 @@ row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, It
 		*mode = (LockTupleMode) DatumGetInt32(answer->tts_values[2]);
 	end_request(cxt, old);
 	return result;
+}
+
+void
+row_there_look_after_keys(Relation shell, uint32 command, const Bitmapset *nodes)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(1);
+	MemoryContext old;
+	MemoryContext cxt = begin_request(&old);
+	TupleTableSlot *answer;
+	RemoteRun  *run;
+
+	TupleDescInitEntry(desc, 1, "done", BOOLOID, -1, 0);
+	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	run = remote_run_make(psprintf("SELECT shardext.internal_row_keys(%s::pg_catalog.regclass)",
+								   quote_literal_cstr(row_there_shell_name(shell))), desc, 1, NULL, 0, NULL, true);
+	remote_run_set_command(run, command);
+	remote_run_set_acts_as(run, row_there_role(shell));
+	for (int node_id = -1; (node_id = bms_next_member(nodes, node_id)) >= 0;)
+		remote_run_start(run, node_id, GetUserId(), NULL, NULL, NULL, false);
+	while (remote_run_next(run, answer))
+		CHECK_FOR_INTERRUPTS();
+	remote_run_end(run);
+	end_request(cxt, old);
 }
 
 static char *

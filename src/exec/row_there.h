@@ -11,6 +11,7 @@
 #include "utils/rel.h"
 
 #include "exec/row_access.h"
+#include "exec/row_triggers.h"
 
 /*
  * Meanings as in row_here.h. command: what the calls are pieces of (exec/statement_command.h), 0: nothing.
@@ -20,10 +21,13 @@ extern TM_Result row_there_read(Relation shell, uint32 command, int shard, RowRe
 								LockTupleMode mode, LockWaitPolicy policy, uint8 flags, TupleTableSlot *slot,
 								TM_FailureData *failure);
 
-/* slot NULL: a delete; foreign_keys: those of the row are looked after there (row_triggers.h); mode may be NULL */
+/* slot NULL: a delete; mode may be NULL */
 extern TM_Result row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, ItemPointer ctid,
-								 TupleTableSlot *slot, bool foreign_keys, TM_FailureData *failure,
+								 TupleTableSlot *slot, RowKeys keys, TM_FailureData *failure,
 								 LockTupleMode *mode);
+
+/* The command has written all its rows of these nodes: they look after foreign keys (ROW_KEYS_AT_END). */
+extern void row_there_look_after_keys(Relation shell, uint32 command, const Bitmapset *nodes);
 extern TM_Result row_there_insert_unless(Relation shell, uint32 command, int shard, TupleTableSlot *slot,
 										 List *arbiters, ItemPointer ctid);
 

@@ -5,18 +5,17 @@
  * Triggers of users fire on the coordinator, for the shell. Foreign keys need not:
  * the shard's table has them as well, and all that they look at lies in the
  * same shard or in reference tables. So if nothing else fires, each row's foreign
- * keys are looked after by its node, right after the row has been written.
+ * keys are looked after by its node.
  *
  * AFTER triggers of users look at the row, which is known here (row_kept.h). A
  * foreign key's check asks where the row lies, and whether it is still there, so
  * a write of its columns cannot wait for others; and none can where something may be
  * deferred, which outlives the statement.
  *
- * Right after is too early where rows of the statement are seen by the foreign
- * keys of other rows: a table that refers to itself, or whose deleted rows may
- * take others of the table with them over a chain of tables; a key that is given up
- * under NO ACTION, and that another row may take. These are left to the end of the
- * statement, on the coordinator.
+ * They are right after the row has been written, unless that is too early: where rows of the statement are
+ * seen by the foreign keys of other rows. So with a table that refers to itself; with a key that is given up under
+ * NO ACTION, and that another row may take; and with actions, since what goes with one row may be referred to by
+ * what goes with another. There they are looked after when all rows are written (row_keys.c).
  *
  * Unique constraints that are checked later are always the shard's.
  */
@@ -41,29 +40,38 @@ fires_for_rows(const Trigger *trigger, int events)
 
 /* Does it change rows of tables that refer to this one? */
 static bool
-acts(const Trigger *trigger)
+acts(const Trigger *trigger, bool keys_change)
 {
 	switch (trigger->tgfoid)
 	{
 		case F_RI_FKEY_CASCADE_DEL:
-		case F_RI_FKEY_CASCADE_UPD:
 		case F_RI_FKEY_SETNULL_DEL:
-		case F_RI_FKEY_SETNULL_UPD:
 		case F_RI_FKEY_SETDEFAULT_DEL:
-		case F_RI_FKEY_SETDEFAULT_UPD:
 			return true;
+		case F_RI_FKEY_CASCADE_UPD:
+		case F_RI_FKEY_SETNULL_UPD:
+		case F_RI_FKEY_SETDEFAULT_UPD:
+			return keys_change;
 		default:
 			return false;
 	}
 }
 
+/* Does it look at rows of the table itself, of which others are written as well? */
 static bool
-may_be_early(const Trigger *trigger, int events, bool keys_change)
+sees_rows(const Trigger *trigger, Oid relid, int events, bool keys_change)
+{
+	return trigger->tgconstrrelid == relid &&
+		(keys_change || TRIGGER_FOR_INSERT(events) || TRIGGER_FOR_DELETE(events));
+}
+
+static bool
+may_be_early(const Trigger *trigger, Oid relid, int events, bool keys_change)
 {
 	switch (trigger->tgfoid)
 	{
 		case F_RI_FKEY_NOACTION_DEL:
-			return keys_change || TRIGGER_FOR_INSERT(events);
+			return keys_change || TRIGGER_FOR_INSERT(events) || trigger->tgconstrrelid == relid;
 		case F_RI_FKEY_NOACTION_UPD:
 			return keys_change;
 		default:
@@ -72,51 +80,41 @@ may_be_early(const Trigger *trigger, int events, bool keys_change)
 }
 
 bool
-row_triggers_may_be_early(const TriggerDesc *triggers, int events, bool keys_change)
+row_triggers_may_be_early(const TriggerDesc *triggers, Oid relid, int events, bool keys_change)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (fires_for_rows(trigger, events) && may_be_early(trigger, events, keys_change))
+		if (fires_for_rows(trigger, events) && may_be_early(trigger, relid, events, keys_change))
 			return true;
 	}
 	return false;
 }
 
-static bool
-is_sharded(Oid relid)
+RowKeys
+row_triggers_keys(const TriggerDesc *triggers, Oid relid, int events, bool keys_change)
 {
-	const TableInfo *table = table_info(relid);
-
-	return table != NULL && table->kind == TABLE_SHARDED;
-}
-
-bool
-row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events, bool keys_change)
-{
-	bool		changes_others = false;
-	bool		can_be_changed = false;
+	RowKeys		result = ROW_KEYS_AT_ONCE;
 
 	/* this session's alone */
-	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_ORIGIN ||
-		row_triggers_may_be_early(triggers, events, keys_change))
-		return false;
+	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_ORIGIN)
+		return ROW_KEYS_BY_TRIGGERS;
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
-		int			type = RI_FKey_trigger_type(trigger->tgfoid);
 
 		if (trigger->tgoldtable != NULL || trigger->tgnewtable != NULL)
-			return false;
-		can_be_changed |= type == RI_TRIGGER_FK && is_sharded(trigger->tgconstrrelid);
+			return ROW_KEYS_BY_TRIGGERS;
 		if (!fires_for_rows(trigger, events) || trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
 			continue;
-		if (type == RI_TRIGGER_NONE || trigger->tgconstrrelid == relid)
-			return false;
-		changes_others |= acts(trigger);
+		if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
+			return ROW_KEYS_BY_TRIGGERS;
+		if (sees_rows(trigger, relid, events, keys_change) || acts(trigger, keys_change) ||
+			may_be_early(trigger, relid, events, keys_change))
+			result = ROW_KEYS_AT_END;
 	}
-	return !(changes_others && can_be_changed);
+	return result;
 }
 
 bool

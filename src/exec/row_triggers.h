@@ -10,6 +10,14 @@
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 
+/* Who looks after foreign keys of a row that is written; numbers travel. */
+typedef enum RowKeys
+{
+	ROW_KEYS_BY_TRIGGERS,		/* the coordinator's executor */
+	ROW_KEYS_AT_ONCE,			/* the row's node, when it has written it */
+	ROW_KEYS_AT_END				/* the row's node, when all rows of the statement are written */
+} RowKeys;
+
 /* triggers may be NULL; events are of TRIGGER_TYPE_INSERT, _UPDATE and _DELETE. */
 
 /* Does something fire for a row before, or after, it is written? */
@@ -26,14 +34,14 @@ extern bool row_triggers_see_old(const TriggerDesc *triggers, int events);
 extern bool row_triggers_need_only_rows(const TriggerDesc *triggers, int events);
 extern Bitmapset *row_triggers_foreign_columns(Relation table, int events);
 
-/* Is all that fires for rows of the table what the node of a row can do as soon as it has written it? */
-extern bool row_triggers_are_near(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
+/* Who is to look after them. keys_change if columns are assigned to that foreign keys could refer to. */
+extern RowKeys row_triggers_keys(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
 
 /*
- * Could a foreign key complain of a row's key that is given up, before another row of the statement takes it?
- * keys_change if columns are assigned to that foreign keys could refer to.
+ * Could a foreign key complain of a row's key that is given up, before another row of the statement takes it or goes as
+ * well?
  */
-extern bool row_triggers_may_be_early(const TriggerDesc *triggers, int events, bool keys_change);
+extern bool row_triggers_may_be_early(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
 
 /* Can the checks of foreign keys of rows inserted or updated be deferred? */
 extern bool row_triggers_may_be_deferred(const TriggerDesc *triggers);

@@ -14,9 +14,9 @@
  * here as well. The scan may lock more rows than are written: those that only
  * a condition checked here throws away. So where a join or a sub-SELECT says which
  * rows are written they go by row instead (unless RETURNING shows ctid, xmin and the
- * like), and so does what has a FOR UPDATE of its own (a queue's SKIP LOCKED), or
- * gives up keys that other rows of the statement may take, since rows are sent in
- * several statements.
+ * like), and so does what has a FOR UPDATE of its own (a queue's SKIP LOCKED), or whose
+ * foreign keys see other rows of the statement (exec/row_triggers.c), since rows are
+ * sent in several statements.
  *
  * The scan is a SELECT .. FOR UPDATE to the other nodes. Where that would need
  * other rights, or apply other policies than the statement itself, no is said.
@@ -114,7 +114,7 @@ plan_rows_check(const PlanInput *input)
 		(reason = check_columns(query, table)) != NULL)
 		return reason;
 	if (plan_by_row_checks_later(query, table->relid))
-		return reason_make(HINT_ONE_SHARD, "It assigns to columns that foreign keys refer to.");
+		return reason_make(HINT_ONE_SHARD, "Foreign keys look at its rows when all are written.");
 	if (plan_by_row_locks_less(query))
 		return reason_make(HINT_ONE_SHARD, "A join or sub-SELECT says which of its rows are written.");
 	/* the scan would lock all rows, and wait for those that SKIP LOCKED leaves to others */
