@@ -31,6 +31,7 @@
 #include "exec/modify_reference.h"
 #include "exec/plan_report.h"
 #include "exec/reference_capture.h"
+#include "exec/reference_row_locks.h"
 #include "exec/reference_rows.h"
 #include "exec/route_shortcut.h"
 #include "exec/row_access.h"
@@ -82,6 +83,7 @@ static const Module modules[] = {
 	{"modify_reference", modify_reference_preload},
 	{"reference_capture", reference_capture_preload},
 	{"reference_rows", reference_rows_preload},
+	{"reference_row_locks", reference_row_locks_preload},
 	{"with_steps", with_steps_preload},
 	{"plan_pull", plan_pull_preload},
 	{"insert_shape", insert_shape_preload},

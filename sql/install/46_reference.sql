@@ -1,8 +1,8 @@
 -- Rows of reference tables that another node has written (src/exec/reference_capture.c).
 
-CREATE FUNCTION shardext.internal_reference_lock(relations regclass[]) RETURNS boolean
+CREATE FUNCTION shardext.internal_reference_lock(relations regclass[], shared boolean, wait boolean) RETURNS boolean
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_reference_lock';
-COMMENT ON FUNCTION shardext.internal_reference_lock(regclass[]) IS
+COMMENT ON FUNCTION shardext.internal_reference_lock(regclass[], boolean, boolean) IS
     'between nodes: keeps other writers away from reference tables to the end of the transaction';
 
 CREATE FUNCTION shardext.internal_reference_write(relation regclass, packed bytea) RETURNS boolean

@@ -133,59 +133,91 @@ tables_to_lock(Oid table)
 	return names;
 }
 
+typedef struct Locks
+{
+	List	   *names;			/* of tables */
+	bool		shared;
+	bool		wait;
+	Oid			role;
+} Locks;
+
 static char *
-lock_sql(List *names)
+lock_sql(const Locks *locks)
 {
 	StringInfoData sql;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT shardext.internal_reference_lock(ARRAY[");
-	foreach(lc, names)
+	foreach(lc, locks->names)
 		appendStringInfo(&sql, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
 						 quote_literal_cstr((const char *) lfirst(lc)));
-	appendStringInfoString(&sql, "]::pg_catalog.regclass[])");
+	appendStringInfo(&sql, "]::pg_catalog.regclass[], %s, %s)", locks->shared ? "true" : "false",
+					 locks->wait ? "true" : "false");
 	return sql.data;
 }
 
 static void
-lock_here(List *names)
+lock_here(const Locks *locks)
 {
 	ListCell   *lc;
 
-	foreach(lc, names)
+	foreach(lc, locks->names)
 	{
 		char	   *name = lfirst(lc);
 
-		reference_order_lock(DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name))));
+		reference_order_lock(DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name))), locks->shared,
+							 locks->wait);
 	}
 }
 
-void
-reference_call_lock(Oid table)
+/* On other nodes, all at once. */
+static void
+lock_there(const Locks *locks, const List *node_ids)
 {
-	List	   *names = tables_to_lock(table);
-	char	   *sql = lock_sql(names);
-	List	   *nodes = node_list();
-	int			first = ((const NodeInfo *) linitial(nodes))->node_id;
-	Oid			role = role_for(table);
-	RemoteRun  *run;
+	RemoteRun  *run = make_call(lock_sql(locks), NULL, 0);
+	ListCell   *lc;
+
+	foreach(lc, node_ids)
+		remote_run_start(run, lfirst_int(lc), locks->role, NULL, NULL, NULL, false);
+	finish_call(run);
+}
+
+static int
+first_node(void)
+{
+	return ((const NodeInfo *) linitial(node_list()))->node_id;
+}
+
+void
+reference_call_lock(Oid table, bool wait)
+{
+	Locks		locks = {.names = tables_to_lock(table), .wait = wait, .role = role_for(table)};
+	int			first = first_node();
+	List	   *others = NIL;
 	ListCell   *lc;
 
 	if (first != node_self())
-	{
-		run = make_call(sql, NULL, 0);
-		remote_run_start(run, first, role, NULL, NULL, NULL, false);
-		finish_call(run);
-	}
-	lock_here(names);
-	run = make_call(sql, NULL, 0);
-	foreach(lc, nodes)
+		lock_there(&locks, list_make1_int(first));
+	lock_here(&locks);
+	foreach(lc, node_list())
 	{
 		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
 
 		if (node_id != first && node_id != node_self())
-			remote_run_start(run, node_id, role, NULL, NULL, NULL, false);
+			others = lappend_int(others, node_id);
 	}
-	finish_call(run);
+	lock_there(&locks, others);
+}
+
+void
+reference_call_lock_shared(Oid table, bool wait)
+{
+	Locks		locks = {.names = list_make1(full_name(table)), .shared = true, .wait = wait, .role = role_for(table)};
+	int			first = first_node();
+
+	if (first == node_self())
+		lock_here(&locks);
+	else
+		lock_there(&locks, list_make1_int(first));
 }

@@ -89,10 +89,10 @@ reference_capture_send_all(void)
 }
 
 void
-reference_capture_lock(Oid table)
+reference_capture_lock(Oid table, bool wait)
 {
 	reference_capture_send_all();
-	reference_call_lock(table);
+	reference_call_lock(table, wait);
 }
 
 const Trigger *

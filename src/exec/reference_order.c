@@ -29,9 +29,17 @@
 #define WRITERS_LOCK	PG_UINT16_MAX
 
 void
-reference_order_lock(Oid table)
+reference_order_lock(Oid table, bool shared, bool wait)
 {
-	LockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, ExclusiveLock);
+	LOCKMODE	mode = shared ? ShareLock : ExclusiveLock;
+
+	if (wait)
+		LockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, mode);
+	else if (!ConditionalLockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, mode))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not obtain lock on row in relation \"%s\"", get_rel_name(table)),
+				 errdetail("Another transaction writes the reference table, or has locked rows of it.")));
 }
 
 uint64
@@ -40,7 +48,7 @@ reference_order_run_here(Oid table, const ReferenceSteps *steps, void *arg)
 	bool		before;
 	uint64		result = 0;
 
-	reference_order_lock(table);
+	reference_order_lock(table, false, true);
 	before = write_guard_set_open(true);
 	PG_TRY();
 	{

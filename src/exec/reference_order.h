@@ -30,7 +30,10 @@ extern uint64 reference_order_run(Oid table, const ReferenceSteps *steps, void *
 /* The same on this node alone: what another node has asked for. */
 extern uint64 reference_order_run_here(Oid table, const ReferenceSteps *steps, void *arg);
 
-/* The writers' lock of this node's copy: held to the end of the transaction. */
-extern void reference_order_lock(Oid table);
+/*
+ * The writers' lock of this node's copy: held to the end of the transaction. shared: keeps out writers, but not others
+ * who share it. Without wait: ERROR 55P03 if somebody has it.
+ */
+extern void reference_order_lock(Oid table, bool shared, bool wait);
 
 #endif

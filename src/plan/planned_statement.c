@@ -12,11 +12,40 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/planmain.h"
+#include "optimizer/planner.h"
 #include "parser/parse_relation.h"
+#include "parser/parsetree.h"
 
 #include "base/pg_compat.h"
+#include "catalog/table_map.h"
 #include "plan/planned_statement.h"
 #include "plan/query_shape.h"
+
+/* Row locks on reference tables hold on all nodes (exec/reference_row_locks.h). position[i]: entry i + 1 in the plan */
+static void
+collect_row_marks(const Query *query, const int *position, PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rowMarks)
+	{
+		const RowMarkClause *clause = lfirst_node(RowMarkClause, lc);
+		RangeTblEntry *rte = rt_fetch(clause->rti, query->rtable);
+		const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+		PlanRowMark *mark;
+
+		if (table == NULL || table->kind != TABLE_REFERENCE)
+			continue;
+		mark = makeNode(PlanRowMark);
+		mark->rti = mark->prti = position[clause->rti - 1];
+		mark->rowmarkId = list_length(plan->rowMarks) + 1;
+		mark->markType = select_rowmark_type(rte, clause->strength);
+		mark->allMarkTypes = 1 << mark->markType;
+		mark->strength = clause->strength;
+		mark->waitPolicy = clause->waitPolicy;
+		plan->rowMarks = lappend(plan->rowMarks, mark);
+	}
+}
 
 /* Append the relations of a Query, all levels, to the statement's flat range table. */
 static bool
@@ -29,6 +58,7 @@ collect_relations(Node *node, void *context)
 	if (IsA(node, Query))
 	{
 		Query	   *query = (Query *) node;
+		int		   *position = palloc0(sizeof(int) * Max(list_length(query->rtable), 1));
 		ListCell   *lc;
 
 		foreach(lc, query->rtable)
@@ -47,7 +77,9 @@ collect_relations(Node *node, void *context)
 			flat->securityQuals = NIL;
 			sx_flat_rte_permissions(plan, flat, query, rte);
 			plan->rtable = lappend(plan->rtable, flat);
+			position[foreach_current_index(lc)] = list_length(plan->rtable);
 		}
+		collect_row_marks(query, position, plan);
 		return !query_is_flat(query) && query_tree_walker(query, collect_relations, context, 0);
 	}
 	return expression_tree_walker(node, collect_relations, context);
