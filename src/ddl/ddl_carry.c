@@ -162,13 +162,24 @@ mark_for_shards(const Node *statement, DdlScope scope, List *relids)
 	return list_make2(retarget_mark(for_shards), retarget_mark((Node *) afterwards));
 }
 
+static List *
+owners_of(List *relids)
+{
+	List	   *owners = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		owners = list_append_unique_oid(owners, table_owner(lfirst_oid(lc)));
+	return owners;
+}
+
 /* What one node does. */
 static void
 apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *arg)
 {
 	bool		sharded = any_sharded(relids);
 	List	   *marked = mark_for_shards(statement, scope, relids);
-	Oid			owner = table_owner(linitial_oid(relids));
+	List	   *owners = owners_of(relids);
 	bool		drops = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TABLE;
 	List	   *sequences = IsA(statement, AlterTableStmt) ? getOwnedSequences(linitial_oid(relids)) : NIL;
 	ListCell   *lc;
@@ -189,7 +200,8 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 		ddl_run_in_shards(marked, extension_owner(), ddl_own_shards());
 	}
 	else if (marked != NIL)
-		ddl_run_in_shards(marked, needs_no_owner(statement) ? extension_owner() : owner, ddl_own_shards());
+		ddl_run_in_shards(marked, needs_no_owner(statement) ? extension_owner() : linitial_oid(owners),
+						  ddl_own_shards());
 
 	foreach(lc, relids)
 	{
@@ -212,6 +224,11 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 		}
 	}
 	CommandCounterIncrement();
+	if (sharded && (drops || changes_owner(statement)))
+	{
+		foreach(lc, owners)
+			shard_schemas_close_to(lfirst_oid(lc));
+	}
 }
 
 static AlterTableCmd *

@@ -300,19 +300,28 @@ truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids)
 	}
 }
 
+static void
+require_truncate_right(Oid relid)
+{
+	if (object_aclcheck(RelationRelationId, relid, GetUserId(), ACL_TRUNCATE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+}
+
 void
 truncate_shells(const TruncateStmt *stmt, List *relids)
 {
 	ListCell   *lc;
 	ListCell   *seq;
 
+	/* who may not do it keeps nobody waiting */
+	foreach(lc, relids)
+		require_truncate_right(lfirst_oid(lc));
 	foreach(lc, relids)
 	{
 		Oid			relid = lfirst_oid(lc);
 
 		LockRelationOid(relid, AccessExclusiveLock);
-		if (object_aclcheck(RelationRelationId, relid, GetUserId(), ACL_TRUNCATE) != ACLCHECK_OK)
-			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+		require_truncate_right(relid);
 		if (!stmt->restart_seqs)
 			continue;
 		foreach(seq, getOwnedSequences(relid))

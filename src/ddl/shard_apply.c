@@ -456,6 +456,40 @@ shard_schemas_open_to(Oid owner, const Bitmapset *shards)
 		ensure_shard_schema(shard, owner);
 }
 
+/* All sharded tables have a table in each shard: who owns one of them needs all the schemas. */
+static bool
+owns_sharded_table(Oid role)
+{
+	ListCell   *lc;
+
+	foreach(lc, table_list())
+	{
+		const TableInfo *table = lfirst(lc);
+
+		if (table->kind == TABLE_SHARDED && table_owner(table->relid) == role)
+			return true;
+	}
+	return false;
+}
+
+void
+shard_schemas_close_to(Oid owner)
+{
+	int			shard = -1;
+
+	if (superuser_arg(owner) || owns_sharded_table(owner))
+		return;
+	while ((shard = bms_next_member(ddl_own_shards(), shard)) >= 0)
+	{
+		char		name[NAMEDATALEN];
+		Oid			schema = get_namespace_oid(shard_schema_name(shard, name), true);
+
+		if (OidIsValid(schema) && object_aclcheck(NamespaceRelationId, schema, owner, ACL_CREATE) == ACLCHECK_OK)
+			ddl_run_elevated(psprintf("REVOKE CREATE ON SCHEMA %s FROM %s", name,
+									  quote_identifier(GetUserNameFromId(owner, false))));
+	}
+}
+
 /* The statement that adds the guards of one shard to its shard table; NULL if there is nothing to guard. */
 static char *
 guard_statement(const TableInfo *table, int shard)

@@ -26,6 +26,9 @@ extern const Bitmapset *ddl_own_shards(void);
 /* The owner of tables may use the schemas of these shards, which are made where they are missing. */
 extern void shard_schemas_open_to(Oid owner, const Bitmapset *shards);
 
+/* A table of the owner has gone: without another sharded one he makes nothing in schemas of shards any more. */
+extern void shard_schemas_close_to(Oid owner);
+
 /* Raw parse trees of the statements (List of Node *), each text holding exactly one. */
 extern List *ddl_parse(List *statements);
 

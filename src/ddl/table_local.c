@@ -154,6 +154,7 @@ table_forget(const char *relation)
 {
 	Oid			relid = relation_by_qualified_name(relation);
 	const TableInfo *table = table_info(relid);
+	bool		sharded;
 	int			nestlevel;
 
 	if (table == NULL)
@@ -162,11 +163,14 @@ table_forget(const char *relation)
 				 errmsg("relation %s is neither sharded nor a reference table", relation),
 				 errdetail("There is nothing to forget."),
 				 errhint("This function is for calls between nodes; use shardext.unshard_table.")));
-	if (table->kind == TABLE_SHARDED)
+	sharded = table->kind == TABLE_SHARDED;
+	if (sharded)
 		shard_tables_apply(relid, list_make1(psprintf("DROP TABLE %s CASCADE", relation)),
 						   ddl_own_shards());
 	catalog_delete_table(relid);
 	CommandCounterIncrement();
+	if (sharded)
+		shard_schemas_close_to(table_owner(relid));
 
 	/* what goes with it here (views, foreign keys) remains on the node that calls */
 	nestlevel = NewGUCNestLevel();

@@ -89,6 +89,8 @@ unshard_one(Oid relid)
 	positions = table_restore_sequences(relid);
 	catalog_delete_table(relid);
 	CommandCounterIncrement();
+	if (kind == TABLE_SHARDED)
+		shard_schemas_close_to(table_owner(relid));
 
 	saved = role_become_owner(relid);
 	if (kind == TABLE_REFERENCE)

@@ -177,6 +177,14 @@ analyzes(const VacuumStmt *stmt)
 	return !stmt->is_vacuumcmd;
 }
 
+/* What the user may neither vacuum nor analyze PostgreSQL skips with a warning. */
+static bool
+is_skipped(Oid relid)
+{
+	return !object_ownercheck(RelationRelationId, relid, GetUserId()) &&
+		!sx_database_ownercheck(MyDatabaseId, GetUserId());
+}
+
 /* Sharded tables of the statement (List of VacuumTarget *); the other relations stay in *rest. */
 static List *
 find_targets(const VacuumStmt *stmt, List **rest)
@@ -192,7 +200,7 @@ find_targets(const VacuumStmt *stmt, List **rest)
 		const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
 		VacuumTarget *target;
 
-		if (table == NULL || table->kind != TABLE_SHARDED)
+		if (table == NULL || table->kind != TABLE_SHARDED || is_skipped(relid))
 		{
 			*rest = lappend(*rest, copyObject(rel));
 			continue;

@@ -1,0 +1,55 @@
+-- Who owned sharded tables and does no longer can be dropped: nothing of his stays in the schemas of shards, on any node. What
+-- a role may neither vacuum nor analyze is skipped with a warning, as on one server.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE ROLE leaving_owner;
+CREATE ROLE staying_owner;
+CREATE TABLE left_one (k int PRIMARY KEY, v int);
+CREATE TABLE left_two (k int PRIMARY KEY, v int);
+ALTER TABLE left_one OWNER TO leaving_owner;
+ALTER TABLE left_two OWNER TO leaving_owner;
+SELECT shardext.shard_table('left_one', 'k', 'hash'), shardext.shard_table('left_two', 'k', 'hash');
+INSERT INTO left_one SELECT i, i FROM generate_series(1, 50) i;
+-- what roles have in schemas of shards, everywhere (all nodes are databases of one server, pg_shdepend is common to them)
+CREATE VIEW left_rights AS SELECT d.datname AS node, r.rolname AS role, count(*) > 0 AS some
+	FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles r ON r.oid = refobjid
+	WHERE classid = 'pg_namespace'::regclass AND rolname IN ('leaving_owner', 'staying_owner') GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT * FROM left_rights;
+-- while he has one more, he may
+DROP TABLE left_two;
+SELECT * FROM left_rights;
+GRANT CREATE ON SCHEMA public TO leaving_owner;
+SET ROLE leaving_owner;
+CREATE INDEX ON left_one (v);
+RESET ROLE;
+REVOKE CREATE ON SCHEMA public FROM leaving_owner;
+ALTER TABLE left_one OWNER TO staying_owner;
+SELECT * FROM left_rights;
+DROP ROLE leaving_owner;
+
+-- not his: skipped, the others are done
+CREATE ROLE left_visitor;
+CREATE TABLE left_home (k int);
+ALTER TABLE left_home OWNER TO left_visitor;
+SET client_min_messages = error;	-- each version words it differently
+SET ROLE left_visitor;
+VACUUM left_one;
+ANALYZE left_one, left_home;
+ANALYZE left_one (v);
+VACUUM (ANALYZE) left_home, left_one;
+RESET ROLE;
+SET client_min_messages = warning;
+SELECT count(*) FROM pg_stats WHERE tablename = 'left_one';
+SET ROLE staying_owner;
+ANALYZE left_one;
+RESET ROLE;
+SELECT count(*) FROM pg_stats WHERE tablename = 'left_one';
+
+SELECT shardext.unshard_table('left_one');
+SELECT * FROM left_rights;
+SELECT count(*), sum(v) FROM left_one;
+ALTER TABLE left_one OWNER TO left_visitor;
+DROP VIEW left_rights;
+DROP ROLE staying_owner;
+DROP TABLE left_one, left_home;
+DROP ROLE left_visitor;
