@@ -240,7 +240,7 @@ begin_everywhere(CopyInput *input)
 	if (session_is_forwarded())
 	{
 		session_require_proven();
-		reference_order_lock(RelationGetRelid(input->table), false, true);
+		(void) reference_order_lock(RelationGetRelid(input->table), false, true);
 		return NULL;
 	}
 	remote = copy_remote_begin(input, false);
@@ -249,7 +249,7 @@ begin_everywhere(CopyInput *input)
 		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
 
 		if (node_id == node_self())
-			reference_order_lock(RelationGetRelid(input->table), false, true);
+			(void) reference_order_lock(RelationGetRelid(input->table), false, true);
 		else
 			copy_remote_start(remote, node_id);
 	}
@@ -290,7 +290,7 @@ copy_reference(CopyInput *input)
 
 	if (captured)
 	{
-		reference_capture_lock(RelationGetRelid(input->table), true);
+		(void) reference_capture_lock(RelationGetRelid(input->table), true);
 		copy_local_capture(local);
 	}
 	/* The guard is a BEFORE STATEMENT trigger, fired now; a capture has made it quiet. */

@@ -49,7 +49,7 @@ role_for(Oid table)
 	return object_ownercheck(RelationRelationId, table, GetUserId()) ? GetUserId() : owner;
 }
 
-/* A call that gives back nothing of interest. */
+/* A call that gives back whether it was done. */
 static RemoteRun *
 make_call(const char *sql, const EState *estate, int nparams)
 {
@@ -65,18 +65,25 @@ make_call(const char *sql, const EState *estate, int nparams)
 	return run;
 }
 
-static void
+/* Have all nodes answered true? */
+static bool
 finish_call(RemoteRun *run)
 {
 	TupleDesc	desc = CreateTemplateTupleDesc(1);
 	TupleTableSlot *slot;
+	bool		done = true;
 
 	TupleDescInitEntry(desc, 1, "done", BOOLOID, -1, 0);
 	slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 	while (remote_run_next(run, slot))
-		;
+	{
+		bool		isnull;
+
+		done = DatumGetBool(slot_getattr(slot, 1, &isnull)) && done;
+	}
 	ExecDropSingleTupleTableSlot(slot);
 	remote_run_end(run);
+	return done;
 }
 
 void
@@ -97,7 +104,7 @@ reference_call_write(Oid table, const EState *estate, bytea *packed)
 		if (node_id != node_self())
 			remote_run_start(run, node_id, role, NULL, &value, &isnull, false);
 	}
-	finish_call(run);
+	(void) finish_call(run);
 }
 
 /* ---------- locks ---------- */
@@ -157,7 +164,7 @@ lock_sql(const Locks *locks)
 	return sql.data;
 }
 
-static void
+static bool
 lock_here(const Locks *locks)
 {
 	ListCell   *lc;
@@ -166,13 +173,15 @@ lock_here(const Locks *locks)
 	{
 		char	   *name = lfirst(lc);
 
-		reference_order_lock(DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name))), locks->shared,
-							 locks->wait);
+		if (!reference_order_lock(DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name))),
+								  locks->shared, locks->wait))
+			return false;
 	}
+	return true;
 }
 
 /* On other nodes, all at once. */
-static void
+static bool
 lock_there(const Locks *locks, const List *node_ids)
 {
 	RemoteRun  *run = make_call(lock_sql(locks), NULL, 0);
@@ -180,7 +189,7 @@ lock_there(const Locks *locks, const List *node_ids)
 
 	foreach(lc, node_ids)
 		remote_run_start(run, lfirst_int(lc), locks->role, NULL, NULL, NULL, false);
-	finish_call(run);
+	return finish_call(run);
 }
 
 static int
@@ -189,7 +198,7 @@ first_node(void)
 	return ((const NodeInfo *) linitial(node_list()))->node_id;
 }
 
-void
+bool
 reference_call_lock(Oid table, bool wait)
 {
 	Locks		locks = {.names = tables_to_lock(table), .wait = wait, .role = role_for(table)};
@@ -197,9 +206,8 @@ reference_call_lock(Oid table, bool wait)
 	List	   *others = NIL;
 	ListCell   *lc;
 
-	if (first != node_self())
-		lock_there(&locks, list_make1_int(first));
-	lock_here(&locks);
+	if ((first != node_self() && !lock_there(&locks, list_make1_int(first))) || !lock_here(&locks))
+		return false;
 	foreach(lc, node_list())
 	{
 		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
@@ -207,17 +215,14 @@ reference_call_lock(Oid table, bool wait)
 		if (node_id != first && node_id != node_self())
 			others = lappend_int(others, node_id);
 	}
-	lock_there(&locks, others);
+	return lock_there(&locks, others);
 }
 
-void
+bool
 reference_call_lock_shared(Oid table, bool wait)
 {
 	Locks		locks = {.names = list_make1(full_name(table)), .shared = true, .wait = wait, .role = role_for(table)};
 	int			first = first_node();
 
-	if (first == node_self())
-		lock_here(&locks);
-	else
-		lock_there(&locks, list_make1_int(first));
+	return first == node_self() ? lock_here(&locks) : lock_there(&locks, list_make1_int(first));
 }

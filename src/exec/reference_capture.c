@@ -88,11 +88,11 @@ reference_capture_send_all(void)
 	}
 }
 
-void
+bool
 reference_capture_lock(Oid table, bool wait)
 {
 	reference_capture_send_all();
-	reference_call_lock(table, wait);
+	return reference_call_lock(table, wait);
 }
 
 const Trigger *

@@ -17,10 +17,10 @@ extern const Trigger *reference_capture_trigger(const TriggerDesc *triggers, Cmd
 
 /*
  * Take the writers' locks that a write of the table needs, on all nodes: those
- * of the table, and of reference tables that refer to it. wait: or ERROR 55P03
- * if somebody has one.
+ * of the table, and of reference tables that refer to it. False: not to
+ * wait, and somebody has one.
  */
-extern void reference_capture_lock(Oid table, bool wait);
+extern bool reference_capture_lock(Oid table, bool wait);
 
 /*
  * Write down what the executor does to this reference table from now on; it may

@@ -58,7 +58,8 @@ shardext_reference_lock(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		check_table(DatumGetObjectId(relids[i]), true);
-		reference_order_lock(DatumGetObjectId(relids[i]), PG_GETARG_BOOL(1), PG_GETARG_BOOL(2));
+		if (!reference_order_lock(DatumGetObjectId(relids[i]), PG_GETARG_BOOL(1), PG_GETARG_BOOL(2)))
+			PG_RETURN_BOOL(false);
 	}
 	PG_RETURN_BOOL(true);
 }
@@ -72,7 +73,7 @@ shardext_reference_write(PG_FUNCTION_ARGS)
 
 	check_table(relid, object_ownercheck(RelationRelationId, relid, GetUserId()));
 	table = table_open(relid, RowExclusiveLock);
-	reference_order_lock(relid, false, true);
+	(void) reference_order_lock(relid, false, true);
 	reference_change_apply(table, PG_GETARG_BYTEA_PP(1));
 	table_close(table, NoLock);
 	PG_RETURN_BOOL(true);

@@ -28,18 +28,15 @@
 /* The object sub-id of the writers' lock: no column has it. */
 #define WRITERS_LOCK	PG_UINT16_MAX
 
-void
+bool
 reference_order_lock(Oid table, bool shared, bool wait)
 {
 	LOCKMODE	mode = shared ? ShareLock : ExclusiveLock;
 
-	if (wait)
-		LockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, mode);
-	else if (!ConditionalLockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, mode))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("could not obtain lock on row in relation \"%s\"", get_rel_name(table)),
-				 errdetail("Another transaction writes the reference table, or has locked rows of it.")));
+	if (!wait)
+		return ConditionalLockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, mode);
+	LockDatabaseObject(RelationRelationId, table, WRITERS_LOCK, mode);
+	return true;
 }
 
 uint64
@@ -48,7 +45,7 @@ reference_order_run_here(Oid table, const ReferenceSteps *steps, void *arg)
 	bool		before;
 	uint64		result = 0;
 
-	reference_order_lock(table, false, true);
+	(void) reference_order_lock(table, false, true);
 	before = write_guard_set_open(true);
 	PG_TRY();
 	{

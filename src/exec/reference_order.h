@@ -32,8 +32,8 @@ extern uint64 reference_order_run_here(Oid table, const ReferenceSteps *steps, v
 
 /*
  * The writers' lock of this node's copy: held to the end of the transaction. shared: keeps out writers, but not others
- * who share it. Without wait: ERROR 55P03 if somebody has it.
+ * who share it. False: not to wait, and somebody has it.
  */
-extern void reference_order_lock(Oid table, bool shared, bool wait);
+extern bool reference_order_lock(Oid table, bool shared, bool wait);
 
 #endif

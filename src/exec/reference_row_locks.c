@@ -13,8 +13,9 @@
  *	  FOR KEY SHARE						nothing: foreign keys lock each row that is referred to
  *										in this way, and keep out writers by it
  *
- * The row locks are taken as well, by the executor. Who has been asked to skip
- * locked rows waits for the lock of the table.
+ * The row locks are taken as well, by the executor. To who skips locked rows all
+ * rows are locked while somebody else has the lock of the table: a SELECT that locks
+ * what it gives back gives no rows. Anything else would wait.
  *
  * Statements that another node has sent are covered by that node, which knows their
  * row marks (plan/planned_statement.c).
@@ -22,9 +23,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "nodes/makefuncs.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
+#include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
 #include "base/settings.h"
@@ -42,16 +46,29 @@ is_strong(RowMarkType type)
 	return type == ROW_MARK_EXCLUSIVE || type == ROW_MARK_NOKEYEXCLUSIVE || type == ROW_MARK_SHARE;
 }
 
-static void
+static bool
 lock_table(Oid table, RowMarkType type, bool wait)
 {
-	if (type == ROW_MARK_SHARE)
-		reference_call_lock_shared(table, wait);
-	else
-		reference_capture_lock(table, wait);
+	return type == ROW_MARK_SHARE ? reference_call_lock_shared(table, wait) : reference_capture_lock(table, wait);
 }
 
-static void
+/* Does the statement give back only rows of which it has locked the one of this mark? */
+static bool
+gives_locked(const PlannedStmt *statement, const PlanRowMark *mark)
+{
+	const Plan *plan = IsA(statement->planTree, Limit) ? statement->planTree->lefttree : statement->planTree;
+	ListCell   *lc;
+
+	foreach(lc, IsA(plan, LockRows) ? ((const LockRows *) plan)->rowMarks : NIL)
+	{
+		if (lfirst_node(PlanRowMark, lc)->rti == mark->rti)
+			return true;
+	}
+	return false;
+}
+
+/* False: there are no rows to give, all that it wants are locked. */
+static bool
 lock_tables(const PlannedStmt *statement)
 {
 	bool		may = false;
@@ -62,6 +79,7 @@ lock_tables(const PlannedStmt *statement)
 		const PlanRowMark *mark = lfirst_node(PlanRowMark, lc);
 		const RangeTblEntry *rte = rt_fetch(mark->rti, statement->rtable);
 		const TableInfo *table;
+		bool		skip;
 
 		if (rte->rtekind != RTE_RELATION || !is_strong(mark->markType))
 			continue;
@@ -72,8 +90,34 @@ lock_tables(const PlannedStmt *statement)
 		if (!may)
 			sx_check_statement_rights(statement);
 		may = true;
-		lock_table(rte->relid, mark->markType, mark->waitPolicy != LockWaitError);
+		skip = mark->waitPolicy == LockWaitSkip && gives_locked(statement, mark);
+		if (lock_table(rte->relid, mark->markType, mark->waitPolicy != LockWaitError && !skip))
+			continue;
+		if (skip)
+			return false;
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("could not obtain lock on row in relation \"%s\"", get_rel_name(rte->relid)),
+				 errdetail("Another transaction writes the reference table, or has locked rows of it.")));
 	}
+	return true;
+}
+
+/* The same with LIMIT 0. */
+static PlannedStmt *
+without_rows(const PlannedStmt *statement)
+{
+	PlannedStmt *result = makeNode(PlannedStmt);
+	Limit	   *limit = makeNode(Limit);
+
+	*result = *statement;
+	limit->plan.targetlist = statement->planTree->targetlist;
+	limit->plan.lefttree = statement->planTree;
+	limit->limitCount = (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(0), false,
+										   FLOAT8PASSBYVAL);
+	limit->limitOption = LIMIT_OPTION_COUNT;
+	result->planTree = (Plan *) limit;
+	return result;
 }
 
 static void
@@ -81,8 +125,8 @@ start_executor(QueryDesc *query_desc, int eflags)
 {
 	/* in a READ ONLY transaction the executor says no */
 	if (query_desc->plannedstmt->rowMarks != NIL && (eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && !XactReadOnly &&
-		!session_is_forwarded())
-		lock_tables(query_desc->plannedstmt);
+		!session_is_forwarded() && !lock_tables(query_desc->plannedstmt))
+		query_desc->plannedstmt = without_rows(query_desc->plannedstmt);
 	if (previous_start)
 		previous_start(query_desc, eflags);
 	else

@@ -122,7 +122,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 
 	if (runs)
 	{
-		reference_capture_lock(state->table, true);
+		(void) reference_capture_lock(state->table, true);
 		renew_snapshot(estate);
 	}
 	node->custom_ps = list_make1(ExecInitNode(linitial(scan->custom_plans), estate, eflags));
