@@ -38,41 +38,24 @@ fires_for_rows(const Trigger *trigger, int events)
 		(trigger->tgtype & events) != 0;
 }
 
-/* Does it change rows of tables that refer to this one? */
+/* Does it see, or change, other rows of the statement or what goes with them? */
 static bool
-acts(const Trigger *trigger, bool keys_change)
+may_be_early(const Trigger *trigger, Oid relid, int events, bool keys_change)
 {
+	if (trigger->tgconstrrelid == relid && (keys_change || TRIGGER_FOR_INSERT(events) || TRIGGER_FOR_DELETE(events)))
+		return true;
 	switch (trigger->tgfoid)
 	{
+		case F_RI_FKEY_NOACTION_DEL:
+			return keys_change || TRIGGER_FOR_INSERT(events);
 		case F_RI_FKEY_CASCADE_DEL:
 		case F_RI_FKEY_SETNULL_DEL:
 		case F_RI_FKEY_SETDEFAULT_DEL:
 			return true;
+		case F_RI_FKEY_NOACTION_UPD:
 		case F_RI_FKEY_CASCADE_UPD:
 		case F_RI_FKEY_SETNULL_UPD:
 		case F_RI_FKEY_SETDEFAULT_UPD:
-			return keys_change;
-		default:
-			return false;
-	}
-}
-
-/* Does it look at rows of the table itself, of which others are written as well? */
-static bool
-sees_rows(const Trigger *trigger, Oid relid, int events, bool keys_change)
-{
-	return trigger->tgconstrrelid == relid &&
-		(keys_change || TRIGGER_FOR_INSERT(events) || TRIGGER_FOR_DELETE(events));
-}
-
-static bool
-may_be_early(const Trigger *trigger, Oid relid, int events, bool keys_change)
-{
-	switch (trigger->tgfoid)
-	{
-		case F_RI_FKEY_NOACTION_DEL:
-			return keys_change || TRIGGER_FOR_INSERT(events) || trigger->tgconstrrelid == relid;
-		case F_RI_FKEY_NOACTION_UPD:
 			return keys_change;
 		default:
 			return false;
@@ -95,8 +78,6 @@ row_triggers_may_be_early(const TriggerDesc *triggers, Oid relid, int events, bo
 RowKeys
 row_triggers_keys(const TriggerDesc *triggers, Oid relid, int events, bool keys_change)
 {
-	RowKeys		result = ROW_KEYS_AT_ONCE;
-
 	/* this session's alone */
 	if (SessionReplicationRole != SESSION_REPLICATION_ROLE_ORIGIN)
 		return ROW_KEYS_BY_TRIGGERS;
@@ -110,11 +91,8 @@ row_triggers_keys(const TriggerDesc *triggers, Oid relid, int events, bool keys_
 			continue;
 		if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
 			return ROW_KEYS_BY_TRIGGERS;
-		if (sees_rows(trigger, relid, events, keys_change) || acts(trigger, keys_change) ||
-			may_be_early(trigger, relid, events, keys_change))
-			result = ROW_KEYS_AT_END;
 	}
-	return result;
+	return row_triggers_may_be_early(triggers, relid, events, keys_change) ? ROW_KEYS_AT_END : ROW_KEYS_AT_ONCE;
 }
 
 bool

@@ -38,8 +38,8 @@ extern Bitmapset *row_triggers_foreign_columns(Relation table, int events);
 extern RowKeys row_triggers_keys(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
 
 /*
- * Could a foreign key complain of a row's key that is given up, before another row of the statement takes it or goes as
- * well?
+ * Would foreign keys do something else if they were looked after before all rows are written? They could complain of a
+ * key that is given up before another row takes it, or of what goes with a later row, or change a row that is written.
  */
 extern bool row_triggers_may_be_early(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
 

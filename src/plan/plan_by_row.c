@@ -77,10 +77,7 @@ bool
 plan_by_row_checks_later(const Query *query, Oid relid)
 {
 	Relation	table = table_open(relid, NoLock);
-	int			events = events_of(query);
-	bool		assigned = assigns_key(query, table);
-	bool		result = row_triggers_may_be_early(table->trigdesc, relid, events, assigned) ||
-		row_triggers_keys(table->trigdesc, relid, events, assigned) == ROW_KEYS_AT_END;
+	bool		result = row_triggers_may_be_early(table->trigdesc, relid, events_of(query), assigns_key(query, table));
 
 	table_close(table, NoLock);
 	return result;
