@@ -10,6 +10,20 @@ ALTER TABLE parts ATTACH PARTITION days FOR VALUES IN ('sun');
 ALTER TABLE days INHERIT child;
 DROP TABLE child, parts;
 ALTER TYPE weather RENAME VALUE 'rain' TO 'storm';
+-- a sequence of this node, or one on each node: rows would get the same values
+CREATE SEQUENCE "Here";
+SELECT count(*) FROM shardext.run_on_nodes('CREATE SEQUENCE IF NOT EXISTS "Here"');
+\set VERBOSITY default
+ALTER TABLE days ALTER n SET DEFAULT nextval('"Here"');
+\set VERBOSITY terse
+ALTER TABLE days ALTER n SET DEFAULT 10 + pg_catalog.nextval('public."Here"'::regclass);
+ALTER TABLE days ADD COLUMN m bigint DEFAULT nextval('"Here"'), ADD COLUMN o int;
+ALTER TABLE days ALTER n SET DEFAULT nextval('not_there');
+SELECT count(*) FROM shardext.run_on_nodes('DROP SEQUENCE "Here"');
+-- one that the table draws from already
+ALTER TABLE days ADD COLUMN s serial;
+ALTER TABLE days ALTER s DROP DEFAULT, ALTER n SET DEFAULT nextval('days_s_seq');
+ALTER TABLE days ALTER n DROP DEFAULT, DROP COLUMN s;
 INSERT INTO days VALUES ('rain', 1);
 SELECT * FROM days WHERE w = 'rain';
 DROP TABLE days;

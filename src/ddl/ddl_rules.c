@@ -14,8 +14,11 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/varlena.h"
 
+#include "ddl/ddl_carry.h"
 #include "ddl/ddl_rules.h"
 #include "ddl/ddl_values.h"
 #include "ddl/sequence_set.h"
@@ -69,6 +72,55 @@ calls_next_id(Node *node, void *context)
 	return raw_expression_tree_walker(node, calls_next_id, context);
 }
 
+/* The sequence that nextval(..) names, if the argument is a constant that names one; InvalidOid: it does not. */
+static Oid
+sequence_named(const FuncCall *call)
+{
+	Node	   *argument = list_length(call->args) == 1 ? linitial(call->args) : NULL;
+	text	   *name;
+	Oid			relid;
+
+	if (strcmp(strVal(llast(call->funcname)), "nextval") != 0)
+		return InvalidOid;
+	while (argument != NULL && IsA(argument, TypeCast))
+		argument = ((TypeCast *) argument)->arg;
+	if (argument == NULL || !IsA(argument, A_Const) || ((A_Const *) argument)->isnull ||
+		!IsA(&((A_Const *) argument)->val, String))
+		return InvalidOid;
+	name = cstring_to_text(strVal(&((A_Const *) argument)->val));
+	relid = RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(name)), NoLock, true);
+	return OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_SEQUENCE ? relid : InvalidOid;
+}
+
+/* Does the expression draw from a sequence of which this node alone knows? *sequence: which */
+static bool
+draws_from_own(Node *node, void *sequence)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncCall))
+	{
+		Oid			relid = sequence_named((FuncCall *) node);
+
+		*(Oid *) sequence = relid;
+		if (OidIsValid(relid) && !OidIsValid(ddl_sequence_table(relid)))
+			return true;
+	}
+	return raw_expression_tree_walker(node, draws_from_own, sequence);
+}
+
+static const Reason *
+check_default(Node *raw)
+{
+	Oid			sequence;
+
+	if (!draws_from_own(raw, &sequence))
+		return NULL;
+	return reason_make("Use a serial or identity column, or ALTER COLUMN .. ADD GENERATED .. AS IDENTITY (START WITH ..).",
+					   "The default draws from \"%s\", which no table of the cluster draws from: nodes would give"
+					   " the same values.", get_rel_name(sequence));
+}
+
 static const Reason *
 check_name(const char *name)
 {
@@ -90,7 +142,10 @@ check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
 	foreach(lc, column->constraints)
 	{
 		const Constraint *con = lfirst_node(Constraint, lc);
+		const Reason *reason = con->contype == CONSTR_DEFAULT ? check_default(con->raw_expr) : NULL;
 
+		if (reason != NULL)
+			return reason;
 		if (guard_name_is_reserved(con->conname))
 			return check_name(con->conname);
 		if (con->contype == CONSTR_DEFAULT && calls_next_id(con->raw_expr, NULL))
@@ -107,7 +162,7 @@ check_add_column(const AlterTableCmd *cmd, const TableInfo *table)
 static const Reason *
 check_set_default(const AlterTableCmd *cmd, const TableInfo *table)
 {
-	return NULL;
+	return check_default(cmd->def);
 }
 
 static const Reason *
