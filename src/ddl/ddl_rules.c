@@ -116,7 +116,8 @@ check_default(Node *raw)
 
 	if (!draws_from_own(raw, &sequence))
 		return NULL;
-	return reason_make("Use a serial or identity column, or ALTER COLUMN .. ADD GENERATED .. AS IDENTITY (START WITH ..).",
+	return reason_make("Use a serial or identity column, or ALTER COLUMN .. ADD GENERATED .. AS IDENTITY"
+					   " (START WITH ..).",
 					   "The default draws from \"%s\", which no table of the cluster draws from: nodes would give"
 					   " the same values.", get_rel_name(sequence));
 }
