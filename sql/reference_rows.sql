@@ -171,7 +171,7 @@ ALTER TABLE rules DISABLE TRIGGER stamp;
 EXECUTE w(1);
 -- whoever owns a reference table reaches the other copies by no other way
 SELECT shardext.internal_reference_write('rules', '\x');
-SELECT shardext.internal_reference_lock('{rules}');
+SELECT shardext.internal_reference_lock('{rules}', false, true);
 -- no column is named, and none has a default that this node computes
 CREATE TABLE unnamed (a int, b int DEFAULT 6);
 SELECT shardext.replicate_table('unnamed');
@@ -228,3 +228,21 @@ INSERT INTO keyed VALUES (2);
 DELETE FROM kinds WHERE id = 2;
 \set VERBOSITY default
 DROP TABLE keyed, things, boxes, kinds;
+-- many rows: foreign keys of shards see what all of them leave
+CREATE TABLE kinds (id int PRIMARY KEY, note text);
+CREATE TABLE things (k int PRIMARY KEY, kind int REFERENCES kinds);
+CREATE TABLE parts (k int PRIMARY KEY REFERENCES things, kind int REFERENCES kinds ON DELETE CASCADE);
+CREATE FUNCTION reference_rows_same(int) RETURNS int VOLATILE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+SELECT shardext.replicate_table('kinds');
+SELECT shardext.shard_tables('{things, parts}', '{k, k}', 'hash');
+INSERT INTO kinds SELECT n, repeat('x', 1000) FROM generate_series(1, 3000) n;
+INSERT INTO things SELECT n, n + 1 FROM generate_series(1, 2998) n;
+UPDATE kinds SET id = id - 1, note = note || 'y' WHERE reference_rows_same(id) > 0;
+SELECT count(*), min(id), max(id) FROM kinds;
+ALTER TABLE things DROP CONSTRAINT things_kind_fkey, ADD CONSTRAINT things_kind_fkey FOREIGN KEY (kind) REFERENCES kinds ON DELETE CASCADE;
+INSERT INTO parts SELECT k, 3000 - k FROM things;
+ALTER TABLE kinds REPLICA IDENTITY FULL;
+DELETE FROM kinds WHERE reference_rows_same(id) > 0;
+SELECT (SELECT count(*) FROM kinds), (SELECT count(*) FROM things), (SELECT count(*) FROM parts);
+DROP TABLE parts, things, kinds;
+DROP FUNCTION reference_rows_same;

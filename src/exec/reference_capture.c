@@ -9,6 +9,8 @@
  * true entry and notes each row that was put in, changed or taken away, in that
  * order. The notes go to all other nodes (exec/reference_change.h) when they
  * have grown large, when something else reaches the other copies, and at the end.
+ * There the foreign keys of shards are looked after when what has come is written. So what they
+ * must not see before all of it is (a key that another row takes, ..) is kept together as long as it can be.
  *
  * A double holds pointers of the true entry. Those that the relcache may replace
  * while a relation is open (lists and sets of columns of indexes) are its own.
@@ -32,9 +34,12 @@
 #include "exec/reference_capture.h"
 #include "exec/reference_change.h"
 #include "exec/row_pack.h"
+#include "exec/row_triggers.h"
 
 /* Notes of this size go to the other nodes at once. */
 #define CAPTURE_BYTES	(1024 * 1024)
+/* .. or of this size, if foreign keys should see all of the statement at once. */
+#define CAPTURE_TOGETHER_BYTES	(256 * 1024 * 1024)
 
 struct ReferenceCapture
 {
@@ -51,6 +56,9 @@ struct ReferenceCapture
 	bool	   *nulls;
 	MemoryContext notes_cxt;
 	RowPack    *notes;			/* NULL: none */
+	Size		limit;			/* of their size */
+	bool		deletes_together;	/* foreign keys should see all rows that go */
+	bool		updates_together;
 
 	/* all of the backend */
 	BegunIn		begun;
@@ -139,7 +147,7 @@ note(ReferenceCapture *capture, ReferenceChange change, TupleTableSlot *row, con
 static void
 make_room(ReferenceCapture *capture)
 {
-	if (capture->notes != NULL && MemoryContextMemAllocated(capture->notes_cxt, true) > CAPTURE_BYTES)
+	if (capture->notes != NULL && MemoryContextMemAllocated(capture->notes_cxt, true) > capture->limit)
 		reference_capture_send(capture);
 }
 
@@ -211,6 +219,8 @@ tuple_delete(Relation copy, ItemPointer ctid, CommandId command, Snapshot snapsh
 	ReferenceCapture *capture = capture_of(copy);
 	TM_Result	result;
 
+	if (capture->deletes_together)
+		capture->limit = CAPTURE_TOGETHER_BYTES;
 	fetch_old(capture, ctid);
 	result = heap()->tuple_delete(capture->table, ctid, command, snapshot, crosscheck, wait, failure, changing_part);
 	if (result == TM_Ok)
@@ -227,6 +237,8 @@ tuple_update(Relation copy, ItemPointer ctid, TupleTableSlot *slot, CommandId co
 	ReferenceCapture *capture = capture_of(copy);
 	TM_Result	result;
 
+	if (capture->updates_together)
+		capture->limit = CAPTURE_TOGETHER_BYTES;
 	fetch_old(capture, ctid);
 	result = heap()->tuple_update(capture->table, ctid, slot, command, snapshot, crosscheck, wait, failure, mode,
 								  update_indexes);
@@ -366,6 +378,11 @@ reference_capture_begin(ResultRelInfo *target, EState *estate)
 	capture->values = palloc(sizeof(Datum) * columns->natts);
 	capture->nulls = palloc(sizeof(bool) * columns->natts);
 	capture->notes_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext captured rows", ALLOCSET_DEFAULT_SIZES);
+	capture->limit = CAPTURE_BYTES;
+	capture->deletes_together = row_triggers_may_be_early(table->trigdesc, RelationGetRelid(table),
+														  TRIGGER_TYPE_DELETE | TRIGGER_TYPE_INSERT, false);
+	capture->updates_together = row_triggers_may_be_early(table->trigdesc, RelationGetRelid(table), TRIGGER_TYPE_UPDATE,
+														  ExecUpdateLockMode(estate, target) == LockTupleExclusive);
 	capture->on_reset.func = capture_freed;
 	capture->on_reset.arg = capture;
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, &capture->on_reset);
