@@ -36,7 +36,7 @@ class World:
 
     def __init__(self, seed, number):
         self.r = random.Random("%d/%d" % (seed, number))
-        self.keys = 0
+        self.keys = []
         self.triggers = self.chance(0.3)
         self.actions = self.some(ACTIONS, ("NO ACTION", "CASCADE"), ("NO ACTION", "CASCADE", "SET NULL", "SET DEFAULT"))
 
@@ -64,8 +64,7 @@ class World:
 
     def key(self):
         """A foreign key of a sharded table."""
-        self.keys += 1
-        name = "f%d_%d" % (self.r.randint(0, 9), self.keys)
+        name = "f%d_%d" % (self.r.randint(0, 9), len(self.keys))
         if self.chance(0.25):
             return self.key_of(self.r.choice(SHARDED), name, "r", self.r.choice(REFERENCE), "id", "", "")
         column = self.some("a", "b")
@@ -76,6 +75,7 @@ class World:
                            listed, self.some("", "", " MATCH FULL"))
 
     def key_of(self, table, name, columns, other, others, listed, match):
+        self.keys.append((table, name))
         deleted, updated = self.r.choice(self.actions), self.r.choice(self.actions)
         if columns != "r":
             # the default of a shard key may lie in another shard
@@ -204,17 +204,18 @@ class World:
                          "WITH w AS (UPDATE %s SET %s WHERE %s RETURNING *) SELECT count(*) FROM w" % (table, self.set(table), self.condition(table)))
 
     def ddl(self):
-        table = self.r.choice(SHARDED)
-        if self.chance(0.6):
+        if self.chance(0.4):
             return self.some("TRUNCATE %s", "TRUNCATE %s CASCADE") % self.table()
-        if self.chance(0.5):
-            return "ALTER TABLE %s DROP CONSTRAINT f%d_%d" % (table, self.r.randint(0, 9), self.r.randint(1, self.keys))
+        if self.chance(0.6):
+            table, name = self.r.choice(self.keys)
+            return self.some("ALTER TABLE %s DROP CONSTRAINT %s", "ALTER TABLE %s VALIDATE CONSTRAINT %s",
+                             "ALTER TABLE %s ALTER CONSTRAINT %s" + self.when_checked()) % (table, name)
         return self.key() + self.some("", " NOT VALID")
 
     def statement(self):
         """(sql, lines for COPY)"""
         kind = self.r.random()
-        if kind < 0.04:
+        if kind < 0.06:
             return self.ddl(), ""
         if kind < 0.1:
             table = self.r.choice(SHARDED)
