@@ -40,9 +40,16 @@ VACUUM (ANALYZE) left_home, left_one;
 RESET ROLE;
 SET client_min_messages = warning;
 SELECT count(*) FROM pg_stats WHERE tablename = 'left_one';
+-- his, and he cannot log in
 SET ROLE staying_owner;
 ANALYZE left_one;
+VACUUM left_one;
 RESET ROLE;
+GRANT CREATE ON SCHEMA public TO staying_owner;
+SET ROLE staying_owner;
+CREATE INDEX CONCURRENTLY left_index ON left_one (v);
+RESET ROLE;
+REVOKE CREATE ON SCHEMA public FROM staying_owner;
 SELECT count(*) FROM pg_stats WHERE tablename = 'left_one';
 
 SELECT shardext.unshard_table('left_one');

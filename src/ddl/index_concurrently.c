@@ -53,7 +53,7 @@ typedef struct ConcurrentBuild
 	const char *before;			/* definition = before + " ON " + shell + after */
 	const char *after;
 	char	   *table;			/* bare name of the table */
-	char	   *role;
+	Oid			role;
 	List	   *nodes;			/* of NodeInfo * */
 	Bitmapset **shards;			/* of each of them */
 } ConcurrentBuild;
@@ -125,7 +125,7 @@ build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
 	build->before = strncmp(build->definition, "CREATE UNIQUE ", 14) == 0 ? "CREATE UNIQUE INDEX CONCURRENTLY" :
 		"CREATE INDEX CONCURRENTLY";
 	build->table = get_rel_name(relid);
-	build->role = GetUserNameFromId(GetUserId(), false);
+	build->role = GetUserId();
 	foreach(lc, node_list())
 	{
 		const NodeInfo *node = lfirst(lc);

@@ -34,7 +34,7 @@ static const char leftovers_query[] =
 " WHERE t.relname = %s AND x.relname = %s AND n.nspname ~ '^shard_[0-9]{4}$' ORDER BY 1";
 
 void
-index_leftovers_drop(const NodeInfo *node, const char *role, const char *table, const char *index, int wait_ms)
+index_leftovers_drop(const NodeInfo *node, Oid role, const char *table, const char *index, int wait_ms)
 {
 	PGconn	   *conn = plain_conn_open(node, role);
 
@@ -61,7 +61,7 @@ void
 index_leftovers_drop_everywhere(const IndexBuild *build, int wait_ms)
 {
 	const TableInfo *table = table_info(build->relid);
-	char	   *role = GetUserNameFromId(extension_owner(), false);
+	Oid			role = extension_owner();
 	ListCell   *lc;
 
 	/* shard tables that are gone have taken their indexes with them; an official index is nobody's leftover */

@@ -14,7 +14,7 @@
  * name on one node; others of the name are let alone. ERROR if the node is
  * away, or one of the tables is in use for longer than wait_ms.
  */
-extern void index_leftovers_drop(const NodeInfo *node, const char *role, const char *table, const char *index,
+extern void index_leftovers_drop(const NodeInfo *node, Oid role, const char *table, const char *index,
 								 int wait_ms);
 
 /* The same on all nodes for the noted build of an index, whose lock the caller has. */

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/latch.h"
+#include "utils/builtins.h"
 #include "utils/elog.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
@@ -19,12 +20,13 @@
 #include "base/pg_compat.h"
 #include "conn/conn.h"
 #include "ddl/plain_conn.h"
+#include "dxact/dxact.h"
 
-PGconn *
-plain_conn_open(const NodeInfo *node, const char *role_name)
+static PGconn *
+log_in(const NodeInfo *node, Oid login)
 {
 	PGconn	   *conn = NULL;
-	char	   *reason = conn_probe(node->host, node->port, node->dbname, role_name, &conn);
+	char	   *reason = conn_probe(node->host, node->port, node->dbname, GetUserNameFromId(login, false), &conn);
 
 	if (conn == NULL)
 		ereport(ERROR,
@@ -178,4 +180,26 @@ plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 	}
 	PG_END_TRY();
 	return values;
+}
+
+PGconn *
+plain_conn_open(const NodeInfo *node, Oid role)
+{
+	Oid			login = dxact_login_role(role);
+	PGconn	   *conn = log_in(node, login);
+
+	if (login == role)
+		return conn;
+	PG_TRY();
+	{
+		(void) plain_conn_execute(conn, node,
+								  psprintf("SET ROLE %s", quote_identifier(GetUserNameFromId(role, false))));
+	}
+	PG_CATCH();
+	{
+		plain_conn_close(conn);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return conn;
 }

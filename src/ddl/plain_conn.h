@@ -12,8 +12,11 @@
 
 #include "catalog/node_map.h"
 
-/* ERROR SX002 if the node cannot be reached. The caller closes it, on errors too (PG_FINALLY). */
-extern PGconn *plain_conn_open(const NodeInfo *node, const char *role_name);
+/*
+ * As this role, or as the session's user who has become it, if it cannot log in. ERROR SX002 if the node cannot be
+ * reached. The caller closes it, on errors too (PG_FINALLY).
+ */
+extern PGconn *plain_conn_open(const NodeInfo *node, Oid role);
 extern void plain_conn_close(PGconn *conn);
 
 /*

@@ -139,7 +139,7 @@ vacuum_other_nodes(const VacuumStmt *stmt, const VacuumTarget *target)
 
 		if (sql == NULL)
 			continue;
-		conn = plain_conn_open(node, GetUserNameFromId(GetUserId(), false));
+		conn = plain_conn_open(node, GetUserId());
 		PG_TRY();
 		{
 			(void) plain_conn_execute(conn, node, sql);

@@ -108,6 +108,9 @@ extern void dxact_peers_await(void);
 extern NodeConn *dxact_peer(int node_id);
 extern void dxact_peer_failed(int node_id, const char *reason);
 
+/* The role that a connection for statements of this role logs in as: itself, or the session's if it cannot. */
+extern Oid	dxact_login_role(Oid role);
+
 /* Duty of the database's worker: end deadlocks over several nodes. */
 extern void dxact_deadlock_duty(void);
 

@@ -103,9 +103,6 @@ extern DxactOutcome dxact_outcome(const char *gid);
 
 /* dxact_roles.c */
 
-/* The role that a connection for statements of this role logs in as. */
-extern Oid	dxact_login_role(Oid role);
-
 /* The participant that a statement on the node has to go to; NULL: any connection will do. */
 extern Participant *dxact_participant_for(int node_id, Oid login);
 
