@@ -134,6 +134,18 @@ SELECT count(*), sum(n) FROM mi WHERE k LIKE 'big%';
 \c london
 SET client_min_messages = warning;
 SELECT count(*), sum(n) FROM mi WHERE k LIKE 'big%';
+RESET client_min_messages;
+-- rows that refer to later ones of the same statement, which is longer than what goes in one; a reference table
+CREATE TABLE mi_tree (k int, id int, up int, t text, PRIMARY KEY (k, id), FOREIGN KEY (k, up) REFERENCES mi_tree);
+CREATE TABLE mi_list (id int PRIMARY KEY, next int REFERENCES mi_list);
+SELECT shardext.shard_table('mi_tree', 'k');
+SELECT shardext.replicate_table('mi_list');
+INSERT INTO mi_tree SELECT k, i, nullif(i + 1, 3001), repeat('x', 1000) FROM generate_series(1, 3000) i, generate_series(1, 6) k;
+INSERT INTO mi_tree SELECT k, i, i + 1, repeat('x', 1000) FROM generate_series(1, 3000) i, generate_series(7, 7) k;
+INSERT INTO mi_list SELECT i, nullif(i + 1, 201) FROM generate_series(1, 200) i;
+SELECT (SELECT count(*) FROM mi_tree), (SELECT count(*) FROM mi_list);
+SET client_min_messages = warning;
+DROP TABLE mi_tree, mi_list;
 DROP TABLE source;
 DROP SEQUENCE seq;
 DROP TABLE mi;

@@ -2,7 +2,7 @@
  * insert_rows.c
  *	  Rows of one INSERT into a sharded table on their way to their shards.
  *
- * Rows are kept until BUFFER_MEMORY bytes have come together, or the last one.
+ * Rows are kept until some megabytes have come together, or the last one.
  * Then they are sorted by the owners of their shards. Each other node gets one
  * statement, whose parameters are an array per column and one of the shards'
  * numbers:
@@ -45,8 +45,6 @@
 #include "exec/tuple_codec.h"
 #include "exec/whole_statement.h"
 #include "route/route.h"
-
-#define BUFFER_MEMORY	(4 * 1024 * 1024)
 
 /* Rows for which the same columns are left to the owner, and how they go. */
 typedef struct RowGroup
@@ -646,7 +644,7 @@ make_room(RowGroup *group)
 
 void
 row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner, const Datum *values, const bool *nulls,
-			   bool all_at_once)
+			   Size limit)
 {
 	RowGroup   *group = group_of(sender, made_by_owner);
 	MemoryContext old = MemoryContextSwitchTo(sender->rows_cxt);
@@ -670,7 +668,7 @@ row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner, con
 	sender->buffered += sizeof(int) + sizeof(int64) + group->ngiven * (sizeof(Datum) + sizeof(bool));
 	MemoryContextSwitchTo(old);
 
-	if (!all_at_once && !sender->here && sender->buffered > BUFFER_MEMORY)
+	if (!sender->here && sender->buffered > limit)
 		send_all(sender, NULL);
 }
 

@@ -32,9 +32,9 @@ extern RowSender *row_sender_make(const InsertForm *form, const Oid *types, cons
 								  EState *estate, ExprContext *econtext, TupleTableSlot *returning,
 								  InsertReturned returned, void *arg);
 
-/* A row for a shard; values are copied. Sends when enough has come together, but if all must go at once. */
+/* A row for a shard; values are copied. Sends when more bytes than the limit have come together. */
 extern void row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner,
-						   const Datum *values, const bool *nulls, bool all_at_once);
+						   const Datum *values, const bool *nulls, Size limit);
 
 /* Send what is left of the rows that the node has given, and wait for all nodes; rows written in all. */
 extern uint64 row_sender_finish(RowSender *sender, const PlanState *node);

@@ -34,10 +34,16 @@
 #include "exec/plan_reason.h"
 #include "exec/result_columns.h"
 #include "exec/returned_rows.h"
+#include "exec/row_triggers.h"
 #include "exec/scan_rows.h"
 #include "exec/shard_set.h"
 #include "exec/statement_command.h"
 #include "id/id_layout.h"
+
+/* Rows of a sharded table go when so many bytes have come together, */
+#define BUFFER_MEMORY	(4 * 1024 * 1024)
+/* .. or so many, if foreign keys should see all of them at once. */
+#define TOGETHER_MEMORY	(256 * 1024 * 1024)
 
 /* Items of custom_private. */
 enum
@@ -72,6 +78,7 @@ typedef struct InsertState
 	const char *query_string;
 	bool		spool;
 	bool		one_statement;
+	Size		limit;			/* of the bytes that go in one */
 	bool		here;
 
 	/* columns, by position in form.attnos; -1: not computed here */
@@ -384,7 +391,7 @@ insert_row_here(InsertState *state, TupleTableSlot *row)
 {
 	slot_getsomeattrs(row, state->ncolumns + 1);
 	row_sender_add(state->row_sender, DatumGetInt32(row->tts_values[state->ncolumns]), NULL, row->tts_values,
-				   row->tts_isnull, true);
+				   row->tts_isnull, SIZE_MAX);
 }
 
 static void
@@ -409,7 +416,7 @@ insert_row(InsertState *state, TupleTableSlot *row)
 		shard_of_row(state, row->tts_values, row->tts_isnull, made_by_owner);
 	if (state->row_sender != NULL)
 		row_sender_add(state->row_sender, shard, made_by_owner, row->tts_values, row->tts_isnull,
-					   state->one_statement);
+					   state->limit);
 	else
 		insert_sender_add(state->sender, shard, made_by_owner, row->tts_values, row->tts_isnull);
 	MemoryContextSwitchTo(old);
@@ -461,6 +468,15 @@ insert_spooled(InsertState *state)
 	tuplestore_end(store);
 }
 
+/* What refers to rows of its own table is checked when what goes together is written. */
+static Size
+limit_of(const InsertState *state)
+{
+	if (state->one_statement)
+		return SIZE_MAX;
+	return row_triggers_tie_inserted(state->form.table) ? TOGETHER_MEMORY : BUFFER_MEMORY;
+}
+
 static void
 make_sender(InsertState *state, TupleTableSlot *returned_slot)
 {
@@ -471,8 +487,11 @@ make_sender(InsertState *state, TupleTableSlot *returned_slot)
 		state->sender = insert_sender_make(&state->form, state->types, state->query_string, state->one_statement,
 										   estate, econtext, returned_slot, keep_returned, state);
 	else
+	{
+		state->limit = limit_of(state);
 		state->row_sender = row_sender_make(&state->form, state->types, state->query_string, state->here, estate,
 											econtext, returned_slot, keep_returned, state);
+	}
 }
 
 static void

@@ -21,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "utils/fmgroids.h"
@@ -73,6 +74,16 @@ row_triggers_may_be_early(const TriggerDesc *triggers, Oid relid, int events, bo
 			return true;
 	}
 	return false;
+}
+
+bool
+row_triggers_tie_inserted(Oid relid)
+{
+	Relation	table = table_open(relid, NoLock);
+	bool		result = row_triggers_may_be_early(table->trigdesc, relid, TRIGGER_TYPE_INSERT, false);
+
+	table_close(table, NoLock);
+	return result;
 }
 
 RowKeys

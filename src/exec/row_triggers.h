@@ -43,6 +43,9 @@ extern RowKeys row_triggers_keys(const TriggerDesc *triggers, Oid relid, int eve
  */
 extern bool row_triggers_may_be_early(const TriggerDesc *triggers, Oid relid, int events, bool keys_change);
 
+/* May rows inserted into the table refer to each other? */
+extern bool row_triggers_tie_inserted(Oid relid);
+
 /* Can the checks of foreign keys of rows inserted or updated be deferred? */
 extern bool row_triggers_may_be_deferred(const TriggerDesc *triggers);
 

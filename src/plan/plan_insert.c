@@ -22,13 +22,13 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "base/pg_compat.h"
 #include "catalog/id_maker.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "exec/insert_shards.h"
+#include "exec/row_triggers.h"
 #include "exec/tuple_codec.h"
 #include "plan/insert_shape.h"
 #include "plan/plan_insert.h"
@@ -391,6 +391,13 @@ make_plan(const PlanInput *input, InsertParts *parts, Query *rows)
 	return stmt;
 }
 
+/* A reference table's rows go in several statements, the first of which must not refer to those of a later one. */
+static const Reason *
+check_own_rows(Oid relid)
+{
+	return row_triggers_tie_inserted(relid) ? reason_make(HINT_SPLIT, "Its rows may refer to each other.") : NULL;
+}
+
 static PlannedStmt *
 plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 {
@@ -416,7 +423,11 @@ plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 	if (returns_here(input))
 		return_here(&parts);
 	if (everywhere)
+	{
 		*reason = insert_shape_check(&parts.form);
+		if (*reason == NULL)
+			*reason = check_own_rows(relid);
+	}
 	else
 		parts.form.whole = rows_shape_make_whole(&parts.form, reason);
 	if (*reason != NULL)
