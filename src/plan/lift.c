@@ -48,6 +48,8 @@ static HTAB *indexed_columns = NULL;
 typedef struct LiftContext
 {
 	List	   *params;
+	int		   *numbers;		/* by the number of a parameter of the statement: of the one it has become, 0: none */
+	int			nnumbers;
 	bool		lift_literals;
 	const Reason *reason;
 
@@ -164,6 +166,50 @@ type_is_builtin(Oid type)
 	return type < FirstGenbkiObjectId;
 }
 
+static int
+search_params(Node *expr, LiftContext *c)
+{
+	int			number = 0;
+	ListCell   *lc;
+
+	foreach(lc, c->params)
+	{
+		if (equal(lfirst(lc), expr))
+			number = foreach_current_index(lc) + 1;
+	}
+	return number;
+}
+
+/* Where the number of what a parameter of the statement has become is kept; NULL: expr is something else. */
+static int *
+place_of_number(Node *expr, LiftContext *c)
+{
+	Param	   *param = (Param *) expr;
+
+	if (!IsA(expr, Param) || param->paramkind != PARAM_EXTERN)
+		return NULL;
+	if (param->paramid >= c->nnumbers)
+	{
+		int			n = Max(2 * c->nnumbers, param->paramid + 16);
+
+		c->numbers = c->numbers == NULL ? palloc0(sizeof(int) * n) : repalloc(c->numbers, sizeof(int) * n);
+		memset(c->numbers + c->nnumbers, 0, sizeof(int) * (n - c->nnumbers));
+		c->nnumbers = n;
+	}
+	return &c->numbers[param->paramid];
+}
+
+/* The number of one that is equal to expr, 0: none. A statement may have tens of thousands of parameters. */
+static int
+find_param(Node *expr, LiftContext *c)
+{
+	const int  *place = place_of_number(expr, c);
+
+	if (place == NULL)
+		return search_params(expr, c);
+	return *place > 0 && !equal(list_nth(c->params, *place - 1), expr) ? search_params(expr, c) : *place;
+}
+
 /* The parameter that stands for expr. */
 static Node *
 add_param(Node *expr, bool share, LiftContext *c)
@@ -171,22 +217,16 @@ add_param(Node *expr, bool share, LiftContext *c)
 	Param	   *param = makeNode(Param);
 	Oid			collation = exprCollation(expr);
 	Node	   *result = (Node *) param;
-	int			number = 0;
+	int			number = share ? find_param(expr, c) : 0;
 
-	if (share)
-	{
-		ListCell   *lc;
-
-		foreach(lc, c->params)
-		{
-			if (equal(lfirst(lc), expr))
-				number = foreach_current_index(lc) + 1;
-		}
-	}
 	if (number == 0)
 	{
+		int		   *place = place_of_number(expr, c);
+
 		c->params = lappend(c->params, expr);
 		number = list_length(c->params);
+		if (place != NULL)
+			*place = number;
 	}
 	param->paramkind = PARAM_EXTERN;
 	param->paramid = number;
