@@ -48,7 +48,7 @@ static HTAB *indexed_columns = NULL;
 typedef struct LiftContext
 {
 	List	   *params;
-	int		   *numbers;		/* by the number of a parameter of the statement: of the one it has become, 0: none */
+	int		   *numbers;		/* by the number of a parameter of the statement: of what it has become, 0: none */
 	int			nnumbers;
 	bool		lift_literals;
 	const Reason *reason;
