@@ -1,11 +1,10 @@
 -- BEFORE triggers that give a row another shard: the row goes there. Each answer is that of plain tables.
 SET client_min_messages = warning;
 CREATE TABLE up (key int PRIMARY KEY, color text, n int DEFAULT 1);
-CREATE TABLE lg (i serial, t text);
 CREATE FUNCTION key_plus() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.key := NEW.key + 1; RETURN NEW; END $$;
 CREATE FUNCTION key_eq() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE r record; BEGIN IF NEW.key = 5 AND NEW.color = 'x' THEN SELECT 50, 'five' INTO NEW.key, NEW.color; END IF; RETURN NEW; END $$;
 CREATE FUNCTION key_other() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE r up; BEGIN r = NEW; r."key" = r."key" + 1000; RETURN r; END $$;
-CREATE FUNCTION key_calm() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.key = 5 THEN INSERT INTO lg(t) VALUES (NEW.color); NEW.n = NEW.n + 1; END IF; RETURN NEW; END $$;
+CREATE FUNCTION key_calm() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.key = 5 THEN RAISE NOTICE 'calm'; NEW.n = NEW.n + 1; END IF; RETURN NEW; END $$;
 SELECT shardext.shard_table('up', 'key');
 SELECT DISTINCT ok FROM unnest(ARRAY['key_plus', 'key_eq', 'key_other', 'key_calm']::regproc[]) f, LATERAL shardext.run_on_nodes(replace(pg_get_functiondef(f), 'CREATE FUNCTION', 'CREATE OR REPLACE FUNCTION')) r;
 CREATE TRIGGER t BEFORE INSERT ON up FOR EACH ROW EXECUTE FUNCTION key_plus();
@@ -36,5 +35,5 @@ DROP TRIGGER t ON up;
 CREATE TRIGGER t BEFORE INSERT OR UPDATE ON up FOR EACH ROW EXECUTE FUNCTION key_calm();
 TABLE up ORDER BY key;
 EXPLAIN (COSTS OFF) INSERT INTO up VALUES (5, 'x') RETURNING *;
-DROP TABLE up, lg;
+DROP TABLE up;
 SELECT DISTINCT ok FROM shardext.run_on_nodes('DROP FUNCTION key_plus, key_eq, key_other, key_calm');

@@ -10,60 +10,13 @@
  */
 #include "postgres.h"
 
-#include <ctype.h>
-
-#include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/write_guard.h"
-#include "commands/proclang.h"
-#include "commands/trigger.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 
+#include "plan/function_text.h"
 #include "plan/key_trigger.h"
-
-#define MAX_WORD	NAMEDATALEN
-
-/* A word of the text (in lower case, unless quoted), or one character of something else; "" at the end. */
-static const char *
-next_word(const char *text, char *word)
-{
-	int			n = 0;
-	bool		quoted;
-
-	while (isspace((unsigned char) *text))
-		text++;
-	quoted = *text == '"';
-	text += quoted;
-	while (quoted ? *text != '\0' && *text != '"' :
-		   isalnum((unsigned char) *text) || *text == '_' || IS_HIGHBIT_SET(*text))
-	{
-		if (n < MAX_WORD - 1)
-			word[n++] = quoted ? *text : (char) tolower((unsigned char) *text);
-		text++;
-	}
-	if (quoted && *text == '"')
-		text++;
-	else if (n == 0 && *text != '\0')
-		word[n++] = *text++;
-	word[n] = '\0';
-	return text;
-}
-
-static bool
-is_one_of(const char *word, const char *const *words)
-{
-	for (int i = 0; words[i] != NULL; i++)
-	{
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	}
-	return false;
-}
 
 static bool
 is_key(const char *word, const TableInfo *table)
@@ -88,34 +41,34 @@ assigns_key(const char *text, const char *before, const TableInfo *table)
 		"perform", "assert", "exists", "(", ",", "=", "<", ">", "+", "-", "*", "/", "|", "%", "&", NULL
 	};
 	static const char *const receiving[] = {"into", "strict", NULL};
-	char		word[MAX_WORD];
+	char		word[FUNCTION_WORD_SIZE];
 
-	text = next_word(text, word);
+	text = function_next_word(text, word);
 	if (strcmp(word, ".") == 0)
 	{
-		text = next_word(text, word);
+		text = function_next_word(text, word);
 		if (!is_key(word, table))
 			return false;
-		text = next_word(text, word);
+		text = function_next_word(text, word);
 	}
-	if (is_one_of(before, receiving))
+	if (word_is_one_of(before, receiving))
 		return true;
 	if (strcmp(word, ":") == 0)
 		return *text == '=';
-	return strcmp(word, "=") == 0 && !is_one_of(before, comparing);
+	return strcmp(word, "=") == 0 && !word_is_one_of(before, comparing);
 }
 
 static bool
 text_moves_rows(const char *text, const TableInfo *table)
 {
 	static const char *const usual[] = {"new", "old", "null", "coalesce", "case", ";", "next", "query", NULL};
-	char		before[MAX_WORD] = "";
-	char		word[MAX_WORD];
+	char		before[FUNCTION_WORD_SIZE] = "";
+	char		word[FUNCTION_WORD_SIZE];
 	bool		receives = false;	/* in a list of variables after INTO */
 
-	for (text = next_word(text, word); word[0] != '\0'; text = next_word(text, word))
+	for (text = function_next_word(text, word); word[0] != '\0'; text = function_next_word(text, word))
 	{
-		if (strcmp(before, "return") == 0 && !is_one_of(word, usual))
+		if (strcmp(before, "return") == 0 && !word_is_one_of(word, usual))
 			return true;
 		if (strcmp(word, "new") == 0 && assigns_key(text, receives ? "into" : before, table))
 			return true;
@@ -131,20 +84,9 @@ text_moves_rows(const char *text, const TableInfo *table)
 static bool
 moves_rows(Oid function, const TableInfo *table)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	bool		result = false;
+	char	   *text = function_plpgsql_text(function);
 
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == get_language_oid("plpgsql", true))
-	{
-		bool		isnull;
-		Datum		source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
-
-		result = !isnull && text_moves_rows(TextDatumGetCString(source), table);
-	}
-	ReleaseSysCache(tuple);
-	return result;
+	return text != NULL && text_moves_rows(text, table);
 }
 
 static bool
@@ -156,7 +98,7 @@ fires_for(const Trigger *trigger, const Query *write)
 		(write->commandType == CMD_UPDATE || write->commandType == CMD_MERGE || write->onConflict != NULL);
 
 	return (inserts || updates) && TRIGGER_FOR_BEFORE(trigger->tgtype) && TRIGGER_FOR_ROW(trigger->tgtype) &&
-		!trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED && !write_guard_is_trigger(trigger->tgname);
+		trigger_is_users(trigger);
 }
 
 bool

@@ -19,7 +19,7 @@
 #include "base/settings.h"
 #include "catalog/table_map.h"
 #include "exec/plan_reason.h"
-#include "plan/key_trigger.h"
+#include "plan/far_trigger.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_insert.h"
@@ -57,7 +57,8 @@ find_writes(Node *node, void *context)
 			if (table != NULL && table->kind == TABLE_SHARDED)
 			{
 				writes->sharded = true;
-				writes->moved |= !session_is_forwarded() && key_trigger_fires(query, table);
+				writes->by_row |= !session_is_forwarded() &&
+					far_trigger_fires(query, table, &writes->inval_items);
 			}
 			else if (table != NULL)
 				writes->reference = true;
@@ -110,7 +111,7 @@ is_cursor_over_rows(const PlanInput *input)
 static bool
 applies_to_router(const PlanInput *input, const StatementWrites *writes)
 {
-	return !writes->moved && !is_cursor_over_rows(input);
+	return !writes->by_row && !is_cursor_over_rows(input);
 }
 
 static bool
@@ -145,7 +146,7 @@ applies_to_insert(const PlanInput *input, const StatementWrites *writes)
 	const TableInfo *target = target_table(input);
 
 	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT &&
-		!writes->moved;
+		!writes->by_row;
 }
 
 static bool
@@ -166,7 +167,7 @@ applies_to_modify(const PlanInput *input, const StatementWrites *writes)
 	if (command == CMD_SELECT)
 		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference &&
 			!is_cursor_over_rows(input);
-	return target != NULL && target->kind == TABLE_SHARDED && !writes->moved &&
+	return target != NULL && target->kind == TABLE_SHARDED && !writes->by_row &&
 		(command == CMD_UPDATE || command == CMD_DELETE);
 }
 
@@ -258,6 +259,8 @@ plan_cascade(const PlanInput *given, const StatementWrites *writes)
 		without_text.text_query = NULL;
 		input = &without_text;
 	}
+	if (writes->by_row)
+		reason = reason_make(NULL, "Triggers that it fires may need other shards, or give rows another one.");
 	for (int i = 0; i < (int) lengthof(ways); i++)
 	{
 		const Reason *why_not = NULL;
@@ -270,8 +273,9 @@ plan_cascade(const PlanInput *given, const StatementWrites *writes)
 		plan = ways[i].plan(input, &why_not);
 		if (plan != NULL)
 		{
-			if (not_routed != NULL)
+			if (not_routed != NULL || writes->by_row)
 				plan_reason_attach(plan, not_routed, reason != not_routed ? reason : NULL);
+			plan->invalItems = list_concat(plan->invalItems, writes->inval_items);
 			return plan;
 		}
 		if (why_not != NULL)

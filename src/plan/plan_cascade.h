@@ -13,7 +13,8 @@ typedef struct StatementWrites
 	bool		sharded;
 	bool		reference;
 	bool		current_of;		/* WHERE CURRENT OF somewhere */
-	bool		moved;			/* triggers may give rows another shard: row by row only */
+	bool		by_row;			/* triggers may give rows another shard, or go to other shards: row by row only */
+	List	   *inval_items;	/* their functions: what was read from them may change */
 } StatementWrites;
 
 extern void statement_writes_find(Query *query, StatementWrites *writes);

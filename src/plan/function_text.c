@@ -1,0 +1,144 @@
+/*
+ * function_text.c
+ *	  The words of a PL/pgSQL function's body.
+ *
+ * PL/pgSQL gives nobody its parse tree. What triggers are about to do is guessed from the words of their functions,
+ * by those who know what a wrong guess costs (key_trigger.c, far_trigger.c).
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_proc.h"
+#include "catalog/write_guard.h"
+#include "commands/proclang.h"
+#include "commands/trigger.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/planmain.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "plan/function_text.h"
+
+static const char *
+pass_space(const char *text)
+{
+	for (;;)
+	{
+		const char *end = NULL;
+
+		if (isspace((unsigned char) *text))
+			end = text + 1;
+		else if (text[0] == '-' && text[1] == '-')
+			end = text + strcspn(text, "\n");
+		else if (text[0] == '/' && text[1] == '*')
+		{
+			end = strstr(text + 2, "*/");
+			end = end != NULL ? end + 2 : text + strlen(text);
+		}
+		if (end == NULL)
+			return text;
+		text = end;
+	}
+}
+
+/* Behind the literal that begins here. */
+static const char *
+pass_literal(const char *text)
+{
+	for (text++; *text != '\0'; text++)
+	{
+		if (text[0] == '\'' && text[1] == '\'')
+			text++;
+		else if (text[0] == '\'')
+			return text + 1;
+	}
+	return text;
+}
+
+const char *
+function_next_word(const char *text, char *word)
+{
+	int			n = 0;
+	bool		quoted;
+
+	text = pass_space(text);
+	if (*text == '\'')
+	{
+		strcpy(word, "'");
+		return pass_literal(text);
+	}
+	quoted = *text == '"';
+	text += quoted;
+	while (quoted ? *text != '\0' && *text != '"' :
+		   isalnum((unsigned char) *text) || *text == '_' || IS_HIGHBIT_SET(*text))
+	{
+		if (n < FUNCTION_WORD_SIZE - 1)
+			word[n++] = quoted ? *text : (char) tolower((unsigned char) *text);
+		text++;
+	}
+	if (quoted && *text == '"')
+		text++;
+	else if (n == 0 && *text != '\0')
+		word[n++] = *text++;
+	word[n] = '\0';
+	return text;
+}
+
+bool
+word_is_one_of(const char *word, const char *const *words)
+{
+	for (int i = 0; words[i] != NULL; i++)
+	{
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *
+function_plpgsql_text(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	char	   *body = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == get_language_oid("plpgsql", true))
+	{
+		bool		isnull;
+		Datum		source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
+
+		body = isnull ? NULL : TextDatumGetCString(source);
+	}
+	ReleaseSysCache(tuple);
+	return body;
+}
+
+bool
+trigger_is_users(const Trigger *trigger)
+{
+	return !trigger->tgisinternal && trigger->tgenabled != TRIGGER_DISABLED && !write_guard_is_trigger(trigger->tgname);
+}
+
+List *
+function_texts_read(const TableInfo *table)
+{
+	PlannerInfo root = {.type = T_PlannerInfo};
+	PlannerGlobal glob = {.type = T_PlannerGlobal};
+	Relation	shell = table_open(table->relid, NoLock);
+
+	root.glob = &glob;
+	for (int i = 0; shell->trigdesc != NULL && i < shell->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &shell->trigdesc->triggers[i];
+
+		if (trigger_is_users(trigger))
+			record_plan_function_dependency(&root, trigger->tgfoid);
+	}
+	table_close(shell, NoLock);
+	return glob.invalItems;
+}

@@ -1,0 +1,33 @@
+/*
+ * function_text.h
+ *	  The words of a PL/pgSQL function's body.
+ */
+#ifndef SHARDEXT_FUNCTION_TEXT_H
+#define SHARDEXT_FUNCTION_TEXT_H
+
+#include "postgres.h"
+#include "catalog/table_map.h"
+#include "nodes/pg_list.h"
+#include "utils/reltrigger.h"
+
+#define FUNCTION_WORD_SIZE	NAMEDATALEN
+
+/*
+ * The next word of the text (in lower case, unless quoted), or one character of something else; "" at the end. Comments
+ * are passed over, literals count as one character. Returns where it ends.
+ */
+extern const char *function_next_word(const char *text, char *word);
+
+/* words ends with NULL. */
+extern bool word_is_one_of(const char *word, const char *const *words);
+
+/* NULL if the function is in another language. */
+extern char *function_plpgsql_text(Oid function);
+
+/* Is it a trigger of the user's that fires in sessions like this one? */
+extern bool trigger_is_users(const Trigger *trigger);
+
+/* List of PlanInvalItem *: a plan for which the functions of the table's triggers were read depends on them. */
+extern List *function_texts_read(const TableInfo *table);
+
+#endif
