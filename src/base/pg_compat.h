@@ -50,6 +50,13 @@
 #define sx_database_ownercheck(database, role)	object_ownercheck(DatabaseRelationId, database, role)
 #endif
 
+/* The right to VACUUM without being the owner (17). */
+#if PG_VERSION_NUM >= 170000
+#define sx_may_maintain(relid, role)	(pg_class_aclcheck(relid, role, ACL_MAINTAIN) == ACLCHECK_OK)
+#else
+#define sx_may_maintain(relid, role)	false
+#endif
+
 /* Arguments of TableAmRoutine.scan_analyze_next_block. */
 #if PG_VERSION_NUM >= 170000
 #define SX_ANALYZE_BLOCK_ARGS	TableScanDesc scan, ReadStream *stream

@@ -16,6 +16,8 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
 #include "commands/defrem.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
@@ -182,7 +184,7 @@ static bool
 is_skipped(Oid relid)
 {
 	return !object_ownercheck(RelationRelationId, relid, GetUserId()) &&
-		!sx_database_ownercheck(MyDatabaseId, GetUserId());
+		!sx_database_ownercheck(MyDatabaseId, GetUserId()) && !sx_may_maintain(relid, GetUserId());
 }
 
 /* Sharded tables of the statement (List of VacuumTarget *); the other relations stay in *rest. */
