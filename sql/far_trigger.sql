@@ -187,6 +187,47 @@ END $$;
 EXECUTE near_insert(32);
 EXECUTE near_insert(33);
 SELECT sum(s), count(*) FROM near_sum;
+-- by which words: how is the UPDATE of one row planned, and does each statement of rows on three nodes work?
+CREATE SCHEMA far_other;
+CREATE TABLE far_other.elsewhere (n int, t text);
+SELECT shardext.shard_table('far_other.elsewhere', 'n');
+DROP TRIGGER stay ON near;
+CREATE FUNCTION far_words(body text, path text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE plan text; outcome text := 'fine';
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql %s AS %L', path,
+        'DECLARE a int; BEGIN ' || body || '; RETURN NEW; END');
+    CREATE TRIGGER stay AFTER INSERT OR UPDATE ON near FOR EACH ROW EXECUTE FUNCTION stay();
+    EXECUTE 'EXPLAIN (FORMAT json) UPDATE near SET v = 0 WHERE k = 1' INTO plan;
+    BEGIN
+        FOR i IN 100 .. 105 LOOP
+            INSERT INTO near VALUES (i, i);
+        END LOOP;
+    EXCEPTION WHEN OTHERS THEN outcome := SQLSTATE || ' ' || SQLERRM;
+    END;
+    DROP TRIGGER stay ON near;
+    DELETE FROM near WHERE k >= 100;
+    RETURN outcome || CASE WHEN plan ~ '"route"' THEN ', where the row is' ELSE ', here' END;
+END $$;
+SELECT far_words($$INSERT INTO near_log VALUES (NEW.k, NEW.v)$$);
+SELECT far_words($$INSERT INTO near_log AS l (v, k) VALUES (abs(NEW.v), coalesce(NEW.k, OLD.k))$$);
+SELECT far_words($$INSERT INTO near_log (v, k) VALUES (NEW.k, -NEW.v)$$);
+SELECT far_words($$INSERT INTO near_log SELECT * FROM near WHERE k = NEW.k$$);
+SELECT far_words($$UPDATE near_sum SET s = (SELECT sum(v) FROM near) WHERE k = NEW.k$$);
+SELECT far_words($$UPDATE near_sum SET s = (SELECT sum(v) FROM near WHERE k = NEW.k) WHERE k = NEW.k$$);
+SELECT far_words($$SELECT s.s INTO a FROM near n JOIN near_sum s ON s.s = n.v WHERE n.k = NEW.k$$);
+SELECT far_words($$SELECT s.s INTO a FROM near n JOIN near_sum s ON s.k = n.k WHERE NEW.k = n.k$$);
+SELECT far_words($$SELECT s.s INTO a FROM near n JOIN near_sum AS s USING (k) WHERE n.k = NEW.k$$);
+SELECT far_words($$UPDATE near_sum SET s = 0 WHERE k = NEW.k OR s = 1$$);
+SELECT far_words($$IF NEW.k = NEW.k AND EXISTS (SELECT FROM near_sum WHERE s = 1) THEN RAISE NOTICE 'there'; END IF$$);
+SELECT far_words($$IF E'it\'s' <> '' AND EXISTS (SELECT FROM near_sum WHERE s = 1) THEN RAISE NOTICE 'there'; END IF$$);
+SELECT far_words($$/* from /* near_sum */ it's */ UPDATE near_sum SET s = 0 WHERE s = 1$$);
+SELECT far_words($$/* /**/ from near_sum */ RAISE DEBUG 'from near_sum'$$);
+SELECT far_words($$INSERT INTO elsewhere VALUES (NEW.v, 'x')$$, 'SET search_path = "far_other", pg_temp');
+SELECT far_words($$INSERT INTO elsewhere VALUES (NEW.k, 'x')$$, 'SET search_path = "far_other", pg_temp');
+SELECT far_words($$RAISE DEBUG '"'$$);
+SELECT far_words(format($$IF false THEN a := "%s"; END IF$$, repeat('é', 100)));
+SELECT count(*) FROM far_other.elsewhere;
 DROP TABLE near, near_sum, near_log;
-DROP FUNCTION stay(), far_run(text, text), far_statements(int), far_outcome(text, text);
-DROP SCHEMA far_plain, far_cluster CASCADE;
+DROP FUNCTION stay(), far_words(text, text), far_run(text, text), far_statements(int), far_outcome(text, text);
+DROP SCHEMA far_plain, far_cluster, far_other CASCADE;

@@ -8,7 +8,7 @@
  *
  *	  reads reference tables,
  *	  compares what decides on the other table's shard with what decides on the row's	(WHERE user_id = NEW.id)
- *	  inserts, and uses that value of the row											(VALUES (NEW.id, ..))
+ *	  inserts, and gives the new row that value for its key								(VALUES (NEW.id, ..))
  *
  * and leaves it otherwise: home tables are on one node only, reference tables are written on all. A wrong yes costs
  * time. After a wrong no (another language, EXECUTE, functions called) the node of the row refuses what goes too far.
@@ -20,9 +20,11 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/settings.h"
 #include "plan/far_trigger.h"
 #include "plan/function_text.h"
 #include "plan/key_trigger.h"
@@ -36,21 +38,42 @@ typedef struct Body
 	Word	   *words;			/* the last is "" */
 } Body;
 
+/* The words of one statement: first .. end - 1. */
+typedef struct Statement
+{
+	const Body *body;
+	int			first;
+	int			end;
+} Statement;
+
 /* A table that a statement names. */
 typedef struct NamedTable
 {
 	Oid			relid;
 	bool		written;		/* INTO, UPDATE, DELETE FROM */
 	bool		inserted;
+	int			at;				/* the word that is its name */
+	const char *name;
+	const char *alias;
 } NamedTable;
+
+/* A column, maybe qualified, on one side of "=". */
+typedef struct Side
+{
+	const char *qualifier;		/* "": none */
+	const char *column;
+} Side;
 
 static Body
 body_read(const char *text, const TableInfo *table)
 {
-	Body		body = {table, 0, palloc(sizeof(Word) * (strlen(text) + 1))};
+	int			room = 256;
+	Body		body = {table, 0, palloc(sizeof(Word) * room)};
 
 	do
 	{
+		if (body.nwords == room)
+			body.words = repalloc_huge(body.words, sizeof(Word) * (room *= 2));
 		text = function_next_word(text, body.words[body.nwords]);
 	} while (body.words[body.nwords++][0] != '\0');
 	return body;
@@ -102,21 +125,109 @@ stays_by(const Body *body, const TableInfo *other, const char *key, const char *
 	return route_specs_colocated(&other->spec, &body->table->spec);
 }
 
-/* Does something between these words tie rows of the other table to the shard of the row? */
-static bool
-is_tied(const Body *body, int first, int end, const TableInfo *other)
+/* The two sides of the "=" at word i. "a = b OR c" says nothing: no sides. */
+static void
+sides_of(const Body *body, int i, Side sides[2])
 {
-	for (int i = first; i < end; i++)
-	{
-		if (!is_own_key(body, i))
-			continue;
-		if (is_at(body, i - 1, "=") && stays_by(body, other, word_at(body, i - 2), word_at(body, i + 2)))
-			return true;
-		if (is_at(body, i + 3, "="))
-		{
-			int			at = is_at(body, i + 5, ".") ? i + 6 : i + 4;
+	bool		left_qualified = is_at(body, i - 2, ".");
+	bool		right_qualified = is_at(body, i + 2, ".");
 
-			if (stays_by(body, other, word_at(body, at), word_at(body, i + 2)))
+	sides[0] = sides[1] = (Side) {"", ""};
+	if (is_at(body, i - (left_qualified ? 4 : 2), "or") || is_at(body, i + (right_qualified ? 4 : 2), "or"))
+		return;
+	sides[0] = (Side) {left_qualified ? word_at(body, i - 3) : "", word_at(body, i - 1)};
+	sides[1] = (Side) {right_qualified ? word_at(body, i + 1) : "", word_at(body, i + (right_qualified ? 3 : 1))};
+}
+
+/*
+ * Is this value one that says where the row lies, and where rows of the other table lie by their column "key"? What it is
+ * equal to will do as well: "hops" says how far to look.
+ */
+static bool
+value_stays(const Statement *statement, const TableInfo *other, const char *key, const Side *value, int hops)
+{
+	const TableInfo *own = statement->body->table;
+
+	if (strcmp(value->qualifier, "new") == 0 || strcmp(value->qualifier, "old") == 0)
+		return routes_by(own, value->column) && stays_by(statement->body, other, key, value->column);
+	for (int i = statement->first; i < statement->end && hops > 0; i++)
+	{
+		Side		sides[2];
+
+		if (!is_at(statement->body, i, "="))
+			continue;
+		sides_of(statement->body, i, sides);
+		for (int side = 0; side < 2; side++)
+		{
+			if (strcmp(sides[side].qualifier, value->qualifier) == 0 &&
+				strcmp(sides[side].column, value->column) == 0 &&
+				value_stays(statement, other, key, &sides[1 - side], hops - 1))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The query level that the table is named in, without those around it. */
+static Statement
+level_around(const Statement *statement, int at)
+{
+	Statement	level = {statement->body, at, at};
+
+	for (int depth = 0; level.first > statement->first; level.first--)
+	{
+		depth += is_at(level.body, level.first - 1, ")");
+		depth -= is_at(level.body, level.first - 1, "(");
+		if (depth < 0)
+			break;
+	}
+	for (int depth = 0; level.end < statement->end; level.end++)
+	{
+		depth += is_at(level.body, level.end, "(");
+		depth -= is_at(level.body, level.end, ")");
+		if (depth < 0)
+			break;
+	}
+	return level;
+}
+
+/* JOIN .. USING (key): a column of one table is that of the other. */
+static bool
+merges_columns(const Statement *level)
+{
+	for (int i = level->first; i < level->end; i++)
+	{
+		if (is_at(level->body, i, "using") && is_at(level->body, i + 1, "("))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_column_of(const Side *side, const NamedTable *named, const TableInfo *table)
+{
+	return (side->qualifier[0] == '\0' || strcmp(side->qualifier, named->name) == 0 ||
+			strcmp(side->qualifier, named->alias) == 0) && routes_by(table, side->column);
+}
+
+/* Does the statement tie rows of the other table to the shard of the row? */
+static bool
+is_tied(const Statement *statement, const NamedTable *named, const TableInfo *other)
+{
+	Statement	level = level_around(statement, named->at);
+	bool		merged = merges_columns(&level);
+
+	for (int i = level.first; i < level.end; i++)
+	{
+		Side		sides[2];
+
+		if (!is_at(level.body, i, "="))
+			continue;
+		sides_of(level.body, i, sides);
+		for (int side = 0; side < 2; side++)
+		{
+			if ((is_column_of(&sides[side], named, other) || (merged && routes_by(other, sides[side].column))) &&
+				value_stays(statement, other, sides[side].column, &sides[1 - side], 2))
 				return true;
 		}
 	}
@@ -124,22 +235,80 @@ is_tied(const Body *body, int first, int end, const TableInfo *other)
 }
 
 static bool
-uses_own_key(const Body *body, int first, int end)
+uses_own_key(const Statement *statement)
 {
-	for (int i = first; i < end; i++)
+	for (int i = statement->first; i < statement->end; i++)
 	{
-		if (is_own_key(body, i))
+		if (is_own_key(statement->body, i))
 			return true;
 	}
 	return false;
+}
+
+/* The name of the table's column number n, from 0. */
+static const char *
+column_name(Oid relid, int n)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	const char *name = "";
+
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), i);
+
+		if (!attribute->attisdropped && n-- == 0)
+			name = pstrdup(NameStr(attribute->attname));
+	}
+	table_close(rel, AccessShareLock);
+	return name;
+}
+
+/* INTO table [AS alias] [(columns)] VALUES (..): is one that says where the new row lies given a value that ties it? */
+static bool
+values_stay(const Statement *statement, const NamedTable *named, const TableInfo *other, int values)
+{
+	const Body *body = statement->body;
+	int			columns = named->at + (is_at(body, named->at + 1, "as") ? 3 : 1);
+	int			n = 0;
+	int			depth = 0;
+
+	for (int i = values + 2; i < statement->end && depth >= 0; i++)
+	{
+		depth += is_at(body, i, "(");
+		depth -= is_at(body, i, ")");
+		n += depth == 0 && is_at(body, i, ",");
+		if (is_own_key(body, i))
+		{
+			const char *column = is_at(body, columns, "(") ? word_at(body, columns + 1 + 2 * n) : column_name(other->relid, n);
+
+			if (stays_by(body, other, column, word_at(body, i + 2)))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+insert_stays(const Statement *statement, const NamedTable *named, const TableInfo *other)
+{
+	for (int i = named->at; i < statement->end; i++)
+	{
+		if (is_at(statement->body, i, "select"))
+			break;
+		if (is_at(statement->body, i, "values"))
+			return values_stay(statement, named, other, i);
+	}
+	if (route_specs_colocated(&other->spec, &statement->body->table->spec))
+		return uses_own_key(statement);
+	return is_tied(statement, named, other);
 }
 
 /* The table named at word i, where one can be; relid InvalidOid: there is none. */
 static NamedTable
 table_at(const Body *body, int i)
 {
-	static const char *const before[] = {"from", "join", "into", "update", "only", "using", ",", NULL};
-	NamedTable	named = {InvalidOid};
+	static const char *const before[] = {"from", "join", "into", "update", "only", "using", "table", "truncate", ",", NULL};
+	NamedTable	named = {InvalidOid, .at = i};
 
 	if (!word_is_one_of(word_at(body, i - 1), before))
 		return named;
@@ -149,9 +318,12 @@ table_at(const Body *body, int i)
 
 		if (OidIsValid(schema))
 			named.relid = get_relname_relid(word_at(body, i + 2), schema);
+		named.at = i + 2;
 	}
 	else
 		named.relid = RelnameGetRelid(word_at(body, i));
+	named.name = word_at(body, named.at);
+	named.alias = word_at(body, named.at + (is_at(body, named.at + 1, "as") ? 2 : 1));
 	if (is_at(body, i - 1, "only"))
 		i--;
 	named.inserted = is_at(body, i - 1, "into") && is_at(body, i - 2, "insert");
@@ -161,9 +333,9 @@ table_at(const Body *body, int i)
 	return named;
 }
 
-/* The statement of words first .. end - 1 names this table: does it leave the shard of the row? */
+/* The statement names this table: does it leave the shard of the row? */
 static bool
-leaves_by(const Body *body, int first, int end, const NamedTable *named)
+leaves_by(const Statement *statement, const NamedTable *named)
 {
 	const TableInfo *table = table_info(named->relid);
 
@@ -173,44 +345,62 @@ leaves_by(const Body *body, int first, int end, const NamedTable *named)
 		return get_rel_relkind(named->relid) != RELKIND_COMPOSITE_TYPE;
 	if (table->kind == TABLE_REFERENCE)
 		return named->written;
-	if (named->inserted && route_specs_colocated(&table->spec, &body->table->spec))
-		return !uses_own_key(body, first, end);
-	return !is_tied(body, first, end, table);
+	return named->inserted ? !insert_stays(statement, named, table) : !is_tied(statement, named, table);
 }
 
 static bool
-statement_leaves(const Body *body, int first, int end)
+statement_leaves(const Statement *statement)
 {
-	for (int i = first; i < end; i++)
+	for (int i = statement->first; i < statement->end; i++)
 	{
-		NamedTable	named = table_at(body, i);
+		NamedTable	named = table_at(statement->body, i);
 
-		if (OidIsValid(named.relid) && leaves_by(body, first, end, &named))
+		if (OidIsValid(named.relid) && leaves_by(statement, &named))
 			return true;
 	}
 	return false;
 }
 
 static bool
-function_leaves(Oid function, const TableInfo *table)
+body_leaves(const Body *body)
 {
 	static const char *const ends[] = {";", "then", "loop", "", NULL};
-	char	   *text = function_plpgsql_text(function);
 	int			first = 0;
-	Body		body;
 
-	if (text == NULL)
-		return false;
-	body = body_read(text, table);
-	for (int i = 0; i < body.nwords; i++)
+	for (int i = 0; i < body->nwords; i++)
 	{
-		if (!word_is_one_of(body.words[i], ends))
+		Statement	statement = {body, first, i};
+
+		if (!word_is_one_of(body->words[i], ends))
 			continue;
-		if (statement_leaves(&body, first, i))
+		if (statement_leaves(&statement))
 			return true;
 		first = i + 1;
 	}
 	return false;
+}
+
+/* Names mean what they mean to the function: it may have a search_path of its own. */
+static bool
+function_leaves(Oid function, const TableInfo *table)
+{
+	char	   *text = function_plpgsql_text(function);
+	char	   *path;
+	int			nestlevel;
+	Body		body;
+	bool		result;
+
+	if (text == NULL)
+		return false;
+	path = function_search_path(function);
+	body = body_read(text, table);
+	nestlevel = NewGUCNestLevel();
+	if (path != NULL)
+		setting_save("search_path", path);
+	result = body_leaves(&body);
+	AtEOXact_GUC(true, nestlevel);
+	pfree(body.words);
+	return result;
 }
 
 static bool

@@ -12,16 +12,37 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "catalog/write_guard.h"
 #include "commands/proclang.h"
 #include "commands/trigger.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/planmain.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "plan/function_text.h"
+
+/* Behind the comment that begins here: there may be others in it. */
+static const char *
+pass_comment(const char *text)
+{
+	int			depth = 0;
+
+	while (*text != '\0')
+	{
+		bool		opens = text[0] == '/' && text[1] == '*';
+		bool		closes = text[0] == '*' && text[1] == '/';
+
+		depth += opens - closes;
+		text += opens || closes ? 2 : 1;
+		if (depth == 0)
+			break;
+	}
+	return text;
+}
 
 static const char *
 pass_space(const char *text)
@@ -35,23 +56,20 @@ pass_space(const char *text)
 		else if (text[0] == '-' && text[1] == '-')
 			end = text + strcspn(text, "\n");
 		else if (text[0] == '/' && text[1] == '*')
-		{
-			end = strstr(text + 2, "*/");
-			end = end != NULL ? end + 2 : text + strlen(text);
-		}
+			end = pass_comment(text);
 		if (end == NULL)
 			return text;
 		text = end;
 	}
 }
 
-/* Behind the literal that begins here. */
+/* Behind the literal that begins here; escapes: it is E'..'. */
 static const char *
-pass_literal(const char *text)
+pass_literal(const char *text, bool escapes)
 {
 	for (text++; *text != '\0'; text++)
 	{
-		if (text[0] == '\'' && text[1] == '\'')
+		if ((text[0] == '\'' && text[1] == '\'') || (escapes && text[0] == '\\' && text[1] != '\0'))
 			text++;
 		else if (text[0] == '\'')
 			return text + 1;
@@ -69,7 +87,7 @@ function_next_word(const char *text, char *word)
 	if (*text == '\'')
 	{
 		strcpy(word, "'");
-		return pass_literal(text);
+		return pass_literal(text, false);
 	}
 	quoted = *text == '"';
 	text += quoted;
@@ -85,6 +103,11 @@ function_next_word(const char *text, char *word)
 	else if (n == 0 && *text != '\0')
 		word[n++] = *text++;
 	word[n] = '\0';
+	if (*text == '\'' && !quoted && strcmp(word, "e") == 0)
+	{
+		strcpy(word, "'");
+		return pass_literal(text, true);
+	}
 	return text;
 }
 
@@ -116,6 +139,33 @@ function_plpgsql_text(Oid function)
 	}
 	ReleaseSysCache(tuple);
 	return body;
+}
+
+char *
+function_search_path(Oid function)
+{
+	static const char setting[] = "search_path=";
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		isnull = true;
+	Datum		config = 0;
+	Datum	   *settings;
+	int			n = 0;
+	char	   *path = NULL;
+
+	if (HeapTupleIsValid(tuple))
+		config = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proconfig, &isnull);
+	if (!isnull)
+		deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false, TYPALIGN_INT, &settings, NULL, &n);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *one = TextDatumGetCString(settings[i]);
+
+		if (strncmp(one, setting, strlen(setting)) == 0)
+			path = one + strlen(setting);
+	}
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return path;
 }
 
 bool

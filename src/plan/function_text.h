@@ -24,6 +24,9 @@ extern bool word_is_one_of(const char *word, const char *const *words);
 /* NULL if the function is in another language. */
 extern char *function_plpgsql_text(Oid function);
 
+/* The search_path that the function has of its own, or NULL. */
+extern char *function_search_path(Oid function);
+
 /* Is it a trigger of the user's that fires in sessions like this one? */
 extern bool trigger_is_users(const Trigger *trigger);
 
