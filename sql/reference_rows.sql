@@ -170,7 +170,7 @@ EXECUTE w(1); EXECUTE w(1); EXECUTE w(1); EXECUTE w(1); EXECUTE w(1); EXECUTE w(
 ALTER TABLE rules DISABLE TRIGGER stamp;
 EXECUTE w(1);
 -- whoever owns a reference table reaches the other copies by no other way
-SELECT shardext.internal_reference_write('rules', '\x');
+SELECT shardext.internal_reference_write('rules', '\x', false);
 SELECT shardext.internal_reference_lock('{rules}', false, true);
 -- no column is named, and none has a default that this node computes
 CREATE TABLE unnamed (a int, b int DEFAULT 6);

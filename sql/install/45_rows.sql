@@ -12,10 +12,10 @@ CREATE FUNCTION shardext.internal_row_write(relation regclass, shard int, kind i
 COMMENT ON FUNCTION shardext.internal_row_write(regclass, int, int, tid, record, int) IS
     'between nodes, for the owner of the table: insert, change or delete a row of a shard by its ctid, and look after its foreign keys if so asked';
 
-CREATE FUNCTION shardext.internal_row_keys(relation regclass) RETURNS boolean
+CREATE FUNCTION shardext.internal_row_keys(copies boolean) RETURNS boolean
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_keys';
-COMMENT ON FUNCTION shardext.internal_row_keys(regclass) IS
-    'between nodes, for the owner of the table: look after foreign keys of the rows that a command has written, when all are';
+COMMENT ON FUNCTION shardext.internal_row_keys(boolean) IS
+    'between nodes, as the user of the statement: look after foreign keys of the rows that a command has written, when all are';
 
 CREATE FUNCTION shardext.internal_row_insert(relation regclass, shard int, arbiters text[], "row" record, OUT result int, OUT place_now tid)
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_row_insert';

@@ -194,14 +194,19 @@ shardext_row_write(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
-/* internal_row_keys(relation): true, the command's rows of this node being written */
+/*
+ * internal_row_keys(copies): true, the command's rows of this node being written. For anybody: they are rows that
+ * this transaction has written as their owner.
+ */
 Datum
 shardext_row_keys(PG_FUNCTION_ARGS)
 {
-	Relation	shell = open_shell(PG_GETARG_OID(0), 0);
-
-	row_keys_look(statement_command_id());
-	table_close(shell, NoLock);
+	if (!session_is_forwarded())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for foreign keys of rows"),
+				 errdetail("They are looked after this way only if another node asks for it.")));
+	row_keys_look(PG_GETARG_BOOL(0) ? ROW_KEYS_OF_COPIES : statement_command_id());
 	PG_RETURN_BOOL(true);
 }
 

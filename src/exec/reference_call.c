@@ -86,15 +86,10 @@ finish_call(RemoteRun *run)
 	return done;
 }
 
-void
-reference_call_write(Oid table, const EState *estate, bytea *packed)
+/* On all other nodes. */
+static void
+call_others(RemoteRun *run, Oid role, const Datum *values, const bool *nulls)
 {
-	char	   *sql = psprintf("SELECT shardext.internal_reference_write(%s::pg_catalog.regclass, $1)",
-							   quote_literal_cstr(full_name(table)));
-	RemoteRun  *run = make_call(sql, estate, 1);
-	Datum		value = PointerGetDatum(packed);
-	bool		isnull = false;
-	Oid			role = role_for(table);
 	ListCell   *lc;
 
 	foreach(lc, node_list())
@@ -102,9 +97,25 @@ reference_call_write(Oid table, const EState *estate, bytea *packed)
 		int			node_id = ((const NodeInfo *) lfirst(lc))->node_id;
 
 		if (node_id != node_self())
-			remote_run_start(run, node_id, role, NULL, &value, &isnull, false);
+			remote_run_start(run, node_id, role, NULL, values, nulls, false);
 	}
 	(void) finish_call(run);
+}
+
+void
+reference_call_write(Oid table, const EState *estate, bytea *packed)
+{
+	Oid			role = role_for(table);
+	bool		keys_later = role != GetUserId();
+	char	   *sql = psprintf("SELECT shardext.internal_reference_write(%s::pg_catalog.regclass, $1, %s)",
+							   quote_literal_cstr(full_name(table)), keys_later ? "true" : "false");
+	Datum		value = PointerGetDatum(packed);
+	bool		isnull = false;
+
+	call_others(make_call(sql, estate, 1), role, &value, &isnull);
+	/* triggers of what goes with the rows are not for the owner to run */
+	if (keys_later)
+		call_others(make_call("SELECT shardext.internal_row_keys(true)", estate, 0), GetUserId(), NULL, NULL);
 }
 
 /* ---------- locks ---------- */

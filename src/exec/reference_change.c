@@ -11,7 +11,8 @@
  * Of the triggers only those of foreign keys fire whose other table is no
  * reference table: rows of shards, and of home tables, that refer to the copy
  * are this node's business. Between reference tables the other node has seen
- * to it, and what that changed comes as changes of those tables.
+ * to it, and what that changed comes as changes of those tables. Who writes the rows owns the table; if that is not
+ * the user of the statement, foreign keys are looked after in another call, as he (row_keys.c).
  *
  * A row that is not found means that the copies differ: 40001.
  */
@@ -32,8 +33,11 @@
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "exec/reference_change.h"
+#include "exec/row_keys.h"
 #include "exec/row_pack.h"
+#include "exec/row_triggers.h"
 #include "exec/statement_command.h"
+#include "route/route.h"
 
 /* This copy while it is written. */
 typedef struct Copy
@@ -42,6 +46,7 @@ typedef struct Copy
 	EState	   *estate;
 	ResultRelInfo *target;
 	CommandId	command;
+	bool		keys_later;		/* foreign keys are looked after by who asks for that */
 
 	/* finding rows */
 	Oid			key;			/* index; InvalidOid: whole rows are compared */
@@ -93,8 +98,8 @@ fires_here(const Trigger *trigger)
 	return other == NULL || other->kind != TABLE_REFERENCE;
 }
 
-static TriggerDesc *
-triggers_here(TriggerDesc *triggers)
+TriggerDesc *
+reference_change_triggers(TriggerDesc *triggers)
 {
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
@@ -233,6 +238,8 @@ update_row(Copy *copy, TupleTableSlot *old, TupleTableSlot *row)
 	if (copy->target->ri_NumIndices > 0 && which)
 		recheck = sx_update_index_tuples(copy->target, row, copy->estate, which);
 	ExecARUpdateTriggers(copy->estate, copy->target, NULL, NULL, &ctid, NULL, row, recheck, NULL, false);
+	if (copy->keys_later)
+		row_keys_note(copy->table, ROUTE_NO_SHARD, ROW_KEYS_OF_COPIES, &ctid, &row->tts_tid);
 	list_free(recheck);
 }
 
@@ -250,6 +257,8 @@ delete_row(Copy *copy, TupleTableSlot *old)
 	} while (!is_written(copy, table_tuple_delete(copy->table, &ctid, copy->command, GetActiveSnapshot(),
 												  InvalidSnapshot, true, &failure, false)));
 	ExecARDeleteTriggers(copy->estate, copy->target, &ctid, NULL, NULL, false);
+	if (copy->keys_later)
+		row_keys_note(copy->table, ROUTE_NO_SHARD, ROW_KEYS_OF_COPIES, &ctid, NULL);
 }
 
 /* The row of an entry, as one of the table. */
@@ -304,18 +313,21 @@ apply_changes(Copy *copy, Tuplestorestate *changes, TupleDesc columns)
 /* ---------- the whole ---------- */
 
 static void
-begin_copy(Copy *copy, Relation table)
+begin_copy(Copy *copy, Relation table, bool keys_later)
 {
 	MemoryContext old;
 
 	memset(copy, 0, sizeof(Copy));
 	copy->table = table;
 	copy->command = statement_command_id();
+	copy->keys_later = keys_later;
 	copy->estate = CreateExecutorState();
 	old = MemoryContextSwitchTo(copy->estate->es_query_cxt);
 	copy->target = makeNode(ResultRelInfo);
 	InitResultRelInfo(copy->target, table, 0, NULL, 0);
-	copy->target->ri_TrigDesc = triggers_here(copy->target->ri_TrigDesc);
+	copy->target->ri_TrigDesc = reference_change_triggers(copy->target->ri_TrigDesc);
+	if (keys_later)
+		copy->target->ri_TrigDesc = row_triggers_of_shard(copy->target->ri_TrigDesc, false);
 	ExecOpenIndices(copy->target, false);
 	copy->estate->es_opened_result_relations = list_make1(copy->target);
 	copy->estate->es_output_cid = copy->command;
@@ -341,14 +353,14 @@ end_copy(Copy *copy)
 }
 
 void
-reference_change_apply(Relation table, const bytea *packed)
+reference_change_apply(Relation table, const bytea *packed, bool keys_later)
 {
 	TupleDesc	columns = reference_change_columns(table);
 	Tuplestorestate *changes = tuplestore_begin_heap(false, false, work_mem);
 	Copy		copy;
 
 	row_pack_read(packed, columns, changes);
-	begin_copy(&copy, table);
+	begin_copy(&copy, table, keys_later);
 	apply_changes(&copy, changes, columns);
 	end_copy(&copy);
 	tuplestore_end(changes);

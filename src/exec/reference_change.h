@@ -27,7 +27,13 @@ extern TupleDesc reference_change_columns(Relation table);
 /* Columns that tell a row from all others, offset as attribute numbers are; NULL: only the whole row says which. */
 extern Bitmapset *reference_change_key(Relation table);
 
-/* Carry out what another node has written on this node's copy. No user's triggers fire. */
-extern void reference_change_apply(Relation table, const bytea *packed);
+/*
+ * Carry out what another node has written on this node's copy. No user's triggers of the table fire; but foreign keys may
+ * have actions, and what these do fires triggers. keys_later: they are looked after by row_keys_look(ROW_KEYS_OF_COPIES).
+ */
+extern void reference_change_apply(Relation table, const bytea *packed, bool keys_later);
+
+/* Those of a copy's triggers that fire then; changes triggers, NULL: there are none. */
+extern TriggerDesc *reference_change_triggers(TriggerDesc *triggers);
 
 #endif

@@ -64,7 +64,7 @@ shardext_reference_lock(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
-/* internal_reference_write(relation, packed) */
+/* internal_reference_write(relation, packed, keys_later) */
 Datum
 shardext_reference_write(PG_FUNCTION_ARGS)
 {
@@ -74,7 +74,7 @@ shardext_reference_write(PG_FUNCTION_ARGS)
 	check_table(relid, object_ownercheck(RelationRelationId, relid, GetUserId()));
 	table = table_open(relid, RowExclusiveLock);
 	(void) reference_order_lock(relid, false, true);
-	reference_change_apply(table, PG_GETARG_BYTEA_PP(1));
+	reference_change_apply(table, PG_GETARG_BYTEA_PP(1), PG_GETARG_BOOL(2));
 	table_close(table, NoLock);
 	PG_RETURN_BOOL(true);
 }

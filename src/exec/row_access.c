@@ -546,7 +546,7 @@ look_after_keys(void *arg)
 	uint32		command = begin_asking(execution->shell);
 
 	if (!bms_is_empty(execution->nodes))
-		row_there_look_after_keys(execution->shell, command, execution->nodes);
+		row_there_look_after_keys(command, execution->nodes);
 	row_keys_look(execution->estate->es_output_cid);
 }
 

@@ -11,6 +11,9 @@
  *
  * On the coordinator a command is the statement's own, elsewhere what bears its number
  * (statement_command.h). What a subtransaction has written goes with it.
+ *
+ * Rows are written as the table's owner, but this runs as the user of the statement: what goes with a row
+ * fires triggers of users, whose functions run as he.
  */
 #include "postgres.h"
 
@@ -19,14 +22,17 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/pg_compat.h"
+#include "exec/reference_change.h"
 #include "exec/row_keys.h"
 #include "exec/row_triggers.h"
 #include "exec/shard_scope.h"
+#include "route/route.h"
 
 /* Invalid: there is no such version. */
 typedef struct WrittenRow
@@ -35,7 +41,7 @@ typedef struct WrittenRow
 	ItemPointerData after;
 } WrittenRow;
 
-/* The rows of a shard's table that a command has written at a level of transaction nesting. */
+/* The rows of a shard's table, or of a copy (shard ROUTE_NO_SHARD), that a command has written at a level of nesting. */
 typedef struct WrittenRows
 {
 	CommandId	command;
@@ -138,9 +144,15 @@ queue_row(EState *estate, ResultRelInfo *target, WrittenRow *row, TupleTableSlot
 		ExecARDeleteTriggers(estate, target, &row->before, NULL, NULL, false);
 }
 
+static TriggerDesc *
+triggers_of(TriggerDesc *triggers, int shard)
+{
+	return shard == ROUTE_NO_SHARD ? reference_change_triggers(triggers) : row_triggers_of_shard(triggers, true);
+}
+
 /* Fire the triggers of all rows of the table in the list; it is not asked for them again. */
 static void
-fire_for_table(List *list, Oid relid)
+fire_for_table(List *list, Oid relid, int shard)
 {
 	Relation	table = table_open(relid, NoLock);	/* locked by who has written */
 	TupleTableSlot *slot = table_slot_create(table, NULL);
@@ -150,14 +162,17 @@ fire_for_table(List *list, Oid relid)
 	ListCell   *lc;
 
 	InitResultRelInfo(target, table, 0, NULL, 0);
-	target->ri_TrigDesc = row_triggers_of_shard(table->trigdesc, true);
+	target->ri_TrigDesc = triggers_of(target->ri_TrigDesc, shard);
 	AfterTriggerBeginQuery();
 	foreach(lc, list)
 	{
 		WrittenRows *rows = (WrittenRows *) lfirst(lc);
 
 		for (uint64 i = 0; rows->relid == relid && i < rows->n; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
 			queue_row(estate, target, &rows->rows[i], slot);
+		}
 		if (rows->relid == relid)
 			rows->n = 0;
 	}
@@ -203,9 +218,9 @@ row_keys_look(CommandId command)
 
 		if (rows->n == 0)
 			continue;
-		SHARD_SCOPE(rows->shard, true);
+		SHARD_SCOPE(rows->shard, rows->shard != ROUTE_NO_SHARD);
 		{
-			fire_for_table(list, rows->relid);
+			fire_for_table(list, rows->relid, rows->shard);
 		}
 		SHARD_SCOPE_END();
 	}

@@ -412,7 +412,7 @@ row_there_write(Relation shell, uint32 command, int shard, RowWriteKind kind, It
 }
 
 void
-row_there_look_after_keys(Relation shell, uint32 command, const Bitmapset *nodes)
+row_there_look_after_keys(uint32 command, const Bitmapset *nodes)
 {
 	TupleDesc	desc = CreateTemplateTupleDesc(1);
 	MemoryContext old;
@@ -422,10 +422,8 @@ row_there_look_after_keys(Relation shell, uint32 command, const Bitmapset *nodes
 
 	TupleDescInitEntry(desc, 1, "done", BOOLOID, -1, 0);
 	answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	run = remote_run_make(psprintf("SELECT shardext.internal_row_keys(%s::pg_catalog.regclass)",
-								   quote_literal_cstr(row_there_shell_name(shell))), desc, 1, NULL, 0, NULL, true);
+	run = remote_run_make("SELECT shardext.internal_row_keys(false)", desc, 1, NULL, 0, NULL, true);
 	remote_run_set_command(run, command);
-	remote_run_set_acts_as(run, row_there_role(shell));
 	for (int node_id = -1; (node_id = bms_next_member(nodes, node_id)) >= 0;)
 		remote_run_start(run, node_id, GetUserId(), NULL, NULL, NULL, false);
 	while (remote_run_next(run, answer))

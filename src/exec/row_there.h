@@ -27,7 +27,7 @@ extern TM_Result row_there_write(Relation shell, uint32 command, int shard, RowW
 								 LockTupleMode *mode);
 
 /* The command has written all its rows of these nodes: they look after foreign keys (ROW_KEYS_AT_END). */
-extern void row_there_look_after_keys(Relation shell, uint32 command, const Bitmapset *nodes);
+extern void row_there_look_after_keys(uint32 command, const Bitmapset *nodes);
 extern TM_Result row_there_insert_unless(Relation shell, uint32 command, int shard, TupleTableSlot *slot,
 										 List *arbiters, ItemPointer ctid);
 
