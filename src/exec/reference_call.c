@@ -178,17 +178,16 @@ lock_sql(const Locks *locks)
 static bool
 lock_here(const Locks *locks)
 {
+	List	   *tables = NIL;
 	ListCell   *lc;
 
 	foreach(lc, locks->names)
 	{
 		char	   *name = lfirst(lc);
 
-		if (!reference_order_lock(DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name))),
-								  locks->shared, locks->wait))
-			return false;
+		tables = lappend_oid(tables, DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name))));
 	}
-	return true;
+	return reference_order_lock_all(tables, locks->shared, locks->wait);
 }
 
 /* On other nodes, all at once. */

@@ -51,6 +51,7 @@ check_table(Oid relid, bool may)
 Datum
 shardext_reference_lock(PG_FUNCTION_ARGS)
 {
+	List	   *tables = NIL;
 	Datum	   *relids;
 	int			n;
 
@@ -58,10 +59,9 @@ shardext_reference_lock(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		check_table(DatumGetObjectId(relids[i]), true);
-		if (!reference_order_lock(DatumGetObjectId(relids[i]), PG_GETARG_BOOL(1), PG_GETARG_BOOL(2)))
-			PG_RETURN_BOOL(false);
+		tables = lappend_oid(tables, DatumGetObjectId(relids[i]));
 	}
-	PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(reference_order_lock_all(tables, PG_GETARG_BOOL(1), PG_GETARG_BOOL(2)));
 }
 
 /* internal_reference_write(relation, packed, keys_later) */

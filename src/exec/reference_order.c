@@ -39,6 +39,24 @@ reference_order_lock(Oid table, bool shared, bool wait)
 	return true;
 }
 
+bool
+reference_order_lock_all(const List *tables, bool shared, bool wait)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		if (reference_order_lock(lfirst_oid(lc), shared, wait))
+			continue;
+		/* who goes on without them must not keep others waiting */
+		for (int i = 0; i < foreach_current_index(lc); i++)
+			UnlockDatabaseObject(RelationRelationId, list_nth_oid(tables, i), WRITERS_LOCK,
+								 shared ? ShareLock : ExclusiveLock);
+		return false;
+	}
+	return true;
+}
+
 uint64
 reference_order_run_here(Oid table, const ReferenceSteps *steps, void *arg)
 {

@@ -36,4 +36,7 @@ extern uint64 reference_order_run_here(Oid table, const ReferenceSteps *steps, v
  */
 extern bool reference_order_lock(Oid table, bool shared, bool wait);
 
+/* Those of tables, in this order: all of them, or none. */
+extern bool reference_order_lock_all(const List *tables, bool shared, bool wait);
+
 #endif
