@@ -140,8 +140,8 @@ sides_of(const Body *body, int i, Side sides[2])
 }
 
 /*
- * Is this value one that says where the row lies, and where rows of the other table lie by their column "key"? What it is
- * equal to will do as well: "hops" says how far to look.
+ * Is this value one that says where the row lies, and where rows of the other table lie by their column "key"? What it
+ * is equal to will do as well: "hops" says how far to look.
  */
 static bool
 value_stays(const Statement *statement, const TableInfo *other, const char *key, const Side *value, int hops)
@@ -279,7 +279,8 @@ values_stay(const Statement *statement, const NamedTable *named, const TableInfo
 		n += depth == 0 && is_at(body, i, ",");
 		if (is_own_key(body, i))
 		{
-			const char *column = is_at(body, columns, "(") ? word_at(body, columns + 1 + 2 * n) : column_name(other->relid, n);
+			const char *column = is_at(body, columns, "(") ? word_at(body, columns + 1 + 2 * n) :
+				column_name(other->relid, n);
 
 			if (stays_by(body, other, column, word_at(body, i + 2)))
 				return true;
@@ -307,7 +308,9 @@ insert_stays(const Statement *statement, const NamedTable *named, const TableInf
 static NamedTable
 table_at(const Body *body, int i)
 {
-	static const char *const before[] = {"from", "join", "into", "update", "only", "using", "table", "truncate", ",", NULL};
+	static const char *const before[] = {
+		"from", "join", "into", "update", "only", "using", "table", "truncate", ",", NULL
+	};
 	NamedTable	named = {InvalidOid, .at = i};
 
 	if (!word_is_one_of(word_at(body, i - 1), before))
