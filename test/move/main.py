@@ -73,7 +73,15 @@ class Mover:
             time.sleep(0.1)
 
     def owner(self, shard):
-        return self.ask("SELECT node FROM shardext.shards WHERE shard = %d" % shard)[0][0]
+        """As soon as all nodes say the same: some may not have heard of the last move yet."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            owners = {self.ask("SELECT node FROM shardext.shards WHERE shard = %d" % shard, server)[0][0]
+                      for server in self.world.servers}
+            if len(owners) == 1:
+                return owners.pop()
+            time.sleep(0.02)
+        raise TimeoutError("the nodes do not agree on the owner of shard %d" % shard)
 
     def state(self, job):
         """Of the node that runs it: others may not know what has just happened."""
