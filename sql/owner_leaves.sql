@@ -60,3 +60,26 @@ DROP VIEW left_rights;
 DROP ROLE staying_owner;
 DROP TABLE left_one, left_home;
 DROP ROLE left_visitor;
+
+-- TRUNCATE .. CASCADE asks for the right on what it reaches, and restarts its sequences, too
+CREATE ROLE left_emptier;
+CREATE TABLE left_main (k int PRIMARY KEY);
+CREATE TABLE left_part (k int PRIMARY KEY REFERENCES left_main, i int GENERATED ALWAYS AS IDENTITY);
+CREATE TABLE left_deep (k int PRIMARY KEY REFERENCES left_part);
+SELECT shardext.shard_tables('{left_main,left_part,left_deep}', '{k,k,k}');
+INSERT INTO left_main SELECT generate_series(1, 20);
+INSERT INTO left_part SELECT generate_series(1, 20);
+GRANT TRUNCATE ON left_main, left_part TO left_emptier;
+SET ROLE left_emptier;
+TRUNCATE left_main RESTART IDENTITY CASCADE;
+RESET ROLE;
+SELECT (SELECT count(*) FROM left_main), (SELECT count(*) FROM left_part);
+GRANT TRUNCATE ON left_deep TO left_emptier;
+SET ROLE left_emptier;
+TRUNCATE left_main RESTART IDENTITY CASCADE;
+RESET ROLE;
+INSERT INTO left_main VALUES (1);
+INSERT INTO left_part VALUES (1);
+TABLE left_part;
+DROP TABLE left_main, left_part, left_deep;
+DROP ROLE left_emptier;

@@ -273,30 +273,34 @@ special_truncate(UtilityCall *call)
 	return true;
 }
 
-void
-truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids)
+/* What a TRUNCATE of these tables empties: with CASCADE, tables that reference them, too. */
+static List *
+emptied_tables(const TruncateStmt *stmt, List *relids)
 {
 	List	   *emptied = list_copy(relids);
 	List	   *more;
+
+	while (stmt->behavior == DROP_CASCADE && (more = heap_truncate_find_FKs(emptied)) != NIL)
+		emptied = list_concat(emptied, more);
+	return emptied;
+}
+
+void
+truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids)
+{
 	ListCell   *lc;
 
-	if (stmt->behavior != DROP_CASCADE)
-		return;
-	while ((more = heap_truncate_find_FKs(emptied)) != NIL)
+	foreach(lc, emptied_tables(stmt, relids))
 	{
-		foreach(lc, more)
-		{
-			Oid			relid = lfirst_oid(lc);
+		Oid			relid = lfirst_oid(lc);
 
-			if (table_info(relid) == NULL && !OidIsValid(table_shell_of(relid, NULL)))
-				ereport(ERROR,
-						(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-						 errmsg("\"%s\" on node \"%s\" references what the statement empties",
-								get_rel_name(relid), node_name(node_self())),
-						 errdetail("It is an ordinary table of that node."),
-						 errhint("Empty it, and drop its foreign key, there first.")));
-		}
-		emptied = list_concat(emptied, more);
+		if (table_info(relid) == NULL && !OidIsValid(table_shell_of(relid, NULL)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("\"%s\" on node \"%s\" references what the statement empties",
+							get_rel_name(relid), node_name(node_self())),
+					 errdetail("It is an ordinary table of that node."),
+					 errhint("Empty it, and drop its foreign key, there first.")));
 	}
 }
 
@@ -317,6 +321,12 @@ truncate_shells(const TruncateStmt *stmt, List *relids)
 	foreach(lc, relids)
 		require_truncate_right(lfirst_oid(lc));
 	foreach(lc, relids)
+	{
+		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
+		require_truncate_right(lfirst_oid(lc));
+	}
+	/* in the shards it is the owner who empties what references them */
+	foreach(lc, emptied_tables(stmt, relids))
 	{
 		Oid			relid = lfirst_oid(lc);
 
