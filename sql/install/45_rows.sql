@@ -25,4 +25,4 @@ COMMENT ON FUNCTION shardext.internal_row_insert(regclass, int, text[], record) 
 CREATE FUNCTION shardext.internal_hold_shard(relation text, wanted int, OUT shard int, OUT owner int, OUT version bigint) RETURNS SETOF record
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_internal_hold_shard';
 COMMENT ON FUNCTION shardext.internal_hold_shard(text, int) IS
-    'between nodes, for COPY: lock the table''s part of a shard (-1: of all shards of this node) for writing; owner null: it is locked';
+    'between nodes, for COPY and rows inserted one by one: lock the table''s part of a shard (-1: of all shards of this node) for writing; owner null: it is locked';

@@ -28,8 +28,8 @@ extern TupleDesc reference_change_columns(Relation table);
 extern Bitmapset *reference_change_key(Relation table);
 
 /*
- * Carry out what another node has written on this node's copy. No user's triggers of the table fire; but foreign keys may
- * have actions, and what these do fires triggers. keys_later: they are looked after by row_keys_look(ROW_KEYS_OF_COPIES).
+ * Carry out what another node has written on this node's copy. No user's triggers of the table fire; but foreign keys
+ * may have actions, and what these do fires triggers. keys_later: row_keys_look(ROW_KEYS_OF_COPIES) looks after them.
  */
 extern void reference_change_apply(Relation table, const bytea *packed, bool keys_later);
 

@@ -30,8 +30,6 @@
 #include "utils/snapmgr.h"
 
 #include "base/begun_in.h"
-#include "base/errors.h"
-#include "base/pg_compat.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -43,6 +41,7 @@
 #include "exec/row_ahead.h"
 #include "exec/row_conflict.h"
 #include "exec/row_here.h"
+#include "exec/row_hold.h"
 #include "exec/row_keys.h"
 #include "exec/row_modify.h"
 #include "exec/row_place.h"
@@ -120,6 +119,15 @@ begin_asking(Relation shell)
 	if (queue != NULL)
 		row_queue_flush(queue);
 	return writer != NULL ? statement_command(writer->estate) : 0;
+}
+
+/* A row is about to be inserted: the shard's owner is known, and stays it. */
+static void
+hold_shard(Relation shell, int shard)
+{
+	const WritingExecution *writer = writer_of(shell);
+
+	row_hold_shard(shell, writer != NULL ? statement_command(writer->estate) : 0, shard);
 }
 
 /* ---------- wherever they are ---------- */
@@ -370,6 +378,7 @@ insert_into(Relation shell, int shard, TupleTableSlot *slot, CommandId command)
 	TM_FailureData failure = {0};
 
 	ItemPointerSet(&ctid, 0, FirstOffsetNumber);
+	hold_shard(shell, shard);
 	if (is_written_here(shell, shard))
 	{
 		row_here_insert(shell, shard, slot, command, keys_of(shell));
@@ -400,6 +409,7 @@ row_access_insert_unless(Relation shell, TupleTableSlot *slot, CommandId command
 	if (ahead != NULL && row_ahead_take_try(ahead, &result, place))
 		return result;
 	shard = row_access_shard(shell, slot, false);
+	hold_shard(shell, shard);
 	result = is_here(shard) ? row_here_insert_unless(shell, shard, slot, command, arbiters, &ctid) :
 		row_there_insert_unless(shell, begin_asking(shell), shard, slot, arbiters, &ctid);
 	row_place_make(shard, &ctid, place);

@@ -54,6 +54,7 @@
 #include "exec/at_finish.h"
 #include "exec/plan_reason.h"
 #include "exec/row_ahead.h"
+#include "exec/row_hold.h"
 #include "exec/row_kept.h"
 #include "exec/row_modify.h"
 #include "exec/row_place.h"
@@ -450,6 +451,8 @@ try_rows(RowAhead *ahead)
 		memcpy(slot->tts_isnull, ahead->given->tts_isnull, sizeof(bool) * natts);
 		ExecStoreVirtualTuple(slot);
 		row->shard = row_access_shard(ahead->shell, slot, true);
+		if (row->shard != ROUTE_NO_SHARD)
+			row_hold_shard(ahead->shell, ahead->command, row->shard);
 		if (row->shard != ROUTE_NO_SHARD && shard_map_owner(row->shard, NULL) != node_self() && row_queue_takes(slot))
 			row_queue_add_try(ahead->tries, row->shard, i, slot);
 	}

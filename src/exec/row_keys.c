@@ -41,7 +41,7 @@ typedef struct WrittenRow
 	ItemPointerData after;
 } WrittenRow;
 
-/* The rows of a shard's table, or of a copy (shard ROUTE_NO_SHARD), that a command has written at a level of nesting. */
+/* Rows of a shard's table, or of a copy (shard ROUTE_NO_SHARD), that a command has written at a level of nesting. */
 typedef struct WrittenRows
 {
 	CommandId	command;

@@ -322,6 +322,58 @@ row_there_read_many(Relation shell, uint32 command, RowReadKind kind, LockTupleM
 	end_request(cxt, old);
 }
 
+/* ---------- holding shards ---------- */
+
+static TupleDesc
+hold_desc(void)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(3);
+
+	TupleDescInitEntry(desc, 1, "shard", INT4OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "owner", INT4OID, -1, 0);
+	TupleDescInitEntry(desc, 3, "version", INT8OID, -1, 0);
+	return desc;
+}
+
+Bitmapset *
+row_there_hold(Relation shell, uint32 command, int node_id, int shard)
+{
+	static const Oid types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(shard)};
+	bool		nulls[] = {false};
+	MemoryContext old;
+	MemoryContext cxt = begin_request(&old);
+	TupleDesc	desc = hold_desc();
+	TupleTableSlot *answer = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	Bitmapset  *held = NULL;
+	RemoteRun  *run;
+
+	run = remote_run_make(psprintf("SELECT shard, owner, version FROM shardext.internal_hold_shard(%s, $1)",
+								   quote_literal_cstr(row_there_shell_name(shell))),
+						  desc, desc->natts, NULL, lengthof(types), types, true);
+	remote_run_set_command(run, command);
+	remote_run_set_acts_as(run, row_there_role(shell));
+	remote_run_start(run, node_id, GetUserId(), NULL, values, nulls, false);
+	while (remote_run_next(run, answer))
+	{
+		int			its;
+
+		slot_getallattrs(answer);
+		its = DatumGetInt32(answer->tts_values[0]);
+		if (!answer->tts_isnull[1])
+		{
+			shard_map_hint(its, DatumGetInt32(answer->tts_values[1]), DatumGetInt64(answer->tts_values[2]));
+			continue;
+		}
+		MemoryContextSwitchTo(old);
+		held = bms_add_member(held, its);
+		MemoryContextSwitchTo(cxt);
+	}
+	remote_run_end(run);
+	end_request(cxt, old);
+	return held;
+}
+
 /* ---------- writing ---------- */
 
 /* ROW($n, ..)::shell, of the parameters after the first ones */

@@ -46,4 +46,10 @@ extern void row_there_read_many(Relation shell, uint32 command, RowReadKind kind
 extern const char *row_there_shell_name(Relation shell);
 extern Oid	row_there_role(Relation shell);
 
+/*
+ * Have the node lock the table's part of the shard (ROUTE_NO_SHARD: of all that it owns) for writing: what it has
+ * locked. What it says of a shard that it does not own is taken as a hint.
+ */
+extern Bitmapset *row_there_hold(Relation shell, uint32 command, int node_id, int shard);
+
 #endif
