@@ -311,9 +311,11 @@ table_at(const Body *body, int i)
 	static const char *const before[] = {
 		"from", "join", "into", "update", "only", "using", "table", "truncate", ",", NULL
 	};
+	static const char *const making[] = {"create", "temp", "temporary", "unlogged", NULL};
 	NamedTable	named = {InvalidOid, .at = i};
 
-	if (!word_is_one_of(word_at(body, i - 1), before))
+	if (!word_is_one_of(word_at(body, i - 1), before) ||
+		(is_at(body, i - 1, "table") && word_is_one_of(word_at(body, i - 2), making)))
 		return named;
 	if (is_at(body, i + 1, "."))
 	{
