@@ -154,11 +154,16 @@ make_list(const Const *array, const RouteSpec *spec)
 	if (!OidIsValid(type) || !route_type_compatible(spec, 0, type, &proc, CurrentMemoryContext))
 		return NULL;
 	copy = DatumGetArrayTypePCopy(array->constvalue);
+	if (ArrayGetNItems(ARR_NDIM(copy), ARR_DIMS(copy)) < MIN_VALUES)
+	{
+		pfree(copy);
+		return NULL;
+	}
 	list = palloc(sizeof(KeyList));
 	list->type = type;
 	get_typlenbyvalalign(type, &list->length, &list->byval, &list->align);
 	deconstruct_array(copy, type, list->length, list->byval, list->align, &values, &nulls, &n);
-	list->values = palloc(sizeof(ListValue) * Max(n, 1));
+	list->values = palloc(sizeof(ListValue) * n);
 	list->nvalues = 0;
 	for (int i = 0; i < n; i++)
 	{
@@ -170,7 +175,7 @@ make_list(const Const *array, const RouteSpec *spec)
 	qsort(list->values, list->nvalues, sizeof(ListValue), compare_by_shard);
 	pfree(values);
 	pfree(nulls);
-	if (n >= MIN_VALUES && !is_crowded(list))
+	if (!is_crowded(list))
 		return list;
 	pfree(list->values);
 	pfree(list);
