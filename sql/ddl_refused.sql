@@ -19,6 +19,8 @@ ALTER TABLE days ALTER n SET DEFAULT nextval('"Here"');
 ALTER TABLE days ALTER n SET DEFAULT 10 + pg_catalog.nextval('public."Here"'::regclass);
 ALTER TABLE days ADD COLUMN m bigint DEFAULT nextval('"Here"'), ADD COLUMN o int;
 ALTER TABLE days ALTER n SET DEFAULT nextval('not_there');
+ALTER SEQUENCE "Here" OWNED BY days.n;
+ALTER SEQUENCE "Here" OWNED BY NONE;
 SELECT count(*) FROM shardext.run_on_nodes('DROP SEQUENCE "Here"');
 -- one that the table draws from already
 ALTER TABLE days ADD COLUMN s serial;

@@ -177,6 +177,42 @@ sequence_options_check(const List *options, bool alone)
 	return NULL;
 }
 
+/* The table of the cluster that the options give the sequence to (OWNED BY), or InvalidOid. */
+static Oid
+table_given(const List *options)
+{
+	ListCell   *lc;
+
+	foreach(lc, options)
+	{
+		const DefElem *option = lfirst_node(DefElem, lc);
+		List	   *names = strcmp(option->defname, "owned_by") == 0 ? castNode(List, option->arg) : NIL;
+		Oid			relid;
+
+		if (list_length(names) < 2)
+			continue;
+		relid = RangeVarGetRelid(makeRangeVarFromNameList(list_copy_head(names, list_length(names) - 1)), NoLock, true);
+		if (OidIsValid(relid) && table_info(relid) != NULL)
+			return relid;
+	}
+	return InvalidOid;
+}
+
+/* A sequence of this node must not become one that columns of the cluster draw from. */
+static void
+refuse_home_sequence(const UtilityCall *call, Oid sequence, const List *options)
+{
+	Oid			relid = table_given(options);
+
+	if (OidIsValid(relid) && call->context != PROCESS_UTILITY_SUBCOMMAND)
+		reason_raise(reason_make("Use a serial or identity column, or ALTER COLUMN .. ADD GENERATED .. AS IDENTITY"
+								 " (START WITH ..).",
+								 "Other nodes know nothing of \"%s\", and would draw the same values from one of its"
+								 " name.", get_rel_name(sequence)),
+					 psprintf("a sequence of this node cannot belong to table \"%s\" of the cluster",
+							  get_rel_name(relid)));
+}
+
 bool
 special_sequence(UtilityCall *call)
 {
@@ -185,9 +221,13 @@ special_sequence(UtilityCall *call)
 	DefElem    *restart = restart_value(stmt->options);
 	const Reason *reason;
 
-	if (!OidIsValid(sequence) || get_rel_relkind(sequence) != RELKIND_SEQUENCE || session_is_forwarded() ||
-		!OidIsValid(ddl_sequence_table(sequence)))
+	if (!OidIsValid(sequence) || get_rel_relkind(sequence) != RELKIND_SEQUENCE || session_is_forwarded())
 		return false;
+	if (!OidIsValid(ddl_sequence_table(sequence)))
+	{
+		refuse_home_sequence(call, sequence, stmt->options);
+		return false;
+	}
 	if (!object_ownercheck(RelationRelationId, sequence, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SEQUENCE, get_rel_name(sequence));
 	reason = sequence_options_check(stmt->options, true);
