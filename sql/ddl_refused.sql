@@ -21,6 +21,8 @@ ALTER TABLE days ADD COLUMN m bigint DEFAULT nextval('"Here"'), ADD COLUMN o int
 ALTER TABLE days ALTER n SET DEFAULT nextval('not_there');
 ALTER SEQUENCE "Here" OWNED BY days.n;
 ALTER SEQUENCE "Here" OWNED BY NONE;
+CREATE SEQUENCE other OWNED BY days.n;
+CREATE SEQUENCE IF NOT EXISTS "Here" OWNED BY days.n;
 SELECT count(*) FROM shardext.run_on_nodes('DROP SEQUENCE "Here"');
 -- one that the table draws from already
 ALTER TABLE days ADD COLUMN s serial;

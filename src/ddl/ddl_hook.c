@@ -297,6 +297,7 @@ static const struct
 	{T_CreateStmt, handle_create_table},
 	{T_CreateSchemaStmt, handle_create_schema},
 	{T_AlterTableStmt, handle_alter_table},
+	{T_CreateSeqStmt, special_create_sequence},
 	{T_AlterSeqStmt, special_sequence},
 	{T_AlterEnumStmt, handle_alter_enum},
 	{T_AlterObjectSchemaStmt, handle_set_schema},

@@ -37,6 +37,7 @@ extern bool special_vacuum(UtilityCall *call);
 extern bool special_cluster(UtilityCall *call);
 extern bool special_grant(UtilityCall *call);	/* grant_carry.c */
 extern bool special_sequence(UtilityCall *call);	/* sequence_set.c */
+extern bool special_create_sequence(UtilityCall *call);	/* the same */
 extern bool special_identity(UtilityCall *call);	/* the same: ALTER COLUMN .. RESTART WITH */
 extern bool special_set_constraints(UtilityCall *call); /* set_constraints.c */
 

@@ -200,7 +200,7 @@ table_given(const List *options)
 
 /* A sequence of this node must not become one that columns of the cluster draw from. */
 static void
-refuse_home_sequence(const UtilityCall *call, Oid sequence, const List *options)
+refuse_home_sequence(const UtilityCall *call, const char *name, const List *options)
 {
 	Oid			relid = table_given(options);
 
@@ -208,9 +208,20 @@ refuse_home_sequence(const UtilityCall *call, Oid sequence, const List *options)
 		reason_raise(reason_make("Use a serial or identity column, or ALTER COLUMN .. ADD GENERATED .. AS IDENTITY"
 								 " (START WITH ..).",
 								 "Other nodes know nothing of \"%s\", and would draw the same values from one of its"
-								 " name.", get_rel_name(sequence)),
+								 " name.", name),
 					 psprintf("a sequence of this node cannot belong to table \"%s\" of the cluster",
 							  get_rel_name(relid)));
+}
+
+bool
+special_create_sequence(UtilityCall *call)
+{
+	const CreateSeqStmt *stmt = castNode(CreateSeqStmt, call->pstmt->utilityStmt);
+
+	if (!session_is_forwarded() &&
+		!(stmt->if_not_exists && OidIsValid(RangeVarGetRelid(stmt->sequence, NoLock, true))))
+		refuse_home_sequence(call, stmt->sequence->relname, stmt->options);
+	return false;
 }
 
 bool
@@ -225,7 +236,7 @@ special_sequence(UtilityCall *call)
 		return false;
 	if (!OidIsValid(ddl_sequence_table(sequence)))
 	{
-		refuse_home_sequence(call, sequence, stmt->options);
+		refuse_home_sequence(call, get_rel_name(sequence), stmt->options);
 		return false;
 	}
 	if (!object_ownercheck(RelationRelationId, sequence, GetUserId()))
