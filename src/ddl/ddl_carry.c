@@ -187,7 +187,8 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 	if (marked != NIL && (changes_owner(statement) || needs_no_owner(statement)))
 		require_own_shards(statement);
 	if (scope & DDL_SHELL)
-		run(statement, arg);
+		run(IsA(statement, TruncateStmt) ? truncate_with_shards(castNode(TruncateStmt, statement), relids) : statement,
+			arg);
 	else
 		truncate_shells(castNode(TruncateStmt, statement), relids);
 	check_result(statement, drops ? NIL : relids);

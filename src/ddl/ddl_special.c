@@ -285,6 +285,24 @@ emptied_tables(const TruncateStmt *stmt, List *relids)
 	return emptied;
 }
 
+Node *
+truncate_with_shards(const TruncateStmt *stmt, List *relids)
+{
+	TruncateStmt *result = copyObjectImpl(stmt);
+	ListCell   *lc;
+
+	foreach(lc, emptied_tables(stmt, relids))
+	{
+		Oid			relid = lfirst_oid(lc);
+
+		if (OidIsValid(table_shell_of(relid, NULL)))
+			result->relations = lappend(result->relations,
+										makeRangeVar(get_namespace_name(get_rel_namespace(relid)),
+													 get_rel_name(relid), -1));
+	}
+	return (Node *) result;
+}
+
 void
 truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids)
 {
@@ -330,6 +348,8 @@ truncate_shells(const TruncateStmt *stmt, List *relids)
 	{
 		Oid			relid = lfirst_oid(lc);
 
+		if (!list_member_oid(relids, relid))
+			ereport(NOTICE, (errmsg("truncate cascades to table \"%s\"", get_rel_name(relid))));
 		LockRelationOid(relid, AccessExclusiveLock);
 		require_truncate_right(relid);
 		if (!stmt->restart_seqs)
