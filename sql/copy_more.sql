@@ -61,6 +61,10 @@ COPY copy_owner (id, name) FROM stdin;
 724775746560	fifteen
 724775733248	two
 \.
+-- it does not read the table
+COPY copy_owner (id, name) FROM stdin WHERE id > 0;
+724775734272	three
+\.
 COPY copy_owner FROM PROGRAM 'true';
 COPY copy_photo (owner) FROM PROGRAM 'true';
 \c - postgres

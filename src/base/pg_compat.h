@@ -332,18 +332,21 @@ extern bool pq_buffer_has_data(void);
 	((Expr *) stringToNode(RelationGetDescr(relation)->constr->check[i].ccbin))
 #endif
 
-/* The rights that COPY FROM needs: INSERT on these columns (offset attribute numbers) of pstate's one relation. */
+/*
+ * The rights that COPY FROM needs of pstate's one relation: INSERT on these columns (offset attribute numbers),
+ * SELECT on those that WHERE has been found to read.
+ */
 #if PG_VERSION_NUM >= 160000
 #define sx_check_insert_rights(pstate, nsitem, columns) \
 	do { \
-		(nsitem)->p_perminfo->requiredPerms = ACL_INSERT; \
+		(nsitem)->p_perminfo->requiredPerms = ACL_INSERT | ((nsitem)->p_perminfo->selectedCols ? ACL_SELECT : 0); \
 		(nsitem)->p_perminfo->insertedCols = (columns); \
 		ExecCheckPermissions((pstate)->p_rtable, list_make1((nsitem)->p_perminfo), true); \
 	} while (0)
 #else
 #define sx_check_insert_rights(pstate, nsitem, columns) \
 	do { \
-		(nsitem)->p_rte->requiredPerms = ACL_INSERT; \
+		(nsitem)->p_rte->requiredPerms = ACL_INSERT | ((nsitem)->p_rte->selectedCols ? ACL_SELECT : 0); \
 		(nsitem)->p_rte->insertedCols = (columns); \
 		ExecCheckRTPerms((pstate)->p_rtable, true); \
 	} while (0)

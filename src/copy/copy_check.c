@@ -111,7 +111,7 @@ copy_check_options(const CopyStmt *stmt, Relation table)
 				 errhint("Use INSERT INTO ... SELECT FROM generate_series(1, n).")));
 }
 
-/* INSERT on the columns, and no row security: raises what COPY of PostgreSQL raises. */
+/* INSERT on the columns, SELECT on those of WHERE, and no row security: raises what COPY of PostgreSQL raises. */
 void
 copy_check_rights(ParseState *pstate, ParseNamespaceItem *nsitem, const CopyStmt *stmt, Relation table)
 {

@@ -15,7 +15,7 @@ extern void copy_check_server_file(const CopyStmt *stmt);
 /* ERROR SX003 for options that sharded and reference tables do not have. */
 extern void copy_check_options(const CopyStmt *stmt, Relation table);
 
-/* ERROR unless the user may insert into the columns, and no row security stands in the way. */
+/* ERROR unless the user may insert into the columns and read those of WHERE, and no row security stands in the way. */
 extern void copy_check_rights(ParseState *pstate, ParseNamespaceItem *nsitem, const CopyStmt *stmt, Relation table);
 
 /* COPY ... WHERE, transformed: an implicitly-ANDed list, NULL if there is none. */
