@@ -237,10 +237,12 @@
 #define sx_rte_clear_perms(pstate, rte) \
 	(getRTEPermissionInfo((pstate)->p_rteperminfos, (rte))->requiredPerms = 0)
 #define sx_query_take_perms(query, pstate)	((query)->rteperminfos = (pstate)->p_rteperminfos)
+#define sx_query_set_permissions(query, permissions)	((query)->rteperminfos = (permissions))
 #define sx_rel_check_as_user(root, rel, rte) ((rel)->userid)
 #else
 #define sx_rte_clear_perms(pstate, rte)	((rte)->requiredPerms = 0)
 #define sx_query_take_perms(query, pstate)	((void) 0)
+#define sx_query_set_permissions(query, permissions)	((void) (permissions))
 #define sx_rel_check_as_user(root, rel, rte) ((rte)->checkAsUser)
 #endif
 

@@ -11,6 +11,8 @@
  * rows again, but stores them only in its own shards; others are an error (SX001),
  * which does not happen, since a shard is locked there before its first row is sent.
  *
+ * Where triggers of the table need other shards none of this is done: copy_by_row.c.
+ *
  * Reference tables: every node gets every row. The writers' lock is taken on
  * all nodes in node order before the first row; what is not the same everywhere
  * (defaults that are volatile, sequences) is computed here.
@@ -36,6 +38,7 @@
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "catalog/write_guard.h"
+#include "copy/copy_by_row.h"
 #include "copy/copy_check.h"
 #include "copy/copy_from.h"
 #include "copy/copy_local.h"
@@ -346,11 +349,15 @@ copy_from_table(const CopyStmt *stmt, const char *query_string)
 	copy_check_options(stmt, table);
 
 	input = copy_input_begin(pstate, stmt, table, where);
-	copy_check_where_on_ids(input, where);
-
-	copy_input_push_context(input);
-	stored = info->kind == TABLE_REFERENCE ? copy_reference(input) : copy_sharded(input, info);
-	copy_input_pop_context(input);
+	if (info->kind == TABLE_SHARDED && copy_by_row_is_needed(table))
+		stored = copy_by_row(input, query_string);
+	else
+	{
+		copy_check_where_on_ids(input, where);
+		copy_input_push_context(input);
+		stored = info->kind == TABLE_REFERENCE ? copy_reference(input) : copy_sharded(input, info);
+		copy_input_pop_context(input);
+	}
 
 	copy_input_end(input);
 	free_parsestate(pstate);

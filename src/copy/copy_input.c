@@ -35,6 +35,7 @@
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
 #include "copy/copy_input.h"
+#include "exec/row_queue.h"
 #include "plan/shippable.h"
 
 /* ---- defaults ---- */
@@ -182,14 +183,29 @@ copy_input_begin(ParseState *pstate, const CopyStmt *stmt, Relation table, Node 
 void
 copy_input_end(CopyInput *input)
 {
+	ExecResetTupleTable(input->estate->es_tupleTable, false);
 	FreeExecutorState(input->estate);
 	EndCopyFrom(input->cstate);
+}
+
+/* Before the first row no line is to blame; of rows that are sent together (copy_by_row.c) nobody knows which. */
+static void
+describe_line(void *arg)
+{
+	CopyFromState cstate = (CopyFromState) arg;
+
+	if (cstate->cur_lineno == 0)
+		return;
+	if (row_queue_is_sending())
+		errcontext("COPY %s", cstate->cur_relname);
+	else
+		CopyFromErrorCallback(cstate);
 }
 
 void
 copy_input_push_context(CopyInput *input)
 {
-	input->context.callback = CopyFromErrorCallback;
+	input->context.callback = describe_line;
 	input->context.arg = input->cstate;
 	input->context.previous = error_context_stack;
 	error_context_stack = &input->context;
@@ -333,6 +349,14 @@ copy_input_value(CopyInput *input, AttrNumber attno, bool *isnull)
 	}
 	*isnull = input->nulls[m];
 	return input->values[m];
+}
+
+void
+copy_input_set(CopyInput *input, AttrNumber attno, Datum value)
+{
+	input->values[attno - 1] = value;
+	input->nulls[attno - 1] = false;
+	input->known[attno - 1] = true;
 }
 
 void

@@ -81,6 +81,9 @@ extern bool copy_input_next(CopyInput *input);
 /* The value of one column of the current row. */
 extern Datum copy_input_value(CopyInput *input, AttrNumber attno, bool *isnull);
 
+/* Give a column of the current row a value that does not depend on memory: not asked for yet, and not supplied. */
+extern void copy_input_set(CopyInput *input, AttrNumber attno, Datum value);
+
 /* All columns (values and nulls), apart from defaults of kind OWNER if those are left out. */
 extern void copy_input_complete(CopyInput *input, bool owner_too);
 

@@ -81,6 +81,9 @@ struct RowQueue
 /* The queues of writes; a reset callback takes them off. */
 static RowQueue *queues = NULL;
 
+/* A queue is being sent, or its answers waited for. */
+static bool sending = false;
+
 /* Shard, what it is and ctid come before the columns. */
 #define FIRST_COLUMN 3
 
@@ -360,6 +363,7 @@ run_all(RowQueue *queue, const AnswerColumn *columns, int ncolumns, TakeAnswer t
 	MemoryContext cxt = AllocSetContextCreate(queue->writes_cxt, "shardext writes under way", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 
+	sending = true;
 	/* after an error the queue may live on: user's code may have caught it */
 	PG_TRY();
 	{
@@ -376,10 +380,17 @@ run_all(RowQueue *queue, const AnswerColumn *columns, int ncolumns, TakeAnswer t
 	}
 	PG_FINALLY();
 	{
+		sending = false;
 		MemoryContextSwitchTo(old);
 		MemoryContextDelete(cxt);
 	}
 	PG_END_TRY();
+}
+
+bool
+row_queue_is_sending(void)
+{
+	return sending;
 }
 
 /* Nothing waits any more. */

@@ -32,6 +32,9 @@ extern void row_queue_add(RowQueue *queue, int shard, RowWriteKind kind, const I
 /* Send all, and wait until it is done. If this is undone with a subtransaction, all waits again. */
 extern void row_queue_flush(RowQueue *queue);
 
+/* Is that under way? Then an error is one of any of the writes. */
+extern bool row_queue_is_sending(void);
+
 /*
  * A queue of another kind: rows to be inserted unless a row is in the way (row_access.h), in one of the indexes of
  * these names or in any. Run, it tells of each by its number what row_there_insert_unless() would say, and the row's
