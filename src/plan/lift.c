@@ -61,7 +61,7 @@ typedef struct LiftContext
 } LiftContext;
 
 static Node *lift_node(Node *node, LiftContext *c);
-static void lift_level(Query *query, LiftContext *c);
+static void lift_inside(Query *query, bool keep_literals, LiftContext *c);
 
 static void
 forget_indexed_columns(Datum arg, Oid relid)
@@ -362,12 +362,7 @@ lift_mutator(Node *node, void *context)
 	if (IsA(node, Query))
 	{
 		/* of a sub-SELECT in an expression; the copy is ours */
-		LiftContext inner = *c;
-
-		inner.keep_literals = c->keep_literals || !c->in_quals;
-		lift_level((Query *) node, &inner);
-		c->params = inner.params;
-		c->reason = inner.reason;
+		lift_inside((Query *) node, c->keep_literals || !c->in_quals, c);
 		return node;
 	}
 	if (shippable_must_lift(node) || is_field_of_param(node))
@@ -455,13 +450,7 @@ lift_range_table(Query *query, LiftContext *c)
 		{
 			case RTE_SUBQUERY:
 				if (rte->subquery != NULL)
-				{
-					LiftContext inner = *c;
-
-					lift_level(rte->subquery, &inner);
-					c->params = inner.params;
-					c->reason = inner.reason;
-				}
+					lift_inside(rte->subquery, c->keep_literals, c);
 				break;
 			case RTE_FUNCTION:
 				rte->functions = (List *) lift_node((Node *) rte->functions, c);
@@ -508,13 +497,7 @@ lift_level(Query *query, LiftContext *c)
 	c->query = query;
 	c->in_quals = false;
 	foreach(lc, query->cteList)
-	{
-		LiftContext inner = *c;
-
-		lift_level(castNode(Query, lfirst_node(CommonTableExpr, lc)->ctequery), &inner);
-		c->params = inner.params;
-		c->reason = inner.reason;
-	}
+		lift_inside(castNode(Query, lfirst_node(CommonTableExpr, lc)->ctequery), c->keep_literals, c);
 	if (query->commandType == CMD_SELECT && !once)
 		query->targetList = (List *) lift_node((Node *) query->targetList, c);
 	else if (query->commandType == CMD_SELECT)
@@ -544,6 +527,19 @@ lift_level(Query *query, LiftContext *c)
 	query->limitOffset = lift_node(query->limitOffset, c);
 	query->limitCount = lift_node(query->limitCount, c);
 	query->windowClause = (List *) lift_node((Node *) query->windowClause, c);
+}
+
+/* A Query inside of the one at hand. */
+static void
+lift_inside(Query *query, bool keep_literals, LiftContext *c)
+{
+	const LiftContext outer = *c;
+
+	c->keep_literals = keep_literals;
+	lift_level(query, c);
+	c->query = outer.query;
+	c->in_quals = outer.in_quals;
+	c->keep_literals = outer.keep_literals;
 }
 
 List *
