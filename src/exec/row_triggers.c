@@ -96,8 +96,6 @@ row_triggers_keys(const TriggerDesc *triggers, Oid relid, int events, bool keys_
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (trigger->tgoldtable != NULL || trigger->tgnewtable != NULL)
-			return ROW_KEYS_BY_TRIGGERS;
 		if (!fires_for_rows(trigger, events) || trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
 			continue;
 		if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)

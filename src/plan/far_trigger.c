@@ -437,3 +437,20 @@ far_trigger_fires(const Query *write, const TableInfo *table, List **inval_items
 	*inval_items = list_concat(*inval_items, function_texts_read(table));
 	return result;
 }
+
+bool
+far_trigger_is_for_statement(const Query *write, const TableInfo *table)
+{
+	Relation	shell = table_open(table->relid, NoLock);
+	const TriggerDesc *triggers = shell->trigdesc;
+	bool		result = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers && !result; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		result = !TRIGGER_FOR_ROW(trigger->tgtype) && fires_for(trigger, write);
+	}
+	table_close(shell, NoLock);
+	return result;
+}

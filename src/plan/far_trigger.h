@@ -15,4 +15,7 @@
  */
 extern bool far_trigger_fires(const Query *write, const TableInfo *table, List **inval_items);
 
+/* Does it fire a trigger of the user's FOR EACH STATEMENT? In each shard that would be more than once, for some of the rows. */
+extern bool far_trigger_is_for_statement(const Query *write, const TableInfo *table);
+
 #endif

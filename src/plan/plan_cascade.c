@@ -57,8 +57,11 @@ find_writes(Node *node, void *context)
 			if (table != NULL && table->kind == TABLE_SHARDED)
 			{
 				writes->sharded = true;
-				writes->by_row |= !session_is_forwarded() &&
-					far_trigger_fires(query, table, &writes->inval_items);
+				if (!session_is_forwarded())
+				{
+					writes->by_row |= far_trigger_fires(query, table, &writes->inval_items);
+					writes->one_shard |= far_trigger_is_for_statement(query, table);
+				}
 			}
 			else if (table != NULL)
 				writes->reference = true;
@@ -146,7 +149,7 @@ applies_to_insert(const PlanInput *input, const StatementWrites *writes)
 	const TableInfo *target = target_table(input);
 
 	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT &&
-		!writes->by_row;
+		!writes->by_row && !writes->one_shard;
 }
 
 static bool
@@ -167,7 +170,7 @@ applies_to_modify(const PlanInput *input, const StatementWrites *writes)
 	if (command == CMD_SELECT)
 		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference &&
 			!is_cursor_over_rows(input);
-	return target != NULL && target->kind == TABLE_SHARDED && !writes->by_row &&
+	return target != NULL && target->kind == TABLE_SHARDED && !writes->by_row && !writes->one_shard &&
 		(command == CMD_UPDATE || command == CMD_DELETE);
 }
 
@@ -246,12 +249,24 @@ plan_row_of_cursor(const PlanInput *input, const StatementWrites *writes)
 	return plan;
 }
 
+/* Why the statement goes row by row, if that is because of triggers. */
+static const Reason *
+reason_of_triggers(const StatementWrites *writes)
+{
+	if (writes->by_row)
+		return reason_make(NULL, "Triggers that it fires may need other shards, or give rows another one.");
+	if (writes->one_shard)
+		return reason_make(NULL, "It fires triggers once for the statement, which see all of its rows.");
+	return NULL;
+}
+
 PlannedStmt *
 plan_cascade(const PlanInput *given, const StatementWrites *writes)
 {
 	PlanInput	without_text = *given;
 	const PlanInput *input = given;
-	const Reason *reason = NULL;
+	const Reason *for_triggers = reason_of_triggers(writes);
+	const Reason *reason = for_triggers;
 	const Reason *not_routed = NULL;
 
 	if (!session_is_forwarded() && text_query_writes_view(given->run_query, given->text_query))
@@ -259,8 +274,6 @@ plan_cascade(const PlanInput *given, const StatementWrites *writes)
 		without_text.text_query = NULL;
 		input = &without_text;
 	}
-	if (writes->by_row)
-		reason = reason_make(NULL, "Triggers that it fires may need other shards, or give rows another one.");
 	for (int i = 0; i < (int) lengthof(ways); i++)
 	{
 		const Reason *why_not = NULL;
@@ -273,15 +286,17 @@ plan_cascade(const PlanInput *given, const StatementWrites *writes)
 		plan = ways[i].plan(input, &why_not);
 		if (plan != NULL)
 		{
-			if (not_routed != NULL || writes->by_row)
+			if (not_routed != NULL || for_triggers != NULL)
 				plan_reason_attach(plan, not_routed, reason != not_routed ? reason : NULL);
 			plan->invalItems = list_concat(plan->invalItems, writes->inval_items);
 			return plan;
 		}
-		if (why_not != NULL)
-			reason = why_not;
 		if (i == 0)
 			not_routed = why_not;
+		if (i == 0 && for_triggers != NULL)
+			why_not = for_triggers;
+		if (why_not != NULL)
+			reason = why_not;
 	}
 	if (reason == NULL)
 		reason = reason_make(NULL, "No way of planning takes it.");

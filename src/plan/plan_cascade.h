@@ -14,6 +14,7 @@ typedef struct StatementWrites
 	bool		reference;
 	bool		current_of;		/* WHERE CURRENT OF somewhere */
 	bool		by_row;			/* triggers may give rows another shard, or go to other shards: row by row only */
+	bool		one_shard;		/* statement triggers: in one shard, or row by row */
 	List	   *inval_items;	/* their functions: what was read from them may change */
 } StatementWrites;
 
