@@ -27,7 +27,6 @@
 #include "ddl/ddl_locks.h"
 #include "ddl/ddl_names.h"
 #include "ddl/ddl_rules.h"
-#include "ddl/ddl_special.h"
 #include "ddl/ddl_values.h"
 #include "ddl/other_nodes.h"
 #include "ddl/retarget.h"
@@ -35,6 +34,7 @@
 #include "ddl/shell.h"
 #include "ddl/table_local.h"
 #include "ddl/table_plan_check.h"
+#include "ddl/truncate.h"
 #include "dxact/dxact.h"
 
 /* The scope over all tables; ERROR SX003 if one says no. */
@@ -182,15 +182,15 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 	List	   *owners = owners_of(relids);
 	bool		drops = IsA(statement, DropStmt) && castNode(DropStmt, statement)->removeType == OBJECT_TABLE;
 	List	   *sequences = IsA(statement, AlterTableStmt) ? getOwnedSequences(linitial_oid(relids)) : NIL;
+	int			nestlevel = NewGUCNestLevel();
 	ListCell   *lc;
 
 	if (marked != NIL && (changes_owner(statement) || needs_no_owner(statement)))
 		require_own_shards(statement);
+	if (IsA(statement, TruncateStmt))
+		statement = truncate_begin(castNode(TruncateStmt, statement), (scope & DDL_SHELL) != 0);
 	if (scope & DDL_SHELL)
-		run(IsA(statement, TruncateStmt) ? truncate_with_shards(castNode(TruncateStmt, statement), relids) : statement,
-			arg);
-	else
-		truncate_shells(castNode(TruncateStmt, statement), relids);
+		run(statement, arg);
 	check_result(statement, drops ? NIL : relids);
 	if (IsA(statement, AlterTableStmt))
 		sequences_cut_new(linitial_oid(relids), sequences);
@@ -230,6 +230,7 @@ apply_here(Node *statement, DdlScope scope, List *relids, DdlRunner run, void *a
 		foreach(lc, owners)
 			shard_schemas_close_to(lfirst_oid(lc));
 	}
+	AtEOXact_GUC(true, nestlevel);
 }
 
 static AlterTableCmd *
@@ -332,6 +333,8 @@ ddl_carry(Node *statement, const char *text, List *relids, DdlRunner run, void *
 	remote_call_text(&call, text);
 	remote_call_texts(&call, names);
 	remote_call_everywhere(&call);
+	if (IsA(statement, TruncateStmt))
+		truncate_fire_after(castNode(TruncateStmt, statement));
 }
 
 static void
@@ -365,7 +368,7 @@ ddl_carry_receive(const char *text, List *names)
 				 errdetail("Statement: %s", text),
 				 errhint("Compare shardext.tables and search_path of the nodes.")));
 	if (IsA(statement, TruncateStmt))
-		truncate_require_no_ordinary(castNode(TruncateStmt, statement), relids);
+		truncate_require_no_ordinary(castNode(TruncateStmt, statement));
 	ddl_names_set(statement, names);
 	scope = require_scope(statement, relids);
 	normalise(statement, relids);

@@ -7,28 +7,22 @@
  * empty tables, and a WARNING says where the rows are.
  * DROP TABLE of several kinds of tables: the ordinary ones first, as it is; then
  * the sharded, then the reference tables, whom sharded ones may reference.
- * LOCK TABLE of several kinds likewise; TRUNCATE takes the ordinary ones
+ * LOCK TABLE of several kinds likewise; TRUNCATE (truncate.c) takes the ordinary ones
  * together with the reference tables, whom they may reference too.
  * DROP SCHEMA .. CASCADE: the tables of the cluster in it first.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/dependency.h"
 #include "catalog/heap.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
-#include "commands/sequence.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
-#include "storage/lmgr.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 
-#include "base/pg_compat.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/table_map.h"
@@ -38,6 +32,7 @@
 #include "ddl/shard_apply.h"
 #include "ddl/shell.h"
 #include "ddl/table_definition.h"
+#include "ddl/truncate.h"
 
 static bool
 drops_our_extension(const DropStmt *stmt)
@@ -118,25 +113,29 @@ is_of_one_kind(const TableGroups *groups)
 	return (groups->ordinary != NIL) + (groups->sharded != NIL) + (groups->reference != NIL) <= 1;
 }
 
-/* "verb a, b.c end" for these tables of ours, everywhere; on this node by run(), if there is one. */
-static void
-carry_by_name(const char *verb, List *relids, const char *end, DdlRunner run, void *arg)
+/* "verb a, b.c end" */
+static char *
+text_by_name(const char *verb, List *relids, const char *end)
 {
 	StringInfoData text;
 	ListCell   *lc;
 
-	if (relids == NIL)
-		return;
 	initStringInfo(&text);
 	appendStringInfo(&text, "%s ", verb);
 	foreach(lc, relids)
 		appendStringInfo(&text, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
 						 relation_qualified_name(lfirst_oid(lc)));
 	appendStringInfoString(&text, end);
-	if (run != NULL)
-		ddl_carry(linitial(ddl_parse(list_make1(text.data))), text.data, relids, run, arg);
-	else
-		ddl_carry_text(text.data);
+	return text.data;
+}
+
+/* That, for these tables of ours, everywhere. */
+static void
+carry_by_name(const char *verb, List *relids, const char *end)
+{
+	if (relids == NIL)
+		return;
+	ddl_carry_text(text_by_name(verb, relids, end));
 	CommandCounterIncrement();
 }
 
@@ -157,8 +156,8 @@ drop_groups(UtilityCall *call, DropStmt *stmt)
 		utility_run_as_is(call, (Node *) ordinary);
 		CommandCounterIncrement();
 	}
-	carry_by_name("DROP TABLE", groups.sharded, end, NULL, NULL);
-	carry_by_name("DROP TABLE", groups.reference, end, NULL, NULL);
+	carry_by_name("DROP TABLE", groups.sharded, end);
+	carry_by_name("DROP TABLE", groups.reference, end);
 	return true;
 }
 
@@ -197,8 +196,8 @@ special_lock(UtilityCall *call)
 		utility_run_as_is(call, (Node *) ordinary);
 	}
 	end = psprintf(" IN %s MODE%s", modes[stmt->mode], stmt->nowait ? " NOWAIT" : "");
-	carry_by_name("LOCK TABLE", groups.sharded, end, NULL, NULL);
-	carry_by_name("LOCK TABLE", groups.reference, end, NULL, NULL);
+	carry_by_name("LOCK TABLE", groups.sharded, end);
+	carry_by_name("LOCK TABLE", groups.reference, end);
 	return true;
 }
 
@@ -219,25 +218,50 @@ is_referenced_from_within(const TableGroups *groups)
 	return true;
 }
 
-/* What is emptied on this node by the statement that empties the reference tables on all. */
-typedef struct TruncateHere
-{
-	List	   *ordinary;		/* RangeVars */
-	bool		quiet;			/* CASCADE is ours, not the user's: it reaches nothing that he has not named */
-} TruncateHere;
-
+/* *arg: the CASCADE is ours, not the user's: it reaches nothing that he has not named. */
 static void
 truncate_here(Node *statement, void *arg)
 {
-	const TruncateHere *here = arg;
-	TruncateStmt *stmt = castNode(TruncateStmt, copyObjectImpl(statement));
 	int			nestlevel = NewGUCNestLevel();
 
-	if (here->quiet && client_min_messages < WARNING)
+	if (*(bool *) arg && client_min_messages < WARNING)
 		setting_save("client_min_messages", "warning");
-	stmt->relations = list_concat(stmt->relations, copyObjectImpl(here->ordinary));
-	ddl_run((Node *) stmt, "");
+	ddl_run(statement, "");
 	AtEOXact_GUC(true, nestlevel);
+}
+
+/* Ordinary tables that this node empties by the statement that empties the reference tables on all. */
+static void
+truncate_with_ordinary(List *reference, List *ordinary, const char *end, bool quiet)
+{
+	char	   *text = text_by_name("TRUNCATE", reference, end);
+	TruncateStmt *stmt = castNode(TruncateStmt, linitial(ddl_parse(list_make1(text))));
+
+	stmt->relations = list_concat(stmt->relations, copyObject(ordinary));
+	ddl_carry((Node *) stmt, text, reference, truncate_here, &quiet);
+}
+
+/* Tables of several kinds. */
+static void
+truncate_groups(UtilityCall *call, TruncateStmt *stmt, const TableGroups *groups)
+{
+	const char *restart = stmt->restart_seqs ? " RESTART IDENTITY" : "";
+	const char *cascade = psprintf("%s CASCADE", restart);
+	bool		cascades = stmt->behavior == DROP_CASCADE;
+	bool		within;
+
+	carry_by_name("TRUNCATE", groups->sharded, cascades ? cascade : restart);
+	if (groups->reference == NIL)
+	{
+		TruncateStmt *ordinary = copyObject(stmt);
+
+		ordinary->relations = groups->ordinary;
+		utility_run_as_is(call, (Node *) ordinary);
+		return;
+	}
+	/* sharded tables that reference them are empty by now, but PostgreSQL asks whether they are named */
+	within = groups->sharded != NIL && !cascades && is_referenced_from_within(groups);
+	truncate_with_ordinary(groups->reference, groups->ordinary, cascades || within ? cascade : restart, within);
 }
 
 bool
@@ -246,117 +270,18 @@ special_truncate(UtilityCall *call)
 	TruncateStmt *stmt = castNode(TruncateStmt, call->pstmt->utilityStmt);
 	TableGroups groups = group_tables(stmt->relations);
 	Oid			shard_table = statement_shard_table((Node *) stmt);
-	const char *restart = stmt->restart_seqs ? " RESTART IDENTITY" : "";
-	const char *end = stmt->behavior == DROP_CASCADE ? psprintf("%s CASCADE", restart) : restart;
-	TruncateHere here = {groups.ordinary};
+	int			nestlevel;
 
 	if (is_of_one_kind(&groups))
 		return utility_carry(call);
 	if (OidIsValid(shard_table))
 		shard_table_refuse_ddl(shard_table);
-	carry_by_name("TRUNCATE", groups.sharded, end, NULL, NULL);
-	if (groups.reference == NIL)
-	{
-		TruncateStmt *ordinary = copyObject(stmt);
-
-		ordinary->relations = groups.ordinary;
-		utility_run_as_is(call, (Node *) ordinary);
-		return true;
-	}
-	/* sharded tables that reference them are empty by now, but PostgreSQL asks whether they are named */
-	if (groups.sharded != NIL && stmt->behavior != DROP_CASCADE && is_referenced_from_within(&groups))
-	{
-		end = psprintf("%s CASCADE", restart);
-		here.quiet = true;
-	}
-	carry_by_name("TRUNCATE", groups.reference, end, truncate_here, &here);
+	nestlevel = NewGUCNestLevel();
+	truncate_fire_before(stmt);
+	truncate_groups(call, stmt, &groups);
+	AtEOXact_GUC(true, nestlevel);
+	truncate_fire_after(stmt);
 	return true;
-}
-
-/* What a TRUNCATE of these tables empties: with CASCADE, tables that reference them, too. */
-static List *
-emptied_tables(const TruncateStmt *stmt, List *relids)
-{
-	List	   *emptied = list_copy(relids);
-	List	   *more;
-
-	while (stmt->behavior == DROP_CASCADE && (more = heap_truncate_find_FKs(emptied)) != NIL)
-		emptied = list_concat(emptied, more);
-	return emptied;
-}
-
-Node *
-truncate_with_shards(const TruncateStmt *stmt, List *relids)
-{
-	TruncateStmt *result = copyObjectImpl(stmt);
-	ListCell   *lc;
-
-	foreach(lc, emptied_tables(stmt, relids))
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		if (OidIsValid(table_shell_of(relid, NULL)))
-			result->relations = lappend(result->relations,
-										makeRangeVar(get_namespace_name(get_rel_namespace(relid)),
-													 get_rel_name(relid), -1));
-	}
-	return (Node *) result;
-}
-
-void
-truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids)
-{
-	ListCell   *lc;
-
-	foreach(lc, emptied_tables(stmt, relids))
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		if (table_info(relid) == NULL && !OidIsValid(table_shell_of(relid, NULL)))
-			ereport(ERROR,
-					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-					 errmsg("\"%s\" on node \"%s\" references what the statement empties",
-							get_rel_name(relid), node_name(node_self())),
-					 errdetail("It is an ordinary table of that node."),
-					 errhint("Empty it, and drop its foreign key, there first.")));
-	}
-}
-
-static void
-require_truncate_right(Oid relid)
-{
-	if (object_aclcheck(RelationRelationId, relid, GetUserId(), ACL_TRUNCATE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
-}
-
-void
-truncate_shells(const TruncateStmt *stmt, List *relids)
-{
-	ListCell   *lc;
-	ListCell   *seq;
-
-	/* who may not do it keeps nobody waiting */
-	foreach(lc, relids)
-		require_truncate_right(lfirst_oid(lc));
-	foreach(lc, relids)
-	{
-		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
-		require_truncate_right(lfirst_oid(lc));
-	}
-	/* in the shards it is the owner who empties what references them */
-	foreach(lc, emptied_tables(stmt, relids))
-	{
-		Oid			relid = lfirst_oid(lc);
-
-		if (!list_member_oid(relids, relid))
-			ereport(NOTICE, (errmsg("truncate cascades to table \"%s\"", get_rel_name(relid))));
-		LockRelationOid(relid, AccessExclusiveLock);
-		require_truncate_right(relid);
-		if (!stmt->restart_seqs)
-			continue;
-		foreach(seq, getOwnedSequences(relid))
-			ResetSequence(lfirst_oid(seq));
-	}
 }
 
 /* DROP SCHEMA .. CASCADE: what lies on other nodes has to be dropped by name. */
@@ -379,8 +304,8 @@ drop_tables_inside(const DropStmt *stmt)
 		else
 			reference = lappend_oid(reference, table->relid);
 	}
-	carry_by_name("DROP TABLE", sharded, " CASCADE", NULL, NULL);
-	carry_by_name("DROP TABLE", reference, " CASCADE", NULL, NULL);
+	carry_by_name("DROP TABLE", sharded, " CASCADE");
+	carry_by_name("DROP TABLE", reference, " CASCADE");
 }
 
 bool

@@ -41,13 +41,4 @@ extern bool special_create_sequence(UtilityCall *call);	/* the same */
 extern bool special_identity(UtilityCall *call);	/* the same: ALTER COLUMN .. RESTART WITH */
 extern bool special_set_constraints(UtilityCall *call); /* set_constraints.c */
 
-/* On a node that is told to TRUNCATE .. CASCADE these tables: ERROR if that reached tables that nobody has seen. */
-extern void truncate_require_no_ordinary(const TruncateStmt *stmt, List *relids);
-
-/* The shard tables that a TRUNCATE .. CASCADE of these tables reaches, as tables it names: no NOTICE for each shard. */
-extern Node *truncate_with_shards(const TruncateStmt *stmt, List *relids);
-
-/* TRUNCATE of sharded tables does not run on the shells: their locks, rights and sequences. */
-extern void truncate_shells(const TruncateStmt *stmt, List *relids);
-
 #endif
