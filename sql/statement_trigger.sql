@@ -40,6 +40,12 @@ MERGE INTO t USING (SELECT generate_series(398, 405) AS k) s ON t.id = s.k WHEN 
 PREPARE p (int) AS UPDATE t SET v = v + $1 WHERE owner = $1;
 EXECUTE p(1); EXECUTE p(2);
 BEGIN; DECLARE c CURSOR FOR SELECT * FROM t WHERE id = 10; FETCH c; UPDATE t SET v = 5 WHERE CURRENT OF c; COMMIT;
+COPY t (id, owner, v) FROM stdin;
+601	1	1
+602	2	2
+603	3	3
+604	4	4
+\.
 CREATE FUNCTION balanced() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF (SELECT sum(v) FROM new_rows) <> 0 THEN RAISE EXCEPTION 'not balanced'; END IF; RETURN NULL; END $$;
 DROP TRIGGER ai ON t;
 CREATE TRIGGER bal AFTER INSERT ON t REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION balanced();
@@ -72,7 +78,9 @@ INSERT INTO tree VALUES (7, 2, 1, 1), (8, 1, NULL, 1);
 UPDATE tree SET kind = 3 - kind;
 UPDATE tree SET kind = 3;
 DELETE FROM tree WHERE id IN (6, 7);
+\set VERBOSITY sqlstate
 DELETE FROM tree WHERE id = 2;
+\set VERBOSITY default
 DELETE FROM tree WHERE root < 3;
 SELECT count(*), sum(root * 100 + id), sum(kind) FROM tree;
 EXPLAIN (COSTS OFF) UPDATE tree SET kind = 1;

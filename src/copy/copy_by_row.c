@@ -1,8 +1,9 @@
 /*
  * copy_by_row.c
- *	  COPY FROM into a sharded table whose triggers go to other shards.
+ *	  COPY FROM into a sharded table whose triggers go to other shards, or fire for the statement.
  *
- * A trigger that fires where its row lies can go no further (plan/far_trigger.c). Then
+ * A trigger that fires where its row lies can go no further (plan/far_trigger.c), and one FOR EACH STATEMENT would fire in each
+ * shard. Then
  * COPY is an INSERT that PostgreSQL's executor carries out here, row by row
  * (plan/plan_by_row.c), and which has the input for its rows:
  *
@@ -70,10 +71,11 @@ bool
 copy_by_row_is_needed(Relation table)
 {
 	Query		insert = {.type = T_Query, .commandType = CMD_INSERT};
+	const TableInfo *target = table_info(RelationGetRelid(table));
 	List	   *inval_items = NIL;
 
 	return table->trigdesc != NULL && !session_is_forwarded() &&
-		far_trigger_fires(&insert, table_info(RelationGetRelid(table)), &inval_items);
+		(far_trigger_is_for_statement(&insert, target) || far_trigger_fires(&insert, target, &inval_items));
 }
 
 /* ---------- the plan ---------- */
