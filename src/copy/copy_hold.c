@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -18,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/pg_compat.h"
 #include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
@@ -84,7 +86,9 @@ copy_hold_here(FunctionCallInfo fcinfo, Oid relid, int shard)
 				 errmsg("\"%s\" is not a sharded table here", get_rel_name(relid)),
 				 errdetail("Only a coordinator has shards of such tables held, for COPY."),
 				 errhint("This function is for calls between nodes.")));
-	if (pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK &&
+	/* the owner writes rows that others change, too (exec/row_hold.c), whatever he may do himself */
+	if (!object_ownercheck(RelationRelationId, relid, GetUserId()) &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK &&
 		pg_attribute_aclcheck_all(relid, GetUserId(), ACL_INSERT, ACLMASK_ANY) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
 
