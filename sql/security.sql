@@ -97,6 +97,8 @@ DROP VIEW den.trap;
 RESET ROLE;
 
 -- in a session that says it were another node
+CREATE TABLE listed (n int);
+SELECT shardext.replicate_table('listed');
 \setenv PGOPTIONS '-c shardext.forwarded=on'
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=4*/ SELECT * FROM public.diary" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=4*/ INSERT INTO den.own VALUES (7 << 10, 'x', 'wrong shard')" london 2>&1
@@ -109,10 +111,11 @@ RESET ROLE;
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext reference*/ SELECT 1 FROM den.own" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext reference*/ UPDATE den.own SET who = who" london 2>&1
 \! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "/*shardext shards=1-99999*/ SELECT * FROM den.own" london 2>&1
+\! psql -X -q -v VERBOSITY=terse -U shardext_bob -c "SELECT shardext.internal_reference_lock('{public.listed}', false, true)" london 2>&1
 \setenv PGOPTIONS
 SELECT count(*) FROM diary;
 SET client_min_messages = warning;
-DROP TABLE diary;
+DROP TABLE diary, listed;
 DROP TABLE den.own;
 DROP SCHEMA den CASCADE;
 DROP ROLE shardext_reader;

@@ -21,6 +21,7 @@
 #include "base/errors.h"
 #include "base/pg_compat.h"
 #include "base/settings.h"
+#include "catalog/cluster_secret.h"
 #include "catalog/table_map.h"
 #include "exec/reference_change.h"
 #include "exec/reference_order.h"
@@ -39,6 +40,7 @@ check_table(Oid relid, bool may)
 				 errmsg("permission denied for rows of copies"),
 				 errdetail("Only the table's owner may reach them this way, and only from another node."),
 				 errhint("Use ordinary statements.")));
+	session_require_proven();
 	if (table == NULL || table->kind != TABLE_REFERENCE)
 		ereport(ERROR,
 				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
