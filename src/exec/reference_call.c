@@ -131,7 +131,7 @@ static List *
 tables_to_lock(Oid table)
 {
 	Relation	relation = RelationIdGetRelation(table);
-	const TriggerDesc *triggers = relation->trigdesc;
+	const TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);	/* table_info() lets invalidations in */
 	List	   *relids = list_make1_oid(table);
 	List	   *names = NIL;
 	ListCell   *lc;

@@ -379,9 +379,10 @@ reference_capture_begin(ResultRelInfo *target, EState *estate)
 	capture->nulls = palloc(sizeof(bool) * columns->natts);
 	capture->notes_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext captured rows", ALLOCSET_DEFAULT_SIZES);
 	capture->limit = CAPTURE_BYTES;
-	capture->deletes_together = row_triggers_may_be_early(table->trigdesc, RelationGetRelid(table),
+	capture->deletes_together = row_triggers_may_be_early(target->ri_TrigDesc, RelationGetRelid(table),
 														  TRIGGER_TYPE_DELETE | TRIGGER_TYPE_INSERT, false);
-	capture->updates_together = row_triggers_may_be_early(table->trigdesc, RelationGetRelid(table), TRIGGER_TYPE_UPDATE,
+	capture->updates_together = row_triggers_may_be_early(target->ri_TrigDesc, RelationGetRelid(table),
+														  TRIGGER_TYPE_UPDATE,
 														  ExecUpdateLockMode(estate, target) == LockTupleExclusive);
 	capture->on_reset.func = capture_freed;
 	capture->on_reset.arg = capture;

@@ -191,7 +191,7 @@ begin_write(Relation shell, int shard, CommandId command, RowKeys keys)
 	old = MemoryContextSwitchTo(writer.estate->es_query_cxt);
 	writer.target = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer.target, writer.table, 0, NULL, 0);
-	writer.target->ri_TrigDesc = row_triggers_of_shard(writer.table->trigdesc, keys == ROW_KEYS_AT_ONCE);
+	writer.target->ri_TrigDesc = row_triggers_of_shard(writer.target->ri_TrigDesc, keys == ROW_KEYS_AT_ONCE);
 	MemoryContextSwitchTo(old);
 	return writer;
 }

@@ -423,8 +423,7 @@ fires_for(const Trigger *trigger, const Query *write)
 bool
 far_trigger_fires(const Query *write, const TableInfo *table, List **inval_items)
 {
-	Relation	shell = table_open(table->relid, NoLock);
-	const TriggerDesc *triggers = shell->trigdesc;
+	const TriggerDesc *triggers = function_triggers(table);
 	bool		result = key_trigger_fires(write, table);
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers && !result; i++)
@@ -433,7 +432,6 @@ far_trigger_fires(const Query *write, const TableInfo *table, List **inval_items
 
 		result = fires_for(trigger, write) && function_leaves(trigger->tgfoid, table);
 	}
-	table_close(shell, NoLock);
 	*inval_items = list_concat(*inval_items, function_texts_read(table));
 	return result;
 }

@@ -168,6 +168,16 @@ function_search_path(Oid function)
 	return path;
 }
 
+const TriggerDesc *
+function_triggers(const TableInfo *table)
+{
+	Relation	shell = table_open(table->relid, NoLock);
+	const TriggerDesc *triggers = CopyTriggerDesc(shell->trigdesc);
+
+	table_close(shell, NoLock);
+	return triggers;
+}
+
 bool
 trigger_is_users(const Trigger *trigger)
 {
@@ -179,16 +189,15 @@ function_texts_read(const TableInfo *table)
 {
 	PlannerInfo root = {.type = T_PlannerInfo};
 	PlannerGlobal glob = {.type = T_PlannerGlobal};
-	Relation	shell = table_open(table->relid, NoLock);
+	const TriggerDesc *triggers = function_triggers(table);
 
 	root.glob = &glob;
-	for (int i = 0; shell->trigdesc != NULL && i < shell->trigdesc->numtriggers; i++)
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
-		const Trigger *trigger = &shell->trigdesc->triggers[i];
+		const Trigger *trigger = &triggers->triggers[i];
 
 		if (trigger_is_users(trigger))
 			record_plan_function_dependency(&root, trigger->tgfoid);
 	}
-	table_close(shell, NoLock);
 	return glob.invalItems;
 }

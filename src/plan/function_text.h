@@ -27,6 +27,12 @@ extern char *function_plpgsql_text(Oid function);
 /* The search_path that the function has of its own, or NULL. */
 extern char *function_search_path(Oid function);
 
+/*
+ * The table's triggers, NULL: it has none. A copy: to look at what they do lets invalidations in, after which the relcache
+ * has others.
+ */
+extern const TriggerDesc *function_triggers(const TableInfo *table);
+
 /* Is it a trigger of the user's that fires in sessions like this one? */
 extern bool trigger_is_users(const Trigger *trigger);
 

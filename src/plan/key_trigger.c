@@ -10,10 +10,8 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "plan/function_text.h"
 #include "plan/key_trigger.h"
@@ -104,8 +102,7 @@ fires_for(const Trigger *trigger, const Query *write)
 bool
 key_trigger_fires(const Query *write, const TableInfo *table)
 {
-	Relation	shell = table_open(table->relid, NoLock);
-	const TriggerDesc *triggers = shell->trigdesc;
+	const TriggerDesc *triggers = function_triggers(table);
 	bool		result = false;
 
 	if (triggers != NULL && (triggers->trig_insert_before_row || triggers->trig_update_before_row))
@@ -117,6 +114,5 @@ key_trigger_fires(const Query *write, const TableInfo *table)
 			result = fires_for(trigger, write) && moves_rows(trigger->tgfoid, table);
 		}
 	}
-	table_close(shell, NoLock);
 	return result;
 }

@@ -77,7 +77,8 @@ bool
 plan_by_row_checks_later(const Query *query, Oid relid)
 {
 	Relation	table = table_open(relid, NoLock);
-	bool		result = row_triggers_may_be_early(table->trigdesc, relid, events_of(query), assigns_key(query, table));
+	bool		changes = assigns_key(query, table);	/* first: it lets invalidations in */
+	bool		result = row_triggers_may_be_early(table->trigdesc, relid, events_of(query), changes);
 
 	table_close(table, NoLock);
 	return result;

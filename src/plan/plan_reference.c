@@ -120,7 +120,7 @@ static const Reason *
 check_triggers(Oid relid, CmdType command, List **tables)
 {
 	Relation	relation = table_open(relid, *tables == NIL ? NoLock : AccessShareLock);
-	const TriggerDesc *triggers = relation->trigdesc;
+	const TriggerDesc *triggers = CopyTriggerDesc(relation->trigdesc);	/* opening others lets invalidations in */
 	const Trigger *found = reference_capture_trigger(triggers, command);
 	const Reason *reason = NULL;
 
