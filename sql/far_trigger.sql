@@ -187,6 +187,29 @@ END $$;
 EXECUTE near_insert(32);
 EXECUTE near_insert(33);
 SELECT sum(s), count(*) FROM near_sum;
+-- and so does a table that it names, when its rows go elsewhere
+CREATE OR REPLACE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE near_log SET v = v + 1000 WHERE k = NEW.k;
+    RETURN NEW;
+END $$;
+TRUNCATE near_log;
+INSERT INTO near_log SELECT i, -i FROM generate_series(40, 59) i;
+PREPARE near_insert_more(int) AS INSERT INTO near VALUES ($1, $1);
+SET plan_cache_mode = force_generic_plan;
+EXECUTE near_insert_more(40);
+EXECUTE near_insert_more(41);
+SELECT shardext.unshard_table('near_log');
+EXECUTE near_insert_more(42);
+EXECUTE near_insert_more(43);
+EXECUTE near_insert_more(44);
+SELECT shardext.shard_table('near_log', 'v');
+EXECUTE near_insert_more(45);
+EXECUTE near_insert_more(46);
+EXECUTE near_insert_more(47);
+RESET plan_cache_mode;
+SELECT count(*) FROM near_log WHERE v > 0;
+SELECT shardext.unshard_table('near_log'), shardext.shard_table('near_log', 'k');
 -- by which words: how is the UPDATE of one row planned, and does each statement of rows on three nodes work?
 CREATE SCHEMA far_other;
 CREATE TABLE far_other.elsewhere (n int, t text);

@@ -72,10 +72,10 @@ copy_by_row_is_needed(Relation table)
 {
 	Query		insert = {.type = T_Query, .commandType = CMD_INSERT};
 	const TableInfo *target = table_info(RelationGetRelid(table));
-	List	   *inval_items = NIL;
+	TriggerTexts texts = {NIL, NIL};
 
 	return table->trigdesc != NULL && !session_is_forwarded() &&
-		(far_trigger_is_for_statement(&insert, target) || far_trigger_fires(&insert, target, &inval_items));
+		(far_trigger_is_for_statement(&insert, target) || far_trigger_fires(&insert, target, &texts));
 }
 
 /* ---------- the plan ---------- */

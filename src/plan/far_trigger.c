@@ -36,6 +36,7 @@ typedef struct Body
 	const TableInfo *table;		/* of the trigger */
 	int			nwords;
 	Word	   *words;			/* the last is "" */
+	TriggerTexts *texts;
 } Body;
 
 /* The words of one statement: first .. end - 1. */
@@ -65,10 +66,10 @@ typedef struct Side
 } Side;
 
 static Body
-body_read(const char *text, const TableInfo *table)
+body_read(const char *text, const TableInfo *table, TriggerTexts *texts)
 {
 	int			room = 256;
-	Body		body = {table, 0, palloc(sizeof(Word) * room)};
+	Body		body = {table, 0, palloc(sizeof(Word) * room), texts};
 
 	do
 	{
@@ -360,7 +361,10 @@ statement_leaves(const Statement *statement)
 	{
 		NamedTable	named = table_at(statement->body, i);
 
-		if (OidIsValid(named.relid) && leaves_by(statement, &named))
+		if (!OidIsValid(named.relid))
+			continue;
+		statement->body->texts->tables = list_append_unique_oid(statement->body->texts->tables, named.relid);
+		if (leaves_by(statement, &named))
 			return true;
 	}
 	return false;
@@ -387,7 +391,7 @@ body_leaves(const Body *body)
 
 /* Names mean what they mean to the function: it may have a search_path of its own. */
 static bool
-function_leaves(Oid function, const TableInfo *table)
+function_leaves(Oid function, const TableInfo *table, TriggerTexts *texts)
 {
 	char	   *text = function_plpgsql_text(function);
 	char	   *path;
@@ -398,7 +402,7 @@ function_leaves(Oid function, const TableInfo *table)
 	if (text == NULL)
 		return false;
 	path = function_search_path(function);
-	body = body_read(text, table);
+	body = body_read(text, table, texts);
 	nestlevel = NewGUCNestLevel();
 	if (path != NULL)
 		setting_save("search_path", path);
@@ -421,7 +425,7 @@ fires_for(const Trigger *trigger, const Query *write)
 }
 
 bool
-far_trigger_fires(const Query *write, const TableInfo *table, List **inval_items)
+far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *texts)
 {
 	const TriggerDesc *triggers = function_triggers(table);
 	bool		result = key_trigger_fires(write, table);
@@ -430,17 +434,16 @@ far_trigger_fires(const Query *write, const TableInfo *table, List **inval_items
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		result = fires_for(trigger, write) && function_leaves(trigger->tgfoid, table);
+		result = fires_for(trigger, write) && function_leaves(trigger->tgfoid, table, texts);
 	}
-	*inval_items = list_concat(*inval_items, function_texts_read(table));
+	texts->functions = list_concat(texts->functions, function_texts_read(table));
 	return result;
 }
 
 bool
 far_trigger_is_for_statement(const Query *write, const TableInfo *table)
 {
-	Relation	shell = table_open(table->relid, NoLock);
-	const TriggerDesc *triggers = shell->trigdesc;
+	const TriggerDesc *triggers = function_triggers(table);
 	bool		result = false;
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers && !result; i++)
@@ -449,6 +452,12 @@ far_trigger_is_for_statement(const Query *write, const TableInfo *table)
 
 		result = !TRIGGER_FOR_ROW(trigger->tgtype) && fires_for(trigger, write);
 	}
-	table_close(shell, NoLock);
 	return result;
+}
+
+void
+far_trigger_add_texts(PlannedStmt *plan, const TriggerTexts *texts)
+{
+	plan->invalItems = list_concat(plan->invalItems, texts->functions);
+	plan->relationOids = list_concat_unique_oid(plan->relationOids, texts->tables);
 }

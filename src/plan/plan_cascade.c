@@ -59,7 +59,7 @@ find_writes(Node *node, void *context)
 				writes->sharded = true;
 				if (!session_is_forwarded())
 				{
-					writes->by_row |= far_trigger_fires(query, table, &writes->inval_items);
+					writes->by_row |= far_trigger_fires(query, table, &writes->texts);
 					writes->one_shard |= far_trigger_is_for_statement(query, table);
 				}
 			}
@@ -288,7 +288,7 @@ plan_cascade(const PlanInput *given, const StatementWrites *writes)
 		{
 			if (not_routed != NULL || for_triggers != NULL)
 				plan_reason_attach(plan, not_routed, reason != not_routed ? reason : NULL);
-			plan->invalItems = list_concat(plan->invalItems, writes->inval_items);
+			far_trigger_add_texts(plan, &writes->texts);
 			return plan;
 		}
 		if (i == 0)

@@ -5,6 +5,7 @@
 #ifndef SHARDEXT_PLAN_CASCADE_H
 #define SHARDEXT_PLAN_CASCADE_H
 
+#include "plan/far_trigger.h"
 #include "plan/plan_way.h"
 
 /* What a statement writes, over all its levels. */
@@ -15,7 +16,7 @@ typedef struct StatementWrites
 	bool		current_of;		/* WHERE CURRENT OF somewhere */
 	bool		by_row;			/* triggers may give rows another shard, or go to other shards: row by row only */
 	bool		one_shard;		/* statement triggers: in one shard, or row by row */
-	List	   *inval_items;	/* their functions: what was read from them may change */
+	TriggerTexts texts;			/* what was read to know that */
 } StatementWrites;
 
 extern void statement_writes_find(Query *query, StatementWrites *writes);
