@@ -169,6 +169,16 @@ SELECT name FROM @.human WHERE age = (SELECT max(kind) FROM @.happening)
 SELECT name FROM @.human WHERE age IN (SELECT kind FROM @.happening GROUP BY kind HAVING count(*) > 13)
 \.
 
+-- EXISTS asks for rows, not for what is in them: columns, DISTINCT, GROUP BY are not computed (they would fail), LIMIT is.
+COPY push_query (text) FROM stdin;
+SELECT count(*) FROM @.human WHERE EXISTS (SELECT DISTINCT 1 / (n - n) FROM @.picture)
+SELECT count(*) FROM @.human WHERE EXISTS (SELECT DISTINCT ON (n) 1 / (n - n) FROM @.picture JOIN @.happening ON kind = n ORDER BY n)
+SELECT EXISTS (SELECT 1 / (kind - kind) FROM @.happening WHERE kind IS NOT NULL GROUP BY kind ORDER BY 1 LIMIT 3)
+SELECT NOT EXISTS (SELECT DISTINCT 1 / (n - n) FROM @.picture h JOIN @.human p ON p.id = human_id AND p.age > 100), count(*) FROM @.human
+SELECT EXISTS (SELECT DISTINCT kind FROM @.happening LIMIT 0), EXISTS (SELECT kind FROM @.happening OFFSET 1000)
+SELECT EXISTS (SELECT count(*) FROM @.happening WHERE kind > 100), EXISTS (SELECT 1 FROM @.happening GROUP BY flag HAVING max(kind) > 100)
+\.
+
 -- DISTINCT, ORDER BY, LIMIT, windows.
 COPY push_query (text) FROM stdin;
 SELECT DISTINCT kind FROM @.happening

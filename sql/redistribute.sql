@@ -62,6 +62,7 @@ SELECT compare('SELECT count(*), sum(a.id), sum(b.id) FROM @a a LEFT JOIN @b b O
 SELECT compare('SELECT count(*), sum(a.id) FROM @a a LEFT JOIN @b b ON a.k = b.k WHERE b.id IS NULL');
 SELECT compare('SELECT count(*) FROM @a a WHERE a.k IN (SELECT b.k FROM @b b WHERE b.x > 50)');
 SELECT compare('SELECT count(*) FROM @a a WHERE NOT EXISTS (SELECT FROM @b b WHERE b.k = a.k)');
+SELECT compare('SELECT count(*) FROM @c c WHERE EXISTS (SELECT DISTINCT 1 / (b.x - b.x) FROM @a a, @b b WHERE b.k = a.k)');
 SELECT compare('SELECT count(*), min(b.v) FROM @a a, @b b WHERE a.big = b.k AND a.id > b.id');
 SELECT compare('SELECT a.k, count(*), sum(b.x) FROM @a a, @b b WHERE a.k = b.k GROUP BY a.k HAVING count(*) > 5');
 SELECT compare('SELECT a.k, count(b.id) FROM @a a LEFT JOIN @b b ON a.k = b.k GROUP BY a.k HAVING count(*) > 5');

@@ -24,6 +24,7 @@
 #include "plan/plan_pull.h"
 #include "plan/plan_push.h"
 #include "plan/planned_statement.h"
+#include "plan/push_exists.h"
 #include "plan/push_level.h"
 
 /* A Query in which parts have taken the place of levels; the plan keeps what it has of the whole one. */
@@ -103,6 +104,7 @@ plan_push_levels(const PlanInput *input)
 	pushed.next_param = insert_shape_max_param(query) + 1;
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
+		push_simplify_exists(query);
 		decorrelate_query(query);
 		pushed.reasons = NIL;
 		pushed.may_broadcast = may_have_inputs;
