@@ -39,6 +39,7 @@
 	"cluster_snapshot_taken", \
 	/* exec */ \
 	"exchange_laid_out", \
+	"exchange_to_read", \
 	"exchange_fetched", \
 	"exchange_read_here", \
 	/* ddl */ \

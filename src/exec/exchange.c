@@ -24,6 +24,7 @@
 
 #include "base/fault.h"
 #include "base/pg_compat.h"
+#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/shard_map.h"
 #include "catalog/table_map.h"
@@ -278,6 +279,7 @@ exchange_read(const bytea *handle, const Bitmapset *shards, RowPackReader *packs
 	List	   *fetches = NIL;
 	ListCell   *lc;
 
+	FAULT_POINT("exchange_to_read");
 	for (int i = 0; i < count; i++)
 	{
 		const char *source = sources + i * SOURCE_SIZE;
@@ -313,13 +315,17 @@ transaction_ends(XactEvent event, void *arg)
 {
 	switch (event)
 	{
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PARALLEL_ABORT:
+			/* other nodes may be reading; their coordinator will roll back */
+			if (!session_is_forwarded())
+				exchange_files_delete();
+			exchange_peers_close();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
 		case XACT_EVENT_PREPARE:
 			exchange_peers_close();
-			exchange_files_delete();
 			break;
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:

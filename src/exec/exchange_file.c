@@ -12,8 +12,10 @@
  * The file is written by the transaction's own process and read by others of the
  * same server: those who fetch for other nodes, and the process itself. It
  * is a temporary file of PostgreSQL's (pgsql_tmp, temp_tablespaces,
- * temp_file_limit), in a FileSet of the transaction, which is deleted at its end;
- * after a crash the server does that. A name has 128 random bits in it:
+ * temp_file_limit), in a FileSet of the transaction, which is deleted with its memory;
+ * after a crash the server does that. A transaction that has failed has memory until it is
+ * rolled back: the others that work on the statement do not fail in turn, for want of
+ * rows, before the coordinator has heard why. A name has 128 random bits in it:
  * who knows it has been told.
  */
 #include "postgres.h"
@@ -83,6 +85,7 @@ struct ExchangeReader
 
 /* The files of this transaction; ntablespaces 0: there are none. */
 static FileSet own_set;
+static MemoryContextCallback transaction_freed;
 
 StaticAssertDecl(sizeof(FileName) == EXCHANGE_NAME_SIZE, "length of a file's name");
 
@@ -96,13 +99,37 @@ file_name(const FileName *name)
 	return text;
 }
 
+/* ---------- the end ---------- */
+
+void
+exchange_files_delete(void)
+{
+	if (own_set.ntablespaces > 0)
+		FileSetDeleteAll(&own_set);
+	memset(&own_set, 0, sizeof(own_set));
+}
+
+static void
+delete_files(void *arg)
+{
+	exchange_files_delete();
+}
+
 /* ---------- writing ---------- */
+
+static void
+begin_files(void)
+{
+	FileSetInit(&own_set);
+	transaction_freed.func = delete_files;
+	MemoryContextRegisterResetCallback(TopTransactionContext, &transaction_freed);
+}
 
 static void
 make_name(FileName *name)
 {
 	if (own_set.ntablespaces == 0)
-		FileSetInit(&own_set);
+		begin_files();
 	memset(name, 0, sizeof(FileName));
 	name->creator = own_set.creator_pid;
 	name->number = own_set.number;
@@ -285,14 +312,4 @@ exchange_reader_close(ExchangeReader *reader)
 {
 	BufFileClose(reader->file);
 	reader->file = NULL;
-}
-
-/* ---------- the end ---------- */
-
-void
-exchange_files_delete(void)
-{
-	if (own_set.ntablespaces > 0)
-		FileSetDeleteAll(&own_set);
-	memset(&own_set, 0, sizeof(own_set));
 }

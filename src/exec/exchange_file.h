@@ -18,8 +18,8 @@ typedef struct ExchangeReader ExchangeReader;
 #define EXCHANGE_NAME_SIZE	60
 
 /*
- * A new file, in CurrentMemoryContext. It is there until exchange_files_delete(). Partitions are numbered from 0; every
- * chunk of one begins with the header given.
+ * A new file, in CurrentMemoryContext. It is there until the transaction's memory goes. Partitions are numbered from 0;
+ * every chunk of one begins with the header given.
  */
 extern ExchangeWriter *exchange_writer_make(int npartitions, const char *header, int header_length);
 
@@ -40,7 +40,7 @@ extern ExchangeReader *exchange_reader_open(const char *name, const Bitmapset *p
 extern bool exchange_reader_next(ExchangeReader *reader, StringInfo chunk);
 extern void exchange_reader_close(ExchangeReader *reader);
 
-/* At the end of the transaction: all that it has written. */
+/* All that the transaction has written, before that. */
 extern void exchange_files_delete(void);
 
 #endif

@@ -77,6 +77,26 @@ foreach my $point (qw(exchange_laid_out exchange_fetched))
 	is_over($point);
 }
 
+# a node fails, and another wants its rows only afterwards: what is heard is why it failed
+foreach my $nodes (['paris', 'tokyo'], ['tokyo', 'paris'])
+{
+	my ($fails, $waits) = @$nodes;
+
+	arm($fails, 'exchange_read_here:error');
+	arm($waits, 'exchange_to_read:wait:1');
+	my $session = $cluster->session('london');
+	my $mark = $cluster->begin($session, "$join;");
+	$cluster->wait_at($waits, 'exchange_to_read');
+	ok($cluster->wait_for($fails, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction (aborted)'", 1),
+		"$fails has failed");
+	$cluster->release($waits, 'exchange_to_read');
+	my ($out, $err) = $cluster->finish($session, $mark);
+	like($err, qr/fault point "?exchange_read_here/, "$fails has failed: it is heard why");
+	$cluster->quit($session);
+	arm($_, '') foreach $fails, $waits;
+	is_over("$fails has failed");
+}
+
 # an error while rows of other nodes are on their way here: who asks again gets an answer of its own
 {
 	my ($rc, $out, $err) = $london->psql('postgres', <<"END", on_error_stop => 0);
