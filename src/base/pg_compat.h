@@ -390,17 +390,32 @@ extern bool pq_buffer_has_data(void);
 
 /* A Query without the grouping step in its range table: expressions over groups as before 18. */
 #if PG_VERSION_NUM >= 180000
+#include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 
 static inline void
 sx_flatten_groups(Query *query)
 {
+	RangeTblEntry *unused;
+	ListCell   *lc;
+
 	if (!query->hasGroupRTE)
 		return;
 	query->targetList = (List *) flatten_group_exprs(NULL, query, (Node *) query->targetList);
 	query->havingQual = flatten_group_exprs(NULL, query, query->havingQual);
 	query->hasGroupRTE = false;
-	query->rtable = list_delete_last(query->rtable);
+
+	/* entries that we have appended behind it keep their numbers */
+	unused = makeNode(RangeTblEntry);
+	unused->rtekind = RTE_RESULT;
+	unused->eref = makeAlias("*RESULT*", NIL);
+	foreach(lc, query->rtable)
+	{
+		if (sx_rte_is_group(lfirst_node(RangeTblEntry, lc)))
+			lfirst(lc) = unused;
+	}
+	if (llast(query->rtable) == unused)
+		query->rtable = list_delete_last(query->rtable);
 }
 #else
 #define sx_flatten_groups(query) ((void) 0)

@@ -41,6 +41,7 @@
 #include "parser/parse_oper.h"
 #include "parser/parsetree.h"
 
+#include "base/pg_compat.h"
 #include "base/settings.h"
 #include "exec/exchange.h"
 #include "exec/shard_set.h"
@@ -373,6 +374,7 @@ push_regroup(Query *query, bool lie_together, int *next_param, List **inputs, Co
 	level = level_to_divide(query, input);
 	if (level == NULL || !combines_rows(level))
 		return false;
+	sx_flatten_groups(level);
 	/* of few rows no more is asked */
 	otherwise = moved.rows = push_pulled_rows(query, &result_rows);
 	if (level == query && push_set_percent(level) > 0)
