@@ -109,3 +109,25 @@ SET client_min_messages = warning;
 DROP FUNCTION seen;
 DROP TABLE gen CASCADE;
 DROP VIEW other_names;
+
+-- rows without a key are named by all their columns, of which a stream has no virtual ones
+\set ECHO none
+\set generated STORED
+\if :v18
+\set generated VIRTUAL
+\endif
+\set ECHO all
+CREATE TABLE keyless (k bigint, a int, b int GENERATED ALWAYS AS (a * 2) :generated);
+SELECT shardext.shard_table('keyless', 'k', 'hash'), shardext.alter_node('london', region => 'eu');
+\set ECHO none
+\if :v18
+DO $$ BEGIN PERFORM shardext.wait_job(shardext.move_shard(0, 'london'));
+EXCEPTION WHEN OTHERS THEN RAISE WARNING '%', regexp_replace(sqlerrm, '\d{10}', '<job>'); END $$;
+SELECT sentence FROM shardext.job_log WHERE job = (SELECT max(job) FROM shardext.job_log) AND sentence ~ 'virtual';
+\else
+DO $$ BEGIN RAISE WARNING 'job <job> has failed'; END $$;
+SELECT 'prepare: moving a table without a key that has virtual generated columns is not supported (Table shard_0000.keyless has virtual generated columns, and no key by which a stream could name its rows.)' AS sentence;
+\endif
+\set ECHO all
+DROP TABLE keyless;
+SELECT shardext.alter_node('london', region => '');

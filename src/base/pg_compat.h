@@ -584,6 +584,13 @@ sx_get_identity_sequence(Oid relid, AttrNumber attnum, bool missing_ok)
 #define sx_index_beginscan(rel, index, snapshot, nkeys)	index_beginscan(rel, index, snapshot, nkeys, 0)
 #endif
 
+/* Of a publication: since 18, rows can be named by all their columns only if the generated ones are not left out. */
+#if PG_VERSION_NUM >= 180000
+#define SX_PUBLICATION_OPTIONS	" WITH (publish_generated_columns = stored)"
+#else
+#define SX_PUBLICATION_OPTIONS	""
+#endif
+
 /* A message in the WAL that belongs to no transaction (needs replication/message.h). */
 #if PG_VERSION_NUM >= 170000
 #define sx_log_message(prefix, text)	LogLogicalMessage(prefix, text, strlen(text), false, false)

@@ -30,7 +30,9 @@
 	"   (SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod WHERE m.amname = 'hash'" \
 	"     AND o.opcdefault AND o.opcintype = t.oid)))," \
 	" shardext.internal_has_identity(c.oid)," \
-	" c.relpersistence, pg_table_size(c.oid)" \
+	" c.relpersistence, pg_table_size(c.oid)," \
+	" (c.relreplident = 'f' OR NOT shardext.internal_has_identity(c.oid)) AND EXISTS" \
+	"  (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)" \
 	" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace" \
 	" WHERE c.relkind = 'r' AND n.nspname = ANY (%s)" \
 	" ORDER BY n.nspname, c.relname"
@@ -61,6 +63,20 @@ refuse_unlogged(PGresult *rows, int row)
 	pg_unreachable();
 }
 
+/* PostgreSQL 18 puts no virtual generated column into a stream, and refuses UPDATE and DELETE of rows named by one. */
+pg_noreturn static void
+refuse_virtual(PGresult *rows, int row)
+{
+	char	   *name = pstrdup(PQgetvalue(rows, row, 0));
+
+	PQclear(rows);
+	reason_raise(reason_make("Give the table a primary key, or make the columns STORED, before the shard is moved.",
+							 "Table %s has virtual generated columns, and no key by which a stream could name its rows.",
+							 name),
+				 "moving a table without a key that has virtual generated columns is not supported");
+	pg_unreachable();
+}
+
 List *
 move_tables(MoveRun *run, MoveLink *link)
 {
@@ -79,6 +95,8 @@ move_tables(MoveRun *run, MoveLink *link)
 		table->keyed = PQgetvalue(rows, i, 5)[0] == 't';
 		if (PQgetvalue(rows, i, 6)[0] != 'p')
 			refuse_unlogged(rows, i);
+		if (PQgetvalue(rows, i, 8)[0] == 't')
+			refuse_virtual(rows, i);
 		table->bytes = strtoll(PQgetvalue(rows, i, 7), NULL, 10);
 		tables = lappend(tables, table);
 	}

@@ -21,6 +21,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "base/pg_compat.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_publication.h"
@@ -68,7 +69,7 @@ make_publication(const char *name)
 	ObjectAddress publication;
 	ObjectAddress extension;
 
-	ddl_run_elevated(psprintf("CREATE PUBLICATION %s", quote_identifier(name)));
+	ddl_run_elevated(psprintf("CREATE PUBLICATION %s" SX_PUBLICATION_OPTIONS, quote_identifier(name)));
 	ObjectAddressSet(publication, PublicationRelationId, get_publication_oid(name, false));
 	ObjectAddressSet(extension, ExtensionRelationId, get_extension_oid("shardext", false));
 	recordDependencyOn(&publication, &extension, DEPENDENCY_AUTO);

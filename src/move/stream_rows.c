@@ -292,7 +292,7 @@ begin_row(const RowTable *table, const LogicalRepTupleData *tuple, TupleTableSlo
 	if (tuple->ncols != table->ncolumns)
 		elog(ERROR, "a row of the stream has %d columns, not %d", tuple->ncols, table->ncolumns);
 	ExecClearTuple(slot);
-	/* columns that are not in the stream: dropped ones, and generated ones, which are computed */
+	/* columns that are not in the stream: dropped ones, and (before 18) generated ones, which are computed anyway */
 	memset(slot->tts_isnull, true, slot->tts_tupleDescriptor->natts * sizeof(bool));
 }
 
