@@ -12,8 +12,7 @@ INSERT INTO kl_two SELECT id, id % 7, n FROM kl;
 SELECT shardext.shard_table('kl', 'id', 'hash'), shardext.shard_table('kl_text', 'k', 'hash'),
     shardext.shard_table('kl_two', 'a', 'hash');
 ANALYZE kl, kl_text, kl_two;
--- the plan of a shard: a sequential scan, whatever PostgreSQL's version thinks of an index
-SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;
+-- the plan of a shard; PostgreSQL 18 takes an index where 15 does not
 CREATE FUNCTION kl_conditions(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE line text;
 BEGIN
@@ -25,8 +24,8 @@ END $$;
 SELECT string_agg(i::text, ',') AS list, string_agg(quote_literal('key ' || i), ',') AS texts, 'ARRAY[' || string_agg(i::text, ',') || ']' AS arr
     FROM (SELECT generate_series(3, 600, 3) UNION ALL SELECT generate_series(9, 99, 9) UNION ALL SELECT generate_series(5000, 5050, 5)) x(i) \gset
 
-SELECT DISTINCT * FROM kl_conditions(format('SELECT count(*) FROM kl WHERE id IN (%s)', :'list'));
-SELECT DISTINCT * FROM kl_conditions(format('SELECT count(*) FROM kl_text WHERE k IN (%s)', :'texts'));
+SELECT DISTINCT regexp_replace(c, '.*(ANY \(\$\d\)).*', '\1') AS list FROM kl_conditions(format('SELECT count(*) FROM kl WHERE id IN (%s)', :'list')) c WHERE c ~ 'ANY';
+SELECT DISTINCT regexp_replace(c, '.*(ANY \(\$\d\)).*', '\1') AS list FROM kl_conditions(format('SELECT count(*) FROM kl_text WHERE k IN (%s)', :'texts')) c WHERE c ~ 'ANY';
 -- short ones, those of part of a key, and those that may be false for rows that count: as they are
 SELECT DISTINCT * FROM kl_conditions('SELECT count(*) FROM kl WHERE id IN (1, 2, 3)');
 SELECT DISTINCT regexp_replace(c, '.*ANY', 'ANY') FROM kl_conditions(format('SELECT count(*) FROM kl WHERE id IN (%s) OR n = 3', :'list')) c;
@@ -65,7 +64,7 @@ EXECUTE kl_in(10);
 EXECUTE kl_in(20);
 EXECUTE kl_in(20);
 -- a plan that is kept: the list is another one in each shard there, too
-SELECT DISTINCT * FROM kl_conditions('EXECUTE kl_in(20)');
+SELECT DISTINCT regexp_replace(c, '.*(ANY \(\$\d\)).*', '\1') AS list FROM kl_conditions('EXECUTE kl_in(20)') c WHERE c ~ 'ANY';
 CREATE FUNCTION kl_here() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 3::bigint';
 PREPARE kl_function AS SELECT count(*), min(id) FROM kl WHERE id IN (kl_here(), 6, 9, 12, 15, 18, 21, 24, 27, 30, 33);
 EXECUTE kl_function;
