@@ -57,9 +57,11 @@ CREATE TABLE shardext.catalog_past (
     past     text NOT NULL    -- the same on all nodes
 );
 
--- Indexes that CREATE INDEX CONCURRENTLY, started here, builds in the shards: not yet on the table itself.
+-- Indexes that CREATE INDEX CONCURRENTLY, started here, builds in the shards: not yet on the table itself. And those that
+-- DROP INDEX CONCURRENTLY drops: not any more.
 CREATE TABLE shardext.catalog_build (
     relation   oid NOT NULL,    -- the shell of this node
     index_name text NOT NULL,
+    drops      boolean NOT NULL,
     PRIMARY KEY (relation, index_name)
 );

@@ -44,6 +44,7 @@
 	"exchange_read_here", \
 	/* ddl */ \
 	"index_built_in_shard", \
+	"index_dropped", \
 	/* move */ \
 	MOVE_STATE_POINTS("prepare"), \
 	MOVE_STATE_POINTS("backfill"), \

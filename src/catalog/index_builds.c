@@ -1,10 +1,10 @@
 /*
  * index_builds.c
- *	  Notes of indexes that are being built concurrently in the shards.
+ *	  Notes of indexes that are being built, or dropped, concurrently in the shards.
  *
  * A note is written before the first index is, and goes in the transaction
- * that makes the index official. One whose lock nobody holds is of a build that
- * came to no end: what it has left is to be dropped.
+ * that makes the index official, or when it is gone. One whose lock nobody holds is of a
+ * statement that came to no end: what it has left is to be dropped.
  *
  * Rows are of this node alone: no other knows of its builds.
  */
@@ -46,6 +46,7 @@ index_builds(void)
 
 		build->relid = DatumGetObjectId(heap_getattr(tuple, 1, RelationGetDescr(rel), &isnull));
 		build->index = TextDatumGetCString(heap_getattr(tuple, 2, RelationGetDescr(rel), &isnull));
+		build->drops = DatumGetBool(heap_getattr(tuple, 3, RelationGetDescr(rel), &isnull));
 		builds = lappend(builds, build);
 	}
 	systable_endscan(scan);
@@ -54,27 +55,27 @@ index_builds(void)
 	return builds;
 }
 
-bool
+const IndexBuild *
 index_build_noted(Oid relid, const char *index)
 {
 	ListCell   *lc;
 
 	foreach(lc, index_builds())
 	{
-		IndexBuild *build = lfirst(lc);
+		const IndexBuild *build = lfirst(lc);
 
 		if (build->relid == relid && strcmp(build->index, index) == 0)
-			return true;
+			return build;
 	}
-	return false;
+	return NULL;
 }
 
 void
-index_build_note(Oid relid, const char *index)
+index_build_note(Oid relid, const char *index, bool drops)
 {
 	Relation	rel = relation_open(catalog_oids_require()->build, RowExclusiveLock);
-	Datum		values[2] = {ObjectIdGetDatum(relid), CStringGetTextDatum(index)};
-	bool		nulls[2] = {0};
+	Datum		values[3] = {ObjectIdGetDatum(relid), CStringGetTextDatum(index), BoolGetDatum(drops)};
+	bool		nulls[3] = {0};
 
 	CatalogTupleInsert(rel, heap_form_tuple(RelationGetDescr(rel), values, nulls));
 	relation_close(rel, RowExclusiveLock);

@@ -1,6 +1,6 @@
 /*
  * index_builds.h
- *	  Notes of indexes that are being built concurrently in the shards.
+ *	  Notes of indexes that are being built, or dropped, concurrently in the shards.
  */
 #ifndef SHARDEXT_INDEX_BUILDS_H
 #define SHARDEXT_INDEX_BUILDS_H
@@ -12,16 +12,17 @@ typedef struct IndexBuild
 {
 	Oid			relid;			/* the shell */
 	char	   *index;			/* bare name */
+	bool		drops;			/* other nodes' shells may have it as well */
 } IndexBuild;
 
 /* All notes of this node, of committed transactions and this one. */
 extern List *index_builds(void);
 
-/* True if there is such a note. */
-extern bool index_build_noted(Oid relid, const char *index);
+/* The note of this index; NULL: there is none. */
+extern const IndexBuild *index_build_noted(Oid relid, const char *index);
 
 /* Write a note (the commit is flushed), or take it back. Part of the transaction. */
-extern void index_build_note(Oid relid, const char *index);
+extern void index_build_note(Oid relid, const char *index, bool drops);
 extern void index_build_forget(Oid relid, const char *index);
 
 /*

@@ -315,6 +315,8 @@ special_drop(UtilityCall *call)
 
 	if (stmt->removeType == OBJECT_TABLE && drop_groups(call, stmt))
 		return true;
+	if (stmt->removeType == OBJECT_INDEX && stmt->concurrent && special_drop_index(call))
+		return true;
 	if (stmt->removeType == OBJECT_SCHEMA && stmt->behavior == DROP_CASCADE)
 		drop_tables_inside(stmt);
 	if (!drops_our_extension(stmt))

@@ -1,7 +1,7 @@
 /*
  * ddl_special.h
  *	  Utility statements that need more than being carried: DROP EXTENSION
- *	  and DROP, LOCK or TRUNCATE of several kinds, CREATE INDEX CONCURRENTLY, VACUUM, ANALYZE and CLUSTER,
+ *	  and DROP, LOCK or TRUNCATE of several kinds, CREATE and DROP INDEX CONCURRENTLY, VACUUM, ANALYZE and CLUSTER,
  *	  GRANT.
  */
 #ifndef SHARDEXT_DDL_SPECIAL_H
@@ -33,11 +33,12 @@ extern bool special_drop(UtilityCall *call);
 extern bool special_lock(UtilityCall *call);
 extern bool special_truncate(UtilityCall *call);
 extern bool special_index(UtilityCall *call);
+extern bool special_drop_index(UtilityCall *call);	/* index_drop.c: CONCURRENTLY */
 extern bool special_vacuum(UtilityCall *call);
 extern bool special_cluster(UtilityCall *call);
 extern bool special_grant(UtilityCall *call);	/* grant_carry.c */
 extern bool special_sequence(UtilityCall *call);	/* sequence_set.c */
-extern bool special_create_sequence(UtilityCall *call);	/* the same */
+extern bool special_create_sequence(UtilityCall *call); /* the same */
 extern bool special_identity(UtilityCall *call);	/* the same: ALTER COLUMN .. RESTART WITH */
 extern bool special_set_constraints(UtilityCall *call); /* set_constraints.c */
 

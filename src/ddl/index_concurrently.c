@@ -47,12 +47,10 @@
 /* All that is known before the transaction ends. */
 typedef struct ConcurrentBuild
 {
-	Oid			relid;
-	char	   *index;			/* its bare name */
+	IndexName	name;
 	char	   *definition;		/* CREATE INDEX over the qualified name of the shell */
 	const char *before;			/* definition = before + " ON " + shell + after */
 	const char *after;
-	char	   *table;			/* bare name of the table */
 	Oid			role;
 	List	   *nodes;			/* of NodeInfo * */
 	Bitmapset **shards;			/* of each of them */
@@ -115,8 +113,7 @@ build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
 	ListCell   *lc;
 
 	(void) ddl_names_choose((Node *) stmt, relid);
-	build->relid = relid;
-	build->index = stmt->idxname;
+	build->name = index_name_of(relid, stmt->idxname);
 	build->definition = learn_definition(stmt, relid);
 	at = strstr(build->definition, on);
 	if (at == NULL || strncmp(build->definition, "CREATE ", 7) != 0)
@@ -124,19 +121,8 @@ build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
 	build->after = pstrdup(at + strlen(on));
 	build->before = strncmp(build->definition, "CREATE UNIQUE ", 14) == 0 ? "CREATE UNIQUE INDEX CONCURRENTLY" :
 		"CREATE INDEX CONCURRENTLY";
-	build->table = get_rel_name(relid);
 	build->role = GetUserId();
-	foreach(lc, node_list())
-	{
-		const NodeInfo *node = lfirst(lc);
-		NodeInfo   *copy = palloc(sizeof(NodeInfo));
-
-		*copy = *node;
-		copy->name = pstrdup(node->name);
-		copy->host = pstrdup(node->host);
-		copy->dbname = pstrdup(node->dbname);
-		build->nodes = lappend(build->nodes, copy);
-	}
+	build->nodes = index_build_nodes();
 	build->shards = palloc(sizeof(Bitmapset *) * list_length(build->nodes));
 	foreach(lc, build->nodes)
 		build->shards[foreach_current_index(lc)] = shard_map_owned_by(((NodeInfo *) lfirst(lc))->node_id);
@@ -158,8 +144,8 @@ build_on_node(const ConcurrentBuild *build, int node)
 
 			shard_schema_name(shard, schema);
 			(void) plain_conn_execute(conn, info, psprintf("%s%s %s ON %s%s", STATEMENT_NOTE_DDL, build->before,
-														   quote_identifier(build->index),
-														   quote_qualified_identifier(schema, build->table),
+														   quote_identifier(build->name.index),
+														   quote_qualified_identifier(schema, build->name.table),
 														   build->after));
 			FAULT_POINT("index_built_in_shard");
 		}
@@ -183,46 +169,19 @@ build_undo(const ConcurrentBuild *build, int nodes)
 
 		PG_TRY();
 		{
-			index_leftovers_drop(info, build->role, build->table, build->index, UNDO_WAIT_MS);
+			index_leftovers_drop(info, build->role, &build->name, INDEX_OF_SHARDS, UNDO_WAIT_MS);
 		}
 		PG_CATCH();
 		{
 			MemoryContextSwitchTo(caller_cxt);
 			FlushErrorState();
 			ereport(WARNING,
-					(errmsg("could not drop index \"%s\" in the shards of node \"%s\" yet", build->index, info->name),
+					(errmsg("could not drop index \"%s\" in the shards of node \"%s\" yet", build->name.index,
+							info->name),
 					 errdetail("This node's worker goes on trying.")));
 		}
 		PG_END_TRY();
 	}
-}
-
-/* From here on the build is undone whatever happens, until it is official. */
-static void
-build_note(const ConcurrentBuild *build)
-{
-	if (!index_build_lock(build->relid, build->index, true))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("index \"%s\" of table \"%s\" is being built, or undone, already", build->index, build->table),
-				 errdetail("Another CREATE INDEX CONCURRENTLY of this name has not come to its end."),
-				 errhint("Choose another name, or try again in a moment.")));
-	PG_TRY();
-	{
-		if (index_build_noted(build->relid, build->index))
-			index_leftovers_drop_everywhere(&(IndexBuild) {build->relid, build->index}, UNDO_WAIT_MS);
-		else
-			index_build_note(build->relid, build->index);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-		StartTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		index_build_unlock(build->relid, build->index);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
 }
 
 /* The index of the shells, on all nodes. */
@@ -233,22 +192,22 @@ make_official(const ConcurrentBuild *build)
 	const TableInfo *table;
 
 	dxact_lock_catalog();
-	ddl_locks_take(lock_wish_add(NIL, build->relid, ShareLock, false), false);
-	table = table_info(build->relid);
+	ddl_locks_take(lock_wish_add(NIL, build->name.relid, ShareLock, false), false);
+	table = table_info(build->name.relid);
 	if (table == NULL || table->kind != TABLE_SHARDED)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("table \"%s\" was changed while its index was being built", build->table),
+				 errmsg("table \"%s\" was changed while its index was being built", build->name.table),
 				 errdetail("It is not a sharded table any more."),
 				 errhint("Create the index again.")));
 	ddl_run_sql(build->definition);
-	remote_call_text(&call, relation_qualified_name(build->relid));
+	remote_call_text(&call, relation_qualified_name(build->name.relid));
 	remote_call_texts(&call, list_make1(build->definition));
 	remote_call_everywhere(&call);
 	/* the worker must not look before the end of this transaction */
-	if (!index_build_lock(build->relid, build->index, false))
+	if (!index_build_lock(build->name.relid, build->name.index, false))
 		elog(ERROR, "lock of an index build was lost");
-	index_build_forget(build->relid, build->index);
+	index_build_forget(build->name.relid, build->name.index);
 }
 
 bool
@@ -259,7 +218,7 @@ special_index(UtilityCall *call)
 	const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
 	MemoryContext caller_cxt = CurrentMemoryContext;
 	volatile int node = 0;
-	ConcurrentBuild build = {InvalidOid};
+	ConcurrentBuild build = {0};
 
 	if (!stmt->concurrent || table == NULL)
 		return utility_carry(call);
@@ -279,7 +238,7 @@ special_index(UtilityCall *call)
 	coordinator_require("CREATE INDEX CONCURRENTLY");
 	build_prepare(&build, copyObject(stmt), relid);
 
-	build_note(&build);
+	index_build_begin(&build.name, false);
 	PG_TRY();
 	{
 		for (; node < list_length(build.nodes); node++)
@@ -298,10 +257,10 @@ special_index(UtilityCall *call)
 		HOLD_INTERRUPTS();
 		build_undo(&build, Min(node + 1, list_length(build.nodes)));
 		RESUME_INTERRUPTS();
-		index_build_unlock(build.relid, build.index);
+		index_build_unlock(build.name.relid, build.name.index);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
-	index_build_unlock(build.relid, build.index);
+	index_build_unlock(build.name.relid, build.name.index);
 	return true;
 }

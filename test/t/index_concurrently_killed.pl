@@ -1,6 +1,7 @@
 
 # CREATE INDEX CONCURRENTLY leaves no index behind in any shard, whatever ends it: an error, a killed backend, a
-# crash of the server, a node that is away while it is undone.
+# crash of the server, a node that is away while it is undone. Nor does DROP INDEX CONCURRENTLY, once the index is
+# gone from the coordinator's table; before, it can be repeated.
 use strict;
 use warnings;
 
@@ -94,6 +95,49 @@ $kept = 0;
 $kept += indexes_on($_, 'by_likes', 'photos') foreach qw(london paris tokyo);
 is($kept, 16 + 3, 'the index is made');
 is($london->safe_psql('postgres', 'SELECT count(*) FROM shardext.catalog_build'), '0', 'and its note is gone');
+
+# DROP INDEX CONCURRENTLY that ends before the index is gone from london: it is there, and can be dropped
+sub indexes_everywhere
+{
+	my ($index, $table) = @_;
+	my $sum = 0;
+
+	$sum += indexes_on($_, $index, $table) foreach qw(london paris tokyo);
+	return $sum;
+}
+
+my $drop = 'DROP INDEX CONCURRENTLY by_likes';
+my $reader = $cluster->session('london');
+$cluster->finish($reader, $cluster->begin($reader, 'BEGIN; SELECT count(*) FROM photos;'));
+($rc, $out, $err) = $london->psql('postgres', "SET lock_timeout = '100ms';\n$drop");
+like($err, qr/lock timeout/, 'a reader is in the way of a drop that does not wait for him');
+ok($cluster->wait_for('london', 'SELECT count(*) FROM shardext.catalog_build', '0'), 'no note is left');
+is(indexes_everywhere('by_likes', 'photos'), 16 + 3, 'the index is there');
+$cluster->finish($reader, $cluster->begin($reader, 'COMMIT;'));
+$cluster->quit($reader);
+$london->safe_psql('postgres', $drop);
+nothing_is_left('the drop is repeated');
+
+# after that the rest follows: a crash of the server between the tables of the nodes, and between shards
+foreach my $hit (1, 2, 9)
+{
+	$london->safe_psql('postgres', $create);
+	($rc, $out, $err) = $london->psql('postgres', "SET shardext.fault = 'index_dropped:crash:$hit';\n$drop");
+	isnt($rc, 0, "the backend is killed after drop $hit");
+	ok($cluster->wait_for('london', 'SELECT 1', '1'), 'the server is back');
+	nothing_is_left("killed after drop $hit");
+}
+
+# a node that is away, and comes back
+$london->safe_psql('postgres', $create);
+$cluster->kill_node('tokyo');
+($rc, $out, $err) = $london->psql('postgres', $drop);
+like($err, qr/index "by_likes" is dropped, but is not gone from all nodes yet/, 'a node is away');
+is($london->safe_psql('postgres', 'SELECT count(*) FROM shardext.catalog_build'), '1', 'the note stays meanwhile');
+$cluster->restart_node('tokyo');
+nothing_is_left('a node was away');
+$london->safe_psql('postgres', 'CREATE INDEX by_likes ON photos (likes)');
+is(indexes_everywhere('by_likes', 'photos'), 16 + 3, 'the name is free');
 
 $cluster->stop;
 done_testing();
