@@ -47,5 +47,25 @@ UPDATE moving SET k = k + 2000 WHERE v > 20;
 RESET ROLE;
 SELECT count(*), sum(k) FROM moving;
 DROP TABLE moving;
+-- rows of other nodes are written with the owner's rights: an error does not show what the user may not read
+CREATE TABLE hiding (k int, secret text, n int, UNIQUE (k, secret), EXCLUDE USING btree (k WITH =, n WITH =));
+SELECT shardext.shard_table('hiding', 'k');
+INSERT INTO hiding SELECT i, 'secret' || i, i FROM generate_series(1, 20) i;
+INSERT INTO hiding SELECT i + 100, 'secret' || i, i + 100 FROM generate_series(1, 10) i;
+INSERT INTO hiding SELECT i + 100, 'other' || i, i FROM generate_series(11, 20) i;
+GRANT SELECT (k), UPDATE (k) ON hiding TO column_writer;
+CREATE FUNCTION pg_temp.shows_of(moved int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text;
+BEGIN
+    UPDATE hiding SET k = k + 100 WHERE k = moved;
+    RETURN 'nothing wrong';
+EXCEPTION WHEN unique_violation OR exclusion_violation THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN sqlstate || CASE WHEN detail ~ 'secret|\(' THEN detail ELSE '' END;
+END $$;
+SET ROLE column_writer;
+SELECT pg_temp.shows_of(i), count(*) FROM generate_series(1, 20) i GROUP BY 1 ORDER BY 1;
+RESET ROLE;
+DROP TABLE hiding;
 DROP ROLE column_owner;
 DROP ROLE column_writer;

@@ -230,12 +230,13 @@ static void
 raise_error(NodeConn *conn)
 {
 	PGresult   *error = conn->error;
+	bool		hide_values = conn->active != NULL && conn->active->hides_values;
 
 	conn->error = NULL;
 	conn_prepared_learn(conn, error);
 	finish_stream(conn);
 	conn_notices_pass_on(conn, false);
-	conn_rethrow(conn, error);
+	conn_rethrow(conn, error, hide_values);
 }
 
 void

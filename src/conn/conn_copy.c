@@ -105,7 +105,7 @@ conn_copy_start(NodeConn *conn, const char *sql)
 		back_to_pipeline(conn);
 		conn_notices_pass_on(conn, false);
 		if (error)
-			conn_rethrow(conn, error);
+			conn_rethrow(conn, error, false);
 		elog(ERROR, "not a COPY FROM STDIN: %s", sql);
 	}
 	PQclear(result);
@@ -145,7 +145,7 @@ conn_copy_end(NodeConn *conn, const char *error)
 	back_to_pipeline(conn);
 	conn_notices_pass_on(conn, error != NULL);
 	if (result && error == NULL)
-		conn_rethrow(conn, result);
+		conn_rethrow(conn, result, false);
 	PQclear(result);
 	return rows;
 }

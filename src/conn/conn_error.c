@@ -69,9 +69,12 @@ hint_for(int sqlstate, const char *hint, const char *context)
 	return hint;
 }
 
-/* Takes result over. */
+/*
+ * Takes result over. hide_values: the user need not have the right to read the values of a row that an error of a
+ * constraint shows in its DETAIL.
+ */
 void
-conn_rethrow(NodeConn *conn, PGresult *result)
+conn_rethrow(NodeConn *conn, PGresult *result, bool hide_values)
 {
 	int			sqlstate = sqlstate_of(result, ERRCODE_CONNECTION_FAILURE);
 	char	   *message = field(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -87,6 +90,8 @@ conn_rethrow(NodeConn *conn, PGresult *result)
 	if (message == NULL)
 		message = pchomp(PQresultErrorMessage(result));
 	PQclear(result);
+	if (hide_values && ERRCODE_TO_CATEGORY(sqlstate) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		detail = NULL;
 	if (sqlstate == ERRCODE_QUERY_CANCELED)
 		CHECK_FOR_INTERRUPTS(); /* if it was we who cancelled, we know why */
 	schema = client_schema(schema, table);

@@ -243,7 +243,7 @@ extern void conn_notices_pass_on(NodeConn *conn, bool discard);
 extern void conn_notifications_forget(NodeConn *conn);
 extern void conn_lost(NodeConn *conn, PGresult *result);
 pg_noreturn extern void conn_raise_lost(NodeConn *conn);
-pg_noreturn extern void conn_rethrow(NodeConn *conn, PGresult *result);
+pg_noreturn extern void conn_rethrow(NodeConn *conn, PGresult *result, bool hide_values);
 
 /* conn_cancel.c */
 extern void conn_cancel_send(NodeConn *conn);

@@ -263,5 +263,5 @@ conn_command_raise(NodeConn *conn)
 	PGresult   *error = conn->error;
 
 	conn->error = NULL;
-	conn_rethrow(conn, error);
+	conn_rethrow(conn, error, false);
 }

@@ -387,6 +387,7 @@ send_statement(RunStream *stream, bool prepare, const Datum *values, const bool 
 	param_codec_encode(run->params, values, nulls, &params);
 	conn = get_connection(run, stream->node_id, stream->role, stream->autocommit_read);
 	stream->used = conn;
+	stream->stream.hides_values = OidIsValid(run->acts_as) && run->acts_as != stream->role;
 	if (unlikely(stream->work != NULL))
 		start_measured(stream, conn, &params, prepare);
 	else
