@@ -22,6 +22,7 @@ ALTER TABLE days ALTER n SET DEFAULT nextval('not_there');
 ALTER SEQUENCE "Here" OWNED BY days.n;
 ALTER SEQUENCE "Here" OWNED BY NONE;
 CREATE SEQUENCE other OWNED BY days.n;
+CREATE SEQUENCE other OWNED BY days.nothing;
 CREATE SEQUENCE IF NOT EXISTS "Here" OWNED BY days.n;
 SELECT count(*) FROM shardext.run_on_nodes('DROP SEQUENCE "Here"');
 -- one that the table draws from already

@@ -34,7 +34,7 @@ typedef struct ConnStream
 	bool		refused;		/* the node answered with an SX001 refusal: rows so far are none */
 	int			refused_shard;
 	bool		refused_too_new;	/* refusal that only a newer snapshot cures: raise 40001 */
-	bool		hides_values;	/* the statement has another role's rights: which values broke a constraint is not told */
+	bool		hides_values;	/* it has another role's rights: which values broke a constraint is not told */
 	MemoryContext plan_cxt;		/* where to keep the plan that the node reports; NULL: nobody wants it */
 	char	   *plan;
 } ConnStream;

@@ -177,7 +177,7 @@ sequence_options_check(const List *options, bool alone)
 	return NULL;
 }
 
-/* The table of the cluster that the options give the sequence to (OWNED BY), or InvalidOid. */
+/* The table of the cluster that the options give the sequence to (OWNED BY a column that it has), or InvalidOid. */
 static Oid
 table_given(const List *options)
 {
@@ -192,7 +192,8 @@ table_given(const List *options)
 		if (list_length(names) < 2)
 			continue;
 		relid = RangeVarGetRelid(makeRangeVarFromNameList(list_copy_head(names, list_length(names) - 1)), NoLock, true);
-		if (OidIsValid(relid) && table_info(relid) != NULL)
+		if (OidIsValid(relid) && table_info(relid) != NULL &&
+			get_attnum(relid, strVal(llast(names))) != InvalidAttrNumber)
 			return relid;
 	}
 	return InvalidOid;
