@@ -63,6 +63,25 @@ SET ROLE tt_reader;
 TRUNCATE a, b;
 TRUNCATE kinds CASCADE;
 RESET ROLE;
+-- what the functions do may have the relcache read the table's triggers again
+CREATE TABLE reread (k int PRIMARY KEY);
+CREATE FUNCTION reread_tell() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE NOTICE '% %: %', tg_when, tg_name, tg_argv[0];
+    GRANT SELECT ON reread TO PUBLIC;
+    REVOKE SELECT ON reread FROM PUBLIC;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER a BEFORE TRUNCATE ON reread EXECUTE FUNCTION reread_tell('the first argument');
+CREATE TRIGGER b BEFORE TRUNCATE ON reread EXECUTE FUNCTION reread_tell('the second argument');
+CREATE TRIGGER c BEFORE TRUNCATE ON reread EXECUTE FUNCTION reread_tell('the third argument');
+CREATE TRIGGER d AFTER TRUNCATE ON reread EXECUTE FUNCTION reread_tell('the last argument');
+SELECT shardext.shard_table('reread', 'k');
+INSERT INTO reread SELECT generate_series(1, 20);
+TRUNCATE reread;
+SELECT count(*) FROM reread;
+DROP TABLE reread;
+DROP FUNCTION reread_tell();
 SET client_min_messages = warning;
 DROP SCHEMA tt CASCADE;
 DROP ROLE tt_reader;

@@ -217,7 +217,7 @@ fire(Oid relid, bool after)
 	Relation	rel = table_open(relid, NoLock);
 
 	InitResultRelInfo(target, rel, 0, NULL, 0);
-	target->ri_TrigDesc = users_triggers(rel->trigdesc);
+	target->ri_TrigDesc = users_triggers(target->ri_TrigDesc);	/* the relcache may replace its own while they run */
 	if (after)
 		ExecASTruncateTriggers(estate, target);
 	else
