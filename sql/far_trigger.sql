@@ -249,6 +249,7 @@ SELECT far_words($$/* /**/ from near_sum */ RAISE DEBUG 'from near_sum'$$);
 SELECT far_words($$INSERT INTO elsewhere VALUES (NEW.v, 'x')$$, 'SET search_path = "far_other", pg_temp');
 SELECT far_words($$INSERT INTO elsewhere VALUES (NEW.k, 'x')$$, 'SET search_path = "far_other", pg_temp');
 SELECT far_words($$RAISE DEBUG '"'$$);
+SELECT far_words($$IF $j${"a": ""}$j$ <> '' AND EXISTS (SELECT FROM near_sum WHERE s = 1) THEN RAISE NOTICE 'there'; END IF$$);
 SELECT far_words(format($$IF false THEN a := "%s"; END IF$$, repeat('é', 100)));
 SELECT count(*) FROM far_other.elsewhere;
 DROP TABLE near, near_sum, near_log;

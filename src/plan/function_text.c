@@ -98,6 +98,9 @@ function_next_word(const char *text, char *word)
 			word[n++] = quoted ? *text : (char) tolower((unsigned char) *text);
 		text++;
 	}
+	/* nothing in quotes is no name, but may stand in a literal: it is not the end */
+	if (quoted && n == 0)
+		word[n++] = '"';
 	if (quoted && *text == '"')
 		text++;
 	else if (n == 0 && *text != '\0')
