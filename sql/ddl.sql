@@ -90,7 +90,15 @@ VACUUM FULL;
 ALTER TABLE users SET WITHOUT CLUSTER;
 REINDEX TABLE users;
 REINDEX (VERBOSE false, TABLESPACE pg_default) TABLE users;
+CREATE TABLE index_files AS SELECT oid, relfilenode FROM pg_class WHERE relname = 'users_pkey';
+BEGIN; REINDEX TABLE CONCURRENTLY users; ROLLBACK;
 REINDEX TABLE CONCURRENTLY users;
+REINDEX (VERBOSE, CONCURRENTLY) INDEX users_pkey;
+REINDEX (CONCURRENTLY, TABLESPACE pg_default) TABLE users;
+REINDEX TABLE CONCURRENTLY country;
+SELECT count(*) > 1 AS shards, count(f.oid) AS as_before, bool_and(indisvalid) FROM pg_class c JOIN pg_index ON indexrelid = c.oid
+    LEFT JOIN index_files f USING (relfilenode) WHERE relname = 'users_pkey';
+DROP TABLE index_files;
 CLUSTER users USING users_pkey;
 SELECT reltuples FROM pg_class WHERE oid = 'users'::regclass;
 \c tokyo

@@ -305,7 +305,7 @@ static const struct
 	{T_DropStmt, special_drop},
 	{T_TruncateStmt, special_truncate},
 	{T_IndexStmt, special_index},
-	{T_ReindexStmt, handle_carried},
+	{T_ReindexStmt, special_reindex},
 	{T_ClusterStmt, special_cluster},
 	{T_LockStmt, special_lock},
 	{T_VacuumStmt, special_vacuum},
@@ -362,7 +362,7 @@ handle(UtilityCall *call)
 static bool
 is_noted_ddl(const Node *statement, const char *query_string)
 {
-	if (!IsA(statement, IndexStmt) && !IsA(statement, VacuumStmt) &&
+	if (!IsA(statement, IndexStmt) && !IsA(statement, ReindexStmt) && !IsA(statement, VacuumStmt) &&
 		!(IsA(statement, DropStmt) && ((const DropStmt *) statement)->removeType == OBJECT_INDEX))
 		return false;
 	if (statement_note_parse(query_string).kind != NOTE_DDL)

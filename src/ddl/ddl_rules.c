@@ -365,7 +365,7 @@ reindex_scope(const ReindexStmt *stmt, const Reason **reason)
 		if (strcmp(option->defname, "concurrently") != 0 || !defGetBoolean(option))
 			continue;
 		*reason = reason_make("Use REINDEX without CONCURRENTLY, or on each node REINDEX DATABASE CONCURRENTLY.",
-							  "The shards are reindexed in one transaction.");
+							  "Only indexes of sharded tables are made anew one by one, with no option but VERBOSE.");
 		return 0;
 	}
 	return DDL_BOTH;

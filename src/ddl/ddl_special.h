@@ -33,6 +33,7 @@ extern bool special_drop(UtilityCall *call);
 extern bool special_lock(UtilityCall *call);
 extern bool special_truncate(UtilityCall *call);
 extern bool special_index(UtilityCall *call);
+extern bool special_reindex(UtilityCall *call); /* index_rebuild.c: CONCURRENTLY */
 extern bool special_drop_index(UtilityCall *call);	/* index_drop.c: CONCURRENTLY */
 extern bool special_vacuum(UtilityCall *call);
 extern bool special_cluster(UtilityCall *call);
