@@ -87,6 +87,17 @@ UPDATE gen SET a = 77 WHERE id = 7 RETURNING 'UPDATE' AS merge_action, gen.a;
 \endif
 \set ECHO all
 
+-- parameters in the condition of MERGE (which has another place since 17), and a literal in its action, on all nodes
+CREATE TABLE met (id int PRIMARY KEY, a int, c text);
+SELECT shardext.shard_table('met', 'id', 'hash');
+INSERT INTO met SELECT i, i * 10 FROM generate_series(1, 9) i;
+SET plan_cache_mode = force_generic_plan;
+PREPARE meet(int, int) AS MERGE INTO met USING (VALUES (1)) v(x) ON met.id = $1 AND met.a = $2 WHEN MATCHED THEN UPDATE SET c = 'met';
+EXECUTE meet(1, 10); EXECUTE meet(2, 20); EXECUTE meet(3, 30); EXECUTE meet(4, 40); EXECUTE meet(5, 50); EXECUTE meet(6, 60); EXECUTE meet(7, 1);
+SELECT string_agg(id || c, ' ' ORDER BY id), count(DISTINCT shardext.node_of('met', id)) FROM met WHERE c IS NOT NULL;
+RESET plan_cache_mode;
+DROP TABLE met;
+
 -- a custom setting that has been reset, and one that is new, reach the other nodes
 \c tokyo
 CREATE FUNCTION seen(id bigint) RETURNS text LANGUAGE sql STABLE AS $$ SELECT coalesce(current_setting('app.seen', true), '') $$;

@@ -463,10 +463,12 @@ sx_flatten_groups(Query *query)
  */
 #if PG_VERSION_NUM >= 170000
 #define sx_merge_condition(query)	((query)->mergeJoinCondition)
+#define sx_merge_set_condition(query, condition)	((query)->mergeJoinCondition = (condition))
 #define sx_merge_sees_unmatched_source(action)	((action)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_TARGET)
 #define sx_merge_sees_unmatched_target(action)	((action)->matchKind == MERGE_WHEN_NOT_MATCHED_BY_SOURCE)
 #else
 #define sx_merge_condition(query)	((query)->jointree->quals)
+#define sx_merge_set_condition(query, condition)	((void) 0)	/* it is in the jointree */
 #define sx_merge_sees_unmatched_source(action)	(!(action)->matched)
 #define sx_merge_sees_unmatched_target(action)	((void) (action), false)
 #endif

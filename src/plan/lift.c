@@ -514,6 +514,7 @@ lift_level(Query *query, LiftContext *c)
 
 	c->in_quals = true;
 	lift_jointree((Node *) query->jointree, c);
+	sx_merge_set_condition(query, lift_node(sx_merge_condition(query), c));
 	c->in_quals = false;
 
 	lift_merge_actions(query, c);
