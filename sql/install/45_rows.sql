@@ -26,3 +26,8 @@ CREATE FUNCTION shardext.internal_hold_shard(relation text, wanted int, OUT shar
     LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'shardext_internal_hold_shard';
 COMMENT ON FUNCTION shardext.internal_hold_shard(text, int) IS
     'between nodes, for COPY and rows inserted one by one: lock the table''s part of a shard (-1: of all shards of this node) for writing; owner null: it is locked';
+
+CREATE FUNCTION shardext.internal_places_here(places tid[]) RETURNS tid[]
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'shardext_places_here';
+COMMENT ON FUNCTION shardext.internal_places_here(tid[]) IS
+    'between nodes: stands for the ctids of a shard that are among these rows of a table (src/exec/shard_places.c)';

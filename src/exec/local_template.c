@@ -184,8 +184,8 @@ plan_for_shard(LocalTemplate *template, const TemplateUse *use, ParamListInfo pa
 	Query	   *query;
 
 	query = shard >= 0 ? local_query_swap(plan->query, shard, false) : (Query *) copyObjectImpl(plan->query);
-	if (shard >= 0 && use->nshards > 1)
-		template->lists = shard_lists_take(query, params, template->context);
+	if (shard >= 0)
+		template->lists = shard_lists_take(query, use->nshards > 1, params, template->context);
 	if (template->lists != NULL)
 		params = shard_lists_params(template->lists, params, shard, true);
 

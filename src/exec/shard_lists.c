@@ -21,6 +21,7 @@
 #include "access/hash.h"
 #include "access/stratnum.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
@@ -33,6 +34,7 @@
 #include "catalog/table_map.h"
 #include "exec/input_params.h"
 #include "exec/shard_lists.h"
+#include "exec/shard_places.h"
 
 #define MIN_VALUES				10
 #define MAX_VALUES_OF_A_SHARD	100
@@ -43,9 +45,10 @@ typedef struct ListValue
 	Datum		value;
 } ListValue;
 
-/* Its values, those that can be there at all, sorted by shard. */
+/* Its values, those that can be there at all, sorted by shard; or places of rows (shard_places.h), and nothing else. */
 typedef struct KeyList
 {
+	Node	   *places;
 	Oid			type;			/* of a value */
 	int16		length;
 	bool		byval;
@@ -159,7 +162,7 @@ make_list(const Const *array, const RouteSpec *spec)
 		pfree(copy);
 		return NULL;
 	}
-	list = palloc(sizeof(KeyList));
+	list = palloc0(sizeof(KeyList));
 	list->type = type;
 	get_typlenbyvalalign(type, &list->length, &list->byval, &list->align);
 	deconstruct_array(copy, type, list->length, list->byval, list->align, &values, &nulls, &n);
@@ -185,6 +188,21 @@ make_list(const Const *array, const RouteSpec *spec)
 
 /* ---------- taking them out ---------- */
 
+/* The parameter for the list that was taken last. */
+static Node *
+latest_param(const TakeContext *c, Oid collation)
+{
+	Param	   *param = makeNode(Param);
+
+	param->paramkind = PARAM_EXTERN;
+	param->paramid = c->last_param + list_length(c->lists);
+	param->paramtype = llast_oid(c->types);
+	param->paramtypmod = -1;
+	param->paramcollid = collation;
+	param->location = -1;
+	return (Node *) param;
+}
+
 static void
 take_list(ScalarArrayOpExpr *op, TakeContext *c)
 {
@@ -193,7 +211,6 @@ take_list(ScalarArrayOpExpr *op, TakeContext *c)
 	MemoryContext outer;
 	Const	   *array;
 	KeyList    *list = NULL;
-	Param	   *param;
 
 	if (IsA(left, RelabelType))
 		left = (Node *) ((RelabelType *) left)->arg;
@@ -210,14 +227,52 @@ take_list(ScalarArrayOpExpr *op, TakeContext *c)
 	MemoryContextSwitchTo(outer);
 	if (list == NULL)
 		return;
-	param = makeNode(Param);
-	param->paramkind = PARAM_EXTERN;
-	param->paramid = c->last_param + list_length(c->lists);
-	param->paramtype = array->consttype;
-	param->paramtypmod = -1;
-	param->paramcollid = array->constcollid;
-	param->location = -1;
-	lsecond(op->args) = param;
+	lsecond(op->args) = latest_param(c, array->constcollid);
+}
+
+static bool
+last_param_walker(Node *node, int *last)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
+		*last = Max(*last, ((Param *) node)->paramid);
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, last_param_walker, last, 0);
+	return expression_tree_walker(node, last_param_walker, last);
+}
+
+/* ctid = ANY (places_here(..)), whatever is known of it; fragments have it among the conditions of their one table. */
+static void
+take_places(ScalarArrayOpExpr *op, Node *places, TakeContext *c)
+{
+	MemoryContext outer = MemoryContextSwitchTo(c->context);
+	KeyList    *list = palloc0(sizeof(KeyList));
+
+	list->places = copyObject(places);
+	c->lists = lappend(c->lists, list);
+	c->types = lappend_oid(c->types, TIDARRAYOID);
+	MemoryContextSwitchTo(outer);
+	lsecond(op->args) = latest_param(c, InvalidOid);
+}
+
+static void
+take_places_of(Query *query, TakeContext *c)
+{
+	Node	   *quals = query->jointree != NULL ? query->jointree->quals : NULL;
+	ListCell   *lc;
+
+	foreach(lc, make_ands_implicit((Expr *) quals))
+	{
+		ScalarArrayOpExpr *op = lfirst(lc);
+		Node	   *places = IsA(op, ScalarArrayOpExpr) ? shard_places_of(lsecond(op->args)) : NULL;
+
+		if (places == NULL)
+			continue;
+		if (c->lists == NIL)
+			(void) last_param_walker((Node *) query, &c->last_param);
+		take_places(op, places, c);
+	}
 }
 
 /* A condition without which no row counts. */
@@ -270,28 +325,20 @@ take_walker(Node *node, TakeContext *c)
 	return expression_tree_walker(node, take_walker, c);
 }
 
-static bool
-last_param_walker(Node *node, int *last)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param) && ((Param *) node)->paramkind == PARAM_EXTERN)
-		*last = Max(*last, ((Param *) node)->paramid);
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, last_param_walker, last, 0);
-	return expression_tree_walker(node, last_param_walker, last);
-}
-
 ShardLists *
-shard_lists_take(Query *query, ParamListInfo params, MemoryContext context)
+shard_lists_take(Query *query, bool several, ParamListInfo params, MemoryContext context)
 {
 	TakeContext c = {.params = params, .context = context};
 	MemoryContext outer;
 	ShardLists *result;
 	ListCell   *lc;
 
-	(void) last_param_walker((Node *) query, &c.last_param);
-	(void) take_walker((Node *) query, &c);
+	if (several)
+	{
+		(void) last_param_walker((Node *) query, &c.last_param);
+		(void) take_walker((Node *) query, &c);
+	}
+	take_places_of(query, &c);
 	if (c.lists == NIL)
 		return NULL;
 	outer = MemoryContextSwitchTo(context);
@@ -313,13 +360,15 @@ shard_lists_take(Query *query, ParamListInfo params, MemoryContext context)
 /* ---------- in a shard ---------- */
 
 static Datum
-part_of_shard(const KeyList *list, int shard)
+part_of_shard(const KeyList *list, ParamListInfo statement, int shard)
 {
 	int			first = 0;
 	int			end = list->nvalues;
 	int			n = 0;
 	Datum	   *values;
 
+	if (list->places != NULL)
+		return shard_places_part(list->places, statement, shard);
 	while (first < end)
 	{
 		int			middle = (first + end) / 2;
@@ -343,7 +392,7 @@ shard_lists_params(ShardLists *lists, ParamListInfo statement, int shard, bool f
 	ListCell   *lc;
 
 	foreach(lc, lists->lists)
-		lists->values[foreach_current_index(lc)] = part_of_shard(lfirst(lc), shard);
+		lists->values[foreach_current_index(lc)] = part_of_shard(lfirst(lc), statement, shard);
 	return input_params_make(statement, lists->ids, lists->types, lists->values, lists->nulls,
 							 for_planner ? 0 : PARAM_FLAG_CONST);
 }

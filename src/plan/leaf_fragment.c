@@ -44,12 +44,12 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "base/errors.h"
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "plan/leaf_batches.h"
 #include "plan/leaf_fragment.h"
 #include "plan/leaf_inputs.h"
+#include "plan/leaf_places.h"
 #include "plan/shard_quals.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
@@ -60,6 +60,7 @@ typedef struct LeafQuals
 	List	   *security;		/* fragment, as securityQuals: in order of security level */
 	List	   *pushed;			/* fragment, WHERE */
 	List	   *kept;			/* this node */
+	List	   *places;			/* fragment, WHERE: what follows from kept ones */
 	bool		policy_kept;	/* some of them are of security levels before the statement's own */
 } LeafQuals;
 
@@ -125,7 +126,7 @@ can_push(Node *clause, Index varno, const Bitmapset *known, bool own_role)
 static LeafQuals
 sort_clauses(PlannerInfo *root, RelOptInfo *rel, List *clauses, const Bitmapset *known, bool own_role)
 {
-	LeafQuals	quals = {NIL, NIL, NIL, false};
+	LeafQuals	quals = {NIL};
 	bool		all_security_pushed = true;
 	ListCell   *lc;
 
@@ -371,7 +372,7 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	ParseState *pstate = make_parsestate(NULL);
 	RangeTblEntry *rte;
 	RangeTblRef *ref = makeNode(RangeTblRef);
-	List	   *where = (List *) restore_collations((Node *) quals->pushed, NULL);
+	List	   *where = (List *) restore_collations((Node *) list_concat_copy(quals->pushed, quals->places), NULL);
 
 	rte = addRangeTableEntryForRelation(pstate, shell, AccessShareLock, NULL, true, true)->p_rte;
 	sx_rte_clear_perms(pstate, rte);
@@ -487,10 +488,10 @@ make_fragment(FanoutParts *parts, const PlannerInfo *root, Relation shell, Range
 	sql = shard_sql_make(for_other_nodes(parts->run_query, use), false, &reason);
 	if (sql == NULL)
 	{
-		if (quals->pushed == NIL && quals->security == NIL)
+		if (quals->pushed == NIL && quals->security == NIL && quals->places == NIL)
 			reason_raise(reason, "this scan of a sharded table");
 		quals->kept = list_concat(list_concat(quals->security, quals->kept), quals->pushed);
-		quals->security = quals->pushed = NIL;
+		quals->security = quals->pushed = quals->places = NIL;
 		make_fragment(parts, root, shell, rte, rel, tlist, quals, use);
 		return;
 	}
@@ -584,6 +585,8 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 		quals = sort_clauses(root, rel, clauses, known, own_role);
 		keep_unless_policy(&quals);
 	}
+	if (lock == LCS_NONE)
+		quals.places = leaf_places_conditions(quals.kept, rel->relid, known);
 	if (find_current_of(clauses) != NULL)
 		take_current_row(&parts, &quals, find_current_of(clauses));
 

@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
 #include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -25,6 +24,7 @@
 #include "exec/tuple_codec.h"
 #include "plan/plan_modify.h"
 #include "plan/planned_statement.h"
+#include "plan/query_shape.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
 #include "plan/text_query.h"
@@ -121,55 +121,14 @@ plan_modify_check_assignments(const Query *query, const TableInfo *table)
 	return NULL;
 }
 
-/* Where columns like ctid are looked for: the range tables of the Query at hand and of those around it. */
-typedef struct PositionSearch
-{
-	List	   *range_tables;
-	const char *column;
-} PositionSearch;
-
-static bool
-find_position(Node *node, PositionSearch *search)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		Var		   *var = (Var *) node;
-		RangeTblEntry *rte;
-		const TableInfo *table;
-
-		if (var->varattno >= 0 || var->varattno == TableOidAttributeNumber)
-			return false;
-		rte = rt_fetch(var->varno, (List *) list_nth(search->range_tables, var->varlevelsup));
-		table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-		if (table == NULL || table->kind != TABLE_SHARDED)
-			return false;
-		search->column = get_attname(rte->relid, var->varattno, false);
-		return true;
-	}
-	if (IsA(node, Query))
-	{
-		PositionSearch inner = {lcons(((Query *) node)->rtable, list_copy(search->range_tables)), NULL};
-		bool		found = query_tree_walker((Query *) node, find_position, &inner, 0);
-
-		search->column = inner.column;
-		return found;
-	}
-	return expression_tree_walker(node, find_position, search);
-}
-
 const Reason *
 plan_modify_check_positions(const PlanInput *input)
 {
-	Query	   *query = input->run_query;
-	PositionSearch search = {list_make1(query->rtable), NULL};
+	const char *column = query_position_column(input->run_query, false);
 
-	if (find_position((Node *) query->jointree, &search) || find_position((Node *) query->cteList, &search) ||
-		range_table_walker(query->rtable, find_position, &search, 0) ||
-		find_position((Node *) query->targetList, &search))
+	if (column != NULL)
 		return reason_make("Give the shard key in WHERE, or use the primary key.",
-						   "It uses column \"%s\", which means another row in each shard.", search.column);
+						   "It uses column \"%s\", which means another row in each shard.", column);
 	return NULL;
 }
 

@@ -4,8 +4,13 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
+#include "catalog/pg_class.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
 
+#include "catalog/table_map.h"
 #include "plan/query_shape.h"
 
 bool
@@ -63,4 +68,58 @@ query_conditions(Node *quals)
 	foreach(lc, ((BoolExpr *) quals)->args)
 		result = list_concat(result, query_conditions(lfirst(lc)));
 	return result;
+}
+
+/* Where columns like ctid are looked for: the range tables of the Query at hand and of those around it. */
+typedef struct PositionSearch
+{
+	List	   *range_tables;
+	bool		ctid_only;
+	const char *column;
+} PositionSearch;
+
+static bool
+find_position(Node *node, PositionSearch *search)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+		RangeTblEntry *rte;
+		const TableInfo *table;
+
+		if (search->ctid_only ? var->varattno != SelfItemPointerAttributeNumber :
+			(var->varattno >= 0 || var->varattno == TableOidAttributeNumber))
+			return false;
+		rte = rt_fetch(var->varno, (List *) list_nth(search->range_tables, var->varlevelsup));
+		table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+		if (table == NULL || table->kind != TABLE_SHARDED)
+			return false;
+		search->column = get_attname(rte->relid, var->varattno, false);
+		return true;
+	}
+	if (IsA(node, Query))
+	{
+		PositionSearch inner = {lcons(((Query *) node)->rtable, list_copy(search->range_tables)), search->ctid_only, NULL};
+		bool		found = query_tree_walker((Query *) node, find_position, &inner, 0);
+
+		search->column = inner.column;
+		return found;
+	}
+	return expression_tree_walker(node, find_position, search);
+}
+
+const char *
+query_position_column(Query *query, bool ctid_only)
+{
+	PositionSearch search = {list_make1(query->rtable), ctid_only, NULL};
+
+	/* not the RETURNING list: what it shows is what has been written */
+	if (find_position((Node *) query->jointree, &search) || find_position((Node *) query->cteList, &search) ||
+		range_table_walker(query->rtable, find_position, &search, 0) ||
+		find_position((Node *) query->targetList, &search) ||
+		(query->commandType == CMD_SELECT && find_position(query->havingQual, &search)))
+		return search.column;
+	return NULL;
 }

@@ -20,4 +20,10 @@ extern bool query_writes(Query *query);
 /* Conditions joined by AND, as a list; they are not copied. */
 extern List *query_conditions(Node *quals);
 
+/*
+ * A system column (but tableoid; with ctid_only: the ctid) of a sharded table that the query reads: in each shard it would mean
+ * another row. NULL: none.
+ */
+extern const char *query_position_column(Query *query, bool ctid_only);
+
 #endif

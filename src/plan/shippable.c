@@ -29,6 +29,7 @@
 
 #include "base/pg_compat.h"
 #include "catalog/node_map.h"
+#include "exec/shard_places.h"
 #include "plan/shippable.h"
 
 typedef struct ShippableContext
@@ -151,7 +152,7 @@ shippable_must_lift(Node *expr)
 	if (IsA(expr, FuncExpr) && !has_dependence(expr, NULL) &&
 		(((FuncExpr *) expr)->funcid == F_CURRVAL || ((FuncExpr *) expr)->funcid == F_LASTVAL))
 		return true;
-	return shippable_is_stable_free(expr) &&
+	return shippable_is_stable_free(expr) && shard_places_of(expr) == NULL &&
 		(contain_mutable_functions(expr) || calls_users_function(expr, NULL));
 }
 

@@ -1,0 +1,52 @@
+-- A ctid of a statement over several shards says the shard as well, wherever it is computed, compared or carried; and finds its
+-- row by a Tid Scan of that shard.
+SET client_min_messages = warning;
+CREATE TABLE ctids (k int, v int, w int);
+SELECT shardext.shard_table('ctids', 'k', 'hash');
+INSERT INTO ctids SELECT i % 20, i % 3, i FROM generate_series(1, 300) i;
+RESET client_min_messages;
+\pset format unaligned
+\pset tuples_only on
+select count(*) from ctids where ctid in (select min(ctid) from ctids group by k, v);
+select count(*) from ctids where ctid in (select ctid from ctids order by w limit 10);
+select count(*) from ctids a join (select min(ctid) c from ctids group by k, v) b on a.ctid = b.c;
+select count(*) from ctids a join ctids b on a.ctid = b.ctid;
+select count(*) from ctids a join ctids b on a.ctid = b.ctid and a.k = b.k;
+select count(*) from ctids a join ctids b on a.ctid = b.ctid and a.k = b.k where a.k=1;
+select count(distinct ctid) from ctids;
+select count(*), count(distinct c) from (select min(ctid) c from ctids group by k, v) s;
+select count(*) from (select ctid from ctids union select ctid from ctids) s;
+select count(*) from (select ctid from ctids group by ctid having count(*) = 1) s;
+select ctid from ctids order by w desc limit 1 \gset
+select w from ctids where ctid = :'ctid';
+update ctids set v = 7 where ctid = :'ctid' returning w, v;
+select ctid from ctids order by w desc limit 1 \gset
+select ctid from ctids order by w limit 1 \gset o
+with x as (delete from ctids where ctid in (:'ctid', :'octid') returning w) select * from x order by w;
+prepare d (tid, tid) as with x as (delete from ctids where ctid in ($1, $2) returning w) select * from x order by w;
+select ctid from ctids order by w desc limit 1 \gset
+select ctid from ctids order by w limit 1 \gset o
+execute d (:'ctid', :'octid');
+prepare e (tid[]) as with x as (update ctids set v = 9 where ctid = any ($1) returning w, v) select * from x order by w;
+select array_agg(ctid) as c from (select ctid from ctids where w between 10 and 14) s \gset
+execute e (:'c');
+select array_agg(ctid) as c from (select ctid from ctids where w between 10 and 14) s \gset
+set plan_cache_mode = force_generic_plan;
+execute e (:'c');
+select array_agg(ctid) as c from (select ctid from ctids where w between 20 and 24) s \gset
+execute e (:'c');
+reset plan_cache_mode;
+select count(*) from ctids;
+explain (verbose, analyze, costs off, timing off, summary off) select w from ctids where ctid = '(0,1)';
+select array_agg(ctid) as c from (select ctid from ctids where w between 20 and 24) s \gset
+begin; declare c cursor for select w from ctids where ctid = any (:'c') order by w; fetch all from c; commit;
+select w from ctids where ctid = any (:'c') order by w for update;
+do $$ declare c tid; n int := 0; begin for c in select ctid from ctids where w between 50 and 99 loop update ctids set v = -1 where ctid = c; n := n + 1; end loop; raise notice '%', n; end $$;
+select count(*) from ctids where v = -1;
+do $$ declare n int; begin loop delete from ctids where ctid in (select ctid from ctids where w > 40 limit 50); get diagnostics n = row_count; raise notice '%', n; exit when n = 0; end loop; end $$;
+select count(*) from ctids;
+\pset format aligned
+\pset tuples_only off
+SELECT shardext.internal_places_here('{}');
+SET client_min_messages = warning;
+DROP TABLE ctids;

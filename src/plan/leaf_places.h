@@ -1,0 +1,18 @@
+/*
+ * leaf_places.h
+ *	  A scan of rows that the statement names by their ctid.
+ */
+#ifndef SHARDEXT_LEAF_PLACES_H
+#define SHARDEXT_LEAF_PLACES_H
+
+#include "postgres.h"
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+
+/*
+ * What follows in each shard from those of the clauses that say "ctid = .." or "ctid = ANY (..)" of varno, with what is known
+ * when the scan begins (known: parameters of the plan that may be inputs). The clauses are to be checked all the same.
+ */
+extern List *leaf_places_conditions(const List *clauses, Index varno, const Bitmapset *known);
+
+#endif
