@@ -45,6 +45,41 @@ do $$ declare c tid; n int := 0; begin for c in select ctid from ctids where w b
 select count(*) from ctids where v = -1;
 do $$ declare n int; begin loop delete from ctids where ctid in (select ctid from ctids where w > 40 limit 50); get diagnostics n = row_count; raise notice '%', n; exit when n = 0; end loop; end $$;
 select count(*) from ctids;
+-- also where one shard is enough: what one statement shows another one finds
+create table one (id bigint primary key, v int, w text);
+select shardext.shard_table('one', 'id', 'hash');
+insert into one select i, i, 'w' || i from generate_series(1,50) i;
+select ctid is not null from one where id = 5;
+select ctid from one where id = 5 \gset
+select id from one where ctid = :'ctid';
+update one set v = 55 where ctid = :'ctid' returning id, v;
+select ctid from one where id = 5 \gset
+select id, v from one where id = 5 and ctid = :'ctid';
+update one set v = 56 where id = 5 and ctid = :'ctid' returning id, v;
+update one set v = 57 where id = 5 returning ctid \gset
+select id, v from one where ctid = :'ctid';
+insert into one values (60, 60, 'x') returning ctid \gset
+select id, v from one where ctid = :'ctid';
+insert into one values (61, 60, 'x'), (62, 60, 'x'), (63, 60, 'x') returning ctid \gset
+insert into one values (64, 60, 'x'), (65, 60, 'x'), (66, 60, 'x');
+with x as (insert into one values (71, 60, 'x'), (72, 60, 'x'), (73, 60, 'x') returning ctid, id) select count(*), count(distinct ctid) from x;
+with x as (update one set v = v + 1 returning ctid, id) select count(*), count(distinct ctid) from x;
+with x as (update one set v = v + 1 where id < 10 returning ctid, id) select array_agg(ctid) c from x \gset
+select count(*) from one where ctid = any (:'c');
+with x as (delete from one where id in (11,12,13) returning ctid, id) select count(*), count(distinct ctid) from x;
+select ctid from one where id = 5 for update \gset
+delete from one where ctid = :'ctid' returning id;
+do $$ declare r record; begin for r in select ctid, * from one where id = 7 loop update one set w = 'loop' where ctid = r.ctid; end loop; end $$;
+select id, w from one where id = 7;
+begin; declare c cursor for select * from one where id = 8; fetch c; update one set w = 'cur' where current of c; commit;
+select id, w from one where id = 8;
+insert into one as t values (9, 0, 'conf') on conflict (id) do update set w = excluded.w where t.ctid is not null returning id, w;
+select a.id from one a join one b on a.id = b.id and a.ctid = b.ctid where a.id = 9;
+select xmin = xmin, cmin is null, tableoid::regclass from one where id = 9;
+prepare s as select id from one where id = $1 and ctid is not null;
+execute s(9);
+select count(*), count(distinct ctid) from one;
+drop table one;
 \pset format aligned
 \pset tuples_only off
 SELECT shardext.internal_places_here('{}');

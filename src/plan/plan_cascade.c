@@ -114,7 +114,7 @@ is_cursor_over_rows(const PlanInput *input)
 static bool
 applies_to_router(const PlanInput *input, const StatementWrites *writes)
 {
-	return !writes->by_row && !is_cursor_over_rows(input);
+	return !writes->by_row && !input->reads_ctid && !is_cursor_over_rows(input);
 }
 
 static bool
@@ -149,7 +149,7 @@ applies_to_insert(const PlanInput *input, const StatementWrites *writes)
 	const TableInfo *target = target_table(input);
 
 	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT &&
-		!writes->by_row && !writes->one_shard;
+		!writes->by_row && !writes->one_shard && !input->reads_ctid;
 }
 
 static bool
@@ -168,9 +168,9 @@ applies_to_modify(const PlanInput *input, const StatementWrites *writes)
 	CmdType		command = input->run_query->commandType;
 
 	if (command == CMD_SELECT)
-		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference &&
+		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference && !input->reads_ctid &&
 			!is_cursor_over_rows(input);
-	return target != NULL && target->kind == TABLE_SHARDED && !writes->by_row && !writes->one_shard &&
+	return target != NULL && target->kind == TABLE_SHARDED && !writes->by_row && !writes->one_shard && !input->reads_ctid &&
 		(command == CMD_UPDATE || command == CMD_DELETE);
 }
 
@@ -249,10 +249,12 @@ plan_row_of_cursor(const PlanInput *input, const StatementWrites *writes)
 	return plan;
 }
 
-/* Why the statement goes row by row, if that is because of triggers. */
+/* Why the statement does not go to its shards, if no way needs to be asked. */
 static const Reason *
-reason_of_triggers(const StatementWrites *writes)
+reason_to_stay(const PlanInput *input, const StatementWrites *writes)
 {
+	if (input->reads_ctid)
+		return reason_make(NULL, "It uses column \"ctid\", which means another row in each shard.");
 	if (writes->by_row)
 		return reason_make(NULL, "Triggers that it fires may need other shards, or give rows another one.");
 	if (writes->one_shard)
@@ -263,17 +265,16 @@ reason_of_triggers(const StatementWrites *writes)
 PlannedStmt *
 plan_cascade(const PlanInput *given, const StatementWrites *writes)
 {
-	PlanInput	without_text = *given;
-	const PlanInput *input = given;
-	const Reason *for_triggers = reason_of_triggers(writes);
-	const Reason *reason = for_triggers;
+	PlanInput	copy = *given;
+	const PlanInput *input = &copy;
+	const Reason *to_stay;
+	const Reason *reason;
 	const Reason *not_routed = NULL;
 
 	if (!session_is_forwarded() && text_query_writes_view(given->run_query, given->text_query))
-	{
-		without_text.text_query = NULL;
-		input = &without_text;
-	}
+		copy.text_query = NULL;
+	copy.reads_ctid = !session_is_forwarded() && query_reads_ctid(given->run_query);
+	reason = to_stay = reason_to_stay(input, writes);
 	for (int i = 0; i < (int) lengthof(ways); i++)
 	{
 		const Reason *why_not = NULL;
@@ -286,15 +287,15 @@ plan_cascade(const PlanInput *given, const StatementWrites *writes)
 		plan = ways[i].plan(input, &why_not);
 		if (plan != NULL)
 		{
-			if (not_routed != NULL || for_triggers != NULL)
+			if (not_routed != NULL || to_stay != NULL)
 				plan_reason_attach(plan, not_routed, reason != not_routed ? reason : NULL);
 			far_trigger_add_texts(plan, &writes->texts);
 			return plan;
 		}
 		if (i == 0)
 			not_routed = why_not;
-		if (i == 0 && for_triggers != NULL)
-			why_not = for_triggers;
+		if (i == 0 && to_stay != NULL)
+			why_not = to_stay;
 		if (why_not != NULL)
 			reason = why_not;
 	}

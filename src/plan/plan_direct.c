@@ -150,7 +150,8 @@ plan_direct(const PlanInput *input)
 	Query	   *swapped;
 	PlannedStmt *plan;
 
-	if (!is_of_client(input) || input->shards->keys == NIL || query_writes(input->run_query))
+	if (!is_of_client(input) || input->shards->keys == NIL || query_writes(input->run_query) ||
+		query_reads_ctid(input->run_query))
 		return NULL;
 	shard = constant_shard(input->shards);
 	if (shard == ROUTE_NO_SHARD || shard_map_owner(shard, NULL) != node_self())

@@ -124,7 +124,7 @@ plan_modify_check_assignments(const Query *query, const TableInfo *table)
 const Reason *
 plan_modify_check_positions(const PlanInput *input)
 {
-	const char *column = query_position_column(input->run_query, false);
+	const char *column = query_position_column(input->run_query);
 
 	if (column != NULL)
 		return reason_make("Give the shard key in WHERE, or use the primary key.",

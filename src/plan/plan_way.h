@@ -24,6 +24,7 @@ typedef struct PlanInput
 	ParamListInfo params;		/* bound parameters of a custom plan, or NULL */
 	const QueryShards *shards;	/* of run_query */
 	StatementNote note;			/* of query_string */
+	bool		reads_ctid;		/* of a sharded table, which is to say the shard as well */
 } PlanInput;
 
 typedef PlannedStmt *(*PlanWay) (const PlanInput *input, const Reason **reason);

@@ -233,7 +233,7 @@ push_plain_level(Query *query, Query *level, PushStatement *statement, bool *sav
 	*saves = split.saves || inputs != NIL;
 	if (!*saves && !statement->local_only)
 		return reason_make(NULL, "It fetches rows of one table.");
-	if (!statement->local_only && query_position_column(split.fragment, true) != NULL)
+	if (!statement->local_only && query_reads_ctid(split.fragment))
 		return reason_make(NULL, "It uses column \"ctid\", which means another row in each shard.");
 	reason = push_part_make(split.fragment, &colocation, statement, &part);
 	if (reason != NULL)

@@ -111,15 +111,22 @@ find_position(Node *node, PositionSearch *search)
 }
 
 const char *
-query_position_column(Query *query, bool ctid_only)
+query_position_column(Query *query)
 {
-	PositionSearch search = {list_make1(query->rtable), ctid_only, NULL};
+	PositionSearch search = {list_make1(query->rtable), false, NULL};
 
-	/* not the RETURNING list: what it shows is what has been written */
 	if (find_position((Node *) query->jointree, &search) || find_position((Node *) query->cteList, &search) ||
 		range_table_walker(query->rtable, find_position, &search, 0) ||
-		find_position((Node *) query->targetList, &search) ||
-		(query->commandType == CMD_SELECT && find_position(query->havingQual, &search)))
+		find_position((Node *) query->targetList, &search))
 		return search.column;
 	return NULL;
+}
+
+bool
+query_reads_ctid(Query *query)
+{
+	PositionSearch search = {list_make1(query->rtable), true, NULL};
+	bool		values_only = query->commandType == CMD_INSERT && query_is_flat(query);
+
+	return query_tree_walker(query, find_position, &search, values_only ? QTW_IGNORE_RANGE_TABLE : 0);
 }

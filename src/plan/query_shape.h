@@ -21,9 +21,12 @@ extern bool query_writes(Query *query);
 extern List *query_conditions(Node *quals);
 
 /*
- * A system column (but tableoid; with ctid_only: the ctid) of a sharded table that the query reads: in each shard it would mean
+ * A system column (but tableoid) of a sharded table that the query reads, to say what it does: in each shard it would mean
  * another row. NULL: none.
  */
-extern const char *query_position_column(Query *query, bool ctid_only);
+extern const char *query_position_column(Query *query);
+
+/* Is the ctid of a sharded table read, or shown? */
+extern bool query_reads_ctid(Query *query);
 
 #endif
