@@ -80,6 +80,15 @@ prepare s as select id from one where id = $1 and ctid is not null;
 execute s(9);
 select count(*), count(distinct ctid) from one;
 drop table one;
+-- rows that a sub-SELECT with a LIMIT names are asked for by its values: not all rows are fetched
+explain (costs off) delete from ctids where ctid in (select ctid from ctids where w > 40 limit 50000);
+explain (costs off) delete from ctids where k in (select k from ctids where w > 40 order by w limit 10);
+explain (costs off) update ctids set v = s.w from (select k, w from ctids order by w limit 3) s where s.k = ctids.k;
+explain (costs off) delete from ctids where k in (select k from ctids limit 5000);
+begin;
+with x as (delete from ctids where k in (select k from ctids order by w limit 1) returning k) select count(distinct k) from x;
+with x as (update ctids set v = s.w from (select k, w from ctids order by w limit 1) s where s.k = ctids.k returning s.w = v) select count(*) > 0, bool_and("?column?") from x;
+rollback;
 \pset format aligned
 \pset tuples_only off
 SELECT shardext.internal_places_here('{}');

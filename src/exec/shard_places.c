@@ -9,8 +9,7 @@
  *	  .. WHERE ctid = ANY (shardext.internal_places_here(places))
  *
  * and what is planned there has a parameter instead of the call, whose value is another array
- * in each shard (shard_lists.c). The statement's own condition is checked by the coordinator: this one
- * spares it all other rows. The function is never called.
+ * in each shard (shard_lists.c). The function is never called.
  */
 #include "postgres.h"
 

@@ -60,7 +60,8 @@ typedef struct LeafQuals
 	List	   *security;		/* fragment, as securityQuals: in order of security level */
 	List	   *pushed;			/* fragment, WHERE */
 	List	   *kept;			/* this node */
-	List	   *places;			/* fragment, WHERE: what follows from kept ones */
+	List	   *named;			/* these say the ctid, .. */
+	List	   *places;			/* .. and these say it in the fragment's WHERE */
 	bool		policy_kept;	/* some of them are of security levels before the statement's own */
 } LeafQuals;
 
@@ -490,8 +491,8 @@ make_fragment(FanoutParts *parts, const PlannerInfo *root, Relation shell, Range
 	{
 		if (quals->pushed == NIL && quals->security == NIL && quals->places == NIL)
 			reason_raise(reason, "this scan of a sharded table");
-		quals->kept = list_concat(list_concat(quals->security, quals->kept), quals->pushed);
-		quals->security = quals->pushed = quals->places = NIL;
+		quals->kept = list_concat(list_concat(list_concat(quals->security, quals->kept), quals->pushed), quals->named);
+		quals->security = quals->pushed = quals->named = quals->places = NIL;
 		make_fragment(parts, root, shell, rte, rel, tlist, quals, use);
 		return;
 	}
@@ -539,8 +540,8 @@ take_current_row(FanoutParts *parts, LeafQuals *quals, CurrentOfExpr *current_of
 	ListCell   *lc;
 
 	parts->current_of = current_of;
-	quals->kept = list_concat(list_concat(quals->security, quals->pushed), quals->kept);
-	quals->security = quals->pushed = NIL;
+	quals->kept = list_concat(list_concat(list_concat(quals->security, quals->pushed), quals->kept), quals->named);
+	quals->security = quals->pushed = quals->named = quals->places = NIL;
 	foreach(lc, quals->kept)
 	{
 		if (IsA(lfirst(lc), CurrentOfExpr))
@@ -586,7 +587,7 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 		keep_unless_policy(&quals);
 	}
 	if (lock == LCS_NONE)
-		quals.places = leaf_places_conditions(quals.kept, rel->relid, known);
+		quals.places = leaf_places_take(&quals.kept, rel->relid, known, &quals.named);
 	if (find_current_of(clauses) != NULL)
 		take_current_row(&parts, &quals, find_current_of(clauses));
 

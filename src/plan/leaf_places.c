@@ -2,8 +2,8 @@
  * leaf_places.c
  *	  A scan of rows that the statement names by their ctid.
  *
- * In a statement over several shards a ctid says the shard as well (exec/row_place.h). A fragment cannot
- * compare it; but it can leave out all rows that are none of a list of such ctids (exec/shard_places.h).
+ * Such a ctid says the shard as well (exec/row_place.h). A fragment cannot compare it, but each shard can
+ * be given those of its own rows (exec/shard_places.h).
  */
 #include "postgres.h"
 
@@ -89,21 +89,33 @@ make_condition(const Node *ctid, const Node *places)
 	return (Node *) any;
 }
 
+/* NULL: the clause is something else. */
+static Node *
+condition_for(const Node *clause, Index varno, const Bitmapset *known)
+{
+	List	   *args = compared(clause);
+	bool		swapped = args != NIL && is_ctid(lsecond(args), varno);
+	const Node *ctid = args == NIL ? NULL : swapped ? lsecond(args) : linitial(args);
+	const Node *places = args == NIL ? NULL : swapped ? linitial(args) : lsecond(args);
+
+	return ctid != NULL && is_ctid(ctid, varno) && are_known(places, known) ? make_condition(ctid, places) : NULL;
+}
+
 List *
-leaf_places_conditions(const List *clauses, Index varno, const Bitmapset *known)
+leaf_places_take(List **clauses, Index varno, const Bitmapset *known, List **taken)
 {
 	List	   *result = NIL;
 	ListCell   *lc;
 
-	foreach(lc, clauses)
+	foreach(lc, *clauses)
 	{
-		List	   *args = compared(lfirst(lc));
-		bool		swapped = args != NIL && is_ctid(lsecond(args), varno);
-		Node	   *ctid = args == NIL ? NULL : swapped ? lsecond(args) : linitial(args);
-		Node	   *places = args == NIL ? NULL : swapped ? linitial(args) : lsecond(args);
+		Node	   *condition = condition_for(lfirst(lc), varno, known);
 
-		if (ctid != NULL && is_ctid(ctid, varno) && are_known(places, known))
-			result = lappend(result, make_condition(ctid, places));
+		if (condition == NULL)
+			continue;
+		result = lappend(result, condition);
+		*taken = lappend(*taken, lfirst(lc));
+		*clauses = foreach_delete_current(*clauses, lc);
 	}
 	return result;
 }

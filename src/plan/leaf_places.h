@@ -10,9 +10,9 @@
 #include "nodes/pg_list.h"
 
 /*
- * What follows in each shard from those of the clauses that say "ctid = .." or "ctid = ANY (..)" of varno, with what is known
- * when the scan begins (known: parameters of the plan that may be inputs). The clauses are to be checked all the same.
+ * Take those of the clauses that say "ctid = .." or "ctid = ANY (..)" of varno, with what is known when the scan begins
+ * (known: parameters of the plan that may be inputs), and return what says the same in the shards.
  */
-extern List *leaf_places_conditions(const List *clauses, Index varno, const Bitmapset *known);
+extern List *leaf_places_take(List **clauses, Index varno, const Bitmapset *known, List **taken);
 
 #endif

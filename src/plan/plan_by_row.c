@@ -26,7 +26,7 @@
 #include "exec/row_ahead.h"
 #include "exec/row_modify.h"
 #include "exec/row_triggers.h"
-#include "plan/locked_ids.h"
+#include "plan/limited_ids.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_pull.h"
@@ -104,7 +104,7 @@ plan_by_row(const PlanInput *input, const Reason **reason)
 	*reason = NULL;
 	query = copyObject(input->run_query);
 	row_ids_place(query);
-	locked_ids_add(query);
+	limited_ids_add(query);
 	plan = plan_pull_query(query, input->query_string, input->cursor_options, input->params);
 	plan->dependsOnRole = true; /* another role may go by a way before this one: plan_rows_check */
 	if (allows_batches(plan, input->run_query))

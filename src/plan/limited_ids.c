@@ -1,7 +1,8 @@
 /*
- * locked_ids.c
- *	  UPDATE and DELETE of the rows that a locking sub-SELECT names.
+ * limited_ids.c
+ *	  UPDATE and DELETE of a few rows that a sub-SELECT names.
  *
+ *	  .. WHERE ctid IN (SELECT ctid FROM logs .. LIMIT 1000)
  *	  .. WHERE id IN (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
  *	  WITH n AS (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
  *	      UPDATE tasks .. FROM n WHERE tasks.id = n.id
@@ -20,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -29,11 +31,21 @@
 #include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
-#include "plan/locked_ids.h"
+#include "plan/limited_ids.h"
 #include "plan/query_shape.h"
 
-/* A LIMIT beyond it is for a join: shards without an index compare each row with each value. */
+/*
+ * A LIMIT beyond it is for a join: shards without an index compare each row with each value. Not if these are ctids: each
+ * shard is given its own then.
+ */
 #define LARGEST_LIMIT	1000
+#define LARGEST_OF_CTIDS	100000
+
+static bool
+gives_ctids(const Query *select)
+{
+	return exprType((Node *) linitial_node(TargetEntry, select->targetList)->expr) == TIDOID;
+}
 
 /* It is not more than that, or not known yet. */
 static bool
@@ -41,15 +53,17 @@ has_small_limit(const Query *select)
 {
 	const Const *limit = (const Const *) select->limitCount;
 
-	return limit != NULL && (!IsA(limit, Const) ||
-							 (!limit->constisnull && DatumGetInt64(limit->constvalue) <= LARGEST_LIMIT));
+	return limit != NULL && select->targetList != NIL &&
+		(!IsA(limit, Const) ||
+		 (!limit->constisnull &&
+		  DatumGetInt64(limit->constvalue) <= (gives_ctids(select) ? LARGEST_OF_CTIDS : LARGEST_LIMIT)));
 }
 
-/* A SELECT that locks a few rows, and can be carried out once for the whole statement. */
+/* A SELECT that gives a few rows, and can be carried out once for the whole statement. */
 static bool
-locks_rows_once(Query *select)
+gives_few_rows(Query *select)
 {
-	return select->commandType == CMD_SELECT && select->rowMarks != NIL && has_small_limit(select) &&
+	return select->commandType == CMD_SELECT && has_small_limit(select) &&
 		!contain_vars_of_level((Node *) select, 1);
 }
 
@@ -87,7 +101,7 @@ any_of(Oid operator, Oid collation, Node *left, Node *array)
 
 /* ---------- IN ---------- */
 
-/* The same for an IN whose sub-SELECT locks rows; NULL: it is something else. */
+/* The same for an IN whose sub-SELECT gives a few rows; NULL: it is something else. */
 static Node *
 array_condition(const SubLink *link)
 {
@@ -97,7 +111,7 @@ array_condition(const SubLink *link)
 	Oid			compared_type;
 	Node	   *array;
 
-	if (link->subLinkType != ANY_SUBLINK || !IsA(op, OpExpr) || !locks_rows_once(castNode(Query, link->subselect)))
+	if (link->subLinkType != ANY_SUBLINK || !IsA(op, OpExpr) || !gives_few_rows(castNode(Query, link->subselect)))
 		return NULL;
 	right = lsecond(op->args);
 	if (IsA(right, RelabelType))
@@ -128,17 +142,17 @@ find_cte(const Query *query, const char *name)
 	return NULL;
 }
 
-/* Does the entry give the rows that a SELECT has locked? */
+/* Is the entry such a SELECT? */
 static bool
-gives_locked_rows(const Query *query, RangeTblEntry *rte)
+is_limited(const Query *query, RangeTblEntry *rte)
 {
 	if (rte->rtekind == RTE_SUBQUERY)
-		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) && locks_rows_once(rte->subquery);
+		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) && gives_few_rows(rte->subquery);
 	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0)
 	{
 		const CommonTableExpr *cte = find_cte(query, rte->ctename);
 
-		return cte != NULL && !cte->cterecursive && locks_rows_once(castNode(Query, cte->ctequery));
+		return cte != NULL && !cte->cterecursive && gives_few_rows(castNode(Query, cte->ctequery));
 	}
 	return false;
 }
@@ -211,24 +225,24 @@ select_from_cte(Query *query, Index varno, Node *column)
 	return select;
 }
 
-/* What follows from written = locked, if these are columns of the table written and of rows locked; else NULL. */
+/* What follows from written = limited, if these are columns of the table written and of a few rows; else NULL. */
 static Node *
-implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node *locked)
+implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node *limited)
 {
 	const Var  *target = plain_column(written);
-	const Var  *source = plain_column(locked);
+	const Var  *source = plain_column(limited);
 	RangeTblEntry *rte;
 
 	if (target == NULL || source == NULL || (int) target->varno != query->resultRelation || !OidIsValid(operator) ||
-		!op_mergejoinable(operator, exprType(written)) || !OidIsValid(array_type_of(exprType(locked))))
+		!op_mergejoinable(operator, exprType(written)) || !OidIsValid(array_type_of(exprType(limited))))
 		return NULL;
 	rte = rt_fetch(source->varno, query->rtable);
-	if (!gives_locked_rows(query, rte))
+	if (!is_limited(query, rte))
 		return NULL;
 	if (rte->rtekind == RTE_SUBQUERY)
 		make_cte(query, rte);
 	return any_of(operator, collation, copyObject(written),
-				  (Node *) array_of(select_from_cte(query, source->varno, locked)));
+				  (Node *) array_of(select_from_cte(query, source->varno, limited)));
 }
 
 /* ---------- the statement ---------- */
@@ -258,12 +272,12 @@ conditions_of(Query *query, Node *condition)
 }
 
 void
-locked_ids_add(Query *query)
+limited_ids_add(Query *query)
 {
 	List	   *conditions = NIL;
 	ListCell   *lc;
 
-	if ((query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE) || !query_locks_rows(query))
+	if (query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE)
 		return;
 	foreach(lc, query_conditions(query->jointree->quals))
 		conditions = list_concat(conditions, conditions_of(query, lfirst(lc)));

@@ -1,9 +1,9 @@
 /*
- * locked_ids.h
- *	  UPDATE and DELETE of the rows that a locking sub-SELECT names.
+ * limited_ids.h
+ *	  UPDATE and DELETE of a few rows that a sub-SELECT names.
  */
-#ifndef SHARDEXT_LOCKED_IDS_H
-#define SHARDEXT_LOCKED_IDS_H
+#ifndef SHARDEXT_LIMITED_IDS_H
+#define SHARDEXT_LIMITED_IDS_H
 
 #include "postgres.h"
 #include "nodes/parsenodes.h"
@@ -12,6 +12,6 @@
  * Conditions on the table written that say the same, or follow from what the statement says, and that a scan of its
  * shards can use: column = ANY (ARRAY(SELECT ..)). The query is changed in place.
  */
-extern void locked_ids_add(Query *query);
+extern void limited_ids_add(Query *query);
 
 #endif
