@@ -31,40 +31,51 @@
 #include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
+#include "catalog/table_map.h"
 #include "plan/limited_ids.h"
 #include "plan/query_shape.h"
 
 /*
  * A LIMIT beyond it is for a join: shards without an index compare each row with each value. Not if these are ctids: each
- * shard is given its own then.
+ * shard is given its own then; and columns that say the shard have an index as a rule.
  */
-#define LARGEST_LIMIT	1000
+#define LARGEST_LIMIT		1000
+#define LARGEST_OF_KEYS		10000
 #define LARGEST_OF_CTIDS	100000
 
-static bool
-gives_ctids(const Query *select)
+/* The column that an expression is, whatever its type is called; NULL: it is more. */
+static Var *
+plain_column(const Node *expr)
 {
-	return exprType((Node *) linitial_node(TargetEntry, select->targetList)->expr) == TIDOID;
+	while (IsA(expr, RelabelType))
+		expr = (const Node *) ((const RelabelType *) expr)->arg;
+	return IsA(expr, Var) && ((const Var *) expr)->varattno > 0 && ((const Var *) expr)->varlevelsup == 0 ?
+		(Var *) unconstify(Node *, expr) : NULL;
 }
 
-/* It is not more than that, or not known yet. */
-static bool
-has_small_limit(const Query *select)
+/* For values that this is compared with. */
+static int64
+largest_limit(const Query *query, const Node *compared)
 {
-	const Const *limit = (const Const *) select->limitCount;
+	const Var  *column = plain_column(compared);
+	const TableInfo *table = table_info(rt_fetch(query->resultRelation, query->rtable)->relid);
 
-	return limit != NULL && select->targetList != NIL &&
-		(!IsA(limit, Const) ||
-		 (!limit->constisnull &&
-		  DatumGetInt64(limit->constvalue) <= (gives_ctids(select) ? LARGEST_OF_CTIDS : LARGEST_LIMIT)));
+	if (exprType(compared) == TIDOID)
+		return LARGEST_OF_CTIDS;
+	return column != NULL && (int) column->varno == query->resultRelation && table != NULL &&
+		table_routes_by(table, column->varattno) ? LARGEST_OF_KEYS : LARGEST_LIMIT;
 }
 
-/* A SELECT that gives a few rows, and can be carried out once for the whole statement. */
+/* A SELECT that gives no more rows, or nobody knows how many yet, and can be carried out once for the whole statement. */
 static bool
-gives_few_rows(Query *select)
+gives_few_rows(Query *select, int64 most)
 {
-	return select->commandType == CMD_SELECT && has_small_limit(select) &&
-		!contain_vars_of_level((Node *) select, 1);
+	const Const *limit;
+
+	if (select->commandType != CMD_SELECT || select->limitCount == NULL || contain_vars_of_level((Node *) select, 1))
+		return false;
+	limit = (const Const *) eval_const_expressions(NULL, copyObject(select->limitCount));
+	return !IsA(limit, Const) || (!limit->constisnull && DatumGetInt64(limit->constvalue) <= most);
 }
 
 /* The type of arrays of such values. Not of a domain's: another node would check a NULL that no row has given. */
@@ -103,7 +114,7 @@ any_of(Oid operator, Oid collation, Node *left, Node *array)
 
 /* The same for an IN whose sub-SELECT gives a few rows; NULL: it is something else. */
 static Node *
-array_condition(const SubLink *link)
+array_condition(const Query *query, const SubLink *link)
 {
 	const OpExpr *op = (const OpExpr *) link->testexpr;
 	const Node *right;
@@ -111,7 +122,8 @@ array_condition(const SubLink *link)
 	Oid			compared_type;
 	Node	   *array;
 
-	if (link->subLinkType != ANY_SUBLINK || !IsA(op, OpExpr) || !gives_few_rows(castNode(Query, link->subselect)))
+	if (link->subLinkType != ANY_SUBLINK || !IsA(op, OpExpr) ||
+		!gives_few_rows(castNode(Query, link->subselect), largest_limit(query, linitial(op->args))))
 		return NULL;
 	right = lsecond(op->args);
 	if (IsA(right, RelabelType))
@@ -144,15 +156,15 @@ find_cte(const Query *query, const char *name)
 
 /* Is the entry such a SELECT? */
 static bool
-is_limited(const Query *query, RangeTblEntry *rte)
+is_limited(const Query *query, RangeTblEntry *rte, int64 most)
 {
 	if (rte->rtekind == RTE_SUBQUERY)
-		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) && gives_few_rows(rte->subquery);
+		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) && gives_few_rows(rte->subquery, most);
 	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0)
 	{
 		const CommonTableExpr *cte = find_cte(query, rte->ctename);
 
-		return cte != NULL && !cte->cterecursive && gives_few_rows(castNode(Query, cte->ctequery));
+		return cte != NULL && !cte->cterecursive && gives_few_rows(castNode(Query, cte->ctequery), most);
 	}
 	return false;
 }
@@ -193,16 +205,6 @@ make_cte(Query *query, RangeTblEntry *rte)
 	rte->colcollations = list_copy(cte->ctecolcollations);
 }
 
-/* The column that an expression is, whatever its type is called; NULL: it is more. */
-static Var *
-plain_column(const Node *expr)
-{
-	while (IsA(expr, RelabelType))
-		expr = (const Node *) ((const RelabelType *) expr)->arg;
-	return IsA(expr, Var) && ((const Var *) expr)->varattno > 0 && ((const Var *) expr)->varlevelsup == 0 ?
-		(Var *) unconstify(Node *, expr) : NULL;
-}
-
 /* SELECT column FROM cte: column is an expression over the entry number varno of the statement. */
 static Query *
 select_from_cte(Query *query, Index varno, Node *column)
@@ -237,7 +239,7 @@ implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node
 		!op_mergejoinable(operator, exprType(written)) || !OidIsValid(array_type_of(exprType(limited))))
 		return NULL;
 	rte = rt_fetch(source->varno, query->rtable);
-	if (!is_limited(query, rte))
+	if (!is_limited(query, rte, largest_limit(query, written)))
 		return NULL;
 	if (rte->rtekind == RTE_SUBQUERY)
 		make_cte(query, rte);
@@ -255,7 +257,7 @@ conditions_of(Query *query, Node *condition)
 
 	if (IsA(condition, SubLink))
 	{
-		other = array_condition((SubLink *) condition);
+		other = array_condition(query, (SubLink *) condition);
 		return list_make1(other != NULL ? other : condition);
 	}
 	if (IsA(condition, OpExpr) && list_length(((OpExpr *) condition)->args) == 2)
