@@ -2,8 +2,8 @@
  * copy_by_row.c
  *	  COPY FROM into a sharded table whose triggers go to other shards, or fire for the statement.
  *
- * A trigger that fires where its row lies can go no further (plan/far_trigger.c), and one FOR EACH STATEMENT would fire in each
- * shard. Then
+ * A trigger that fires where its row lies can go no further (plan/far_trigger.c), and one FOR EACH
+ * STATEMENT would fire in each shard. Then
  * COPY is an INSERT that PostgreSQL's executor carries out here, row by row
  * (plan/plan_by_row.c), and which has the input for its rows:
  *

@@ -12,8 +12,8 @@
 extern void truncate_require_no_ordinary(const TruncateStmt *stmt);
 
 /*
- * Triggers of users: fire them here if this is the node of the client, the rights of all tables are asked for first. PostgreSQL
- * fires none then, until AtEOXact_GUC of the caller's NewGUCNestLevel.
+ * Triggers of users: fire them here if this is the node of the client, the rights of all tables are asked for first.
+ * PostgreSQL fires none then, until AtEOXact_GUC of the caller's NewGUCNestLevel.
  */
 extern void truncate_fire_before(const TruncateStmt *stmt);
 

@@ -12,9 +12,9 @@
 typedef struct ShardLists ShardLists;
 
 /*
- * Put parameters in the place of long lists of keys, of which each shard has few, in a query over tables of several shards, and of
- * places of rows (shard_places.h) in any. params (or NULL): values that may be looked at. NULL: there is no such list, and
- * the query is as it was. The result lies in context.
+ * Put parameters in the place of long lists of keys, of which each shard has few, in a query over tables of several
+ * shards, and of places of rows (shard_places.h) in any. params (or NULL): values that may be looked at. NULL: there is
+ * no such list, and the query is as it was. The result lies in context.
  */
 extern ShardLists *shard_lists_take(Query *query, bool several, ParamListInfo params, MemoryContext context);
 

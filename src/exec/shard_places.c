@@ -89,6 +89,7 @@ add_place(Part *part, Datum place)
 static void
 add_value(Part *part, Oid type, Datum value, bool isnull)
 {
+	ArrayType  *array;
 	Datum	   *places;
 	bool	   *nulls;
 	int			n;
@@ -100,8 +101,8 @@ add_value(Part *part, Oid type, Datum value, bool isnull)
 		add_place(part, value);
 		return;
 	}
-	deconstruct_array(DatumGetArrayTypeP(value), TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT, &places, &nulls,
-					  &n);
+	array = DatumGetArrayTypeP(value);
+	deconstruct_array(array, TIDOID, sizeof(ItemPointerData), false, TYPALIGN_SHORT, &places, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{
 		if (!nulls[i])

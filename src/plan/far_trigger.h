@@ -23,7 +23,7 @@ typedef struct TriggerTexts
  */
 extern bool far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *texts);
 
-/* Does it fire a trigger of the user's FOR EACH STATEMENT? In each shard that would be more than once, for some of the rows. */
+/* Does it fire a trigger of the user's FOR EACH STATEMENT? It would fire in each shard, for some of the rows. */
 extern bool far_trigger_is_for_statement(const Query *write, const TableInfo *table);
 
 /* The plan is to be made again when the answer may be another one. */

@@ -36,8 +36,8 @@
 #include "plan/query_shape.h"
 
 /*
- * A LIMIT beyond it is for a join: shards without an index compare each row with each value. Not if these are ctids: each
- * shard is given its own then; and columns that say the shard have an index as a rule.
+ * A LIMIT beyond it is for a join: shards without an index compare each row with each value. Not if these are ctids:
+ * each shard is given its own then; and columns that say the shard have an index as a rule.
  */
 #define LARGEST_LIMIT		1000
 #define LARGEST_OF_KEYS		10000
@@ -66,7 +66,7 @@ largest_limit(const Query *query, const Node *compared)
 		table_routes_by(table, column->varattno) ? LARGEST_OF_KEYS : LARGEST_LIMIT;
 }
 
-/* A SELECT that gives no more rows, or nobody knows how many yet, and can be carried out once for the whole statement. */
+/* A SELECT that gives no more rows, as far as is known, and can be carried out once for the whole statement. */
 static bool
 gives_few_rows(Query *select, int64 most)
 {
@@ -159,7 +159,8 @@ static bool
 is_limited(const Query *query, RangeTblEntry *rte, int64 most)
 {
 	if (rte->rtekind == RTE_SUBQUERY)
-		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) && gives_few_rows(rte->subquery, most);
+		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) &&
+			gives_few_rows(rte->subquery, most);
 	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0)
 	{
 		const CommonTableExpr *cte = find_cte(query, rte->ctename);

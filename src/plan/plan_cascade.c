@@ -143,13 +143,20 @@ applies_to_reference_write(const PlanInput *input, const StatementWrites *writes
 	return target != NULL && target->kind == TABLE_REFERENCE;
 }
 
+/* May rows of the table be written in several shards at once, without the executor of this node? */
+static bool
+may_go_to_shards(const PlanInput *input, const StatementWrites *writes)
+{
+	return !writes->by_row && !writes->one_shard && !input->reads_ctid;
+}
+
 static bool
 applies_to_insert(const PlanInput *input, const StatementWrites *writes)
 {
 	const TableInfo *target = target_table(input);
 
 	return target != NULL && target->kind == TABLE_SHARDED && input->run_query->commandType == CMD_INSERT &&
-		!writes->by_row && !writes->one_shard && !input->reads_ctid;
+		may_go_to_shards(input, writes);
 }
 
 static bool
@@ -170,7 +177,7 @@ applies_to_modify(const PlanInput *input, const StatementWrites *writes)
 	if (command == CMD_SELECT)
 		return input->run_query->rowMarks != NIL && !writes->sharded && !writes->reference && !input->reads_ctid &&
 			!is_cursor_over_rows(input);
-	return target != NULL && target->kind == TABLE_SHARDED && !writes->by_row && !writes->one_shard && !input->reads_ctid &&
+	return target != NULL && target->kind == TABLE_SHARDED && may_go_to_shards(input, writes) &&
 		(command == CMD_UPDATE || command == CMD_DELETE);
 }
 

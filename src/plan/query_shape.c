@@ -101,7 +101,8 @@ find_position(Node *node, PositionSearch *search)
 	}
 	if (IsA(node, Query))
 	{
-		PositionSearch inner = {lcons(((Query *) node)->rtable, list_copy(search->range_tables)), search->ctid_only, NULL};
+		List	   *range_tables = lcons(((Query *) node)->rtable, list_copy(search->range_tables));
+		PositionSearch inner = {range_tables, search->ctid_only, NULL};
 		bool		found = query_tree_walker((Query *) node, find_position, &inner, 0);
 
 		search->column = inner.column;

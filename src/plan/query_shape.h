@@ -21,8 +21,8 @@ extern bool query_writes(Query *query);
 extern List *query_conditions(Node *quals);
 
 /*
- * A system column (but tableoid) of a sharded table that the query reads, to say what it does: in each shard it would mean
- * another row. NULL: none.
+ * A system column (but tableoid) of a sharded table that the query reads, to say what it does: in each shard it would
+ * mean another row. NULL: none.
  */
 extern const char *query_position_column(Query *query);
 
