@@ -1448,6 +1448,18 @@ UPDATE users SET (name, age) = (SELECT max(title), count(*) FROM photos WHERE ow
 
 DELETE FROM photos WHERE ctid IN (SELECT ctid FROM photos ORDER BY id LIMIT 2) RETURNING id;
 
+SELECT count(*) FROM photos WHERE ctid IN (SELECT min(ctid) FROM photos GROUP BY owner_id, views % 2);
+
+SELECT count(*) FROM photos WHERE ctid NOT IN (SELECT max(ctid) FROM photos GROUP BY views % 3);
+
+SELECT count(*), count(DISTINCT c) FROM (SELECT max(p.ctid) AS c FROM photos p JOIN users u ON u.id = p.owner_id GROUP BY u.id) s;
+
+DELETE FROM photos a USING photos b WHERE a.ctid < b.ctid AND a.id = b.id;
+
+SELECT id FROM users WHERE ctid = (SELECT ctid FROM users ORDER BY id DESC LIMIT 1);
+
+SELECT count(*) FROM (SELECT ctid FROM photos UNION SELECT ctid FROM photos) s;
+
 UPDATE users SET age = age + 1 RETURNING id, age, (SELECT age FROM users x WHERE x.id = users.id), (SELECT count(*) FROM photos WHERE owner_id = users.id);
 
 DELETE FROM photos WHERE owner_id IN ({u}, {v}, {w}) AND id NOT IN (SELECT photo_id FROM likes) RETURNING id, (SELECT name FROM users WHERE users.id = owner_id), (SELECT count(*) FROM photos);

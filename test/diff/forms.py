@@ -122,7 +122,7 @@ class Forms(Writer):
             if whole and kind in ("int", "text") and self.chance(0.3):
                 alias = self.r.choice(whole)
                 if kind == "int":
-                    return self.pick("count(%s)", "count(DISTINCT %s::text)", "count(%s.ctid)", "count(DISTINCT %s.tableoid)") % alias, "int"
+                    return self.pick("count(%s)", "count(DISTINCT %s::text)", "count(%s.ctid)", "count(DISTINCT %s.ctid)", "count(DISTINCT %s.tableoid)") % alias, "int"
                 return self.pick("string_agg({0}::text, ';' ORDER BY {0}::text)", "max({0}::text)", "json_agg({0} ORDER BY {0}::text)", "xmlagg(xmlelement(name r, {0}::text) ORDER BY {0}::text)").format(alias), "text"
             if kind in ("span", "list", "json", "bool", "long") and fit:
                 a = self.r.choice(fit)
