@@ -63,6 +63,23 @@ SET ROLE tt_reader;
 TRUNCATE a, b;
 TRUNCATE kinds CASCADE;
 RESET ROLE;
+-- who may does not need the right to set session_replication_role, unless PostgreSQL itself would call functions then
+GRANT TRUNCATE ON a, b TO tt_reader;
+GRANT INSERT ON log TO tt_reader;
+GRANT USAGE ON SEQUENCE log_n_seq TO tt_reader;
+INSERT INTO a VALUES (3, NULL);
+SET ROLE tt_reader;
+TRUNCATE a CASCADE;
+SHOW session_replication_role;
+SELECT count(*) FROM a;
+RESET ROLE;
+INSERT INTO a VALUES (3, NULL);
+ALTER TABLE b ENABLE ALWAYS TRIGGER no;
+SET ROLE tt_reader;
+TRUNCATE a, b;
+RESET ROLE;
+ALTER TABLE b DISABLE TRIGGER no;
+SELECT count(*) FROM a;
 -- what the functions do may have the relcache read the table's triggers again
 CREATE TABLE reread (k int PRIMARY KEY);
 CREATE FUNCTION reread_tell() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -26,6 +26,7 @@
 #include "nodes/makefuncs.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -241,6 +242,45 @@ is_referenced_from_outside(const TruncateStmt *stmt)
 	return false;
 }
 
+/* A trigger of users that fires for TRUNCATE although session_replication_role is "replica"; NULL: none. */
+static const Trigger *
+unsilenced_trigger(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		char		enabled = triggers->triggers[i].tgenabled;
+
+		if (enabled == TRIGGER_FIRES_ALWAYS || enabled == TRIGGER_FIRES_ON_REPLICA)
+			return &triggers->triggers[i];
+	}
+	return NULL;
+}
+
+/* Functions of users that PostgreSQL calls meanwhile would write without the checks of foreign keys. */
+static void
+require_silence(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	const Trigger *trigger = unsilenced_trigger(users_triggers(rel->trigdesc));
+
+	if (trigger != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("only superusers can truncate table \"%s\"", get_rel_name(relid)),
+				 errdetail("Its trigger \"%s\" is enabled ALWAYS or for REPLICA, and would fire in shards and on other"
+						   " nodes.", trigger->tgname),
+				 errhint("Use ALTER TABLE .. ENABLE TRIGGER, or DISABLE TRIGGER, first.")));
+	table_close(rel, AccessShareLock);
+}
+
+/* PostgreSQL is to fire no triggers. To set that needs rights which to truncate does not. */
+static void
+silence_triggers(void)
+{
+	(void) set_config_option("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
 void
 truncate_fire_before(const TruncateStmt *stmt)
 {
@@ -248,13 +288,15 @@ truncate_fire_before(const TruncateStmt *stmt)
 
 	if (!has_triggers(stmt))
 		return;
+	foreach(lc, superuser() ? NIL : emptied_tables(stmt))
+		require_silence(lfirst_oid(lc));
 	if (!session_is_forwarded() && !is_referenced_from_outside(stmt))
 	{
 		lock_and_require(emptied_tables(stmt));
 		foreach(lc, tables_with_triggers(stmt))
 			fire(lfirst_oid(lc), false);
 	}
-	setting_save("session_replication_role", "replica");
+	silence_triggers();
 }
 
 Node *
