@@ -4,6 +4,9 @@
 CREATE SCHEMA sharded;
 CREATE SCHEMA plain;
 SET client_min_messages = warning;
+-- rows of one key in one order, however they are found
+SET enable_hashjoin = off;
+SET enable_nestloop = off;
 CREATE FUNCTION public.jt_make(name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('SET search_path = %I, public', name);

@@ -21,11 +21,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
@@ -33,6 +35,7 @@
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "plan/limited_ids.h"
+#include "plan/plan_pull.h"
 #include "plan/query_shape.h"
 
 /*
@@ -66,14 +69,25 @@ largest_limit(const Query *query, const Node *compared)
 		table_routes_by(table, column->varattno) ? LARGEST_OF_KEYS : LARGEST_LIMIT;
 }
 
+/* By its plan. Not what may do more than give rows, or other ones each time. */
+static bool
+seems_small(Query *select, int64 most, ParamListInfo params)
+{
+	if (select->rowMarks != NIL || select->cteList != NIL || contain_volatile_functions((Node *) select))
+		return false;
+	return plan_pull_query(copyObject(select), NULL, 0, params)->planTree->plan_rows <= most;
+}
+
 /* A SELECT that gives no more rows, as far as is known, and can be carried out once for the whole statement. */
 static bool
-gives_few_rows(Query *select, int64 most)
+gives_few_rows(Query *select, int64 most, ParamListInfo params)
 {
 	const Const *limit;
 
-	if (select->commandType != CMD_SELECT || select->limitCount == NULL || contain_vars_of_level((Node *) select, 1))
+	if (select->commandType != CMD_SELECT || contain_vars_of_level((Node *) select, 1))
 		return false;
+	if (select->limitCount == NULL)
+		return seems_small(select, most, params);
 	limit = (const Const *) eval_const_expressions(NULL, copyObject(select->limitCount));
 	return !IsA(limit, Const) || (!limit->constisnull && DatumGetInt64(limit->constvalue) <= most);
 }
@@ -114,7 +128,7 @@ any_of(Oid operator, Oid collation, Node *left, Node *array)
 
 /* The same for an IN whose sub-SELECT gives a few rows; NULL: it is something else. */
 static Node *
-array_condition(const Query *query, const SubLink *link)
+array_condition(const Query *query, const SubLink *link, ParamListInfo params)
 {
 	const OpExpr *op = (const OpExpr *) link->testexpr;
 	const Node *right;
@@ -122,8 +136,7 @@ array_condition(const Query *query, const SubLink *link)
 	Oid			compared_type;
 	Node	   *array;
 
-	if (link->subLinkType != ANY_SUBLINK || !IsA(op, OpExpr) ||
-		!gives_few_rows(castNode(Query, link->subselect), largest_limit(query, linitial(op->args))))
+	if (link->subLinkType != ANY_SUBLINK || !IsA(op, OpExpr))
 		return NULL;
 	right = lsecond(op->args);
 	if (IsA(right, RelabelType))
@@ -132,7 +145,8 @@ array_condition(const Query *query, const SubLink *link)
 		return NULL;
 	type = array_type_of(((const Param *) right)->paramtype);
 	compared_type = array_type_of(exprType(lsecond(op->args)));
-	if (!OidIsValid(type) || !OidIsValid(compared_type))
+	if (!OidIsValid(type) || !OidIsValid(compared_type) ||
+		!gives_few_rows(castNode(Query, link->subselect), largest_limit(query, linitial(op->args)), params))
 		return NULL;
 	array = coerce_to_target_type(NULL, (Node *) array_of(copyObject(castNode(Query, link->subselect))), type,
 								  compared_type, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
@@ -156,16 +170,16 @@ find_cte(const Query *query, const char *name)
 
 /* Is the entry such a SELECT? */
 static bool
-is_limited(const Query *query, RangeTblEntry *rte, int64 most)
+is_limited(const Query *query, RangeTblEntry *rte, int64 most, ParamListInfo params)
 {
 	if (rte->rtekind == RTE_SUBQUERY)
 		return !rte->lateral && !rte->security_barrier && !OidIsValid(rte->relid) &&
-			gives_few_rows(rte->subquery, most);
+			gives_few_rows(rte->subquery, most, params);
 	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0)
 	{
 		const CommonTableExpr *cte = find_cte(query, rte->ctename);
 
-		return cte != NULL && !cte->cterecursive && gives_few_rows(castNode(Query, cte->ctequery), most);
+		return cte != NULL && !cte->cterecursive && gives_few_rows(castNode(Query, cte->ctequery), most, params);
 	}
 	return false;
 }
@@ -228,37 +242,127 @@ select_from_cte(Query *query, Index varno, Node *column)
 	return select;
 }
 
+/* ---------- tables and functions in FROM ---------- */
+
+/* One whose rows are here, so they are the same when they are read twice; or a function's, if it is not volatile. */
+static bool
+is_local(const RangeTblEntry *rte)
+{
+	const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+
+	if (rte->lateral || rte->tablesample != NULL || rte->securityQuals != NIL)
+		return false;
+	return rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES ||
+		(rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_RELATION &&
+		 (table == NULL || table->kind == TABLE_REFERENCE));
+}
+
+/* Is the entry not part of a join, which might put NULLs in the place of its columns? */
+static bool
+stands_alone(const Query *query, Index varno)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->jointree->fromlist)
+	{
+		if (IsA(lfirst(lc), RangeTblRef) && lfirst_node(RangeTblRef, lc)->rtindex == (int) varno)
+			return true;
+	}
+	return false;
+}
+
+/* Conditions on the entry alone, as of a statement in which it is the first. */
+static List *
+conditions_on(const Query *query, Index varno)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (!stands_alone(query, varno))
+		return NIL;
+	foreach(lc, query_conditions(query->jointree->quals))
+	{
+		Node	   *condition = lfirst(lc);
+
+		if (!bms_equal(pull_varnos(NULL, condition), bms_make_singleton(varno)) ||
+			contain_volatile_functions(condition) || checkExprHasSubLink(condition))
+			continue;
+		condition = copyObject(condition);
+		ChangeVarNodes(condition, varno, 1, 0);
+		result = lappend(result, condition);
+	}
+	return result;
+}
+
+/* SELECT column FROM the entry WHERE what the statement asks of it. */
+static Query *
+select_from_entry(Query *query, Index varno, Node *column)
+{
+	Query	   *select = makeNode(Query);
+	RangeTblEntry *rte = copyObject(rt_fetch(varno, query->rtable));
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	List	   *conditions = conditions_on(query, varno);
+
+	sx_rte_move(query, select, rte);
+	ref->rtindex = 1;
+	column = copyObject(column);
+	ChangeVarNodes(column, varno, 1, 0);
+	sx_var_keep_joins(plain_column(column), NULL, true);
+	select->commandType = CMD_SELECT;
+	select->canSetTag = true;
+	select->rtable = list_make1(rte);
+	select->jointree = makeFromExpr(list_make1(ref),
+									conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL);
+	select->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("id"), false));
+	return select;
+}
+
+/* The SELECT of a few values, that column is one of; NULL: there may be many, or nobody can tell. */
+static Query *
+select_of_few(Query *query, Index varno, Node *column, int64 most, ParamListInfo params)
+{
+	RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+	Query	   *select;
+
+	if (is_limited(query, rte, most, params))
+	{
+		if (rte->rtekind == RTE_SUBQUERY)
+			make_cte(query, rte);
+		return select_from_cte(query, varno, column);
+	}
+	if (!is_local(rte))
+		return NULL;
+	select = select_from_entry(query, varno, column);
+	return seems_small(select, most, params) ? select : NULL;
+}
+
 /* What follows from written = limited, if these are columns of the table written and of a few rows; else NULL. */
 static Node *
-implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node *limited)
+implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node *limited, ParamListInfo params)
 {
 	const Var  *target = plain_column(written);
 	const Var  *source = plain_column(limited);
-	RangeTblEntry *rte;
+	Query	   *select;
 
-	if (target == NULL || source == NULL || (int) target->varno != query->resultRelation || !OidIsValid(operator) ||
+	if (target == NULL || source == NULL || (int) target->varno != query->resultRelation ||
+		source->varno == target->varno || !OidIsValid(operator) ||
 		!op_mergejoinable(operator, exprType(written)) || !OidIsValid(array_type_of(exprType(limited))))
 		return NULL;
-	rte = rt_fetch(source->varno, query->rtable);
-	if (!is_limited(query, rte, largest_limit(query, written)))
-		return NULL;
-	if (rte->rtekind == RTE_SUBQUERY)
-		make_cte(query, rte);
-	return any_of(operator, collation, copyObject(written),
-				  (Node *) array_of(select_from_cte(query, source->varno, limited)));
+	select = select_of_few(query, source->varno, limited, largest_limit(query, written), params);
+	return select != NULL ? any_of(operator, collation, copyObject(written), (Node *) array_of(select)) : NULL;
 }
 
 /* ---------- the statement ---------- */
 
 /* The condition, and what follows from it. */
 static List *
-conditions_of(Query *query, Node *condition)
+conditions_of(Query *query, Node *condition, ParamListInfo params)
 {
 	Node	   *other = NULL;
 
 	if (IsA(condition, SubLink))
 	{
-		other = array_condition(query, (SubLink *) condition);
+		other = array_condition(query, (SubLink *) condition, params);
 		return list_make1(other != NULL ? other : condition);
 	}
 	if (IsA(condition, OpExpr) && list_length(((OpExpr *) condition)->args) == 2)
@@ -267,15 +371,15 @@ conditions_of(Query *query, Node *condition)
 		Node	   *left = linitial(op->args);
 		Node	   *right = lsecond(op->args);
 
-		other = implied_condition(query, op->opno, op->inputcollid, left, right);
+		other = implied_condition(query, op->opno, op->inputcollid, left, right, params);
 		if (other == NULL)
-			other = implied_condition(query, get_commutator(op->opno), op->inputcollid, right, left);
+			other = implied_condition(query, get_commutator(op->opno), op->inputcollid, right, left, params);
 	}
 	return other != NULL ? list_make2(condition, other) : list_make1(condition);
 }
 
 void
-limited_ids_add(Query *query)
+limited_ids_add(Query *query, ParamListInfo params)
 {
 	List	   *conditions = NIL;
 	ListCell   *lc;
@@ -283,7 +387,7 @@ limited_ids_add(Query *query)
 	if (query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE)
 		return;
 	foreach(lc, query_conditions(query->jointree->quals))
-		conditions = list_concat(conditions, conditions_of(query, lfirst(lc)));
+		conditions = list_concat(conditions, conditions_of(query, lfirst(lc), params));
 	query->jointree->quals = conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL;
 	query->hasSubLinks |= checkExprHasSubLink(query->jointree->quals);
 }

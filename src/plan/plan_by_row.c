@@ -104,7 +104,7 @@ plan_by_row(const PlanInput *input, const Reason **reason)
 	*reason = NULL;
 	query = copyObject(input->run_query);
 	row_ids_place(query);
-	limited_ids_add(query);
+	limited_ids_add(query, input->params);
 	plan = plan_pull_query(query, input->query_string, input->cursor_options, input->params);
 	plan->dependsOnRole = true; /* another role may go by a way before this one: plan_rows_check */
 	if (allows_batches(plan, input->run_query))
