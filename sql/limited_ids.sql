@@ -66,6 +66,16 @@ SELECT CASE WHEN p = s THEN split_part(s, ' ', 1) || ' rows' ELSE 'plain ' || p 
     'DELETE FROM lim WHERE ctid IN (SELECT ctid FROM lim WHERE n = 4)',
     'DELETE FROM lim WHERE ctid IN (SELECT min(ctid) FROM lim WHERE id = 7)',
     'DELETE FROM lim USING home WHERE home.id = lim.id',
+    'DELETE FROM lim WHERE EXISTS (SELECT FROM home WHERE home.id = lim.id)',
+    'DELETE FROM lim WHERE EXISTS (SELECT 1 FROM home WHERE lim.id = home.s AND home.x < lim.owner * 3 AND home.x > 2)',
+    'DELETE FROM lim WHERE EXISTS (SELECT 1 FROM home h JOIN names ON names.k = h.x WHERE lim.id = h.id AND names.bad)',
+    'DELETE FROM lim WHERE EXISTS (SELECT 1 FROM home h LEFT JOIN names ON names.k = h.x AND names.k < lim.n WHERE lim.id = h.id AND names.bad IS NULL)',
+    'DELETE FROM lim WHERE EXISTS (SELECT 1 FROM names LEFT JOIN home h ON names.k = h.x WHERE lim.id = h.id OR h.id IS NULL)',
+    'DELETE FROM lim WHERE NOT EXISTS (SELECT FROM home WHERE home.id = lim.id)',
+    'DELETE FROM lim WHERE EXISTS (SELECT max(x) FROM home WHERE home.id = lim.id)',
+    'DELETE FROM lim WHERE EXISTS (SELECT FROM other WHERE other.id = lim.id AND flag = 2)',
+    'DELETE FROM lim WHERE EXISTS (SELECT FROM generate_series(1, 9) g WHERE g = lim.id)',
+    'UPDATE lim SET n = 0 WHERE EXISTS (SELECT FROM names WHERE names.k = lim.owner AND bad) AND id < 300',
     'DELETE FROM lim USING home WHERE home.s = lim.id AND home.x < 20',
     'DELETE FROM lim USING names WHERE names.k = lim.owner AND NOT names.bad',
     'DELETE FROM lim USING names WHERE names.name = lim.name AND names.k > 7',
@@ -91,6 +101,7 @@ SET search_path = limited, public;
 EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) UPDATE lim SET n = v.n FROM unnest('{1,3,5}'::bigint[], '{7,8,9}'::int[]) v(id, n) WHERE v.id = lim.id;
 EXPLAIN (COSTS OFF) DELETE FROM lim WHERE id IN (SELECT id FROM home);
 EXPLAIN (COSTS OFF) DELETE FROM lim USING names WHERE names.k = lim.owner AND NOT names.bad;
+EXPLAIN (COSTS OFF) DELETE FROM lim WHERE EXISTS (SELECT FROM home WHERE home.id = lim.id AND x < 5);
 -- not if there are many
 INSERT INTO empty SELECT generate_series(1, 20000);
 ANALYZE empty;

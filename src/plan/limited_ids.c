@@ -1,23 +1,24 @@
 /*
  * limited_ids.c
- *	  UPDATE and DELETE of a few rows that a sub-SELECT names.
+ *	  UPDATE and DELETE of a few rows that something else names.
  *
  *	  .. WHERE ctid IN (SELECT ctid FROM logs .. LIMIT 1000)
  *	  .. WHERE id IN (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
- *	  WITH n AS (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
- *	      UPDATE tasks .. FROM n WHERE tasks.id = n.id
+ *	  UPDATE tasks .. FROM unnest($1, $2) AS n (id, x) WHERE tasks.id = n.id
+ *	  .. WHERE EXISTS (SELECT FROM closed WHERE closed.id = tasks.id)
  *
  * As a join, PostgreSQL finds such rows by an index, one by one, or reads the
  * whole table. Here that would mean a round trip for each row, or all rows of
- * all shards. But if the sub-SELECT has a LIMIT, and not a large one, its values
- * can be given to the shards:
+ * all shards. But if they are few, by a LIMIT or by what the planner expects, their
+ * values can be given to the shards:
  *
  *	  .. WHERE id = ANY (ARRAY(SELECT id ..))
- *	  WITH n AS (..) UPDATE tasks .. FROM n WHERE tasks.id = n.id AND tasks.id = ANY (ARRAY(SELECT n.id FROM n))
+ *	  .. WHERE tasks.id = n.id AND tasks.id = ANY (ARRAY(SELECT n.id FROM n))
  *
- * which is an input of the scan (leaf_inputs.c), and prunes shards. The sub-SELECT
- * is carried out once, before the first row is written: IN becomes the array; a
- * sub-SELECT in FROM becomes a WITH clause, since it is read twice.
+ * which is an input of the scan (leaf_inputs.c), and prunes shards. A sub-SELECT
+ * is carried out once, before the first row is written: IN becomes the array; one
+ * in FROM becomes a WITH clause, since it is read twice. What lies here and is not volatile
+ * may be read twice.
  */
 #include "postgres.h"
 
@@ -48,12 +49,18 @@
 
 /* The column that an expression is, whatever its type is called; NULL: it is more. */
 static Var *
-plain_column(const Node *expr)
+column_of_level(const Node *expr, Index level)
 {
 	while (IsA(expr, RelabelType))
 		expr = (const Node *) ((const RelabelType *) expr)->arg;
-	return IsA(expr, Var) && ((const Var *) expr)->varattno > 0 && ((const Var *) expr)->varlevelsup == 0 ?
+	return IsA(expr, Var) && ((const Var *) expr)->varattno > 0 && ((const Var *) expr)->varlevelsup == level ?
 		(Var *) unconstify(Node *, expr) : NULL;
+}
+
+static Var *
+plain_column(const Node *expr)
+{
+	return column_of_level(expr, 0);
 }
 
 /* For values that this is compared with. */
@@ -352,6 +359,93 @@ implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node
 	return select != NULL ? any_of(operator, collation, copyObject(written), (Node *) array_of(select)) : NULL;
 }
 
+/* ---------- EXISTS ---------- */
+
+/* Rows of what lies here, as they are joined. */
+static bool
+joins_local_rows(const Query *select)
+{
+	ListCell   *lc;
+
+	if (select->commandType != CMD_SELECT || select->setOperations != NULL || select->hasAggs ||
+		select->groupClause != NIL || select->groupingSets != NIL || select->havingQual != NULL ||
+		select->hasWindowFuncs || select->hasTargetSRFs || select->limitCount != NULL || select->limitOffset != NULL ||
+		select->rowMarks != NIL || select->cteList != NIL)
+		return false;
+	foreach(lc, select->rtable)
+	{
+		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_JOIN && !is_local(lfirst(lc)))
+			return false;
+	}
+	return true;
+}
+
+/* SELECT column of a sub-SELECT, without the conditions that look at the row around, or may be another each time. */
+static Query *
+select_from_rows(const Query *sub, Node *column)
+{
+	Query	   *select = copyObject(unconstify(Query *, sub));
+	List	   *conditions = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query_conditions(select->jointree->quals))
+	{
+		if (!contain_vars_of_level(lfirst(lc), 1) && !contain_volatile_functions(lfirst(lc)) &&
+			!checkExprHasSubLink(lfirst(lc)))
+			conditions = lappend(conditions, lfirst(lc));
+	}
+	select->jointree->quals = conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL;
+	select->targetList = list_make1(makeTargetEntry(copyObject((Expr *) column), 1, pstrdup("id"), false));
+	select->distinctClause = select->sortClause = NIL;
+	select->hasSubLinks = checkExprHasSubLink((Node *) select->jointree);
+	return contain_vars_of_level((Node *) select, 1) ? NULL : select;
+}
+
+/* What follows from a condition of the sub-SELECT that says written = limited; NULL: nothing. */
+static Node *
+implied_by_row(const Query *query, const Query *sub, Oid operator, Oid collation, Node *written, Node *limited,
+			   ParamListInfo params)
+{
+	const Var  *target = column_of_level(written, 1);
+	Query	   *select;
+
+	if (target == NULL || (int) target->varno != query->resultRelation || plain_column(limited) == NULL ||
+		!OidIsValid(operator) || !op_mergejoinable(operator, exprType(written)) ||
+		!OidIsValid(array_type_of(exprType(limited))))
+		return NULL;
+	select = select_from_rows(sub, limited);
+	written = copyObject(written);
+	IncrementVarSublevelsUp(written, -1, 1);
+	if (select == NULL || !seems_small(select, largest_limit(query, written), params))
+		return NULL;
+	return any_of(operator, collation, written, (Node *) array_of(select));
+}
+
+static Node *
+exists_condition(const Query *query, const SubLink *link, ParamListInfo params)
+{
+	const Query *sub = castNode(Query, link->subselect);
+	Node	   *result = NULL;
+	ListCell   *lc;
+
+	if (link->subLinkType != EXISTS_SUBLINK || !joins_local_rows(sub))
+		return NULL;
+	foreach(lc, query_conditions(sub->jointree->quals))
+	{
+		const OpExpr *op = (const OpExpr *) lfirst(lc);
+
+		if (!IsA(op, OpExpr) || list_length(op->args) != 2)
+			continue;
+		result = implied_by_row(query, sub, op->opno, op->inputcollid, linitial(op->args), lsecond(op->args), params);
+		if (result == NULL)
+			result = implied_by_row(query, sub, get_commutator(op->opno), op->inputcollid, lsecond(op->args),
+									linitial(op->args), params);
+		if (result != NULL)
+			break;
+	}
+	return result;
+}
+
 /* ---------- the statement ---------- */
 
 /* The condition, and what follows from it. */
@@ -363,7 +457,9 @@ conditions_of(Query *query, Node *condition, ParamListInfo params)
 	if (IsA(condition, SubLink))
 	{
 		other = array_condition(query, (SubLink *) condition, params);
-		return list_make1(other != NULL ? other : condition);
+		if (other != NULL)
+			return list_make1(other);
+		other = exists_condition(query, (SubLink *) condition, params);
 	}
 	if (IsA(condition, OpExpr) && list_length(((OpExpr *) condition)->args) == 2)
 	{
