@@ -95,6 +95,12 @@ SELECT CASE WHEN p = s THEN split_part(s, ' ', 1) || ' rows' ELSE 'plain ' || p 
     'WITH x AS (SELECT id FROM home WHERE x < 5) UPDATE lim SET n = -1 FROM x WHERE x.id = lim.id',
     'WITH x AS (DELETE FROM home WHERE x < 5 RETURNING id) UPDATE lim SET n = -1 FROM x WHERE x.id = lim.id',
     'WITH x AS (DELETE FROM home WHERE x < 5) DELETE FROM lim WHERE id IN (SELECT id FROM home)',
+    'MERGE INTO lim USING (SELECT id, max(x) AS x FROM home GROUP BY id) h ON h.id = lim.id WHEN MATCHED AND h.x % 2 = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET n = h.x',
+    'MERGE INTO lim USING unnest(''{1,399,401,402}''::bigint[], ''{7,8,9,10}''::int[]) v(id, n) ON lim.id = v.id WHEN MATCHED THEN UPDATE SET n = v.n WHEN NOT MATCHED THEN INSERT (id, n) VALUES (v.id, v.n)',
+    'MERGE INTO lim USING names ON lim.owner = names.k AND names.bad WHEN MATCHED THEN UPDATE SET name = names.name WHEN NOT MATCHED THEN INSERT (id, name) VALUES (1000 + names.k, names.name)',
+    'MERGE INTO lim USING home ON lim.id = home.i WHEN NOT MATCHED AND x IS NOT NULL THEN INSERT (id, n) VALUES (home.i + 1000, 1) WHEN MATCHED THEN DO NOTHING',
+    'MERGE INTO lim USING home ON lim.id = home.id WHEN MATCHED THEN DELETE',
+    'MERGE INTO lim USING (VALUES (1), (2), (500)) v(id) ON lim.id = v.id AND lim.n > 1 WHEN MATCHED THEN DELETE WHEN NOT MATCHED AND v.id > 400 THEN INSERT VALUES (v.id, 0)',
     'UPDATE lim SET n = (SELECT count(*) FROM home) WHERE id = ANY (ARRAY(SELECT id FROM home WHERE x < 9))']) statement) x;
 SET search_path = limited, public;
 -- only these rows are fetched
@@ -102,6 +108,7 @@ EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) UPDATE lim SET n = v.n FRO
 EXPLAIN (COSTS OFF) DELETE FROM lim WHERE id IN (SELECT id FROM home);
 EXPLAIN (COSTS OFF) DELETE FROM lim USING names WHERE names.k = lim.owner AND NOT names.bad;
 EXPLAIN (COSTS OFF) DELETE FROM lim WHERE EXISTS (SELECT FROM home WHERE home.id = lim.id AND x < 5);
+EXPLAIN (COSTS OFF) MERGE INTO lim USING home ON lim.id = home.id WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id) VALUES (home.id);
 -- not if there are many
 INSERT INTO empty SELECT generate_series(1, 20000);
 ANALYZE empty;

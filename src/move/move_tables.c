@@ -71,7 +71,8 @@ refuse_virtual(PGresult *rows, int row)
 
 	PQclear(rows);
 	reason_raise(reason_make("Give the table a primary key, or make the columns STORED, before the shard is moved.",
-							 "Table %s has virtual generated columns, and no key by which a stream could name its rows.",
+							 "Table %s has virtual generated columns, and no key by which a stream could name its"
+							 " rows.",
 							 name),
 				 "moving a table without a key that has virtual generated columns is not supported");
 	pg_unreachable();

@@ -28,8 +28,8 @@ extern char *function_plpgsql_text(Oid function);
 extern char *function_search_path(Oid function);
 
 /*
- * The table's triggers, NULL: it has none. A copy: to look at what they do lets invalidations in, after which the relcache
- * has others.
+ * The table's triggers, NULL: it has none. A copy: to look at what they do lets invalidations in, after which the
+ * relcache has others.
  */
 extern const TriggerDesc *function_triggers(const TableInfo *table);
 

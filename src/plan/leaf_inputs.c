@@ -4,8 +4,8 @@
  *	  TABLESAMPLE, and values of sub-SELECTs.
  *
  * A value of its own costs a scan its early start (exec/scan_fanout.c). So
- * conditions have inputs only in a scan of the table that UPDATE or DELETE
- * writes: without a row of it there is no first write, whatever it is joined to,
+ * conditions have inputs only in a scan of the table that UPDATE, DELETE or MERGE
+ * writes: without a row of it (MERGE: before it has been looked for) there is no first write, whatever it is joined to,
  * so it does not see the writes, and the sub-SELECT names the few rows that are
  * wanted of all (id = (SELECT .. FOR UPDATE SKIP LOCKED)). And in one that
  * locks its rows for a write, which never starts early, and would lock them all.
@@ -43,7 +43,7 @@ leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked)
 {
 	CmdType		command = root->parse->commandType;
 	bool		written = (int) rel->relid == root->parse->resultRelation &&
-		(command == CMD_UPDATE || command == CMD_DELETE);
+		(command == CMD_UPDATE || command == CMD_DELETE || command == CMD_MERGE);
 	Bitmapset  *known = NULL;
 	ListCell   *lc;
 

@@ -1,6 +1,6 @@
 /*
  * limited_ids.c
- *	  UPDATE and DELETE of a few rows that something else names.
+ *	  UPDATE, DELETE and MERGE of a few rows that something else names.
  *
  *	  .. WHERE ctid IN (SELECT ctid FROM logs .. LIMIT 1000)
  *	  .. WHERE id IN (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
@@ -129,6 +129,13 @@ any_of(Oid operator, Oid collation, Node *left, Node *array)
 	any->args = list_make2(left, array);
 	any->location = -1;
 	return (Node *) any;
+}
+
+/* Which rows of the table written are meant: WHERE, or ON of MERGE. */
+static Node *
+condition_of(const Query *query)
+{
+	return query->commandType == CMD_MERGE ? sx_merge_condition(query) : query->jointree->quals;
 }
 
 /* ---------- IN ---------- */
@@ -287,7 +294,7 @@ conditions_on(const Query *query, Index varno)
 
 	if (!stands_alone(query, varno))
 		return NIL;
-	foreach(lc, query_conditions(query->jointree->quals))
+	foreach(lc, query_conditions(condition_of(query)))
 	{
 		Node	   *condition = lfirst(lc);
 
@@ -478,12 +485,17 @@ void
 limited_ids_add(Query *query, ParamListInfo params)
 {
 	List	   *conditions = NIL;
+	Node	   *all;
 	ListCell   *lc;
 
-	if (query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE)
+	if (query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE && query->commandType != CMD_MERGE)
 		return;
-	foreach(lc, query_conditions(query->jointree->quals))
+	foreach(lc, query_conditions(condition_of(query)))
 		conditions = list_concat(conditions, conditions_of(query, lfirst(lc), params));
-	query->jointree->quals = conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL;
-	query->hasSubLinks |= checkExprHasSubLink(query->jointree->quals);
+	all = conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL;
+	if (condition_of(query) == query->jointree->quals)
+		query->jointree->quals = all;
+	else
+		sx_merge_set_condition(query, all);
+	query->hasSubLinks |= checkExprHasSubLink(all);
 }
