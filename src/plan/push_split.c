@@ -32,10 +32,12 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
 #include "plan/push_aggregate.h"
 #include "plan/push_split.h"
+#include "plan/query_shape.h"
 #include "plan/shippable.h"
 
 /* Limits above this are none; the sum of two such is no overflow. */
@@ -121,6 +123,84 @@ count_relations(Node *node, void *context)
 		return query_tree_walker((Query *) node, count_relations, context, 0);
 	}
 	return expression_tree_walker(node, count_relations, context);
+}
+
+/* Does the entry give rows that no leaf scan knows of: VALUES, a function's, what a sub-SELECT combines? */
+static bool
+gives_other_rows(const RangeTblEntry *rte)
+{
+	if (rte->rtekind == RTE_SUBQUERY)
+		return push_combines_rows(rte->subquery) || query_count_shells(rte->subquery) == 0;
+	return rte->rtekind == RTE_VALUES || rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_TABLEFUNC;
+}
+
+static bool
+is_equality(const Node *condition)
+{
+	const OpExpr *op = (const OpExpr *) condition;
+
+	return IsA(condition, OpExpr) && list_length(op->args) == 2 &&
+		(op_mergejoinable(op->opno, exprType(linitial(op->args))) ||
+		 op_hashjoinable(op->opno, exprType(linitial(op->args))));
+}
+
+/*
+ * On what a sub-SELECT or function makes of a table's rows, any condition will do. What is the same for all of them
+ * must be equal to something of theirs: else each may be joined many times.
+ */
+static bool
+compares_other_rows(Node *condition, const Query *query)
+{
+	Bitmapset  *varnos = pull_varnos_of_level(NULL, condition, 0);
+	int			varno = -1;
+
+	if (bms_membership(varnos) == BMS_MULTIPLE && !is_equality(condition))
+		return false;
+	while ((varno = bms_next_member(varnos, varno)) >= 0)
+	{
+		RangeTblEntry *rte = rt_fetch(varno, query->rtable);
+
+		if (gives_other_rows(rte) &&
+			(bms_membership(varnos) == BMS_MULTIPLE || rte->lateral ||
+			 (rte->rtekind == RTE_SUBQUERY && query_count_shells(rte->subquery) > 0)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Do conditions leave out joined rows that leaf scans would fetch? These take conditions on a table's own columns
+ * along, and no others.
+ */
+static bool
+leaves_rows_out(Node *jtnode, const Query *query)
+{
+	JoinExpr   *join = (JoinExpr *) jtnode;
+	Node	   *quals = NULL;
+	ListCell   *lc;
+
+	if (IsA(jtnode, RangeTblRef))
+		return false;
+	if (IsA(jtnode, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) jtnode)->fromlist)
+		{
+			if (leaves_rows_out(lfirst(lc), query))
+				return true;
+		}
+		quals = ((FromExpr *) jtnode)->quals;
+	}
+	else if (((join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT) && leaves_rows_out(join->larg, query)) ||
+			 ((join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT) && leaves_rows_out(join->rarg, query)))
+		return true;
+	else if (join->jointype == JOIN_INNER)
+		quals = join->quals;
+	foreach(lc, query_conditions(quals))
+	{
+		if (compares_other_rows(lfirst(lc), query))
+			return true;
+	}
+	return false;
 }
 
 /* The expressions of a GROUP BY, DISTINCT or PARTITION BY. */
@@ -567,16 +647,18 @@ const Reason *
 push_split(const Query *query, const Colocation *colocation, bool merges, PushSplit *split)
 {
 	int			nrelations = 0;
+	bool		has_less;
 
 	if (checkExprHasSubLink(query->limitCount) || checkExprHasSubLink(query->limitOffset))
 		return reason_make(NULL, "Its LIMIT is a subquery.");
 	(void) count_relations((Node *) unconstify(Query *, query), &nrelations);
+	has_less = nrelations > 1 || leaves_rows_out((Node *) query->jointree, query);
 
 	start_over(query, split);
 	split->saves = true;
 	if (goes_whole(query, colocation))
 	{
-		split->saves = nrelations > 1 || groups(query) || query->distinctClause != NIL || query->hasWindowFuncs ||
+		split->saves = has_less || groups(query) || query->distinctClause != NIL || query->hasWindowFuncs ||
 			query->limitCount != NULL || (merges && query->sortClause != NIL && !has_system_columns(query));
 		split_whole(query, colocation, merges, split);
 		return NULL;
@@ -588,7 +670,7 @@ push_split(const Query *query, const Colocation *colocation, bool merges, PushSp
 			return NULL;
 		start_over(query, split);
 	}
-	split->saves = nrelations > 1;
+	split->saves = has_less;
 	if (split_rows(query, colocation, NULL, split))
 		return NULL;
 	return reason_make(NULL, "It uses subqueries or whole rows above its joins.");
