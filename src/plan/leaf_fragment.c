@@ -437,7 +437,7 @@ set_place(FanoutParts *parts, const TableInfo *table, const LeafColumns *columns
 	parts->key_columns = NIL;
 	for (int i = 0; i < table->nkeys; i++)
 		parts->key_columns = lappend_int(parts->key_columns, column_of(columns->attnos, table->keys[i]));
-	parts->recheck = list_concat_copy(quals->security, quals->pushed);
+	parts->recheck = list_concat(list_concat_copy(quals->security, quals->pushed), quals->named);
 }
 
 static List *
