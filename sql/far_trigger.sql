@@ -242,6 +242,10 @@ SELECT far_words($$SELECT s.s INTO a FROM near n JOIN near_sum s ON s.s = n.v WH
 SELECT far_words($$SELECT s.s INTO a FROM near n JOIN near_sum s ON s.k = n.k WHERE NEW.k = n.k$$);
 SELECT far_words($$SELECT s.s INTO a FROM near n JOIN near_sum AS s USING (k) WHERE n.k = NEW.k$$);
 SELECT far_words($$UPDATE near_sum SET s = 0 WHERE k = NEW.k OR s = 1$$);
+SELECT far_words($$UPDATE near_sum SET s = 0 WHERE k = NEW.k + 1$$);
+SELECT far_words($$UPDATE near_sum SET s = 0 WHERE k + 1 = NEW.k$$);
+SELECT far_words($$INSERT INTO near_log VALUES (100 - NEW.k, NEW.v)$$);
+SELECT far_words($$UPDATE near_sum SET s = NEW.k - 1 WHERE k = NEW.k AND s * 2 = NEW.v$$);
 SELECT far_words($$IF NEW.k = NEW.k AND EXISTS (SELECT FROM near_sum WHERE s = 1) THEN RAISE NOTICE 'there'; END IF$$);
 SELECT far_words($$IF E'it\'s' <> '' AND EXISTS (SELECT FROM near_sum WHERE s = 1) THEN RAISE NOTICE 'there'; END IF$$);
 SELECT far_words($$/* from /* near_sum */ it's */ UPDATE near_sum SET s = 0 WHERE s = 1$$);

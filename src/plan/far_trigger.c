@@ -126,7 +126,16 @@ stays_by(const Body *body, const TableInfo *other, const char *key, const char *
 	return route_specs_colocated(&other->spec, &body->table->spec);
 }
 
-/* The two sides of the "=" at word i. "a = b OR c" says nothing: no sides. */
+/* Is another value computed from the one between these words? */
+static bool
+is_operand(const Body *body, int before, int after)
+{
+	static const char *const operators[] = {"+", "-", "*", "/", "%", "|", "&", "#", "^", NULL};
+
+	return word_is_one_of(word_at(body, before), operators) || word_is_one_of(word_at(body, after), operators);
+}
+
+/* The two sides of the "=" at word i. "a = b OR c" says nothing, nor does "a = b + 1" of b: no sides. */
 static void
 sides_of(const Body *body, int i, Side sides[2])
 {
@@ -134,7 +143,8 @@ sides_of(const Body *body, int i, Side sides[2])
 	bool		right_qualified = is_at(body, i + 2, ".");
 
 	sides[0] = sides[1] = (Side) {"", ""};
-	if (is_at(body, i - (left_qualified ? 4 : 2), "or") || is_at(body, i + (right_qualified ? 4 : 2), "or"))
+	if (is_at(body, i - (left_qualified ? 4 : 2), "or") || is_at(body, i + (right_qualified ? 4 : 2), "or") ||
+		is_operand(body, i - (left_qualified ? 4 : 2), i + (right_qualified ? 4 : 2)))
 		return;
 	sides[0] = (Side) {left_qualified ? word_at(body, i - 3) : "", word_at(body, i - 1)};
 	sides[1] = (Side) {right_qualified ? word_at(body, i + 1) : "", word_at(body, i + (right_qualified ? 3 : 1))};
@@ -278,7 +288,7 @@ values_stay(const Statement *statement, const NamedTable *named, const TableInfo
 		depth += is_at(body, i, "(");
 		depth -= is_at(body, i, ")");
 		n += depth == 0 && is_at(body, i, ",");
-		if (is_own_key(body, i))
+		if (is_own_key(body, i) && !is_operand(body, i - 1, i + 3))
 		{
 			const char *column = is_at(body, columns, "(") ? word_at(body, columns + 1 + 2 * n) :
 				column_name(other->relid, n);
