@@ -571,7 +571,7 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	LeafUse		use = {lock, lock == LCS_NONE && is_identified(root, rel->relid), for_cursor, batch_rows,
 		batch_rows > 0 ? leaf_batches_columns(root) : NIL
 	};
-	Bitmapset  *known = leaf_inputs_known(root, rel, lock != LCS_NONE);
+	Bitmapset  *known = leaf_inputs_known(root, rel, lock != LCS_NONE, for_cursor);
 	FanoutParts parts = {0};
 	LeafQuals	quals;
 	CustomScan *scan;

@@ -9,6 +9,9 @@
  * so it does not see the writes, and the sub-SELECT names the few rows that are
  * wanted of all (id = (SELECT .. FOR UPDATE SKIP LOCKED)). And in one that
  * locks its rows for a write, which never starts early, and would lock them all.
+ *
+ * A SELECT starts its scans early for a cursor only. Else arrays that sub-SELECTs
+ * make are inputs: users and limited_ids.c write them where few rows are wanted of many.
  */
 #include "postgres.h"
 
@@ -39,23 +42,24 @@ subselects_may_write(const PlannerInfo *root)
 }
 
 Bitmapset *
-leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked)
+leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, bool for_cursor)
 {
 	CmdType		command = root->parse->commandType;
 	bool		written = (int) rel->relid == root->parse->resultRelation &&
 		(command == CMD_UPDATE || command == CMD_DELETE || command == CMD_MERGE);
+	bool		read = command == CMD_SELECT && root->parse->rowMarks == NIL && !locked && !for_cursor;
 	Bitmapset  *known = NULL;
 	ListCell   *lc;
 
 	/* a sub-SELECT of the statement itself, and of no level below, is evaluated once */
-	if (root->parent_root != NULL || (!written && !locked) || subselects_may_write(root))
+	if (root->parent_root != NULL || (!written && !locked && !read) || subselects_may_write(root))
 		return NULL;
 	foreach(lc, root->init_plans)
 	{
 		const SubPlan *plan = lfirst_node(SubPlan, lc);
 		ListCell   *param;
 
-		if (plan->subLinkType == CTE_SUBLINK)
+		if (plan->subLinkType == CTE_SUBLINK || (read && plan->subLinkType != ARRAY_SUBLINK))
 			continue;
 		foreach(param, plan->setParam)
 		{

@@ -9,8 +9,11 @@
 #include "nodes/pathnodes.h"
 #include "exec/scan_fanout.h"
 
-/* Parameters of the plan (PARAM_EXEC) that conditions in the fragment on this relation, which may lock, may use. */
-extern Bitmapset *leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked);
+/*
+ * Parameters of the plan (PARAM_EXEC) that conditions in the fragment on this relation, which may lock, or be that of a
+ * cursor, may use.
+ */
+extern Bitmapset *leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, bool for_cursor);
 
 /* An expression with these as parameters of a statement, for those who look at no others; and back. */
 extern Node *leaf_inputs_as_statements(Node *expr);

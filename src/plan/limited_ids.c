@@ -1,6 +1,6 @@
 /*
  * limited_ids.c
- *	  UPDATE, DELETE and MERGE of a few rows that something else names.
+ *	  UPDATE, DELETE and MERGE of a few rows that something else names, and outer joins that look them up.
  *
  *	  .. WHERE ctid IN (SELECT ctid FROM logs .. LIMIT 1000)
  *	  .. WHERE id IN (SELECT id FROM tasks .. LIMIT 10 FOR UPDATE SKIP LOCKED)
@@ -19,6 +19,12 @@
  * is carried out once, before the first row is written: IN becomes the array; one
  * in FROM becomes a WITH clause, since it is read twice. What lies here and is not volatile
  * may be read twice.
+ *
+ * A SELECT that looks up rows for those of a page fetches them the same way:
+ *
+ *	  .. FROM (SELECT .. LIMIT 10) AS page LEFT JOIN items ON items.page = page.id
+ *
+ * The condition goes with those of the join. It says nothing of rows that have no partner.
  */
 #include "postgres.h"
 
@@ -37,6 +43,7 @@
 #include "catalog/table_map.h"
 #include "plan/limited_ids.h"
 #include "plan/plan_pull.h"
+#include "plan/push_level.h"
 #include "plan/query_shape.h"
 
 /*
@@ -63,16 +70,16 @@ plain_column(const Node *expr)
 	return column_of_level(expr, 0);
 }
 
-/* For values that this is compared with. */
+/* For values that this, of the table whose rows are wanted, is compared with. */
 static int64
-largest_limit(const Query *query, const Node *compared)
+largest_limit(const Query *query, Index wanted, const Node *compared)
 {
 	const Var  *column = plain_column(compared);
-	const TableInfo *table = table_info(rt_fetch(query->resultRelation, query->rtable)->relid);
+	const TableInfo *table = table_info(rt_fetch(wanted, query->rtable)->relid);
 
 	if (exprType(compared) == TIDOID)
 		return LARGEST_OF_CTIDS;
-	return column != NULL && (int) column->varno == query->resultRelation && table != NULL &&
+	return column != NULL && column->varno == wanted && table != NULL &&
 		table_routes_by(table, column->varattno) ? LARGEST_OF_KEYS : LARGEST_LIMIT;
 }
 
@@ -80,7 +87,9 @@ largest_limit(const Query *query, const Node *compared)
 static bool
 seems_small(Query *select, int64 most, ParamListInfo params)
 {
-	if (select->rowMarks != NIL || select->cteList != NIL || contain_volatile_functions((Node *) select))
+	/* nor what reads WITH clauses of the statement, which is planned by itself here */
+	if (select->rowMarks != NIL || select->cteList != NIL || !push_is_closed(select) ||
+		contain_volatile_functions((Node *) select))
 		return false;
 	return plan_pull_query(copyObject(select), NULL, 0, params)->planTree->plan_rows <= most;
 }
@@ -160,7 +169,8 @@ array_condition(const Query *query, const SubLink *link, ParamListInfo params)
 	type = array_type_of(((const Param *) right)->paramtype);
 	compared_type = array_type_of(exprType(lsecond(op->args)));
 	if (!OidIsValid(type) || !OidIsValid(compared_type) ||
-		!gives_few_rows(castNode(Query, link->subselect), largest_limit(query, linitial(op->args)), params))
+		!gives_few_rows(castNode(Query, link->subselect),
+						largest_limit(query, query->resultRelation, linitial(op->args)), params))
 		return NULL;
 	array = coerce_to_target_type(NULL, (Node *) array_of(copyObject(castNode(Query, link->subselect))), type,
 								  compared_type, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
@@ -242,6 +252,8 @@ select_from_cte(Query *query, Index varno, Node *column)
 	RangeTblEntry *rte = copyObject(rt_fetch(varno, query->rtable));
 	RangeTblRef *ref = makeNode(RangeTblRef);
 
+	/* both times the same rows */
+	find_cte(query, rte->ctename)->ctematerialized = CTEMaterializeAlways;
 	find_cte(query, rte->ctename)->cterefcount++;
 	rte->ctelevelsup = 1;
 	ref->rtindex = 1;
@@ -350,20 +362,37 @@ select_of_few(Query *query, Index varno, Node *column, int64 most, ParamListInfo
 	return seems_small(select, most, params) ? select : NULL;
 }
 
-/* What follows from written = limited, if these are columns of the table written and of a few rows; else NULL. */
+/* What follows from column = limited, if these are columns of the table wanted and of a few rows; else NULL. */
 static Node *
-implied_condition(Query *query, Oid operator, Oid collation, Node *written, Node *limited, ParamListInfo params)
+implied_condition(Query *query, Index wanted, Oid operator, Oid collation, Node *column, Node *limited,
+				  ParamListInfo params)
 {
-	const Var  *target = plain_column(written);
+	const Var  *target = plain_column(column);
 	const Var  *source = plain_column(limited);
 	Query	   *select;
 
-	if (target == NULL || source == NULL || (int) target->varno != query->resultRelation ||
+	if (target == NULL || source == NULL || target->varno != wanted ||
 		source->varno == target->varno || !OidIsValid(operator) ||
-		!op_mergejoinable(operator, exprType(written)) || !OidIsValid(array_type_of(exprType(limited))))
+		!op_mergejoinable(operator, exprType(column)) || !OidIsValid(array_type_of(exprType(limited))))
 		return NULL;
-	select = select_of_few(query, source->varno, limited, largest_limit(query, written), params);
-	return select != NULL ? any_of(operator, collation, copyObject(written), (Node *) array_of(select)) : NULL;
+	select = select_of_few(query, source->varno, limited, largest_limit(query, wanted, column), params);
+	return select != NULL ? any_of(operator, collation, copyObject(column), (Node *) array_of(select)) : NULL;
+}
+
+/* The same, whichever side of the condition is which. */
+static Node *
+implied_by_equality(Query *query, Index wanted, Node *condition, ParamListInfo params)
+{
+	OpExpr	   *op = (OpExpr *) condition;
+	Node	   *result;
+
+	if (!IsA(op, OpExpr) || list_length(op->args) != 2)
+		return NULL;
+	result = implied_condition(query, wanted, op->opno, op->inputcollid, linitial(op->args), lsecond(op->args), params);
+	if (result == NULL)
+		result = implied_condition(query, wanted, get_commutator(op->opno), op->inputcollid, lsecond(op->args),
+								   linitial(op->args), params);
+	return result;
 }
 
 /* ---------- EXISTS ---------- */
@@ -423,7 +452,7 @@ implied_by_row(const Query *query, const Query *sub, Oid operator, Oid collation
 	select = select_from_rows(sub, limited);
 	written = copyObject(written);
 	IncrementVarSublevelsUp(written, -1, 1);
-	if (select == NULL || !seems_small(select, largest_limit(query, written), params))
+	if (select == NULL || !seems_small(select, largest_limit(query, query->resultRelation, written), params))
 		return NULL;
 	return any_of(operator, collation, written, (Node *) array_of(select));
 }
@@ -468,16 +497,8 @@ conditions_of(Query *query, Node *condition, ParamListInfo params)
 			return list_make1(other);
 		other = exists_condition(query, (SubLink *) condition, params);
 	}
-	if (IsA(condition, OpExpr) && list_length(((OpExpr *) condition)->args) == 2)
-	{
-		OpExpr	   *op = (OpExpr *) condition;
-		Node	   *left = linitial(op->args);
-		Node	   *right = lsecond(op->args);
-
-		other = implied_condition(query, op->opno, op->inputcollid, left, right, params);
-		if (other == NULL)
-			other = implied_condition(query, get_commutator(op->opno), op->inputcollid, right, left, params);
-	}
+	else
+		other = implied_by_equality(query, query->resultRelation, condition, params);
 	return other != NULL ? list_make2(condition, other) : list_make1(condition);
 }
 
@@ -498,4 +519,88 @@ limited_ids_add(Query *query, ParamListInfo params)
 	else
 		sx_merge_set_condition(query, all);
 	query->hasSubLinks |= checkExprHasSubLink(all);
+}
+
+/* ---------- outer joins of a SELECT ---------- */
+
+/*
+ * Few rows that the rest of the statement does not make fewer: as a WITH clause a sub-SELECT gets no conditions of the
+ * statement, so it must have a LIMIT, or read no tables at all.
+ */
+static bool
+names_rows(const Query *query, const RangeTblEntry *rte)
+{
+	const CommonTableExpr *cte;
+	ListCell   *lc;
+
+	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0)
+	{
+		cte = find_cte(query, rte->ctename);
+		return cte != NULL && (cte->cterefcount > 1 || cte->ctematerialized == CTEMaterializeAlways);
+	}
+	if (rte->rtekind != RTE_SUBQUERY || rte->subquery->rowMarks != NIL)
+		return rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES;
+	foreach(lc, rte->subquery->rtable)
+	{
+		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_VALUES && rte->subquery->limitCount == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+compares_named_rows(const Query *query, Index wanted, Node *condition)
+{
+	Bitmapset  *others = bms_del_member(pull_varnos(NULL, condition), wanted);
+	int			varno;
+
+	return bms_get_singleton_member(others, &varno) && names_rows(query, rt_fetch(varno, query->rtable));
+}
+
+static void
+add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
+{
+	JoinExpr   *join = (JoinExpr *) jtnode;
+	List	   *conditions = NIL;
+	Node	   *nullable;
+	RangeTblEntry *rte;
+	Index		wanted;
+	ListCell   *lc;
+
+	if (IsA(jtnode, FromExpr))
+	{
+		foreach(lc, ((FromExpr *) jtnode)->fromlist)
+			add_to_joins(query, lfirst(lc), params);
+	}
+	if (!IsA(jtnode, JoinExpr))
+		return;
+	add_to_joins(query, join->larg, params);
+	add_to_joins(query, join->rarg, params);
+	nullable = join->jointype == JOIN_LEFT ? join->rarg : join->jointype == JOIN_RIGHT ? join->larg : NULL;
+	if (nullable == NULL || !IsA(nullable, RangeTblRef))
+		return;
+	wanted = ((RangeTblRef *) nullable)->rtindex;
+	rte = rt_fetch(wanted, query->rtable);
+	if (rte->rtekind != RTE_RELATION || table_info(rte->relid) == NULL ||
+		table_info(rte->relid)->kind != TABLE_SHARDED)
+		return;
+	foreach(lc, query_conditions(join->quals))
+	{
+		Node	   *implied = compares_named_rows(query, wanted, lfirst(lc)) ?
+			implied_by_equality(query, wanted, lfirst(lc), params) : NULL;
+
+		conditions = lappend(conditions, lfirst(lc));
+		if (implied != NULL)
+			conditions = lappend(conditions, implied);
+	}
+	join->quals = conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL;
+	query->hasSubLinks |= checkExprHasSubLink(join->quals);
+}
+
+void
+limited_ids_add_to_joins(Query *query, ParamListInfo params)
+{
+	if (query->commandType == CMD_SELECT && query->setOperations == NULL && query->rowMarks == NIL &&
+		!query->hasModifyingCTE && !query->hasRecursive && query->jointree != NULL)
+		add_to_joins(query, (Node *) query->jointree, params);
 }

@@ -15,4 +15,7 @@
  */
 extern void limited_ids_add(Query *query, ParamListInfo params);
 
+/* The same for sharded tables of which outer joins of a SELECT look up rows. */
+extern void limited_ids_add_to_joins(Query *query, ParamListInfo params);
+
 #endif

@@ -21,6 +21,7 @@
 #include "exec/plan_reason.h"
 #include "plan/decorrelate.h"
 #include "plan/insert_shape.h"
+#include "plan/limited_ids.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_push.h"
 #include "plan/planned_statement.h"
@@ -108,8 +109,13 @@ plan_push_levels(const PlanInput *input)
 		decorrelate_query(query);
 		pushed.reasons = NIL;
 		pushed.may_broadcast = may_have_inputs;
-		if (setting_enable_pushdown && !push_statement_level(query, &pushed))
-			push_statement(query, &pushed);
+		if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
+		{
+			if (may_have_inputs)
+				limited_ids_add_to_joins(query, input->params);
+			if (setting_enable_pushdown)
+				push_statement(query, &pushed);
+		}
 	}
 	return plan_over_parts(input, query, &pushed);
 }
