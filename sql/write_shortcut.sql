@@ -47,12 +47,15 @@ SELECT try(:here, 'rant'), try(:here, 'c'), try(:here, 'c');
 SELECT try(:there, 'rant'), try(:there, 'c'), try(:there, 'c');
 SELECT shardext.id_shard(shardext.next_id()) IN (SELECT shard FROM shardext.shards WHERE node = 'london') AS mine;
 
--- triggers, also ones that write to another shard of this node in between
+-- triggers, also ones that write to another shard of this node in between (EXECUTE: fired where the row lies all the same)
 CREATE FUNCTION note_made() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  n int;
 BEGIN
   IF NEW.body LIKE 'deep%' THEN
-    INSERT INTO notes (owner, body) VALUES (NEW.owner + substr(NEW.body, 5)::bigint, 'inner');
-    IF NOT FOUND THEN RAISE 'no row'; END IF;
+    EXECUTE 'INSERT INTO notes (owner, body) VALUES ($1, $2)' USING NEW.owner + substr(NEW.body, 5)::bigint, 'inner';
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF n <> 1 THEN RAISE 'no row'; END IF;
     PERFORM try(NEW.owner, 'rant');
   END IF;
   NEW.made := shardext.next_id();
