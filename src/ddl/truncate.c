@@ -105,11 +105,22 @@ require_truncate_right(Oid relid)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
 }
 
+/* Who may not do it keeps nobody waiting. */
+static void
+require_truncate_rights(const List *relids)
+{
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		require_truncate_right(lfirst_oid(lc));
+}
+
 static void
 lock_and_require(const List *relids)
 {
 	ListCell   *lc;
 
+	require_truncate_rights(relids);
 	foreach(lc, relids)
 	{
 		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
@@ -125,9 +136,6 @@ truncate_shells(const TruncateStmt *stmt)
 	ListCell   *lc;
 	ListCell   *seq;
 
-	/* who may not do it keeps nobody waiting */
-	foreach(lc, named)
-		require_truncate_right(lfirst_oid(lc));
 	lock_and_require(named);
 	/* in the shards it is the owner who empties what references them */
 	foreach(lc, emptied_tables(stmt))
@@ -286,6 +294,8 @@ truncate_fire_before(const TruncateStmt *stmt)
 {
 	ListCell   *lc;
 
+	if (!session_is_forwarded())
+		require_truncate_rights(named_tables(stmt));
 	if (!has_triggers(stmt))
 		return;
 	foreach(lc, superuser() ? NIL : emptied_tables(stmt))
