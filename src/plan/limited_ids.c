@@ -244,18 +244,14 @@ make_cte(Query *query, RangeTblEntry *rte)
 	rte->colcollations = list_copy(cte->ctecolcollations);
 }
 
-/* SELECT column FROM cte: column is an expression over the entry number varno of the statement. */
+/* SELECT column FROM rte WHERE conditions: column is an expression over the entry number varno of the statement. */
 static Query *
-select_from_cte(Query *query, Index varno, Node *column)
+select_from(Query *query, RangeTblEntry *rte, Index varno, Node *column, List *conditions)
 {
 	Query	   *select = makeNode(Query);
-	RangeTblEntry *rte = copyObject(rt_fetch(varno, query->rtable));
 	RangeTblRef *ref = makeNode(RangeTblRef);
 
-	/* both times the same rows */
-	find_cte(query, rte->ctename)->ctematerialized = CTEMaterializeAlways;
-	find_cte(query, rte->ctename)->cterefcount++;
-	rte->ctelevelsup = 1;
+	sx_rte_move(query, select, rte);
 	ref->rtindex = 1;
 	column = copyObject(column);
 	ChangeVarNodes(column, varno, 1, 0);
@@ -263,9 +259,22 @@ select_from_cte(Query *query, Index varno, Node *column)
 	select->commandType = CMD_SELECT;
 	select->canSetTag = true;
 	select->rtable = list_make1(rte);
-	select->jointree = makeFromExpr(list_make1(ref), NULL);
+	select->jointree = makeFromExpr(list_make1(ref),
+									conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL);
 	select->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("id"), false));
 	return select;
+}
+
+static Query *
+select_from_cte(Query *query, Index varno, Node *column)
+{
+	RangeTblEntry *rte = copyObject(rt_fetch(varno, query->rtable));
+	CommonTableExpr *cte = find_cte(query, rte->ctename);
+
+	cte->ctematerialized = CTEMaterializeAlways;	/* both times the same rows */
+	cte->cterefcount++;
+	rte->ctelevelsup = 1;
+	return select_from(query, rte, varno, column, NIL);
 }
 
 /* ---------- tables and functions in FROM ---------- */
@@ -320,27 +329,13 @@ conditions_on(const Query *query, Index varno)
 	return result;
 }
 
-/* SELECT column FROM the entry WHERE what the statement asks of it. */
+/* With what the statement asks of the entry. */
 static Query *
 select_from_entry(Query *query, Index varno, Node *column)
 {
-	Query	   *select = makeNode(Query);
 	RangeTblEntry *rte = copyObject(rt_fetch(varno, query->rtable));
-	RangeTblRef *ref = makeNode(RangeTblRef);
-	List	   *conditions = conditions_on(query, varno);
 
-	sx_rte_move(query, select, rte);
-	ref->rtindex = 1;
-	column = copyObject(column);
-	ChangeVarNodes(column, varno, 1, 0);
-	sx_var_keep_joins(plain_column(column), NULL, true);
-	select->commandType = CMD_SELECT;
-	select->canSetTag = true;
-	select->rtable = list_make1(rte);
-	select->jointree = makeFromExpr(list_make1(ref),
-									conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL);
-	select->targetList = list_make1(makeTargetEntry((Expr *) column, 1, pstrdup("id"), false));
-	return select;
+	return select_from(query, rte, varno, column, conditions_on(query, varno));
 }
 
 /* The SELECT of a few values, that column is one of; NULL: there may be many, or nobody can tell. */
