@@ -77,23 +77,27 @@ foreach my $point (qw(exchange_laid_out exchange_fetched))
 	is_over($point);
 }
 
-# a node fails, and another wants its rows only afterwards: what is heard is why it failed
+# A node fails, and another wants its rows only afterwards: what is heard is why it failed. The coordinator listens only when
+# both are done.
 foreach my $nodes (['paris', 'tokyo'], ['tokyo', 'paris'])
 {
 	my ($fails, $waits) = @$nodes;
+	my $of_cluster = "FROM pg_stat_activity WHERE application_name LIKE 'shardext %/%' AND state";
 
+	unlink($cluster->node($_)->data_dir . '/shardext_fault.exchange_to_read.waits') foreach 'london', $waits;
 	arm($fails, 'exchange_read_here:error');
-	arm($waits, 'exchange_to_read:wait:1');
+	arm($_, 'exchange_to_read:wait:1') foreach 'london', $waits;
 	my $session = $cluster->session('london');
 	my $mark = $cluster->begin($session, "$join;");
-	$cluster->wait_at($waits, 'exchange_to_read');
-	ok($cluster->wait_for($fails, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction (aborted)'", 1),
-		"$fails has failed");
+	$cluster->wait_at($_, 'exchange_to_read') foreach 'london', $waits;
+	ok($cluster->wait_for($fails, "SELECT count(*) $of_cluster = 'idle in transaction (aborted)'", 1), "$fails has failed");
 	$cluster->release($waits, 'exchange_to_read');
+	ok($cluster->wait_for($waits, "SELECT count(*) $of_cluster = 'active'", 0), "$fails has failed: $waits is done");
+	$cluster->release('london', 'exchange_to_read');
 	my ($out, $err) = $cluster->finish($session, $mark);
 	like($err, qr/fault point "?exchange_read_here/, "$fails has failed: it is heard why");
 	$cluster->quit($session);
-	arm($_, '') foreach $fails, $waits;
+	arm($_, '') foreach 'london', $fails, $waits;
 	is_over("$fails has failed");
 }
 
