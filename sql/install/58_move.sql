@@ -224,6 +224,7 @@ COMMENT ON FUNCTION shardext.internal_shard_bytes(int[]) IS 'for moves: bytes of
 -- xmin changes with every change of a row of the catalog; markers come and go with each cutover. Everybody waits for it under the
 -- fence: so its plan is kept by the session, and reads by indexes what these shards have, however many others there are. A stream
 -- has values as texts, which mean what the types say: so users' types (y) of columns belong to it, and those they are made of.
+-- CREATE and DROP INDEX CONCURRENTLY reach the shells, whose indexes copies are given, at another time than the shards.
 CREATE FUNCTION shardext.internal_move_shape(shards int[]) RETURNS text
     LANGUAGE plpgsql VOLATILE STRICT SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -257,6 +258,9 @@ BEGIN
               FROM (SELECT t.oid FROM t UNION ALL SELECT i.indexrelid FROM i) r JOIN pg_attribute a ON a.attrelid = r.oid
             UNION ALL
             SELECT format('%s %s', i.indexrelid, i.xmin) FROM i
+            UNION ALL
+            SELECT format('%s %s', i.indexrelid, i.xmin)
+              FROM shardext.catalog_table s JOIN pg_index i ON i.indrelid = s.relation WHERE s.kind = 'sharded'
             UNION ALL
             SELECT format('%s %s', c.oid, c.xmin) FROM t JOIN pg_constraint c ON c.conrelid = t.oid
             UNION ALL

@@ -7,6 +7,12 @@
  * all nodes in one distributed transaction, which makes the index official. On
  * any error what was made is dropped again, finished or invalid.
  *
+ * Shards move meanwhile, and come to their new owners as the shells there say:
+ * without the index. So the nodes are gone through until nothing is missing, and
+ * what still comes in between is given the index by the transaction of the shells,
+ * which holds the catalog lock. A move that has not come to its end then begins
+ * anew (internal_move_shape).
+ *
  * This node's transaction is ended before (its snapshot would make the builds
  * wait for ever) and a new one begun, as PostgreSQL does itself. A note of the
  * build is committed with the first and goes with the second, so that whatever
@@ -26,9 +32,7 @@
 #include "base/errors.h"
 #include "base/fault.h"
 #include "base/settings.h"
-#include "base/statement_note.h"
 #include "catalog/node_map.h"
-#include "catalog/shard_map.h"
 #include "catalog/table_map.h"
 #include "ddl/ddl_locks.h"
 #include "ddl/ddl_names.h"
@@ -37,7 +41,9 @@
 #include "ddl/other_nodes.h"
 #include "ddl/plain_conn.h"
 #include "ddl/shard_apply.h"
+#include "ddl/shard_tables_there.h"
 #include "ddl/table_definition.h"
+#include "ddl/table_local.h"
 #include "ddl/table_plan_check.h"
 #include "dxact/dxact.h"
 
@@ -49,11 +55,10 @@ typedef struct ConcurrentBuild
 {
 	IndexName	name;
 	char	   *definition;		/* CREATE INDEX over the qualified name of the shell */
-	const char *before;			/* definition = before + " ON " + shell + after */
+	const char *before;			/* definition = before + name + " ON " + shell + after */
 	const char *after;
 	Oid			role;
-	List	   *nodes;			/* of NodeInfo * */
-	Bitmapset **shards;			/* of each of them */
+	List	   *nodes;			/* of NodeInfo *, as they were when they were last gone through */
 } ConcurrentBuild;
 
 /* In a subtransaction of its own: make the index on the shell, check it, read its definition. */
@@ -110,7 +115,6 @@ build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
 {
 	char	   *on = psprintf(" ON %s", relation_qualified_name(relid));
 	char	   *at;
-	ListCell   *lc;
 
 	(void) ddl_names_choose((Node *) stmt, relid);
 	build->name = index_name_of(relid, stmt->idxname);
@@ -119,34 +123,28 @@ build_prepare(ConcurrentBuild *build, IndexStmt *stmt, Oid relid)
 	if (at == NULL || strncmp(build->definition, "CREATE ", 7) != 0)
 		elog(ERROR, "unexpected definition of an index: %s", build->definition);
 	build->after = pstrdup(at + strlen(on));
-	build->before = strncmp(build->definition, "CREATE UNIQUE ", 14) == 0 ? "CREATE UNIQUE INDEX CONCURRENTLY" :
-		"CREATE INDEX CONCURRENTLY";
+	build->before = strncmp(build->definition, "CREATE UNIQUE ", 14) == 0 ? "CREATE UNIQUE INDEX" : "CREATE INDEX";
 	build->role = GetUserId();
-	build->nodes = index_build_nodes();
-	build->shards = palloc(sizeof(Bitmapset *) * list_length(build->nodes));
-	foreach(lc, build->nodes)
-		build->shards[foreach_current_index(lc)] = shard_map_owned_by(((NodeInfo *) lfirst(lc))->node_id);
 }
 
-/* The index of each shard of a node, one by one. */
-static void
-build_on_node(const ConcurrentBuild *build, int node)
+/* The index of each shard of a node that lacks it, one by one; false: none did. */
+static bool
+build_on_node(const ConcurrentBuild *build, const NodeInfo *node)
 {
-	NodeInfo   *info = list_nth(build->nodes, node);
-	PGconn	   *conn = plain_conn_open(info, build->role);
-	int			shard = -1;
+	PGconn	   *conn = plain_conn_open(node, build->role);
+	bool		built = false;
 
 	PG_TRY();
 	{
-		while ((shard = bms_next_member(build->shards[node], shard)) >= 0)
-		{
-			char		schema[NAMEDATALEN];
+		ListCell   *lc;
 
-			shard_schema_name(shard, schema);
-			(void) plain_conn_execute(conn, info, psprintf("%s%s %s ON %s%s", STATEMENT_NOTE_DDL, build->before,
-														   quote_identifier(build->name.index),
-														   quote_qualified_identifier(schema, build->name.table),
-														   build->after));
+		foreach(lc, shard_tables_without(conn, node, build->name.table, build->name.index))
+		{
+			const char *table = lfirst(lc);
+
+			built |= shard_table_run(conn, node, table, psprintf("%s CONCURRENTLY %s ON %s%s", build->before,
+																 quote_identifier(build->name.index), table,
+																 build->after));
 			FAULT_POINT("index_built_in_shard");
 		}
 	}
@@ -155,17 +153,31 @@ build_on_node(const ConcurrentBuild *build, int node)
 		plain_conn_close(conn);
 	}
 	PG_END_TRY();
+	return built;
+}
+
+static bool
+build_on_nodes(ConcurrentBuild *build)
+{
+	bool		built = false;
+	ListCell   *lc;
+
+	build->nodes = index_build_nodes();
+	foreach(lc, build->nodes)
+		built |= build_on_node(build, lfirst(lc));
+	return built;
 }
 
 /* Drop what was made, on every node that answers; the worker does the rest. Called with no error pending. */
 static void
-build_undo(const ConcurrentBuild *build, int nodes)
+build_undo(const ConcurrentBuild *build)
 {
 	MemoryContext caller_cxt = CurrentMemoryContext;
+	ListCell   *lc;
 
-	for (int node = 0; node < nodes; node++)
+	foreach(lc, build->nodes)
 	{
-		const NodeInfo *info = list_nth(build->nodes, node);
+		const NodeInfo *info = lfirst(lc);
 
 		PG_TRY();
 		{
@@ -184,15 +196,21 @@ build_undo(const ConcurrentBuild *build, int nodes)
 	}
 }
 
-/* The index of the shells, on all nodes. */
+/*
+ * The index of the shells, on all nodes. Their shards have it, but for those that have come a moment ago. The locks of the
+ * shards, held until this is decided, keep their moves from an end.
+ */
 static void
 make_official(const ConcurrentBuild *build)
 {
-	RemoteCall	call = {"SELECT shardext.internal_apply($1, $2, '{}')"};
+	RemoteCall	call = {"SELECT shardext.internal_apply($1, $2, $3)"};
+	char	   *shell;
+	List	   *on_shell = list_make1(build->definition);
+	List	   *on_shards;
 	const TableInfo *table;
 
 	dxact_lock_catalog();
-	ddl_locks_take(lock_wish_add(NIL, build->name.relid, ShareLock, false), false);
+	ddl_locks_take(lock_wish_add(NIL, build->name.relid, ShareLock, true), false);
 	table = table_info(build->name.relid);
 	if (table == NULL || table->kind != TABLE_SHARDED)
 		ereport(ERROR,
@@ -200,9 +218,13 @@ make_official(const ConcurrentBuild *build)
 				 errmsg("table \"%s\" was changed while its index was being built", build->name.table),
 				 errdetail("It is not a sharded table any more."),
 				 errhint("Create the index again.")));
-	ddl_run_sql(build->definition);
-	remote_call_text(&call, relation_qualified_name(build->name.relid));
-	remote_call_texts(&call, list_make1(build->definition));
+	shell = relation_qualified_name(build->name.relid);
+	on_shards = list_make1(psprintf("%s IF NOT EXISTS %s ON %s%s", build->before, quote_identifier(build->name.index),
+									shell, build->after));
+	table_apply(shell, on_shell, on_shards);
+	remote_call_text(&call, shell);
+	remote_call_texts(&call, on_shell);
+	remote_call_texts(&call, on_shards);
 	remote_call_everywhere(&call);
 	/* the worker must not look before the end of this transaction */
 	if (!index_build_lock(build->name.relid, build->name.index, false))
@@ -217,7 +239,6 @@ special_index(UtilityCall *call)
 	Oid			relid = RangeVarGetRelid(stmt->relation, NoLock, true);
 	const TableInfo *table = OidIsValid(relid) ? table_info(relid) : NULL;
 	MemoryContext caller_cxt = CurrentMemoryContext;
-	volatile int node = 0;
 	ConcurrentBuild build = {0};
 
 	if (!stmt->concurrent || table == NULL)
@@ -241,8 +262,8 @@ special_index(UtilityCall *call)
 	index_build_begin(&build.name, false);
 	PG_TRY();
 	{
-		for (; node < list_length(build.nodes); node++)
-			build_on_node(&build, node);
+		while (build_on_nodes(&build))
+			;
 		PushActiveSnapshot(GetTransactionSnapshot());
 		make_official(&build);
 		PopActiveSnapshot();
@@ -255,7 +276,7 @@ special_index(UtilityCall *call)
 		error = CopyErrorData();
 		FlushErrorState();
 		HOLD_INTERRUPTS();
-		build_undo(&build, Min(node + 1, list_length(build.nodes)));
+		build_undo(&build);
 		RESUME_INTERRUPTS();
 		index_build_unlock(build.name.relid, build.name.index);
 		ReThrowError(error);

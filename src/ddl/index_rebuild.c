@@ -32,6 +32,7 @@
 #include "ddl/index_leftovers.h"
 #include "ddl/other_nodes.h"
 #include "ddl/plain_conn.h"
+#include "ddl/shard_tables_there.h"
 
 typedef struct ConcurrentRebuild
 {
@@ -39,17 +40,6 @@ typedef struct ConcurrentRebuild
 	Oid			role;
 	List	   *nodes;			/* of NodeInfo * */
 } ConcurrentRebuild;
-
-/* What is to be made anew in the shards of a node; the table's name, and the index's, as literals. */
-static const char tables_query[] =
-"SELECT pg_catalog.format('%%I.%%I', n.nspname, t.relname) FROM pg_catalog.pg_class t"
-" JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace"
-" WHERE t.relname = %s AND t.relkind = 'r' AND n.nspname ~ '^shard_[0-9]{4}$' ORDER BY 1";
-static const char indexes_query[] =
-"SELECT pg_catalog.format('%%I.%%I', n.nspname, x.relname) FROM pg_catalog.pg_index i"
-" JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid"
-" JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace"
-" WHERE t.relname = %s AND x.relname = %s AND n.nspname ~ '^shard_[0-9]{4}$' ORDER BY 1";
 
 /* What earlier ones have left: the table's name. */
 static const char leftovers_query[] =
@@ -119,19 +109,20 @@ drop_leftovers(const ConcurrentRebuild *rebuild, PGconn *conn, const NodeInfo *n
 static void
 rebuild_in_shards(const ConcurrentRebuild *rebuild, PGconn *conn, const NodeInfo *node)
 {
-	const char *table = quote_literal_cstr(rebuild->name.table);
+	const char *table = rebuild->name.table;
 	const char *index = rebuild->name.index;
 	List	   *all;
 	ListCell   *lc;
 
 	(void) plain_conn_execute(conn, node, psprintf("SET lock_timeout = %d", LockTimeout));
 	drop_leftovers(rebuild, conn, node);
-	all = plain_conn_execute(conn, node, index == NULL ? psprintf(tables_query, table) :
-							 psprintf(indexes_query, table, quote_literal_cstr(index)));
+	all = index == NULL ? shard_tables_there(conn, node, table) : shard_indexes_there(conn, node, table, index);
 	foreach(lc, all)
 	{
-		(void) plain_conn_execute(conn, node, psprintf("%sREINDEX %s CONCURRENTLY %s", STATEMENT_NOTE_DDL,
-													   index == NULL ? "TABLE" : "INDEX", (char *) lfirst(lc)));
+		const char *name = lfirst(lc);
+
+		(void) shard_table_run(conn, node, name,
+							   psprintf("REINDEX %s CONCURRENTLY %s", index == NULL ? "TABLE" : "INDEX", name));
 		FAULT_POINT("index_built_in_shard");
 	}
 }

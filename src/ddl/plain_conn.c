@@ -114,11 +114,9 @@ plain_conn_await_either(PGconn *one, PGconn *other, long timeout_ms)
 	CHECK_FOR_INTERRUPTS();
 }
 
-PGresult *
-plain_conn_next(PGconn *conn, const char *node)
+static PGresult *
+next_result(PGconn *conn, const char *node)
 {
-	PGresult   *result;
-
 	while (PQisBusy(conn))
 	{
 		int			rc = plain_conn_await(conn, WL_SOCKET_READABLE, -1);
@@ -126,7 +124,14 @@ plain_conn_next(PGconn *conn, const char *node)
 		if ((rc & WL_SOCKET_READABLE) && !PQconsumeInput(conn))
 			rethrow(NULL, conn, node);
 	}
-	result = PQgetResult(conn);
+	return PQgetResult(conn);
+}
+
+PGresult *
+plain_conn_next(PGconn *conn, const char *node)
+{
+	PGresult   *result = next_result(conn, node);
+
 	if (result != NULL && is_failure(result))
 		rethrow(result, conn, node);
 	return result;
@@ -154,6 +159,17 @@ add_values(List *values, const PGresult *result)
 	return values;
 }
 
+/* The error, when nothing follows it any more: the connection can be used again. */
+pg_noreturn static void
+rethrow_at_end(PGresult *result, PGconn *conn, const char *node)
+{
+	PGresult   *rest;
+
+	while ((rest = next_result(conn, node)) != NULL)
+		PQclear(rest);
+	rethrow(result, conn, node);
+}
+
 List *
 plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 {
@@ -164,8 +180,10 @@ plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 		rethrow(NULL, conn, node->name);
 	PG_TRY();
 	{
-		while ((result = plain_conn_next(conn, node->name)) != NULL)
+		while ((result = next_result(conn, node->name)) != NULL)
 		{
+			if (is_failure(result))
+				rethrow_at_end(result, conn, node->name);
 			values = add_values(values, result);
 			PQclear(result);
 		}

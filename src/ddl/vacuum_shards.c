@@ -35,7 +35,7 @@
 #include "catalog/table_map.h"
 #include "ddl/ddl_special.h"
 #include "ddl/other_nodes.h"
-#include "ddl/plain_conn.h"
+#include "ddl/shard_tables_there.h"
 #include "ddl/table_definition.h"
 #include "ddl/shell_stats.h"
 #include "dxact/dxact.h"
@@ -105,27 +105,38 @@ local_relations(const VacuumTarget *target)
 	return relations;
 }
 
-/* One VACUUM statement over all shard tables of one other node; NULL if it has none. */
+/* One VACUUM statement over these shard tables. */
 static char *
-remote_statement(const VacuumStmt *stmt, const VacuumTarget *target, int node_id)
+remote_statement(const VacuumStmt *stmt, const VacuumTarget *target, List *tables)
 {
-	Bitmapset  *shards = shard_map_owned_by(node_id);
 	StringInfoData sql;
-	int			shard = -1;
+	ListCell   *lc;
 
-	if (bms_is_empty(shards))
-		return NULL;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "%s%s", STATEMENT_NOTE_DDL, statement_head(stmt));
-	for (const char *separator = ""; (shard = bms_next_member(shards, shard)) >= 0; separator = ", ")
-	{
-		char		schema[NAMEDATALEN];
-
-		appendStringInfo(&sql, "%s%s%s", separator,
-						 quote_qualified_identifier(shard_schema_name(shard, schema), get_rel_name(target->relid)),
+	foreach(lc, tables)
+		appendStringInfo(&sql, "%s%s%s", foreach_current_index(lc) == 0 ? "" : ", ", (char *) lfirst(lc),
 						 column_list(target));
-	}
 	return sql.data;
+}
+
+static void
+vacuum_other_node(const VacuumStmt *stmt, const VacuumTarget *target, const NodeInfo *node)
+{
+	PGconn	   *conn = plain_conn_open(node, GetUserId());
+
+	PG_TRY();
+	{
+		List	   *tables = shard_tables_there(conn, node, get_rel_name(target->relid));
+
+		if (tables != NIL)
+			(void) plain_conn_execute(conn, node, remote_statement(stmt, target, tables));
+	}
+	PG_FINALLY();
+	{
+		plain_conn_close(conn);
+	}
+	PG_END_TRY();
 }
 
 static void
@@ -136,21 +147,9 @@ vacuum_other_nodes(const VacuumStmt *stmt, const VacuumTarget *target)
 	foreach(lc, node_list())
 	{
 		const NodeInfo *node = lfirst(lc);
-		char	   *sql = node->node_id == node_self() ? NULL : remote_statement(stmt, target, node->node_id);
-		PGconn	   *conn;
 
-		if (sql == NULL)
-			continue;
-		conn = plain_conn_open(node, GetUserId());
-		PG_TRY();
-		{
-			(void) plain_conn_execute(conn, node, sql);
-		}
-		PG_FINALLY();
-		{
-			plain_conn_close(conn);
-		}
-		PG_END_TRY();
+		if (node->node_id != node_self() && !bms_is_empty(shard_map_owned_by(node->node_id)))
+			vacuum_other_node(stmt, target, node);
 	}
 }
 
