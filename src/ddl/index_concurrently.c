@@ -197,8 +197,8 @@ build_undo(const ConcurrentBuild *build)
 }
 
 /*
- * The index of the shells, on all nodes. Their shards have it, but for those that have come a moment ago. The locks of the
- * shards, held until this is decided, keep their moves from an end.
+ * The index of the shells, on all nodes. Their shards have it, but for those that have come a moment ago. The locks of
+ * the shards, held until this is decided, keep their moves from an end.
  */
 static void
 make_official(const ConcurrentBuild *build)

@@ -49,6 +49,17 @@ statements_of(const TableInfo *table, const char *part)
 	elog(ERROR, "unknown part \"%s\" of a copy", part);
 }
 
+/*
+ * Those that are prepared here come first, as the source may have committed them already. Their locks are of many strengths;
+ * this one conflicts with all of them, and with no statement over rows.
+ */
+static void
+await_definitions(Oid shell)
+{
+	LockRelationOid(shell, ShareUpdateExclusiveLock);
+	UnlockRelationOid(shell, ShareUpdateExclusiveLock);
+}
+
 void
 shard_copies_make(int n, const int *shards, const char *part)
 {
@@ -68,7 +79,7 @@ shard_copies_make(int n, const int *shards, const char *part)
 
 		if (table->kind != TABLE_SHARDED)
 			continue;
-		/* a definition that is prepared here, but not committed, comes first */
+		await_definitions(shell);
 		LockRelationOid(shell, AccessShareLock);
 		statements = statements_of(table, part);
 		if (strcmp(part, "tables") == 0)

@@ -159,6 +159,25 @@ is($london->safe_psql('postgres', "SELECT shardext.wait_job($job)"), 'cancelled'
 nothing_left('and leaves nothing');
 is($london->safe_psql('postgres', $sums), $present, 'nothing has changed');
 
+# A definition that the source has committed, and the target only prepared, comes before its copies.
+$london->append_conf('postgresql.conf', "shardext.fault = 'dxact_part_before_commit_prepared:wait'\n");
+$london->reload;
+my $definer = $cluster->session('paris');
+$mark = $cluster->begin($definer, 'CREATE INDEX users_name ON users (name);');
+$cluster->wait_at('london', 'dxact_part_before_commit_prepared');
+my $moved = move('london');
+$cluster->wait_for('london', "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'users'::regclass AND NOT granted)"
+	. " OR EXISTS (SELECT FROM shardext.internal_local_jobs WHERE job = $moved AND state NOT IN ('prepare', 'backfill', 'build'))", 't');
+$london->append_conf('postgresql.conf', "shardext.fault = ''\n");
+$london->reload;
+$cluster->finish($definer, $mark);
+$cluster->quit($definer);
+is($london->safe_psql('postgres', "SELECT shardext.wait_job($moved)"), 'done', 'a definition that is prepared is waited for');
+is($london->safe_psql('postgres', 'SELECT count(*) FROM shardext.check()'), '0', 'and is there');
+state_is($moved, 'keep', '.. the old copy is kept');
+$paris->safe_psql('postgres', "SELECT shardext.reverse_move($moved)");
+state_is($moved, 'done', '.. back');
+
 # Bad input.
 my %bad = (
 	"shardext.move_shard(9999, 'london')" => qr/9999/,
