@@ -228,6 +228,13 @@ take_plan(NodeConn *conn, const char *plan)
 		memcpy(conn->active->plan, plan, size);
 }
 
+/* A server that crashes, or is stopped in the immediate way, says so to its idle sessions by a WARNING. */
+static bool
+is_farewell(const NodeConn *conn, int sqlstate)
+{
+	return conn->pending_count == 0 && (sqlstate == ERRCODE_CRASH_SHUTDOWN || sqlstate == ERRCODE_ADMIN_SHUTDOWN);
+}
+
 /* libpq's notice receiver: must not raise anything. */
 void
 conn_notice_receive(void *arg, const PGresult *result)
@@ -247,7 +254,7 @@ conn_notice_receive(void *arg, const PGresult *result)
 		take_plan(conn, PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL));
 		return;
 	}
-	if (level == 0)
+	if (level == 0 || is_farewell(conn, sqlstate))
 		conn->dying = true;		/* FATAL or PANIC outside of any statement */
 	if (level == 0 || (conn->active == NULL && conn->state != CONN_COPY && !conn->command_tells))
 		return;

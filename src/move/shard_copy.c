@@ -50,8 +50,8 @@ statements_of(const TableInfo *table, const char *part)
 }
 
 /*
- * Those that are prepared here come first, as the source may have committed them already. Their locks are of many strengths;
- * this one conflicts with all of them, and with no statement over rows.
+ * Those that are prepared here come first, as the source may have committed them already. Their locks are of many
+ * strengths; this one conflicts with all of them, and with no statement over rows.
  */
 static void
 await_definitions(Oid shell)

@@ -93,5 +93,17 @@ ok($cluster->wait_for('london', $warned, 't'), 'the authority notices that a nod
 $cluster->restart_node('paris');
 ok($cluster->wait_for('london', 'SELECT health FROM shardext.status', 'ok'), 'and that it is back');
 
+# A session that has connections to a server which has crashed since does not notice, whatever it does next.
+my $session = $cluster->session('london');
+foreach my $statement ('ALTER TABLE accounts ADD COLUMN note text', 'UPDATE accounts SET balance = 100', 'CREATE INDEX ON accounts (note)',
+	"BEGIN; LOCK TABLE currencies; INSERT INTO currencies VALUES ('eur'); COMMIT")
+{
+	$cluster->finish($session, $cluster->begin($session, 'UPDATE accounts SET balance = 100; TABLE currencies;'));
+	$cluster->tokyo->stop('immediate');
+	$cluster->tokyo->start;
+	is(($cluster->finish($session, $cluster->begin($session, "$statement;")))[1], '', "after a crash of another node: $statement");
+}
+$cluster->quit($session);
+
 $cluster->stop;
 done_testing();
