@@ -44,17 +44,37 @@ plain_conn_close(PGconn *conn)
 	PQfinish(conn);
 }
 
+/* The node, or its session, has gone. The first line tells; the rest is libpq's guesses. */
+pg_noreturn static void
+raise_lost(PGresult *result, PGconn *conn, const char *node)
+{
+	char	   *words = pstrdup(result ? PQresultErrorMessage(result) : PQerrorMessage(conn));
+
+	PQclear(result);
+	words[strcspn(words, "\n")] = '\0';
+	ereport(ERROR,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("connection to node \"%s\" was lost", node),
+			 errdetail("%s", words[0] != '\0' ? words : "no answer"),
+			 errhint("The statement can be repeated when the node is back.")));
+}
+
 pg_noreturn static void
 rethrow(PGresult *result, PGconn *conn, const char *node)
 {
 	const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-	const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-	const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
-	const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
-	int			code = state ? MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]) :
-		ERRCODE_CONNECTION_FAILURE;
+	const char *message;
+	const char *detail;
+	const char *hint;
+	int			code;
 
-	message = pstrdup(message ? message : PQerrorMessage(conn));
+	if (state == NULL || PQstatus(conn) == CONNECTION_BAD)
+		raise_lost(result, conn, node);
+	code = MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4]);
+	message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+	message = pstrdup(message ? message : "");
 	detail = detail ? pstrdup(detail) : NULL;
 	hint = hint ? pstrdup(hint) : NULL;
 	PQclear(result);

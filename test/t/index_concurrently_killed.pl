@@ -58,6 +58,22 @@ nothing_is_left('terminated');
 $cluster->quit($background);
 unlink $london->data_dir . '/shardext_fault.index_built_in_shard.waits';
 
+# the session on another node goes, which is told by an error of ours
+my $writer = $cluster->session('paris');
+my $key = $cluster->key_on('photos', 'paris');
+$cluster->finish($writer, $cluster->begin($writer, "BEGIN; UPDATE photos SET likes = 0 WHERE id = $key;"));
+$background = $cluster->session('london');
+my $mark = $cluster->begin($background, "$create;");
+my $builds = "pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%CREATE INDEX CONCURRENTLY by\\_likes ON shard%'";
+ok($cluster->wait_for('paris', "SELECT count(*) FROM $builds", '1'), 'a build waits for a writer');
+$cluster->paris->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM $builds");
+like(($cluster->finish($background, $mark))[1],
+	qr/connection to node "paris" was lost\nDETAIL:  .+\nHINT:  The statement can be repeated when the node is back/, 'a session there is ended');
+$cluster->quit($background);
+$cluster->finish($writer, $cluster->begin($writer, 'COMMIT;'));
+$cluster->quit($writer);
+nothing_is_left('a session there is ended');
+
 # an error, while a node cannot be reached to undo it
 $london->safe_psql('postgres', 'UPDATE photos SET place = id');
 ($rc, $out, $err) = $london->psql('postgres', <<'END');
