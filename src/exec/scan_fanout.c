@@ -606,7 +606,10 @@ rescan(CustomScanState *node)
 	if (!state->was_read)
 		return;
 	if (bms_overlap(node->ss.ps.chgParam, state->follows))
+	{
 		kept_rows_forget(state->kept);
+		state->shards_known = false;
+	}
 	if (kept_rows_open(state->kept))
 	{
 		kept_rows_rescan(state->kept);

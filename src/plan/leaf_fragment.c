@@ -561,7 +561,7 @@ keep_unless_policy(LeafQuals *quals)
 
 CustomScan *
 leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses, LockClauseStrength lock,
-				   bool for_cursor, int batch_rows, const char *query_string)
+				   bool for_cursor, bool starts_early, int batch_rows, const char *query_string)
 {
 	RangeTblEntry *rte = planner_rt_fetch(rel->relid, root);
 	Relation	shell = table_open(rte->relid, NoLock);
@@ -571,7 +571,7 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	LeafUse		use = {lock, lock == LCS_NONE && is_identified(root, rel->relid), for_cursor, batch_rows,
 		batch_rows > 0 ? leaf_batches_columns(root) : NIL
 	};
-	Bitmapset  *known = leaf_inputs_known(root, rel, lock != LCS_NONE, for_cursor);
+	Bitmapset  *known = leaf_inputs_known(root, rel, lock != LCS_NONE, starts_early);
 	FanoutParts parts = {0};
 	LeafQuals	quals;
 	CustomScan *scan;

@@ -15,11 +15,11 @@
  * Safe clauses and needed columns go into the fragment, the rest is done here.
  * lock: the rows that the fragment gives are locked, in their latest version;
  * their ctids are then those of their shards, else places (exec/row_place.h).
- * for_cursor: rows of the statement may be asked for by WHERE CURRENT OF.
+ * for_cursor: rows of the statement may be asked for by WHERE CURRENT OF; starts_early: before the plan runs.
  * batch_rows: rows that each node gives at first, sorted (plan/leaf_batches.h); 0: all.
  */
 extern CustomScan *leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses,
-									  LockClauseStrength lock, bool for_cursor, int batch_rows,
+									  LockClauseStrength lock, bool for_cursor, bool starts_early, int batch_rows,
 									  const char *query_string);
 
 #endif

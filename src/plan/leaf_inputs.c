@@ -27,7 +27,10 @@
 /* Parameters of the plan as those of a statement have numbers above all that a statement has. */
 #define AS_STATEMENTS	(PG_UINT16_MAX + 1)
 
-/* Could a sub-SELECT write, where PostgreSQL would not show that to the rest of the statement? */
+/*
+ * Could a sub-SELECT write, where PostgreSQL would not show that to the rest of the statement? Those that have not been
+ * planned yet stand in the levels around.
+ */
 static bool
 subselects_may_write(const PlannerInfo *root)
 {
@@ -38,21 +41,27 @@ subselects_may_write(const PlannerInfo *root)
 		if (shippable_sees_writes(lfirst_node(PlannerInfo, lc)->parse))
 			return true;
 	}
+	for (const PlannerInfo *level = root; level->parent_root != NULL; level = level->parent_root)
+	{
+		if (level->parent_root->parse->commandType != CMD_SELECT ||
+			shippable_sees_writes(level->parent_root->parse))
+			return true;
+	}
 	return root->parse->hasModifyingCTE;
 }
 
 Bitmapset *
-leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, bool for_cursor)
+leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, bool starts_early)
 {
 	CmdType		command = root->parse->commandType;
 	bool		written = (int) rel->relid == root->parse->resultRelation &&
 		(command == CMD_UPDATE || command == CMD_DELETE || command == CMD_MERGE);
-	bool		read = command == CMD_SELECT && root->parse->rowMarks == NIL && !locked && !for_cursor;
+	bool		read = command == CMD_SELECT && root->parse->rowMarks == NIL && !locked && !starts_early;
 	Bitmapset  *known = NULL;
 	ListCell   *lc;
 
-	/* a sub-SELECT of the statement itself, and of no level below, is evaluated once */
-	if (root->parent_root != NULL || (!written && !locked && !read) || subselects_may_write(root))
+	if ((root->parent_root != NULL && !read) || (!written && !locked && !read) || root->init_plans == NIL ||
+		subselects_may_write(root))
 		return NULL;
 	foreach(lc, root->init_plans)
 	{

@@ -10,10 +10,10 @@
 #include "exec/scan_fanout.h"
 
 /*
- * Parameters of the plan (PARAM_EXEC) that conditions in the fragment on this relation, which may lock, or be that of a
- * cursor, may use.
+ * Parameters of the plan (PARAM_EXEC) that conditions in the fragment on this relation, which may lock, or start before
+ * the plan runs, for a cursor, may use.
  */
-extern Bitmapset *leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, bool for_cursor);
+extern Bitmapset *leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, bool starts_early);
 
 /* An expression with these as parameters of a statement, for those who look at no others; and back. */
 extern Node *leaf_inputs_as_statements(Node *expr);

@@ -178,7 +178,7 @@ plan_leaf_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 	bool		for_cursor = root->parent_root == NULL && planning_cursor && root->parse->commandType == CMD_SELECT;
 
 	return (Plan *) leaf_fragment_plan(root, rel, tlist, clauses, locked ? planning_lock : LCS_NONE, for_cursor,
-									   linitial_int(best_path->custom_private), planning_query_string);
+									   planning_cursor, linitial_int(best_path->custom_private), planning_query_string);
 }
 
 static const CustomPathMethods leaf_path_methods = {

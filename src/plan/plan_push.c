@@ -22,6 +22,7 @@
 #include "plan/decorrelate.h"
 #include "plan/insert_shape.h"
 #include "plan/limited_ids.h"
+#include "plan/page_first.h"
 #include "plan/plan_pull.h"
 #include "plan/plan_push.h"
 #include "plan/planned_statement.h"
@@ -100,22 +101,24 @@ plan_push_levels(const PlanInput *input)
 	Query	   *query = copyObject(input->run_query);
 	bool		may_have_inputs = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
 		!has_extremes_of_union((Node *) query, NULL);
-	PushStatement pushed = {.may_regroup = may_have_inputs};
+	PushStatement pushed = {.may_regroup = may_have_inputs, .may_look_up = may_have_inputs, .params = input->params};
 
 	pushed.next_param = insert_shape_max_param(query) + 1;
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
+		if (setting_enable_pushdown && may_have_inputs)
+			(void) page_first(query, input->params);
 		push_simplify_exists(query);
 		decorrelate_query(query);
 		pushed.reasons = NIL;
 		pushed.may_broadcast = may_have_inputs;
-		if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
+		if (!setting_enable_pushdown)
 		{
 			if (may_have_inputs)
 				limited_ids_add_to_joins(query, input->params);
-			if (setting_enable_pushdown)
-				push_statement(query, &pushed);
 		}
+		else if (!push_statement_level(query, &pushed))
+			push_statement(query, &pushed);
 	}
 	return plan_over_parts(input, query, &pushed);
 }

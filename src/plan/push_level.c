@@ -28,6 +28,8 @@
 
 #include "base/pg_compat.h"
 #include "base/settings.h"
+#include "plan/limited_ids.h"
+#include "plan/page_first.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_ctes.h"
@@ -340,6 +342,8 @@ push_inside(Query *query, PushStatement *statement)
 {
 	ListCell   *lc;
 
+	if (statement->may_look_up && push_is_closed(query))
+		limited_ids_add_to_joins(query, statement->params);
 	push_groups(query, statement);
 	foreach(lc, query->rtable)
 	{
@@ -396,6 +400,8 @@ push_query(Query *query, PushStatement *statement)
 	check_stack_depth();
 	if (query->commandType != CMD_SELECT)
 		return;
+	if (statement->may_look_up && statement->may_broadcast)
+		(void) page_first(query, statement->params);
 	reason = push_level(query, statement, &saves);
 	if (reason == NULL)
 		return;

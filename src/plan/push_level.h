@@ -10,6 +10,7 @@
 
 #include "base/errors.h"
 #include "nodes/bitmapset.h"
+#include "nodes/params.h"
 #include "nodes/parsenodes.h"
 
 typedef struct PushStatement
@@ -21,6 +22,8 @@ typedef struct PushStatement
 	/* small tables may be sent to the shards of larger ones (push_broadcast.h); the first free parameter number */
 	bool		may_broadcast;
 	bool		may_regroup;	/* rows may be divided anew below groups (push_regroup.h) */
+	bool		may_look_up;	/* rows for a few others may be fetched by their values (limited_ids.h) */
+	ParamListInfo params;
 	int			next_param;
 
 	/* out */

@@ -1,0 +1,638 @@
+/*
+ * page_first.c
+ *	  ORDER BY .. LIMIT over joins: the rows of the page are found before they are joined.
+ *
+ *	  SELECT .. FROM post LEFT JOIN author ON author.id = post.author ORDER BY post.created DESC LIMIT 20
+ *
+ * Tables that do not lie together would be brought together whole, to be sorted
+ * and cut off then. But an outer join leaves out no row of its preserved side:
+ * if ORDER BY looks at that side only, so do the rows that are first.
+ *
+ *	  SELECT .. FROM (SELECT .. FROM post ORDER BY created DESC LIMIT 20) AS page
+ *		LEFT JOIN author ON author.id = page.author ORDER BY page.created DESC LIMIT 20
+ *
+ * The page is a level of its own, which may be such a statement again; and for few rows those
+ * that they are joined to are looked up (limited_ids.c, push_broadcast.c).
+ *
+ * An inner join may leave out rows of the page, or conditions on the other side
+ * do. So a larger page is taken, by what the planner expects to be left of it; if that gives enough
+ * rows, they are the first ones, since all rows beyond the page come later. If not, the statement
+ * is carried out as it was written:
+ *
+ *	  WITH first AS (SELECT .. FROM (SELECT .. FROM post ORDER BY created DESC LIMIT 40) AS page
+ *					   JOIN author ON author.id = page.author ORDER BY page.created DESC LIMIT 20)
+ *	  SELECT .. FROM (SELECT * FROM first WHERE (SELECT count(*) FROM first) >= 20
+ *					  UNION ALL
+ *					  SELECT * FROM (the statement) AS whole WHERE (SELECT count(*) FROM first) < 20) AS rows
+ *	   ORDER BY .. LIMIT 20
+ *
+ * PostgreSQL looks at a condition without columns once, before it starts what is below it.
+ *
+ * Rows that are equal by ORDER BY may come in any order, so any of them may be on the page.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_aggregate.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "parser/parsetree.h"
+#include "utils/fmgroids.h"
+
+#include "base/pg_compat.h"
+#include "catalog/table_map.h"
+#include "plan/page_first.h"
+#include "plan/plan_pull.h"
+#include "plan/push_colocate.h"
+#include "plan/push_level.h"
+#include "plan/push_members.h"
+#include "plan/push_split.h"
+#include "plan/query_shape.h"
+#include "plan/shard_facts.h"
+
+/* Rows of a page that are looked up rather than brought together with whole tables. */
+#define LARGEST_PAGE	5000
+
+/* ---------- what is asked ---------- */
+
+/* The value of LIMIT or OFFSET; -1: not known. */
+static int64
+known_count(Node *expr, ParamListInfo params)
+{
+	const Const *value = value_fold(expr, params);
+
+	return value != NULL && !value->constisnull ? DatumGetInt64(value->constvalue) : -1;
+}
+
+/* So many rows are first; 0: none, or not known, or too many. */
+static int64
+rows_wanted(const Query *query, ParamListInfo params)
+{
+	int64		limit = query->limitCount != NULL ? known_count(query->limitCount, params) : -1;
+	int64		offset = query->limitOffset != NULL ? known_count(query->limitOffset, params) : 0;
+
+	if (query->limitOption != LIMIT_OPTION_COUNT || limit <= 0 || limit > LARGEST_PAGE || offset < 0 ||
+		offset > LARGEST_PAGE - limit)
+		return 0;
+	return limit + offset;
+}
+
+/*
+ * The mark of a statement that is carried out as it is, because its page was not enough. A sub-SELECT has no command
+ * tag in any case, and the mark is copied with it.
+ */
+static bool
+is_whole(const Query *query)
+{
+	return !query->canSetTag;
+}
+
+static Query *
+mark_whole(Query *query)
+{
+	query->canSetTag = false;
+	return query;
+}
+
+/* Rows of joins, as they are, sorted and cut off. */
+static bool
+is_plain(Query *query)
+{
+	ListCell   *lc;
+
+	if (query->commandType != CMD_SELECT || is_whole(query) || query->setOperations != NULL || query->rowMarks != NIL ||
+		query->cteList != NIL || query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
+		query->hasSubLinks || query->groupClause != NIL || query->groupingSets != NIL || query->havingQual != NULL ||
+		query->distinctClause != NIL || query->jointree == NULL || query->jointree->fromlist == NIL ||
+		!push_is_closed(query) || contain_volatile_functions((Node *) query))
+		return false;
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->lateral || rte->tablesample != NULL)
+			return false;
+	}
+	return true;
+}
+
+/* The entries that stand at that place of FROM. */
+static Bitmapset *
+entries_of(Node *jtnode)
+{
+	if (IsA(jtnode, RangeTblRef))
+		return bms_make_singleton(((RangeTblRef *) jtnode)->rtindex);
+	return bms_join(entries_of(castNode(JoinExpr, jtnode)->larg), entries_of(castNode(JoinExpr, jtnode)->rarg));
+}
+
+/* Are the rows sorted by these entries' columns only? */
+static bool
+is_sorted_by(const Query *query, const Bitmapset *entries)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->sortClause)
+	{
+		Node	   *expr = get_sortgroupclause_expr(lfirst_node(SortGroupClause, lc), query->targetList);
+
+		if (!bms_is_subset(pull_varnos_of_level(NULL, expr, 0), entries))
+			return false;
+	}
+	return true;
+}
+
+/* ---------- the page ---------- */
+
+static Node *
+make_count(int64 rows)
+{
+	return (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(rows), false, FLOAT8PASSBYVAL);
+}
+
+/* The sub-SELECT gives the first rows in the order of the statement. */
+static void
+sort_page(Query *page, const Query *query, int64 rows)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->sortClause)
+	{
+		SortGroupClause *clause = copyObject(lfirst_node(SortGroupClause, lc));
+		Expr	   *expr = copyObject((Expr *) get_sortgroupclause_expr(clause, query->targetList));
+		TargetEntry *tle = tlist_member(expr, page->targetList);
+
+		if (tle == NULL || tle->ressortgroupref != 0)
+		{
+			tle = makeTargetEntry(expr, list_length(page->targetList) + 1, NULL, true);
+			page->targetList = lappend(page->targetList, tle);
+		}
+		clause->tleSortGroupRef = tle->ressortgroupref = list_length(page->sortClause) + 1;
+		page->sortClause = lappend(page->sortClause, clause);
+	}
+	page->limitCount = make_count(rows);
+}
+
+static RangeTblEntry *
+page_entry(Query *page)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, page->targetList)
+	{
+		if (!lfirst_node(TargetEntry, lc)->resjunk)
+			names = lappend(names, makeString(pstrdup(lfirst_node(TargetEntry, lc)->resname)));
+	}
+	rte->rtekind = RTE_SUBQUERY;
+	rte->subquery = page;
+	rte->eref = rte->alias = makeAlias("page", names);
+	rte->inFromCl = true;
+	return rte;
+}
+
+/*
+ * The statement with a page of rows in the place of members, which items join under conditions; joins is what is left
+ * of FROM, where the first of them stands for all. NULL: it cannot be.
+ */
+static Query *
+with_page(Query *query, const Bitmapset *members, List *items, List *conditions, FromExpr *joins, int64 rows)
+{
+	Query	   *page = push_members_query(query, members, items, conditions);
+	Query	   *changed = push_members_replaced(query, members, joins, page);
+
+	if (changed == NULL || page->targetList == NIL)
+		return NULL;
+	sort_page(page, query, rows);
+	lfirst(list_nth_cell(changed->rtable, bms_next_member(members, -1) - 1)) = page_entry(page);
+	push_clean_joins(changed);
+	return changed;
+}
+
+static Node *
+make_ref(Index rtindex)
+{
+	RangeTblRef *ref = makeNode(RangeTblRef);
+
+	ref->rtindex = rtindex;
+	return (Node *) ref;
+}
+
+/* ---------- outer joins ---------- */
+
+/* The outer join that is the whole of FROM, as a LEFT JOIN; NULL: there is another one, or none. */
+static JoinExpr *
+left_join_of(const Query *query)
+{
+	JoinExpr   *join = linitial(query->jointree->fromlist);
+
+	if (list_length(query->jointree->fromlist) != 1 || !IsA(join, JoinExpr) ||
+		(join->jointype != JOIN_LEFT && join->jointype != JOIN_RIGHT))
+		return NULL;
+	join = copyObject(join);
+	if (join->jointype == JOIN_RIGHT)
+	{
+		Node	   *left = join->rarg;
+
+		join->jointype = JOIN_LEFT;
+		join->rarg = join->larg;
+		join->larg = left;
+	}
+	return join;
+}
+
+static bool
+concern_only(List *conditions, const Bitmapset *members)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		if (!bms_is_subset(pull_varnos_of_level(NULL, lfirst(lc), 0), members))
+			return false;
+	}
+	return true;
+}
+
+static bool
+page_of_preserved(Query *query, int64 rows, ParamListInfo params)
+{
+	JoinExpr   *join = left_join_of(query);
+	List	   *conditions = query_conditions(query->jointree->quals);
+	Bitmapset  *members;
+	Query	   *changed;
+	Node	   *preserved;
+	Index		entry;
+
+	if (join == NULL)
+		return false;
+	preserved = join->larg;
+	members = entries_of(preserved);
+	entry = bms_next_member(members, -1);
+	if (!is_sorted_by(query, members) || !concern_only(conditions, members))
+		return false;
+	join->larg = make_ref(entry);
+	changed = with_page(query, members, list_make1(preserved), conditions, makeFromExpr(list_make1(join), NULL), rows);
+	if (changed == NULL)
+		return false;
+	*query = *changed;
+	(void) page_first(rt_fetch(entry, query->rtable)->subquery, params);
+	return true;
+}
+
+/* ---------- inner joins ---------- */
+
+/* The entry whose columns the rows are sorted by; 0: not one alone. Without ORDER BY any will do. */
+static Index
+sorted_entry(const Query *query, const Joined *joined)
+{
+	Bitmapset  *entries = NULL;
+	int			entry;
+	ListCell   *lc;
+
+	foreach(lc, query->sortClause)
+	{
+		Node	   *expr = get_sortgroupclause_expr(lfirst_node(SortGroupClause, lc), query->targetList);
+
+		entries = bms_join(entries, pull_varnos_of_level(NULL, expr, 0));
+	}
+	if (bms_get_singleton_member(entries, &entry))
+		return entry;
+	return entries == NULL && IsA(linitial(joined->items), RangeTblRef) ?
+		linitial_node(RangeTblRef, joined->items)->rtindex : 0;
+}
+
+/* Is each row that is joined there one of the entry's? */
+static bool
+is_preserved(Node *jtnode, Index entry)
+{
+	JoinExpr   *join = (JoinExpr *) jtnode;
+
+	if (IsA(jtnode, RangeTblRef))
+		return ((RangeTblRef *) jtnode)->rtindex == entry;
+	return ((join->jointype == JOIN_LEFT || join->jointype == JOIN_INNER) && is_preserved(join->larg, entry)) ||
+		((join->jointype == JOIN_RIGHT || join->jointype == JOIN_INNER) && is_preserved(join->rarg, entry));
+}
+
+static bool
+is_sharded(const RangeTblEntry *rte)
+{
+	const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+
+	return table != NULL && table->kind == TABLE_SHARDED;
+}
+
+static bool
+may_be_page(const Query *query, const Joined *joined, Index entry)
+{
+	ListCell   *lc;
+
+	if (entry == 0 || !is_sharded(rt_fetch(entry, query->rtable)))
+		return false;
+	foreach(lc, joined->items)
+	{
+		if (is_preserved(lfirst(lc), entry))
+			return true;
+	}
+	return false;
+}
+
+/* As the planner thinks. */
+static double
+expected_rows(Query *query, ParamListInfo params)
+{
+	Query	   *rows = copyObject(query);
+
+	rows->sortClause = NIL;
+	rows->limitCount = rows->limitOffset = NULL;
+	return plan_pull_query(rows, NULL, 0, params)->planTree->plan_rows;
+}
+
+/* Rows of a page that seems large enough: twice of what is needed on the average; 0: there is no use in one. */
+static int64
+page_rows(Query *query, Query *page, int64 rows, ParamListInfo params)
+{
+	double		of_page = expected_rows(page, params);
+	double		joined = expected_rows(query, params);
+	double		result = 2 * rows * Max(1, of_page / Max(joined, 1));
+
+	return result <= LARGEST_PAGE && 2 * result <= of_page ? (int64) ceil(result) : 0;
+}
+
+static List *
+replace_ref(List *items, Index old, Index new)
+{
+	ListCell   *lc;
+
+	foreach(lc, items)
+	{
+		if (IsA(lfirst(lc), RangeTblRef) && lfirst_node(RangeTblRef, lc)->rtindex == (int) old)
+			lfirst(lc) = make_ref(new);
+	}
+	return items;
+}
+
+/* One more of the level's items and what the entry stands for become a sub-SELECT, for which it stands then. */
+static Query *
+with_stage(Query *query, Index *entry)
+{
+	Joined		joined = {query};
+	ListCell   *lc;
+
+	push_take_apart(&joined, (Node *) query->jointree);
+	foreach(lc, joined.items)
+	{
+		RangeTblRef *other = (RangeTblRef *) lfirst(lc);
+		Bitmapset  *members = bms_make_singleton(*entry);
+		List	   *conditions;
+		List	   *items;
+		Query	   *rows;
+		Query	   *changed;
+
+		if (!IsA(other, RangeTblRef) || other->rtindex == (int) *entry ||
+			!push_is_tied(&joined, members, other->rtindex))
+			continue;
+		members = bms_add_member(members, other->rtindex);
+		conditions = push_plain_conditions(&joined, members);
+		rows = push_members_query(query, members, list_make2(make_ref(*entry), other), conditions);
+		items = list_delete_ptr(list_copy(joined.items), other);
+		items = replace_ref(items, *entry, bms_next_member(members, -1));
+		conditions = list_difference_ptr(joined.conditions, conditions);
+		changed = push_members_replaced(query, members, makeFromExpr(items, conditions == NIL ? NULL :
+																	 (Node *) make_ands_explicit(conditions)), rows);
+		if (changed == NULL || rows->targetList == NIL)
+			return NULL;
+		*entry = bms_next_member(members, -1);
+		rows->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
+		lfirst(list_nth_cell(changed->rtable, *entry - 1)) = page_entry(rows);
+		push_clean_joins(changed);
+		return changed;
+	}
+	return NULL;
+}
+
+/* Each of the joins as a level of its own, so that each finds few rows on one of its sides. */
+static Query *
+join_by_steps(Query *query, Index entry)
+{
+	Query	   *changed;
+
+	while (list_length(query->jointree->fromlist) > 2 && (changed = with_stage(query, &entry)) != NULL)
+		query = changed;
+	return query;
+}
+
+/* ---------- the first rows, or all ---------- */
+
+/* The statement gives all of its columns, those that it is only sorted by, too, and OFFSET rows as well. */
+static Query *
+with_all_columns(Query *query, int64 rows)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		tle->resjunk = false;
+		tle->resname = psprintf("c%d", tle->resno);
+	}
+	query->limitCount = make_count(rows);
+	query->limitOffset = NULL;
+	return query;
+}
+
+static Query *
+select_from(RangeTblEntry *rte, const Query *like)
+{
+	Query	   *query = makeNode(Query);
+	ListCell   *lc;
+
+	query->commandType = CMD_SELECT;
+	query->canSetTag = true;
+	query->rtable = list_make1(rte);
+	query->jointree = makeFromExpr(list_make1(make_ref(1)), NULL);
+	foreach(lc, like->targetList)
+	{
+		TargetEntry *tle = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));
+
+		tle->expr = (Expr *) makeVarFromTargetEntry(1, tle);
+		query->targetList = lappend(query->targetList, tle);
+	}
+	return query;
+}
+
+static CommonTableExpr *
+make_cte(Query *query)
+{
+	CommonTableExpr *cte = makeNode(CommonTableExpr);
+	ListCell   *lc;
+
+	cte->ctename = pstrdup("first");
+	cte->ctematerialized = CTEMaterializeAlways;
+	cte->ctequery = (Node *) query;
+	cte->location = -1;
+	foreach(lc, query->targetList)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		cte->ctecolnames = lappend(cte->ctecolnames, makeString(pstrdup(tle->resname)));
+		cte->ctecoltypes = lappend_oid(cte->ctecoltypes, exprType((Node *) tle->expr));
+		cte->ctecoltypmods = lappend_int(cte->ctecoltypmods, exprTypmod((Node *) tle->expr));
+		cte->ctecolcollations = lappend_oid(cte->ctecolcollations, exprCollation((Node *) tle->expr));
+	}
+	return cte;
+}
+
+static RangeTblEntry *
+cte_entry(CommonTableExpr *cte, Index levels_up)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+
+	cte->cterefcount++;
+	rte->rtekind = RTE_CTE;
+	rte->ctename = pstrdup(cte->ctename);
+	rte->ctelevelsup = levels_up;
+	rte->coltypes = list_copy(cte->ctecoltypes);
+	rte->coltypmods = list_copy(cte->ctecoltypmods);
+	rte->colcollations = list_copy(cte->ctecolcollations);
+	rte->eref = rte->alias = makeAlias(cte->ctename, copyObject(cte->ctecolnames));
+	rte->inFromCl = true;
+	return rte;
+}
+
+/* (SELECT count(*) FROM first) < rows, of a level that is so far below the WITH clause. */
+static Expr *
+are_fewer(CommonTableExpr *cte, int64 rows, Index level)
+{
+	Query	   *count = select_from(cte_entry(cte, level + 1), makeNode(Query));
+	Aggref	   *aggregate = makeNode(Aggref);
+	SubLink    *link = makeNode(SubLink);
+
+	aggregate->aggfnoid = F_COUNT_;
+	aggregate->aggtype = INT8OID;
+	aggregate->aggstar = true;
+	aggregate->aggkind = AGGKIND_NORMAL;
+	aggregate->aggno = aggregate->aggtransno = aggregate->location = -1;
+	count->hasAggs = true;
+	count->targetList = list_make1(makeTargetEntry((Expr *) aggregate, 1, pstrdup("count"), false));
+	link->subLinkType = EXPR_SUBLINK;
+	link->subselect = (Node *) count;
+	link->location = -1;
+	return make_opclause(Int8LessOperator, BOOLOID, false, (Expr *) link, (Expr *) make_count(rows), InvalidOid,
+						 InvalidOid);
+}
+
+static Query *
+select_if(RangeTblEntry *rte, const Query *like, Expr *condition)
+{
+	Query	   *query = select_from(rte, like);
+
+	query->jointree->quals = (Node *) condition;
+	query->hasSubLinks = true;
+	return query;
+}
+
+static Query *
+union_of(Query *left, Query *right)
+{
+	Query	   *query = select_from(page_entry(left), left);
+	SetOperationStmt *operation = makeNode(SetOperationStmt);
+	ListCell   *lc;
+
+	query->rtable = lappend(query->rtable, page_entry(right));
+	query->jointree = makeFromExpr(NIL, NULL);
+	operation->op = SETOP_UNION;
+	operation->all = true;
+	operation->larg = make_ref(1);
+	operation->rarg = make_ref(2);
+	foreach(lc, left->targetList)
+	{
+		Node	   *expr = (Node *) lfirst_node(TargetEntry, lc)->expr;
+
+		lfirst_node(TargetEntry, lc)->ressortgroupref = 0;
+		operation->colTypes = lappend_oid(operation->colTypes, exprType(expr));
+		operation->colTypmods = lappend_int(operation->colTypmods, exprTypmod(expr));
+		operation->colCollations = lappend_oid(operation->colCollations, exprCollation(expr));
+	}
+	foreach(lc, query->targetList)
+		lfirst_node(TargetEntry, lc)->ressortgroupref = 0;
+	query->setOperations = (Node *) operation;
+	return query;
+}
+
+/* The statement as what its page gives, if that is enough. */
+static Query *
+first_or_whole(Query *query, Query *of_page, int64 rows)
+{
+	Query	   *first = with_all_columns(of_page, rows);
+	Query	   *whole = mark_whole(with_all_columns(copyObject(query), rows));
+	CommonTableExpr *cte = make_cte(first);
+	Query	   *enough = select_if(cte_entry(cte, 2), first, make_notclause(are_fewer(cte, rows, 2)));
+	Query	   *otherwise = select_if(page_entry(whole), whole, are_fewer(cte, rows, 2));
+	Query	   *result = select_from(page_entry(union_of(enough, otherwise)), query);
+
+	result->cteList = list_make1(cte);
+	result->sortClause = query->sortClause;
+	result->limitCount = query->limitCount;
+	result->limitOffset = query->limitOffset;
+	return result;
+}
+
+static bool
+page_of_joined(Query *query, int64 rows, ParamListInfo params)
+{
+	Joined		joined = {query};
+	Bitmapset  *members;
+	List	   *conditions;
+	List	   *left;
+	Query	   *changed;
+	Query	   *page;
+	Index		entry;
+	int64		larger;
+
+	push_take_apart(&joined, (Node *) query->jointree);
+	entry = sorted_entry(query, &joined);
+	if (list_length(joined.items) < 2 || !may_be_page(query, &joined, entry))
+		return false;
+	members = bms_make_singleton(entry);
+	conditions = push_plain_conditions(&joined, members);
+	left = list_difference_ptr(joined.conditions, conditions);
+	changed = with_page(query, members, list_make1(make_ref(entry)), conditions,
+						makeFromExpr(joined.items, left == NIL ? NULL : (Node *) make_ands_explicit(left)), rows);
+	if (changed == NULL)
+		return false;
+	page = rt_fetch(entry, changed->rtable)->subquery;
+	larger = page_rows(query, page, rows, params);
+	if (larger == 0)
+		return false;
+	page->limitCount = make_count(larger);
+	*query = *first_or_whole(query, join_by_steps(changed, entry), rows);
+	return true;
+}
+
+/* ---------- the statement ---------- */
+
+bool
+page_first(Query *query, ParamListInfo params)
+{
+	int64		rows = rows_wanted(query, params);
+	Colocation	colocation;
+	Query	   *copy;
+
+	if (rows == 0 || !is_plain(query))
+		return false;
+	copy = copyObject(query);
+	if (query_count_shells(copy) == 0 || push_find_colocation(copy, &colocation) == NULL)
+		return false;
+	push_flatten_join_vars(copy);
+	if (!page_of_preserved(copy, rows, params) && !page_of_joined(copy, rows, params))
+		return false;
+	*query = *copy;
+	return true;
+}
