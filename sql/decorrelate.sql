@@ -47,6 +47,11 @@ SELECT compare('SELECT * FROM @part p WHERE p.k IN (SELECT part FROM @item WHERE
 SELECT compare('SELECT p.size, count(*) FROM @part p WHERE price >= (SELECT max(price) FROM @part q WHERE q.size = p.size) GROUP BY 1');
 SELECT compare('WITH big AS MATERIALIZED (SELECT * FROM @item WHERE n > 2)
     SELECT * FROM @part p WHERE p.k IN (SELECT part FROM big) AND price > (SELECT avg(price) FROM @item WHERE part = p.k)');
+-- keys of rows that an outer join has made NULL are not in the keys' table
+SELECT compare('SELECT q.k, p.k AS other FROM @part q LEFT JOIN @part p ON p.k = q.k + 35
+    WHERE p.name IS NULL AND q.price > (SELECT min(price) FROM @item i WHERE i.n = coalesce(p.k, 3))');
+SELECT compare('SELECT q.k, p.k AS other FROM @part q LEFT JOIN @part p ON p.k = q.k + 35
+    WHERE p.name IS NULL AND q.price > (SELECT min(price) FROM @item i WHERE i.n = p.k)');
 -- a key of another type
 SELECT compare('SELECT * FROM @part p WHERE p.price > (SELECT min(price) FROM @item i WHERE i.o = p.k)');
 -- a table is sampled once

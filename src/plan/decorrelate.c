@@ -419,6 +419,9 @@ make_reduction(Query *query, List *inner_keys, List *outer_keys, List *operators
 
 	if (rte == NULL || rte->rtekind != RTE_RELATION || rte->tablesample != NULL)
 		return NULL;
+	/* of a row that an outer join has made NULL, the table knows nothing: its keys must be NULL, too */
+	if (contain_nonstrict_functions((Node *) outer_keys))
+		return NULL;
 	foreach(lc, query_conditions(query->jointree->quals))
 	{
 		if (relation_of(lfirst(lc)) == varno && !contain_volatile_functions(lfirst(lc)))
