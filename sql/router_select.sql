@@ -114,7 +114,9 @@ INSERT INTO queries(q) VALUES
 ($$SELECT array_agg(row(id, title) ORDER BY id) FROM photos WHERE owner_id = mk(2,2)$$),
 ($$SELECT row(p, p.id), row(row(p.id, NULL), title), ARRAY[title] FROM photos p WHERE owner_id = mk(2,2)$$),
 ($$SELECT x FROM (SELECT id, title FROM photos WHERE owner_id = mk(2,2)) x$$),
-($$SELECT s.* FROM users u CROSS JOIN LATERAL (SELECT p.id FROM photos p WHERE p.owner_id = u.id UNION ALL SELECT l.user_id FROM likes l WHERE l.photo_id = u.id) s WHERE u.id = mk(4,4)$$)
+($$SELECT s.* FROM users u CROSS JOIN LATERAL (SELECT p.id FROM photos p WHERE p.owner_id = u.id UNION ALL SELECT l.user_id FROM likes l WHERE l.photo_id = u.id) s WHERE u.id = mk(4,4)$$),
+($$SELECT * FROM (SELECT owner_id, owner_id AS same FROM photos GROUP BY 1, 2) s WHERE same = mk(4,4)$$),
+($$SELECT * FROM (SELECT owner_id, owner_id AS same FROM photos GROUP BY 1, 2) s WHERE same = mk(5,5)$$)
 ;
 SELECT no, way, same, q FROM compare();
 \set file :inputs '/sql/include/router_drop.sql'

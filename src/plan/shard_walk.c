@@ -19,6 +19,7 @@
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
@@ -77,19 +78,11 @@ is_transparent(const Query *query)
 		query->setOperations == NULL;
 }
 
+/* By its expression: that of "SELECT k, k .. GROUP BY 1, 2" is in the clause once only when the text is read again. */
 static bool
-is_in_clause(const TargetEntry *tle, List *clause)
+is_in_clause(const Query *query, const TargetEntry *tle, List *clause)
 {
-	ListCell   *lc;
-
-	if (tle->ressortgroupref == 0)
-		return false;
-	foreach(lc, clause)
-	{
-		if (lfirst_node(SortGroupClause, lc)->tleSortGroupRef == tle->ressortgroupref)
-			return true;
-	}
-	return false;
+	return list_member(get_sortgrouplist_exprs(clause, query->targetList), tle->expr);
 }
 
 /* May a condition on this output column be applied to the input instead? */
@@ -100,15 +93,15 @@ column_is_transparent(const Query *query, const TargetEntry *tle)
 
 	if (query->limitOffset != NULL || query->limitCount != NULL || never_empty(query))
 		return false;
-	if (query->groupClause != NIL && !is_in_clause(tle, query->groupClause))
+	if (query->groupClause != NIL && !is_in_clause(query, tle, query->groupClause))
 		return false;
-	if (query->hasDistinctOn && !is_in_clause(tle, query->distinctClause))
+	if (query->hasDistinctOn && !is_in_clause(query, tle, query->distinctClause))
 		return false;
 	if (query->hasWindowFuncs)
 	{
 		foreach(lc, query->windowClause)
 		{
-			if (!is_in_clause(tle, lfirst_node(WindowClause, lc)->partitionClause))
+			if (!is_in_clause(query, tle, lfirst_node(WindowClause, lc)->partitionClause))
 				return false;
 		}
 	}
