@@ -74,6 +74,26 @@ SELECT compare('SELECT * FROM @line WHERE bill = ANY (ARRAY(SELECT x FROM @home 
 SELECT compare('SELECT * FROM @line WHERE product = ANY (ARRAY(SELECT cust FROM @bill ORDER BY id DESC LIMIT 2))');
 SELECT compare('SELECT * FROM @line WHERE bill = ANY (ARRAY(SELECT x FROM @home WHERE id > 500))');
 SELECT compare('SELECT * FROM @line WHERE bill <> ALL (ARRAY(SELECT id FROM @bill))');
+-- a table that lies here, with the statement's conditions on it
+SELECT compare('SELECT h.id, l.n FROM @home h LEFT JOIN @line l ON l.product = h.x');
+SELECT compare('SELECT h.id, count(l.n) FROM @home h LEFT JOIN @line l ON l.product = h.x WHERE h.id % 7 = 3 GROUP BY h.id');
+SELECT compare('SELECT h.id, g.id AS g, l.n FROM @home g LEFT JOIN @home h ON h.x = g.id LEFT JOIN @line l ON l.product = h.x WHERE h.id IS NULL OR h.id < 3');
+SELECT compare('SELECT g.id, l.n FROM @home g LEFT JOIN @home h ON h.x = g.id AND h.id > 1 LEFT JOIN @line l ON l.product = h.x WHERE 1 / (h.id - 1) >= 0');
+-- EXISTS, and NOT
+SELECT compare('SELECT * FROM (VALUES (1, ''a''), (5, ''b''), (NULL, ''c''), (900, ''d'')) v(id, x) WHERE EXISTS (SELECT FROM @line l WHERE l.bill = v.id)');
+SELECT compare('SELECT * FROM (VALUES (1, ''a''), (5, ''b''), (NULL, ''c''), (900, ''d'')) v(id, x) WHERE NOT EXISTS (SELECT FROM @line l WHERE v.id = l.product AND l.n > 1)');
+SELECT compare('SELECT id FROM @home h WHERE NOT EXISTS (SELECT FROM @bill b WHERE b.cust = h.x AND b.id > h.id) AND h.id > 4');
+SELECT compare('SELECT id, EXISTS (SELECT FROM @bill b WHERE b.id = h.x) FROM @home h WHERE id = 5 OR EXISTS (SELECT FROM @line l WHERE l.word = ''w'' || h.id AND l.product = h.x)');
+SELECT compare('SELECT g FROM generate_series(88, 92) g WHERE EXISTS (SELECT FROM @line l LEFT JOIN @bill b ON b.cust = l.n WHERE l.product = g AND b.id IS NULL)');
+SELECT compare('SELECT g FROM generate_series(88, 92) g WHERE EXISTS (SELECT FROM @line l LEFT JOIN @bill b ON b.id = l.bill WHERE b.cust = g - 60 AND l.product = g)');
+SELECT compare('SELECT g FROM generate_series(88, 92) g WHERE EXISTS (SELECT count(*) FROM @line l WHERE l.product = g)');
+SELECT compare('SELECT g FROM generate_series(88, 92) g WHERE EXISTS (SELECT FROM @line l WHERE l.product = g OFFSET 3)');
+SELECT compare('SELECT b.id FROM (SELECT * FROM @bill ORDER BY at DESC LIMIT 9) b WHERE NOT EXISTS (SELECT FROM @line l WHERE l.bill = b.id)');
+SELECT compare('SELECT b.id FROM (SELECT * FROM @bill ORDER BY at DESC LIMIT 9) b, @home h WHERE h.id = b.id - 390 AND EXISTS (SELECT FROM @line l WHERE l.product = b.cust AND l.n = 2)');
+SELECT compare('WITH b AS MATERIALIZED (SELECT * FROM @bill ORDER BY at LIMIT 4) SELECT b.id, (SELECT count(*) FROM b) FROM b WHERE EXISTS (SELECT FROM @line l WHERE l.bill = b.id)');
+SELECT compare('SELECT count(*) FROM @bill c WHERE c.id > (SELECT count(*) FROM (VALUES (1), (5), (900)) v(id) WHERE EXISTS (SELECT FROM @line l WHERE l.bill = v.id))');
+SELECT compare('SELECT c.id, (SELECT count(*) FROM unnest(ARRAY[c.id, c.cust]) v(id) WHERE EXISTS (SELECT FROM @line l WHERE l.product = v.id)) FROM @bill c WHERE c.id < 4');
+SELECT compare('SELECT c.id, q.* FROM @home c, LATERAL (SELECT min(v.id) FROM (VALUES (c.id), (c.x)) v(id) WHERE NOT EXISTS (SELECT FROM @line l WHERE l.bill = v.id)) q WHERE c.id < 4');
 -- as before: the side that is kept, many rows, no equality, FULL JOIN
 SELECT compare('SELECT l.bill, l.n, b.at FROM @line l LEFT JOIN (SELECT * FROM @bill ORDER BY at DESC LIMIT 5) b ON l.product = b.cust');
 SELECT compare('SELECT g, l.n FROM generate_series(1, 2000) g LEFT JOIN @line l ON l.product = g');

@@ -24,7 +24,8 @@
  *
  *	  .. FROM (SELECT .. LIMIT 10) AS page LEFT JOIN items ON items.page = page.id
  *
- * The condition goes with those of the join. It says nothing of rows that have no partner.
+ * The condition goes with those of the join. It says nothing of rows that have no partner. So does EXISTS, with NOT or
+ * without, for a few rows.
  */
 #include "postgres.h"
 
@@ -292,18 +293,26 @@ is_local(const RangeTblEntry *rte)
 		 (table == NULL || table->kind == TABLE_REFERENCE));
 }
 
-/* Is the entry not part of a join, which might put NULLs in the place of its columns? */
+/* Does no outer join at that place of FROM put NULLs in the place of the entry's columns? */
 static bool
-stands_alone(const Query *query, Index varno)
+is_kept(Node *jtnode, Index varno)
 {
+	JoinExpr   *join = (JoinExpr *) jtnode;
 	ListCell   *lc;
 
-	foreach(lc, query->jointree->fromlist)
+	if (IsA(jtnode, RangeTblRef))
+		return ((RangeTblRef *) jtnode)->rtindex == (int) varno;
+	if (IsA(jtnode, FromExpr))
 	{
-		if (IsA(lfirst(lc), RangeTblRef) && lfirst_node(RangeTblRef, lc)->rtindex == (int) varno)
-			return true;
+		foreach(lc, ((FromExpr *) jtnode)->fromlist)
+		{
+			if (is_kept(lfirst(lc), varno))
+				return true;
+		}
+		return false;
 	}
-	return false;
+	return ((join->jointype == JOIN_LEFT || join->jointype == JOIN_INNER) && is_kept(join->larg, varno)) ||
+		((join->jointype == JOIN_RIGHT || join->jointype == JOIN_INNER) && is_kept(join->rarg, varno));
 }
 
 /* Conditions on the entry alone, as of a statement in which it is the first. */
@@ -313,7 +322,7 @@ conditions_on(const Query *query, Index varno)
 	List	   *result = NIL;
 	ListCell   *lc;
 
-	if (!stands_alone(query, varno))
+	if (!is_kept((Node *) query->jointree, varno))
 		return NIL;
 	foreach(lc, query_conditions(condition_of(query)))
 	{
@@ -518,6 +527,13 @@ limited_ids_add(Query *query, ParamListInfo params)
 
 /* ---------- outer joins of a SELECT ---------- */
 
+static bool
+is_sharded(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && table_info(rte->relid) != NULL &&
+		table_info(rte->relid)->kind == TABLE_SHARDED;
+}
+
 /*
  * Few rows that the rest of the statement does not make fewer: as a WITH clause a sub-SELECT gets no conditions of the
  * statement, so it must have a LIMIT, or read no tables at all.
@@ -534,7 +550,7 @@ names_rows(const Query *query, const RangeTblEntry *rte)
 		return cte != NULL && (cte->cterefcount > 1 || cte->ctematerialized == CTEMaterializeAlways);
 	}
 	if (rte->rtekind != RTE_SUBQUERY || rte->subquery->rowMarks != NIL)
-		return rte->rtekind == RTE_FUNCTION || rte->rtekind == RTE_VALUES;
+		return is_local(rte);
 	foreach(lc, rte->subquery->rtable)
 	{
 		if (lfirst_node(RangeTblEntry, lc)->rtekind != RTE_VALUES && rte->subquery->limitCount == NULL)
@@ -558,7 +574,6 @@ add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
 	JoinExpr   *join = (JoinExpr *) jtnode;
 	List	   *conditions = NIL;
 	Node	   *nullable;
-	RangeTblEntry *rte;
 	Index		wanted;
 	ListCell   *lc;
 
@@ -575,9 +590,7 @@ add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
 	if (nullable == NULL || !IsA(nullable, RangeTblRef))
 		return;
 	wanted = ((RangeTblRef *) nullable)->rtindex;
-	rte = rt_fetch(wanted, query->rtable);
-	if (rte->rtekind != RTE_RELATION || table_info(rte->relid) == NULL ||
-		table_info(rte->relid)->kind != TABLE_SHARDED)
+	if (!is_sharded(rt_fetch(wanted, query->rtable)))
 		return;
 	foreach(lc, query_conditions(join->quals))
 	{
@@ -592,10 +605,95 @@ add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
 	query->hasSubLinks |= checkExprHasSubLink(join->quals);
 }
 
+/* ---------- EXISTS in a SELECT ---------- */
+
+/* Only joins and conditions: one more of these takes away rows, and nothing else. */
+static bool
+only_joins(const Query *sub)
+{
+	return sub->commandType == CMD_SELECT && sub->setOperations == NULL && !sub->hasAggs && sub->groupClause == NIL &&
+		sub->groupingSets == NIL && sub->havingQual == NULL && !sub->hasWindowFuncs && !sub->hasTargetSRFs &&
+		sub->limitCount == NULL && sub->limitOffset == NULL && sub->rowMarks == NIL && sub->cteList == NIL &&
+		sub->jointree != NULL;
+}
+
+/* What follows for a column of the sub-SELECT from its being equal to one of the level around. */
+static Node *
+implied_in_sub(Query *query, const Query *sub, Oid operator, Oid collation, Node *column, Node *outer,
+			   ParamListInfo params)
+{
+	const Var  *target = plain_column(column);
+	const Var  *source = column_of_level(outer, 1);
+	Query	   *select;
+
+	if (target == NULL || source == NULL || !is_sharded(rt_fetch(target->varno, sub->rtable)) ||
+		!OidIsValid(operator) || !op_mergejoinable(operator, exprType(column)) ||
+		!OidIsValid(array_type_of(exprType(outer))))
+		return NULL;
+	if (!names_rows(query, rt_fetch(source->varno, query->rtable)))
+		return NULL;
+	outer = copyObject(outer);
+	IncrementVarSublevelsUp(outer, -1, 1);
+	select = select_of_few(query, source->varno, outer, largest_limit(sub, target->varno, column), params);
+	if (select == NULL)
+		return NULL;
+	IncrementVarSublevelsUp((Node *) select, 1, 1);
+	return any_of(operator, collation, copyObject(column), (Node *) array_of(select));
+}
+
+static void
+add_in_sub(Query *query, Query *sub, ParamListInfo params)
+{
+	List	   *conditions = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query_conditions(sub->jointree->quals))
+	{
+		OpExpr	   *op = (OpExpr *) lfirst(lc);
+		Node	   *implied = NULL;
+
+		conditions = lappend(conditions, op);
+		if (!IsA(op, OpExpr) || list_length(op->args) != 2)
+			continue;
+		implied = implied_in_sub(query, sub, op->opno, op->inputcollid, linitial(op->args), lsecond(op->args), params);
+		if (implied == NULL)
+			implied = implied_in_sub(query, sub, get_commutator(op->opno), op->inputcollid, lsecond(op->args),
+									 linitial(op->args), params);
+		if (implied != NULL)
+			conditions = lappend(conditions, implied);
+	}
+	sub->jointree->quals = conditions != NIL ? (Node *) make_ands_explicit(conditions) : NULL;
+	sub->hasSubLinks |= checkExprHasSubLink(sub->jointree->quals);
+}
+
+typedef struct SubSelects
+{
+	Query	   *query;
+	ParamListInfo params;
+} SubSelects;
+
+static bool
+add_to_subs(Node *node, void *context)
+{
+	SubSelects *c = context;
+	SubLink    *link = (SubLink *) node;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubLink) && link->subLinkType == EXISTS_SUBLINK && only_joins(castNode(Query, link->subselect)))
+		add_in_sub(c->query, castNode(Query, link->subselect), c->params);
+	return expression_tree_walker(node, add_to_subs, context);
+}
+
 void
 limited_ids_add_to_joins(Query *query, ParamListInfo params)
 {
 	if (query->commandType == CMD_SELECT && query->setOperations == NULL && query->rowMarks == NIL &&
 		!query->hasModifyingCTE && !query->hasRecursive && query->jointree != NULL)
+	{
+		SubSelects	context = {query, params};
+
 		add_to_joins(query, (Node *) query->jointree, params);
+		(void) add_to_subs(query->jointree->quals, &context);
+	}
 }
