@@ -18,6 +18,7 @@
 #define METHOD_BROADCAST	"broadcast" /* the same, with rows of other tables given along */
 #define METHOD_REDISTRIBUTE	"redistribute"	/* the same over rows that the nodes send to each other */
 #define METHOD_PULL			"pull"	/* rows of one table come here */
+#define METHOD_LOOKUP		"lookup"	/* rows of one table that a row of the level around wants come here */
 #define METHOD_ROWS			"rows"	/* rows computed here are written where they lie */
 #define METHOD_COPIES		"copies"	/* the statement runs on every copy of a reference table */
 #define METHOD_STEPS		"steps" /* one statement after the other */

@@ -11,9 +11,7 @@
  * large one all rows are asked for, so that those given, which have to be
  * known, are not too many.
  *
- * The rows are those of one snapshot. The shards of this node are read with the
- * statement's; on another node the scan has a number, and all statements with
- * that number use the snapshot of the first (held_snapshot.c). So a row is known
+ * The rows are those of one snapshot (snapshot_number.h). So a row is known
  * by its place: shard and ctid. A shard that moves meanwhile has other ctids on
  * its new node, hence the node beside it. (Rows that are locked do not move.)
  *
@@ -21,21 +19,17 @@
  * (fragment.c, row_here.c): they were given, but LockRows does not see them, which
  * spares it a round trip for each task that other workers are at. A row that
  * is locked later it finds locked, as any.
- *
- * Nothing is said to another node at the end of a scan. The next one brings the
- * number of the oldest scan that goes on in this session; snapshots of
- * those before it are given up then, all others with the transaction.
  */
 #include "postgres.h"
 
 #include "commands/explain.h"
-#include "lib/ilist.h"
 #include "storage/itemptr.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "base/pg_compat.h"
 #include "exec/scan_batches.h"
+#include "exec/snapshot_number.h"
 
 /* How much larger each batch is than the one before. */
 #define GROWTH	8
@@ -49,15 +43,13 @@ struct ScanBatches
 	int64		first;
 
 	/* state */
-	uint32		number;			/* 0: not one of those that go on */
+	SnapshotNumber *number;
 	int64		size;
 	int			nbatches;
 	HTAB	   *given;			/* of RowKey; NULL: nothing */
 
 	/* memory */
-	dlist_node	link;			/* in open_scans, if it has a number */
 	MemoryContext cxt;
-	MemoryContextCallback on_reset;
 };
 
 /* A row that was given. No padding: it is hashed as it is. */
@@ -70,15 +62,6 @@ typedef struct RowKey
 	int32		node_id;
 } RowKey;
 
-/* The scans of this session that go on, oldest first. */
-static dlist_head open_scans = DLIST_STATIC_INIT(open_scans);
-
-static void
-scan_freed(void *arg)
-{
-	scan_batches_end((ScanBatches *) arg);
-}
-
 ScanBatches *
 scan_batches_make(EState *estate, int64 first)
 {
@@ -86,22 +69,14 @@ scan_batches_make(EState *estate, int64 first)
 
 	batches->first = batches->size = first;
 	batches->cxt = estate->es_query_cxt;
-	batches->on_reset.func = scan_freed;
-	batches->on_reset.arg = batches;
-	MemoryContextRegisterResetCallback(estate->es_query_cxt, &batches->on_reset);
+	batches->number = snapshot_number_make(estate);
 	return batches;
 }
 
 void
 scan_batches_restart(ScanBatches *batches)
 {
-	static uint32 last_number = 0;
-
-	scan_batches_end(batches);
-	if (++last_number == PG_UINT32_MAX)
-		last_number = 1;
-	batches->number = last_number;
-	dlist_push_tail(&open_scans, &batches->link);
+	snapshot_number_renew(batches->number);
 	batches->size = batches->first;
 	batches->nbatches++;
 	if (batches->given != NULL)
@@ -118,8 +93,7 @@ scan_batches_size(const ScanBatches *batches)
 uint32
 scan_batches_snapshot(const ScanBatches *batches, uint32 *oldest)
 {
-	*oldest = dlist_head_element(ScanBatches, link, &open_scans)->number;
-	return batches->number;
+	return snapshot_number_get(batches->number, oldest);
 }
 
 static HTAB *
@@ -153,9 +127,7 @@ scan_batches_next(ScanBatches *batches)
 void
 scan_batches_end(ScanBatches *batches)
 {
-	if (batches->number != 0)
-		dlist_delete(&batches->link);
-	batches->number = 0;
+	snapshot_number_end(batches->number);
 }
 
 void

@@ -12,12 +12,15 @@
  * tuplestore, further ones read that: all of it, or what has the key that they
  * ask for (exec/kept_rows.h).
  *
+ * Where each reading wants few of the rows, as a correlated sub-SELECT does, the
+ * first readings fetch just these, by a Shard Scan below that has the
+ * parameters in its fragment (plan/leaf_lookup.h): a page of twenty posts does
+ * not need all likes.
+ *
  * A leaf whose rows are locked until there are enough of them fetches them in
  * batches (exec/scan_batches.h).
  *
- * custom_private and custom_exprs are packed and unpacked only here:
- * custom_exprs holds the parameters of the remote text, then the expressions
- * of all shard keys.
+ * What the planner decided is read from the plan by fanout_plan.c.
  */
 #include "postgres.h"
 
@@ -31,6 +34,7 @@
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
+#include "exec/fanout_plan.h"
 #include "exec/fragment_merge.h"
 #include "exec/input_params.h"
 #include "exec/kept_rows.h"
@@ -42,67 +46,23 @@
 #include "exec/scan_place.h"
 #include "exec/scan_rows.h"
 #include "exec/shard_set.h"
+#include "exec/snapshot_number.h"
 #include "exec/statement_command.h"
 #include "exec/whole_statement.h"
-
-/* Items of custom_private. */
-enum
-{
-	PRIVATE_FLAGS,				/* int list: FLAG_* */
-	PRIVATE_RUN_QUERY,
-	PRIVATE_QUERY_STRING,
-	PRIVATE_REMOTE_SQL,			/* or NULL */
-	PRIVATE_ATTNOS,
-	PRIVATE_SHARDS,
-	PRIVATE_KEY_RELIDS,
-	PRIVATE_KEY_LENGTHS,
-	PRIVATE_OIDS,				/* shell, role */
-	PRIVATE_KEY_COLUMNS,
-	PRIVATE_CURRENT_OF,			/* or NULL */
-	PRIVATE_INPUT_IDS,
-	PRIVATE_KEPT_PLAN,
-	PRIVATE_MERGE_BY,			/* see FanoutParts */
-};
-
-enum
-{
-	FLAG_COMMAND,
-	FLAG_WRITES,
-	FLAG_LOCAL_ONLY,
-	FLAG_NPARAMS,
-	FLAG_BELOW,					/* not the whole statement: may be read again */
-	FLAG_HOLD,
-	FLAG_PLACE_COLUMN,
-	FLAG_NRECHECK,
-	FLAG_TOGETHER,
-	FLAG_BATCH_ROWS,
-	FLAG_BATCH_PARAM,
-	FLAG_BATCH_INPUT,
-	FLAG_SKIP,
-};
 
 typedef struct FanoutState
 {
 	CustomScanState css;
 
 	/* plan */
-	CmdType		command;
-	bool		local_only;
-	bool		is_below;		/* other nodes of the plan */
-	Oid			shell;
-	Bitmapset  *only_shards;
-	List	   *key_relids;
-	List	   *key_lengths;
-	List	   *key_states;		/* of ExprState * */
-	List	   *param_states;
-	List	   *input_states;
-	List	   *input_ids;
+	FanoutPlan	plan;
 	FragmentSpec spec;
 	ScanPlace	place;
 	MergeOrder *order;			/* NULL: rows come in any order */
-	int			batch_rows;		/* 0: all at once */
-	int			batch_param;
-	int			batch_input;
+	Bitmapset  *follows;		/* parameters of the plan that decide which rows there are */
+	List	   *key_states;		/* of ExprState * */
+	List	   *param_states;
+	List	   *input_states;
 
 	/* execution */
 	Bitmapset  *shards;
@@ -112,12 +72,17 @@ typedef struct FanoutState
 	MemoryContext fragment_cxt;
 	ScanBatches *batches;		/* or NULL */
 	bool		was_read;		/* a row was asked for */
-	Bitmapset  *follows;		/* parameters of the plan that decide which rows there are */
 	bool		finished;
 
 	/* rescans */
 	bool		keep;			/* the rows */
 	KeptRows   *kept;
+
+	/* lookups; custom_ps has the scan that makes them */
+	SnapshotNumber *number;		/* of all of them and of the scan of all rows; or NULL */
+	double		spent;			/* on lookups, in rows fetched */
+	bool		is_decided;		/* it is decided where the rows of this reading come from .. */
+	bool		looks_up;		/* .. from a lookup */
 } FanoutState;
 
 static Node *create_state(CustomScan *scan);
@@ -129,7 +94,7 @@ static void end(CustomScanState *node);
 static void start(FanoutState *state);
 static void explain(CustomScanState *node, List *ancestors, ExplainState *es);
 
-static const CustomScanMethods fanout_scan_methods = {
+const CustomScanMethods scan_fanout_methods = {
 	.CustomName = "Shard Scan",
 	.CreateCustomScanState = create_state,
 };
@@ -144,138 +109,7 @@ static const CustomExecMethods fanout_exec_methods = {
 	.ExplainCustomScan = explain,
 };
 
-/* ---------- planner side ---------- */
-
-static List *
-all_columns(int n)
-{
-	List	   *result = NIL;
-
-	for (int i = 1; i <= n; i++)
-		result = lappend_int(result, i);
-	return result;
-}
-
-CustomScan *
-scan_fanout_make(const FanoutParts *parts)
-{
-	CustomScan *scan = makeNode(CustomScan);
-	List	   *attnos = parts->attnos;
-	List	   *key_relids = NIL;
-	List	   *key_lengths = NIL;
-	List	   *flags;
-	ListCell   *lc;
-
-	scan->methods = &fanout_scan_methods;
-	scan->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-	scan->scan.scanrelid = parts->scanrelid;
-	if (parts->is_part)
-	{
-		scan->custom_scan_tlist = parts->scan_tlist;
-		attnos = all_columns(list_length(parts->scan_tlist));
-	}
-	else if (parts->scanrelid == 0)
-	{
-		attnos = all_columns(result_columns_set(scan, parts->target_list));
-	}
-	else
-		scan->custom_scan_tlist = parts->scan_tlist;
-
-	scan->custom_exprs = list_concat_copy(parts->remote_params, parts->inputs);
-	foreach(lc, parts->shard_keys)
-	{
-		FanoutKey  *key = (FanoutKey *) lfirst(lc);
-
-		key_relids = lappend_oid(key_relids, key->relid);
-		key_lengths = lappend_int(key_lengths, list_length(key->exprs));
-		scan->custom_exprs = list_concat(scan->custom_exprs, key->exprs);
-	}
-	scan->custom_exprs = plan_node_expressions(list_concat(scan->custom_exprs, parts->recheck));
-
-	/* several steps: list_make takes five at most */
-	flags = list_make5_int(parts->command, parts->writes, parts->local_only, list_length(parts->remote_params),
-						   parts->is_part || parts->scanrelid > 0);
-	flags = list_concat(flags, list_make4_int(parts->hold, parts->place_column, list_length(parts->recheck),
-											   parts->together));
-	flags = list_concat(flags, list_make4_int((int) parts->batch_rows, parts->batch_param, parts->batch_input,
-											   parts->skip));
-	scan->custom_private = list_make4(flags,
-									  parts->run_query,
-									  makeString(pstrdup(parts->query_string ? parts->query_string : "")),
-									  parts->remote_sql ? makeString(pstrdup(parts->remote_sql)) : NULL);
-	scan->custom_private = list_concat(scan->custom_private,
-									   list_make5(attnos, shard_set_list(parts->shards), key_relids, key_lengths,
-												  list_make2_oid(parts->shell, parts->role)));
-	scan->custom_private = list_concat(scan->custom_private,
-									   list_make5(parts->key_columns, parts->current_of, parts->input_ids,
-												  kept_plan_make(), parts->merge_by));
-	plan_method_set(scan, parts->method ? parts->method : parts->scanrelid > 0 ? METHOD_PULL :
-					parts->redistributes ? METHOD_REDISTRIBUTE : parts->inputs != NIL ? METHOD_BROADCAST :
-					parts->merge_by != NIL ? METHOD_MERGE : METHOD_FRAGMENT);
-	return scan;
-}
-
 /* ---------- state ---------- */
-
-static AttrNumber *
-attnos_of(List *list, int *n)
-{
-	AttrNumber *result = palloc(sizeof(AttrNumber) * (list_length(list) + 1));
-	ListCell   *lc;
-
-	*n = 0;
-	foreach(lc, list)
-		result[(*n)++] = (AttrNumber) lfirst_int(lc);
-	return result;
-}
-
-static void
-unpack_spec(FanoutState *state, CustomScan *scan)
-{
-	List	   *private = scan->custom_private;
-	List	   *flags = (List *) list_nth(private, PRIVATE_FLAGS);
-	Node	   *sql = (Node *) list_nth(private, PRIVATE_REMOTE_SQL);
-	List	   *oids = (List *) list_nth(private, PRIVATE_OIDS);
-	int			nparams = list_nth_int(flags, FLAG_NPARAMS);
-	FragmentSpec *spec = &state->spec;
-	Oid		   *types = palloc(sizeof(Oid) * (nparams + 1));
-	ListCell   *lc;
-
-	state->command = (CmdType) list_nth_int(flags, FLAG_COMMAND);
-	state->local_only = list_nth_int(flags, FLAG_LOCAL_ONLY);
-	state->is_below = list_nth_int(flags, FLAG_BELOW);
-	state->shell = linitial_oid(oids);
-	state->key_relids = (List *) list_nth(private, PRIVATE_KEY_RELIDS);
-	state->key_lengths = (List *) list_nth(private, PRIVATE_KEY_LENGTHS);
-	state->input_ids = (List *) list_nth(private, PRIVATE_INPUT_IDS);
-	foreach(lc, (List *) list_nth(private, PRIVATE_SHARDS))
-		state->only_shards = bms_add_member(state->only_shards, lfirst_int(lc));
-
-	state->place.shell = state->shell;
-	state->place.column = list_nth_int(flags, FLAG_PLACE_COLUMN);
-	state->place.key_columns = (List *) list_nth(private, PRIVATE_KEY_COLUMNS);
-	state->place.current_of = (CurrentOfExpr *) list_nth(private, PRIVATE_CURRENT_OF);
-	state->place.columns = scan->custom_scan_tlist;
-	spec->writes = list_nth_int(flags, FLAG_WRITES);
-	spec->hold = list_nth_int(flags, FLAG_HOLD);
-	spec->together = list_nth_int(flags, FLAG_TOGETHER);
-	spec->run_query = (Query *) list_nth(private, PRIVATE_RUN_QUERY);
-	spec->query_string = strVal(list_nth(private, PRIVATE_QUERY_STRING));
-	spec->remote_sql = sql ? strVal(sql) : NULL;
-	spec->attnos = attnos_of((List *) list_nth(private, PRIVATE_ATTNOS), &spec->ncols);
-	spec->role = lsecond_oid(oids);
-	spec->returns_rows = state->command == CMD_SELECT || spec->ncols > 0;
-	spec->nparams = nparams;
-	spec->param_types = types;
-	for (int i = 0; i < nparams; i++)
-		types[i] = exprType((Node *) list_nth(scan->custom_exprs, i));
-	state->batch_rows = list_nth_int(flags, FLAG_BATCH_ROWS);
-	state->batch_param = list_nth_int(flags, FLAG_BATCH_PARAM);
-	state->batch_input = list_nth_int(flags, FLAG_BATCH_INPUT);
-	spec->skip = (LockClauseStrength) list_nth_int(flags, FLAG_SKIP);
-	state->order = merge_order_make((List *) list_nth(private, PRIVATE_MERGE_BY), scan->custom_scan_tlist);
-	spec->local_plan = (KeptPlan *) list_nth(private, PRIVATE_KEPT_PLAN);
-}
 
 static Node *
 create_state(CustomScan *scan)
@@ -283,7 +117,8 @@ create_state(CustomScan *scan)
 	FanoutState *state = (FanoutState *) newNode(sizeof(FanoutState), T_CustomScanState);
 
 	state->css.methods = &fanout_exec_methods;
-	unpack_spec(state, scan);
+	fanout_plan_read(scan, &state->plan, &state->spec, &state->place);
+	state->order = merge_order_make(state->plan.merge_by, scan->custom_scan_tlist);
 	return (Node *) state;
 }
 
@@ -310,7 +145,7 @@ starts_at_once(FanoutState *state, int eflags)
 	EState	   *estate = state->css.ss.ps.state;
 	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
 
-	return state->command == CMD_SELECT && !state->spec.writes && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
+	return state->plan.command == CMD_SELECT && !state->spec.writes && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
 		estate->es_epq_active == NULL && state->place.current_of == NULL &&
 		(statement_is_opening_cursor(estate) || writes_meanwhile(estate)) &&
 		input_params_of_plan((Node *) scan->custom_exprs) == NULL;
@@ -327,7 +162,7 @@ is_alone(const FanoutState *state, const EState *estate)
 	const Plan *plan = stmt->planTree;
 
 	if (stmt->commandType != CMD_SELECT || stmt->hasModifyingCTE || stmt->rowMarks != NIL || stmt->subplans != NIL ||
-		state->input_ids != NIL)
+		state->plan.input_ids != NIL)
 		return false;
 	while (plan != NULL && plan != state->css.ss.ps.plan)
 	{
@@ -338,19 +173,41 @@ is_alone(const FanoutState *state, const EState *estate)
 	return plan != NULL;
 }
 
+/* The scan below is given the same snapshot. None if it might see what the statement, or its command, has written. */
+static void
+begin_lookups(FanoutState *state, Plan *plan, EState *estate, int eflags)
+{
+	PlanState  *lookup;
+
+	if (writes_meanwhile(estate) || statement_command(estate) != 0)
+		return;
+	lookup = ExecInitNode(plan, estate, eflags);
+	state->css.custom_ps = list_make1(lookup);
+	state->number = ((FanoutState *) lookup)->number = snapshot_number_make(estate);
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+		snapshot_number_renew(state->number);
+}
+
+/* Do values of the level around choose among the rows? Then they will be read again, most likely. */
+static bool
+is_chosen_from(const CustomScanState *node)
+{
+	return input_params_of_plan((Node *) node->ss.ps.plan->qual) != NULL;
+}
+
 static void
 begin(CustomScanState *node, EState *estate, int eflags)
 {
 	FanoutState *state = (FanoutState *) node;
 	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
 	List	   *states = ExecInitExprList(scan->custom_exprs, &node->ss.ps);
-	int			nrecheck = list_nth_int((List *) list_nth(scan->custom_private, PRIVATE_FLAGS), FLAG_NRECHECK);
+	int			nrecheck = state->plan.nrecheck;
 
 	state->param_states = list_copy(states);
 	state->param_states = list_truncate(state->param_states, state->spec.nparams);
 	state->input_states = list_copy_tail(states, state->spec.nparams);
-	state->key_states = list_copy_tail(state->input_states, list_length(state->input_ids));
-	state->input_states = list_truncate(state->input_states, list_length(state->input_ids));
+	state->key_states = list_copy_tail(state->input_states, list_length(state->plan.input_ids));
+	state->input_states = list_truncate(state->input_states, list_length(state->plan.input_ids));
 	state->key_states = list_truncate(state->key_states, list_length(state->key_states) - nrecheck);
 	state->place.recheck = ExecInitQual(list_copy_tail(scan->custom_exprs, list_length(states) - nrecheck),
 										&node->ss.ps);
@@ -363,32 +220,40 @@ begin(CustomScanState *node, EState *estate, int eflags)
 		state->spec.role = GetUserId();
 	state->fragment_cxt = AllocSetContextCreate(estate->es_query_cxt, "shardext fragment", ALLOCSET_DEFAULT_SIZES);
 	state->kept = kept_rows_make(&node->ss);
-	if (state->batch_rows > 0)
-		state->batches = scan_batches_make(estate, state->batch_rows);
-	state->keep = ((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate)) && state->is_below;
+	if (state->plan.batch_rows > 0)
+		state->batches = scan_batches_make(estate, state->plan.batch_rows);
+	state->keep = state->plan.is_below &&
+		((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate) || is_chosen_from(node));
 	if (state->spec.writes && state->spec.returns_rows)
 		statement_command_of_returning(estate, state->spec.run_query);
-	if (state->local_only)
+	if (state->plan.local_only)
 		fragment_obey_note(&state->spec, estate->es_sourceText);
+	if (scan->custom_plans != NIL)
+		begin_lookups(state, linitial(scan->custom_plans), estate, eflags);
 	if (starts_at_once(state, eflags))
 		start(state);
 }
 
 /* ---------- rows ---------- */
 
+/* In memory of the execution, or of the fragment if there are others next time. */
 static void
 find_shards(FanoutState *state)
 {
+	MemoryContext old;
+
 	if (state->shards_known)
 		return;
-	if (state->local_only)
-		state->shards = state->only_shards;
-	else if (state->key_relids == NIL)
+	old = MemoryContextSwitchTo(state->follows != NULL ? state->fragment_cxt : state->css.ss.ps.state->es_query_cxt);
+	if (state->plan.local_only)
+		state->shards = state->plan.only_shards;
+	else if (state->plan.key_relids == NIL)
 		state->shards = shard_set_all();
 	else
-		state->shards = shard_set_eval(state->key_relids, state->key_lengths, state->key_states,
+		state->shards = shard_set_eval(state->plan.key_relids, state->plan.key_lengths, state->key_states,
 									   state->css.ss.ps.ps_ExprContext);
 	state->shards_known = true;
+	MemoryContextSwitchTo(old);
 }
 
 static void
@@ -416,15 +281,15 @@ local_params(FanoutState *state)
 	bool	   *nulls;
 	ListCell   *lc;
 
-	if (state->input_ids == NIL)
+	if (state->plan.input_ids == NIL)
 		return params;
-	types = palloc(sizeof(Oid) * list_length(state->input_ids));
+	types = palloc(sizeof(Oid) * list_length(state->plan.input_ids));
 	foreach(lc, state->input_states)
 		types[foreach_current_index(lc)] = exprType((Node *) lfirst_node(ExprState, lc)->expr);
 	eval_all(state, state->input_states, &values, &nulls);
 	if (state->batches != NULL)
-		values[state->batch_input] = Int64GetDatum(scan_batches_size(state->batches));
-	return input_params_make(params, state->input_ids, types, values, nulls, PARAM_FLAG_CONST);
+		values[state->plan.batch_input] = Int64GetDatum(scan_batches_size(state->batches));
+	return input_params_make(params, state->plan.input_ids, types, values, nulls, PARAM_FLAG_CONST);
 }
 
 /* All rows, or the batch at hand. */
@@ -436,17 +301,20 @@ start_fragment(FanoutState *state)
 	Datum	   *values;
 	bool	   *nulls;
 
+	if (state->follows != NULL)
+		state->shards_known = false;
 	MemoryContextReset(state->fragment_cxt);
-	old = MemoryContextSwitchTo(state->css.ss.ps.state->es_query_cxt);
 	find_shards(state);
-	MemoryContextSwitchTo(state->fragment_cxt);
+	old = MemoryContextSwitchTo(state->fragment_cxt);
 	eval_all(state, state->param_states, &values, &nulls);
 	if (state->batches != NULL)
 	{
 		limit = scan_batches_size(state->batches);
-		values[state->batch_param] = Int64GetDatum(limit);
+		values[state->plan.batch_param] = Int64GetDatum(limit);
 		state->spec.snapshot = scan_batches_snapshot(state->batches, &state->spec.oldest_snapshot);
 	}
+	else if (state->number != NULL)
+		state->spec.snapshot = snapshot_number_get(state->number, &state->spec.oldest_snapshot);
 	state->spec.local_params = local_params(state);
 	state->fragment = fragment_start(&state->spec, state->shards, values, nulls, state->css.ss.ps.state);
 	if (state->order != NULL)
@@ -563,6 +431,39 @@ next_row(FanoutState *state)
 	return (kept_rows_open(state->kept) && kept_rows_next(state->kept)) || fetch_row(state);
 }
 
+/*
+ * For the first readings only the rows wanted are fetched; if there are more readings, all rows once, since each lookup
+ * is a round trip.
+ */
+static bool
+looks_up(FanoutState *state)
+{
+	if (state->is_decided || state->css.custom_ps == NIL)
+		return state->looks_up;
+	state->is_decided = true;
+	state->looks_up = state->spent < state->plan.rows_of_all && !state->was_read && state->fragment == NULL;
+	if (state->looks_up)
+		state->spent += state->plan.rows_of_lookup;
+	return state->looks_up;
+}
+
+static TupleTableSlot *
+next_looked_up(FanoutState *state)
+{
+	TupleTableSlot *slot = state->css.ss.ss_ScanTupleSlot;
+	TupleTableSlot *row = ExecProcNode(linitial(state->css.custom_ps));
+
+	ExecClearTuple(slot);
+	if (TupIsNull(row))
+		return slot;
+	state->spent++;
+	slot_getallattrs(row);
+	memcpy(slot->tts_values, row->tts_values, slot->tts_tupleDescriptor->natts * sizeof(Datum));
+	memcpy(slot->tts_isnull, row->tts_isnull, slot->tts_tupleDescriptor->natts * sizeof(bool));
+	slot->tts_tableOid = state->plan.shell;
+	return ExecStoreVirtualTuple(slot);
+}
+
 static TupleTableSlot *
 access_next(ScanState *node)
 {
@@ -576,11 +477,13 @@ access_next(ScanState *node)
 		state->finished = true;
 		return found ? slot : ExecClearTuple(slot);
 	}
+	if (looks_up(state))
+		return next_looked_up(state);
 	if (state->keep && !kept_rows_open(state->kept))
 		kept_rows_begin(state->kept);
 	if (!next_row(state))
 		return ExecClearTuple(slot);
-	slot->tts_tableOid = state->shell;
+	slot->tts_tableOid = state->plan.shell;
 	if (state->place.column > 0)
 		scan_place_show(&state->place, slot);
 	return slot;
@@ -591,25 +494,37 @@ exec(CustomScanState *node)
 {
 	if (scan_place_is_given(&node->ss))
 		return scan_place_given(&((FanoutState *) node)->place, &node->ss);
-	return ((FanoutState *) node)->command == CMD_SELECT ? scan_rows(node, access_next) :
+	return ((FanoutState *) node)->plan.command == CMD_SELECT ? scan_rows(node, access_next) :
 		scan_rows_returned(node, access_next);
+}
+
+static void
+rescan_lookups(FanoutState *state)
+{
+	PlanState  *lookup = linitial(state->css.custom_ps);
+
+	state->is_decided = false;
+	if (state->css.ss.ps.chgParam != NULL)
+		UpdateChangedParamSet(lookup, state->css.ss.ps.chgParam);
+	if (lookup->chgParam == NULL)
+		ExecReScan(lookup);
 }
 
 static void
 rescan(CustomScanState *node)
 {
 	FanoutState *state = (FanoutState *) node;
+	bool		others = bms_overlap(node->ss.ps.chgParam, state->follows);
 
 	ExecScanReScan(&node->ss);
+	if (node->custom_ps != NIL)
+		rescan_lookups(state);
 	if (state->place.current_of != NULL)
 		state->finished = false;
 	if (!state->was_read)
 		return;
-	if (bms_overlap(node->ss.ps.chgParam, state->follows))
-	{
+	if (others)
 		kept_rows_forget(state->kept);
-		state->shards_known = false;
-	}
 	if (kept_rows_open(state->kept))
 	{
 		kept_rows_rescan(state->kept);
@@ -617,7 +532,7 @@ rescan(CustomScanState *node)
 	}
 	end_fragment(state);
 	state->finished = false;
-	state->keep = true;
+	state->keep = state->keep || !others;
 }
 
 static void
@@ -638,6 +553,11 @@ end(CustomScanState *node)
 	if (state->batches != NULL)
 		scan_batches_end(state->batches);
 	kept_rows_forget(state->kept);
+	if (node->custom_ps != NIL)
+	{
+		ExecEndNode(linitial(node->custom_ps));
+		snapshot_number_end(state->number);
+	}
 }
 
 /* ---------- EXPLAIN ---------- */
@@ -665,9 +585,9 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	FanoutState *state = (FanoutState *) node;
 
 	plan_method_explain((CustomScan *) node->ss.ps.plan, es);
-	if (state->command != CMD_SELECT)
-		ExplainPropertyText("Command", state->command == CMD_INSERT ? "Insert" :
-							state->command == CMD_UPDATE ? "Update" : "Delete", es);
+	if (state->plan.command != CMD_SELECT)
+		ExplainPropertyText("Command", state->plan.command == CMD_INSERT ? "Insert" :
+							state->plan.command == CMD_UPDATE ? "Update" : "Delete", es);
 	if (knows_keys(state))
 		find_shards(state);
 	if (state->shards_known)
@@ -677,6 +597,8 @@ explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	}
 	if (state->batches != NULL)
 		scan_batches_explain(state->batches, es);
+	if (node->custom_ps != NIL)
+		ExplainPropertyInteger("Lookups At Most", NULL, state->plan.rows_of_all / state->plan.rows_of_lookup, es);
 	if (state->order != NULL)
 		merge_order_explain(state->order, ((CustomScan *) node->ss.ps.plan)->custom_scan_tlist, es);
 	plan_reason_explain((CustomScan *) node->ss.ps.plan, es);
@@ -694,5 +616,5 @@ void
 scan_fanout_preload(void)
 {
 	kept_plan_preload();
-	RegisterCustomScanMethods(&fanout_scan_methods);
+	RegisterCustomScanMethods(&scan_fanout_methods);
 }

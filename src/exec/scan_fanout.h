@@ -42,6 +42,11 @@ typedef struct FanoutParts
 	int			batch_input;	/* .. and which of inputs is that size; counted from 0 */
 	LockClauseStrength skip;	/* the rows will be locked so, with SKIP LOCKED; LCS_NONE: they will not */
 
+	/* the same scan of the rows wanted by one row of the level around it (plan/leaf_lookup.h); NULL: none */
+	CustomScan *lookup;
+	int			rows_of_lookup; /* what one costs, in rows fetched, beside the rows that it gives .. */
+	int			rows_of_all;	/* .. and all of them: then these are fetched */
+
 	/* the whole statement */
 	List	   *target_list;	/* of its result (RETURNING for DML); NIL if it has none */
 

@@ -46,9 +46,11 @@
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
+#include "exec/plan_reason.h"
 #include "plan/leaf_batches.h"
 #include "plan/leaf_fragment.h"
 #include "plan/leaf_inputs.h"
+#include "plan/leaf_lookup.h"
 #include "plan/leaf_places.h"
 #include "plan/shard_quals.h"
 #include "plan/shard_sql.h"
@@ -559,6 +561,41 @@ keep_unless_policy(LeafQuals *quals)
 	quals->pushed = NIL;
 }
 
+/* ---------- lookups ---------- */
+
+/*
+ * The scan of the rows that one row of the level around wants, of all those that parts fetches; NULL: it would not
+ * pay, or may not be.
+ */
+static CustomScan *
+plan_lookup(PlannerInfo *root, Relation shell, RangeTblEntry *rte, RelOptInfo *rel, List *tlist, List *clauses,
+			const LeafQuals *quals, const LeafUse *use, const Bitmapset *known, FanoutParts *parts)
+{
+	Bitmapset  *params;
+	FanoutParts lookup = *parts;
+	LeafQuals	narrowed = *quals;
+	List	   *conditions = leaf_lookup_conditions(root, quals->kept, &params);
+	ListCell   *lc;
+
+	params = bms_union(params, known);
+	foreach(lc, conditions)
+	{
+		if (!can_push(lfirst(lc), rel->relid, params, true))
+			conditions = foreach_delete_current(conditions, lc);
+	}
+	lookup.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses, params);
+	if (conditions == NIL ||
+		!leaf_lookup_pays(root, rel, conditions, list_concat_copy(quals->security, quals->pushed),
+						  lookup.shard_keys != NIL, parts))
+		return NULL;
+	narrowed.pushed = list_concat_copy(quals->pushed, conditions);
+	make_fragment(&lookup, root, shell, rte, rel, tlist, &narrowed, use);
+	if (lookup.inputs == NIL)
+		return NULL;
+	lookup.method = METHOD_LOOKUP;
+	return scan_fanout_make(&lookup);
+}
+
 CustomScan *
 leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clauses, LockClauseStrength lock,
 				   bool for_cursor, bool starts_early, int batch_rows, const char *query_string)
@@ -604,6 +641,11 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	if ((OidIsValid(role) && own_role) || use.identified || by_owner)
 		root->glob->dependsOnRole = true;
 	make_fragment(&parts, root, shell, rte, rel, tlist, &quals, &use);
+	if (own_role && !use.identified && lock == LCS_NONE && batch_rows == 0 && !for_cursor && !quals.policy_kept &&
+		rte->tablesample == NULL)
+		parts.lookup = plan_lookup(root, shell, rte, rel, tlist, clauses, &quals, &use, known, &parts);
+	if (parts.lookup != NULL)
+		parts.lookup->scan.plan.targetlist = leaf_lookup_columns(rel->relid, RelationGetDescr(shell), parts.scan_tlist);
 	table_close(shell, NoLock);
 
 	scan = scan_fanout_make(&parts);
