@@ -80,6 +80,27 @@ SELECT compare(q), q FROM unnest(ARRAY[
     'SELECT i, (SELECT count(*) FROM @likes l WHERE l.kind = i % 4) FROM generate_series(1, 30) i',
     'SELECT i, (SELECT min(l.id) FROM @likes l WHERE l.who = ''u'' || i) FROM generate_series(1, 30) i']) q;
 
+-- a page comes before what is computed for its rows (plan/push_page.c)
+SELECT compare(q), q FROM unnest(ARRAY[
+    'SELECT p.id, title, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id DESC LIMIT 4',
+    'SELECT p.title, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY price DESC, title LIMIT 4 OFFSET 2',
+    'SELECT p.title || 1, (SELECT count(*) FROM @likes l WHERE l.post = p.id), price + 1 AS s FROM @post p ORDER BY s, id FETCH FIRST 2 ROWS WITH TIES',
+    'SELECT p.id, p.title, coalesce((SELECT a.name FROM @author a WHERE a.id = p.author), title), author FROM @post p WHERE id BETWEEN 5 AND 90 ORDER BY author NULLS FIRST LIMIT 4',
+    'SELECT p.id, (SELECT sum(x) FROM (SELECT l.id % p.id + (SELECT count(*) FROM @author a WHERE a.id = p.id + l.kind) AS x FROM @likes l WHERE l.post = p.id) s) FROM @post p ORDER BY id LIMIT 4',
+    'SELECT p.id, (SELECT json_agg(c) FROM (SELECT l.id, l.kind FROM @likes l WHERE l.post = p.id ORDER BY l.id LIMIT 2) c)::text FROM @post p JOIN @author a ON a.id = p.id AND a.id % 2 = 0 ORDER BY p.id LIMIT 3',
+    'SELECT json_agg(t)::text FROM (SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 4) t',
+    'SELECT p.id, (SELECT p.title || max(l.id) FROM @likes l WHERE l.post = p.id), exists (SELECT FROM @likes l WHERE l.post = p.id AND l.kind = 7) FROM @post p ORDER BY id LIMIT (SELECT 3)',
+    'SELECT p, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 2',
+    'SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) AS n FROM @post p ORDER BY n DESC, id LIMIT 2',
+    'WITH w AS MATERIALIZED (SELECT * FROM @home) SELECT p.id, (SELECT sum(w.x) FROM w WHERE w.id = p.id), (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 3',
+    'WITH w AS MATERIALIZED (SELECT * FROM @home) SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p, w WHERE p.id = w.x ORDER BY p.id, w.id LIMIT 3',
+    'SELECT h.id, x.* FROM @home h, LATERAL (SELECT p.id AS p, (SELECT count(*) FROM @likes l WHERE l.post = p.id AND l.kind <> h.id) FROM @post p WHERE p.id > h.x ORDER BY p.id LIMIT 2) x',
+    'SELECT DISTINCT p.author % 3, (SELECT max(l.id) FROM @likes l WHERE l.post = 5) FROM @post p ORDER BY 1 LIMIT 2',
+    'SELECT id, generate_series(1, 2), (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 3',
+    'SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 0',
+    'SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p WHERE id < 4 ORDER BY id LIMIT NULL']) q;
+EXPLAIN (COSTS off) SELECT title, (SELECT count(*) FROM sh.likes l WHERE l.post = p.id) FROM sh.post p ORDER BY price LIMIT 20;
+
 -- as EXPLAIN tells it
 EXPLAIN (VERBOSE, COSTS off) SELECT h.id, (SELECT name FROM sh.author a WHERE a.id = h.x) FROM sh.home h;
 

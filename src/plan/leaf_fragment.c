@@ -20,8 +20,8 @@
  * those for reading it: their quals stay in the text. Who may write the rows
  * but not read them has them read by the table's owner.
  *
- * Conditions with parameters of outer query levels (PARAM_EXEC) never go into
- * a fragment: its rows would change with every rescan. What the plan computes
+ * Conditions with parameters of outer query levels (PARAM_EXEC) go into a
+ * fragment of their own, whose rows change with every rescan (leaf_lookup.h). What the plan computes
  * only once can be an input of the fragment: arguments of TABLESAMPLE have to,
  * and the value of a sub-SELECT spares an UPDATE or DELETE the rows of all other
  * shards (id = (SELECT .. FOR UPDATE SKIP LOCKED)).
@@ -36,7 +36,6 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
@@ -46,7 +45,6 @@
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
-#include "exec/plan_reason.h"
 #include "plan/leaf_batches.h"
 #include "plan/leaf_fragment.h"
 #include "plan/leaf_inputs.h"
@@ -590,10 +588,7 @@ plan_lookup(PlannerInfo *root, Relation shell, RangeTblEntry *rte, RelOptInfo *r
 		return NULL;
 	narrowed.pushed = list_concat_copy(quals->pushed, conditions);
 	make_fragment(&lookup, root, shell, rte, rel, tlist, &narrowed, use);
-	if (lookup.inputs == NIL)
-		return NULL;
-	lookup.method = METHOD_LOOKUP;
-	return scan_fanout_make(&lookup);
+	return lookup.inputs != NIL ? leaf_lookup_plan(&lookup, RelationGetDescr(shell)) : NULL;
 }
 
 CustomScan *
@@ -644,8 +639,6 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	if (own_role && !use.identified && lock == LCS_NONE && batch_rows == 0 && !for_cursor && !quals.policy_kept &&
 		rte->tablesample == NULL)
 		parts.lookup = plan_lookup(root, shell, rte, rel, tlist, clauses, &quals, &use, known, &parts);
-	if (parts.lookup != NULL)
-		parts.lookup->scan.plan.targetlist = leaf_lookup_columns(rel->relid, RelationGetDescr(shell), parts.scan_tlist);
 	table_close(shell, NoLock);
 
 	scan = scan_fanout_make(&parts);

@@ -25,6 +25,7 @@
 
 #include "catalog/shard_map.h"
 #include "exec/input_params.h"
+#include "exec/plan_reason.h"
 #include "plan/leaf_lookup.h"
 #include "plan/shippable.h"
 
@@ -153,20 +154,32 @@ leaf_lookup_pays(PlannerInfo *root, RelOptInfo *rel, List *conditions, List *oth
 	return one * FEWEST_LOOKUPS <= all && clauselist_selectivity(root, conditions, rel->relid, JOIN_INNER, NULL) < 0.5;
 }
 
-List *
-leaf_lookup_columns(Index varno, TupleDesc desc, const List *scan_tlist)
+/* All columns of the scan's rows. */
+static List *
+columns_of(const FanoutParts *lookup, TupleDesc desc)
 {
 	List	   *result = NIL;
 
-	if (scan_tlist != NIL)
-		return copyObject(unconstify(List *, scan_tlist));
+	if (lookup->scan_tlist != NIL)
+		return copyObject(lookup->scan_tlist);
 	for (int i = 0; i < desc->natts; i++)
 	{
 		const FormData_pg_attribute *att = TupleDescAttr(desc, i);
 		Expr	   *column = att->attisdropped ? (Expr *) makeNullConst(INT4OID, -1, InvalidOid) :
-			(Expr *) makeVar(varno, att->attnum, att->atttypid, att->atttypmod, att->attcollation, 0);
+			(Expr *) makeVar(lookup->scanrelid, att->attnum, att->atttypid, att->atttypmod, att->attcollation, 0);
 
 		result = lappend(result, makeTargetEntry(column, i + 1, NULL, false));
 	}
 	return result;
+}
+
+CustomScan *
+leaf_lookup_plan(FanoutParts *lookup, TupleDesc desc)
+{
+	CustomScan *scan;
+
+	lookup->method = METHOD_LOOKUP;
+	scan = scan_fanout_make(lookup);
+	scan->scan.plan.targetlist = columns_of(lookup, desc);
+	return scan;
 }

@@ -23,7 +23,7 @@ extern List *leaf_lookup_conditions(const PlannerInfo *root, const List *kept, B
 extern bool leaf_lookup_pays(PlannerInfo *root, RelOptInfo *rel, List *conditions, List *others, bool by_key,
 							 FanoutParts *parts);
 
-/* All columns of the scan's rows. */
-extern List *leaf_lookup_columns(Index varno, TupleDesc desc, const List *scan_tlist);
+/* The scan for it; desc: of the shell. */
+extern CustomScan *leaf_lookup_plan(FanoutParts *lookup, TupleDesc desc);
 
 #endif

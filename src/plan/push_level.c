@@ -37,6 +37,7 @@
 #include "plan/push_flatten.h"
 #include "plan/push_groups.h"
 #include "plan/push_level.h"
+#include "plan/push_page.h"
 #include "plan/push_part.h"
 #include "plan/push_regroup.h"
 #include "plan/push_sets.h"
@@ -407,6 +408,7 @@ push_query(Query *query, PushStatement *statement)
 		return;
 	if (saves)
 		note_reason(query, reason, statement);
+	push_page(query);
 	push_inside(query, statement);
 }
 
@@ -431,6 +433,8 @@ push_statement_level(Query *query, PushStatement *statement)
 void
 push_statement(Query *query, PushStatement *statement)
 {
-	if (query->commandType == CMD_SELECT && !query->hasModifyingCTE)
-		push_inside(query, statement);
+	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
+		return;
+	push_page(query);
+	push_inside(query, statement);
 }

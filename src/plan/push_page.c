@@ -1,0 +1,211 @@
+/*
+ * push_page.c
+ *	  The rows of a page before what is computed for each of them.
+ *
+ *	  SELECT title, (SELECT count(*) FROM likes WHERE ..) FROM posts ORDER BY created LIMIT 20
+ *
+ * cannot be carried out where the posts lie, since likes do not lie there. PostgreSQL
+ * sorts first, and computes such sub-SELECTs for the twenty rows that are left; but it is given all posts to
+ * sort. As
+ *
+ *	  SELECT page.title, (SELECT count(*) FROM likes WHERE ..)
+ *	    FROM (SELECT title, id, created FROM posts ORDER BY created LIMIT 20) AS page ORDER BY page.created
+ *
+ * the page is a level of its own, of which each shard gives twenty rows.
+ */
+#include "postgres.h"
+
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+
+#include "base/pg_compat.h"
+#include "plan/push_level.h"
+#include "plan/push_page.h"
+
+typedef struct PageContext
+{
+	Query	   *page;
+	int			depth;			/* Queries between the node and the level */
+	bool		failed;
+} PageContext;
+
+static bool
+has_page_shape(const Query *query)
+{
+	bool		has_sublink = false;
+	ListCell   *lc;
+
+	if (query->commandType != CMD_SELECT || !query->hasSubLinks || query->limitCount == NULL || query->hasAggs ||
+		query->groupClause != NIL || query->groupingSets != NIL || query->havingQual != NULL ||
+		query->hasWindowFuncs || query->hasTargetSRFs || query->distinctClause != NIL ||
+		query->setOperations != NULL || query->rowMarks != NIL || query->hasModifyingCTE ||
+		query->jointree->fromlist == NIL || contain_volatile_functions((Node *) query->targetList))
+		return false;
+	foreach(lc, query->targetList)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!checkExprHasSubLink((Node *) tle->expr))
+			continue;
+		if (tle->ressortgroupref != 0)
+			return false;
+		has_sublink = true;
+	}
+	return has_sublink;
+}
+
+static Var *
+page_column(const TargetEntry *tle, Index levelsup)
+{
+	Node	   *expr = (Node *) tle->expr;
+
+	return makeVar(1, tle->resno, exprType(expr), exprTypmod(expr), exprCollation(expr), levelsup);
+}
+
+static TargetEntry *
+add_column(Query *page, Node *expr)
+{
+	int			resno = list_length(page->targetList) + 1;
+	TargetEntry *tle = makeTargetEntry((Expr *) expr, resno, psprintf("c%d", resno), false);
+
+	page->targetList = lappend(page->targetList, tle);
+	return tle;
+}
+
+/* The page's column that is this one of a table's, as seen from a Query so many levels below. */
+static Node *
+column_for(const Var *var, PageContext *c)
+{
+	Var		   *own = copyObject(unconstify(Var *, var));
+	ListCell   *lc;
+
+	own->varlevelsup = 0;
+	foreach(lc, c->page->targetList)
+	{
+		if (equal(lfirst_node(TargetEntry, lc)->expr, own))
+			return (Node *) page_column(lfirst(lc), var->varlevelsup);
+	}
+	return (Node *) page_column(add_column(c->page, (Node *) own), var->varlevelsup);
+}
+
+static bool
+reads_ctes(const Query *query, int levelsup)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_CTE && (int) rte->ctelevelsup == levelsup)
+			return true;
+	}
+	return false;
+}
+
+static Node *
+over_page(Node *node, void *context)
+{
+	PageContext *c = context;
+	Node	   *result;
+
+	if (node == NULL || c->failed)
+		return node;
+	if (IsA(node, Var) && (int) ((Var *) node)->varlevelsup == c->depth)
+	{
+		/* whole rows and system columns are those of tables */
+		c->failed = ((Var *) node)->varattno <= 0;
+		return c->failed ? node : column_for((Var *) node, c);
+	}
+	if (!IsA(node, Query))
+		return expression_tree_mutator(node, over_page, context);
+	c->depth++;
+	c->failed = reads_ctes((Query *) node, c->depth);
+	result = (Node *) query_tree_mutator((Query *) node, over_page, context, 0);
+	c->depth--;
+	return result;
+}
+
+/* What the page is sorted by, as its first columns. */
+static List *
+sort_columns(Query *page)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, page->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->ressortgroupref == 0)
+			continue;
+		tle->resjunk = false;
+		tle->resno = list_length(result) + 1;
+		tle->resname = psprintf("c%d", tle->resno);
+		result = lappend(result, tle);
+	}
+	return result;
+}
+
+static List *
+target_list_over(const Query *query, PageContext *context)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));
+		TargetEntry *sorted = NULL;
+
+		if (tle->ressortgroupref != 0)
+			sorted = get_sortgroupref_tle(tle->ressortgroupref, context->page->targetList);
+		tle->expr = sorted != NULL ? (Expr *) page_column(sorted, 0) :
+			(Expr *) over_page((Node *) copyObject(tle->expr), context);
+		result = lappend(result, tle);
+	}
+	return result;
+}
+
+static RangeTblEntry *
+page_entry(Query *page)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, page->targetList)
+		names = lappend(names, makeString(pstrdup(lfirst_node(TargetEntry, lc)->resname)));
+	rte->rtekind = RTE_SUBQUERY;
+	rte->subquery = page;
+	rte->eref = rte->alias = makeAlias("page", names);
+	rte->inFromCl = true;
+	return rte;
+}
+
+void
+push_page(Query *query)
+{
+	PageContext context = {0};
+	RangeTblRef *ref = makeNode(RangeTblRef);
+	List	   *target_list;
+
+	if (!has_page_shape(query) || !push_is_closed(query))
+		return;
+	context.page = copyObject(query);
+	context.page->targetList = sort_columns(context.page);
+	target_list = target_list_over(query, &context);
+	if (context.failed)
+		return;
+	ref->rtindex = 1;
+	query->targetList = target_list;
+	query->rtable = list_make1(page_entry(context.page));
+	sx_query_drop_permissions(query);
+	query->jointree = makeFromExpr(list_make1(ref), NULL);
+	query->cteList = NIL;
+	query->hasRecursive = false;
+	query->limitCount = query->limitOffset = NULL;
+	query->limitOption = LIMIT_OPTION_COUNT;
+}
