@@ -137,6 +137,12 @@ BEGIN;
 SELECT h.id, (SELECT count(*) FROM sh.likes l WHERE l.post = h.x), sh.add(h.x) FROM sh.home h ORDER BY h.id;
 SELECT h.id, (SELECT count(*) FROM sh.likes l WHERE l.post = h.x) FROM sh.home h ORDER BY h.id;
 ROLLBACK;
+-- not either if it is called first
+BEGIN;
+SELECT h.id, sh.add(h.x), (SELECT count(*) FROM sh.likes l WHERE l.post = h.x) FROM sh.home h ORDER BY h.id;
+SELECT sh.add(10), n FROM (SELECT count(*) AS n FROM sh.likes WHERE post = 10) l, sh.home h ORDER BY h.id;
+SELECT h.id, CASE WHEN sh.add(h.x) = 1 THEN (SELECT count(*) FROM sh.likes WHERE post = 10) END FROM sh.home h ORDER BY h.id;
+ROLLBACK;
 BEGIN;
 UPDATE sh.likes l SET post = 20, kind = (SELECT count(*) FROM sh.likes m WHERE m.post = l.post AND m.id <= l.id) WHERE post = 10;
 SELECT id, post, kind FROM sh.likes WHERE post IN (10, 20) ORDER BY id;

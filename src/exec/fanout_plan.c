@@ -48,6 +48,7 @@ enum
 	FLAG_BATCH_PARAM,
 	FLAG_BATCH_INPUT,
 	FLAG_SKIP,
+	FLAG_EARLY,
 	FLAG_ROWS_OF_LOOKUP,
 	FLAG_ROWS_OF_ALL,
 };
@@ -107,7 +108,7 @@ scan_fanout_make(const FanoutParts *parts)
 											   parts->together));
 	flags = list_concat(flags, list_make4_int((int) parts->batch_rows, parts->batch_param, parts->batch_input,
 											   parts->skip));
-	flags = lappend_int(lappend_int(flags, parts->rows_of_lookup), parts->rows_of_all);
+	flags = list_concat(flags, list_make3_int(parts->early, parts->rows_of_lookup, parts->rows_of_all));
 	if (parts->lookup != NULL)
 		scan->custom_plans = list_make1(parts->lookup);
 	scan->custom_private = list_make4(flags,
@@ -179,6 +180,7 @@ fanout_plan_read(const CustomScan *scan, FanoutPlan *plan, FragmentSpec *spec, S
 	spec->param_types = types;
 	for (int i = 0; i < nparams; i++)
 		types[i] = exprType((Node *) list_nth(scan->custom_exprs, i));
+	plan->early = list_nth_int(flags, FLAG_EARLY);
 	plan->nrecheck = list_nth_int(flags, FLAG_NRECHECK);
 	plan->rows_of_lookup = list_nth_int(flags, FLAG_ROWS_OF_LOOKUP);
 	plan->rows_of_all = list_nth_int(flags, FLAG_ROWS_OF_ALL);

@@ -18,6 +18,7 @@ typedef struct FanoutPlan
 	CmdType		command;
 	bool		local_only;
 	bool		is_below;		/* other nodes of the plan */
+	bool		early;
 	Oid			shell;
 	Bitmapset  *only_shards;
 	List	   *key_relids;

@@ -138,6 +138,13 @@ writes_meanwhile(const EState *estate)
 	return false;
 }
 
+/* Might rows that are asked for later show what the statement, or a function that it calls, has written? */
+static bool
+is_overtaken(const FanoutState *state)
+{
+	return writes_meanwhile(state->css.ss.ps.state) || (state->plan.early && !state->spec.alone);
+}
+
 /* Are the rows those of the moment when the statement began, whenever they are fetched? */
 static bool
 starts_at_once(FanoutState *state, int eflags)
@@ -147,7 +154,7 @@ starts_at_once(FanoutState *state, int eflags)
 
 	return state->plan.command == CMD_SELECT && !state->spec.writes && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
 		estate->es_epq_active == NULL && state->place.current_of == NULL &&
-		(statement_is_opening_cursor(estate) || writes_meanwhile(estate)) &&
+		(statement_is_opening_cursor(estate) || is_overtaken(state)) &&
 		input_params_of_plan((Node *) scan->custom_exprs) == NULL;
 }
 
@@ -223,7 +230,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	if (state->plan.batch_rows > 0)
 		state->batches = scan_batches_make(estate, state->plan.batch_rows);
 	state->keep = state->plan.is_below &&
-		((eflags & EXEC_FLAG_REWIND) != 0 || writes_meanwhile(estate) || is_chosen_from(node));
+		((eflags & EXEC_FLAG_REWIND) != 0 || is_overtaken(state) || is_chosen_from(node));
 	if (state->spec.writes && state->spec.returns_rows)
 		statement_command_of_returning(estate, state->spec.run_query);
 	if (state->plan.local_only)

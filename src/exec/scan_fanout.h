@@ -61,6 +61,7 @@ typedef struct FanoutParts
 	bool		redistributes;	/* reads rows that nodes send to each other */
 	const char *method;			/* METHOD_*, for EXPLAIN; NULL: as the other fields say */
 	bool		together;		/* in one's shards at once where that can be: see local_plan_run_together */
+	bool		early;			/* functions of the statement may write before the first row is wanted */
 	bool		hold;			/* the rows' places will be used again in this transaction */
 
 	/* the shards */

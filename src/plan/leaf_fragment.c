@@ -631,6 +631,7 @@ leaf_fragment_plan(PlannerInfo *root, RelOptInfo *rel, List *tlist, List *clause
 	parts.shard_keys = shard_keys_of(table_info(rte->relid), rel->relid, clauses, known);
 	parts.writes = lock != LCS_NONE;
 	parts.hold = use.identified || for_cursor;
+	parts.early = shippable_plan_sees_writes(root);
 	/* asked as another role a node might take our own locks for somebody else's */
 	parts.skip = batch_rows > 0 && !for_cursor && own_role ? leaf_batches_skip(root, rel) : LCS_NONE;
 	if ((OidIsValid(role) && own_role) || use.identified || by_owner)

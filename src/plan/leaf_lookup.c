@@ -43,21 +43,20 @@
 static bool
 only_reads(const PlannerInfo *root)
 {
+	const Query *statement;
 	ListCell   *lc;
 
 	while (root->parent_root != NULL)
 		root = root->parent_root;
-	if (root->parse->commandType != CMD_SELECT || root->parse->rowMarks != NIL || root->parse->hasModifyingCTE ||
-		shippable_sees_writes(root->parse))
+	statement = root->parse;
+	if (statement->commandType != CMD_SELECT || statement->rowMarks != NIL || statement->hasModifyingCTE)
 		return false;
 	foreach(lc, root->glob->subroots)
 	{
-		const Query *query = lfirst_node(PlannerInfo, lc)->parse;
-
-		if (query->rowMarks != NIL || shippable_sees_writes(unconstify(Query *, query)))
+		if (lfirst_node(PlannerInfo, lc)->parse->rowMarks != NIL)
 			return false;
 	}
-	return true;
+	return !shippable_plan_sees_writes(root);
 }
 
 /* Another node would check the values of a domain, which here are those of a column: NULL of no row, too. */

@@ -384,6 +384,7 @@ plan_part_path(PlannerInfo *root, RelOptInfo *rel, struct CustomPath *best_path,
 	add_inputs(root, (List *) list_nth(items, ITEM_INPUTS), &parts);
 	parts.redistributes = exchange_is_read(fragment);
 	parts.together = runs_together(rel, items);
+	parts.early = shippable_plan_sees_writes(root);
 	scan = scan_fanout_make(&parts);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = extract_actual_clauses(clauses, false);

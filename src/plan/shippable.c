@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
@@ -252,6 +253,23 @@ bool
 shippable_sees_writes(Query *query)
 {
 	return query_tree_walker(query, sees_writes, NULL, 0);
+}
+
+bool
+shippable_plan_sees_writes(const PlannerInfo *root)
+{
+	ListCell   *lc;
+
+	while (root->parent_root != NULL)
+		root = root->parent_root;
+	if (shippable_sees_writes(root->parse))
+		return true;
+	foreach(lc, root->glob->subroots)
+	{
+		if (shippable_sees_writes(lfirst_node(PlannerInfo, lc)->parse))
+			return true;
+	}
+	return false;
 }
 
 bool

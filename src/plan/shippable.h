@@ -41,6 +41,9 @@ extern bool shippable_runs_users_code(Node *expr);
 /* Does it call a volatile function that may see what the statement itself has written so far? */
 extern bool shippable_sees_writes(Query *query);
 
+/* The same of a statement that is being planned, sub-SELECTs that are plans already included. */
+extern bool shippable_plan_sees_writes(const struct PlannerInfo *root);
+
 /* Immutable, or safe to compute once more: for deciding shards and pruning. No Vars, no volatile functions. */
 extern bool shippable_is_stable_free(Node *expr);
 
