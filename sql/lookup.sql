@@ -101,6 +101,13 @@ SELECT compare(q), q FROM unnest(ARRAY[
     'SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p WHERE id < 4 ORDER BY id LIMIT NULL']) q;
 EXPLAIN (COSTS off) SELECT title, (SELECT count(*) FROM sh.likes l WHERE l.post = p.id) FROM sh.post p ORDER BY price LIMIT 20;
 
+-- as the setting wants it
+SET shardext.enable_lookup = off;
+SELECT compare('SELECT h.id, (SELECT count(*) FROM @likes l WHERE l.post = h.x) FROM @home h');
+SET shardext.enable_lookup = always;
+SELECT compare('SELECT i, (SELECT count(*) FROM @likes l WHERE l.kind = i AND l.id < 100) FROM generate_series(1, 7) i');
+RESET shardext.enable_lookup;
+
 -- as EXPLAIN tells it
 EXPLAIN (VERBOSE, COSTS off) SELECT h.id, (SELECT name FROM sh.author a WHERE a.id = h.x) FROM sh.home h;
 

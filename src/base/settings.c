@@ -29,6 +29,7 @@ char	   *setting_report_plan = NULL;
 bool		setting_enable_pushdown = true;
 int			setting_broadcast_limit = 32768;
 int			setting_enable_redistribute = REDISTRIBUTE_ON;
+int			setting_enable_lookup = LOOKUP_ON;
 bool		setting_carry_objects = true;
 int			setting_cleanup_delay = 600;
 int			setting_move_copy_sessions = 2;
@@ -59,6 +60,13 @@ typedef struct Setting
 static const struct config_enum_entry snapshot_options[] = {
 	{"node", SNAPSHOT_NODE, false},
 	{"cluster", SNAPSHOT_CLUSTER, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry lookup_options[] = {
+	{"off", LOOKUP_OFF, false},
+	{"on", LOOKUP_ON, false},
+	{"always", LOOKUP_ALWAYS, false},
 	{NULL, 0, false}
 };
 
@@ -128,6 +136,14 @@ static const Setting settings[] = {
 		.enum_variable = &setting_enable_redistribute,
 		.options = redistribute_options,
 		.boot = REDISTRIBUTE_ON,
+	},
+	{
+		.name = "shardext.enable_lookup",
+		.description = "A correlated sub-SELECT asks for the rows that it wants, instead of all rows at once.",
+		.context = PGC_USERSET,
+		.enum_variable = &setting_enable_lookup,
+		.options = lookup_options,
+		.boot = LOOKUP_ON,
 	},
 	{
 		.name = "shardext.carry_objects",

@@ -27,6 +27,16 @@ typedef enum RedistributeSetting
 
 extern int	setting_enable_redistribute;
 
+/* shardext.enable_lookup: are the rows that each row of the level around wants asked for, if that costs less, or in any case? */
+typedef enum LookupSetting
+{
+	LOOKUP_OFF,
+	LOOKUP_ON,
+	LOOKUP_ALWAYS
+} LookupSetting;
+
+extern int	setting_enable_lookup;
+
 /* shardext.snapshot: does a reader see one moment of each node, or one of all nodes? */
 typedef enum SnapshotSetting
 {

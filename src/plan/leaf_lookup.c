@@ -23,6 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+#include "base/settings.h"
 #include "catalog/shard_map.h"
 #include "exec/input_params.h"
 #include "exec/plan_reason.h"
@@ -148,8 +149,12 @@ leaf_lookup_pays(PlannerInfo *root, RelOptInfo *rel, List *conditions, List *oth
 
 	if (!is_indexed(rel, conditions))
 		one += rel->tuples / shard_map_count() * shards / ROWS_SCANNED_PER_ROW;
+	if (setting_enable_lookup == LOOKUP_ALWAYS)
+		all = one * FEWEST_LOOKUPS;
 	parts->rows_of_all = (int) Min(all, PG_INT32_MAX / 2);
 	parts->rows_of_lookup = (int) Min(one, PG_INT32_MAX / 2);
+	if (setting_enable_lookup != LOOKUP_ON)
+		return setting_enable_lookup == LOOKUP_ALWAYS;
 	return one * FEWEST_LOOKUPS <= all && clauselist_selectivity(root, conditions, rel->relid, JOIN_INNER, NULL) < 0.5;
 }
 
