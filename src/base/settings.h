@@ -27,7 +27,7 @@ typedef enum RedistributeSetting
 
 extern int	setting_enable_redistribute;
 
-/* shardext.enable_lookup: are the rows that each row of the level around wants asked for, if that costs less, or in any case? */
+/* shardext.enable_lookup: are the rows asked for that a row of the level around wants, if it pays, or in any case? */
 typedef enum LookupSetting
 {
 	LOOKUP_OFF,

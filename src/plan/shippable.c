@@ -260,10 +260,12 @@ shippable_plan_sees_writes(const PlannerInfo *root)
 {
 	ListCell   *lc;
 
-	while (root->parent_root != NULL)
-		root = root->parent_root;
-	if (shippable_sees_writes(root->parse))
-		return true;
+	/* sub-SELECTs that have not been planned yet stand in the levels around */
+	for (const PlannerInfo *level = root; level != NULL; level = level->parent_root)
+	{
+		if (shippable_sees_writes(level->parse))
+			return true;
+	}
 	foreach(lc, root->glob->subroots)
 	{
 		if (shippable_sees_writes(lfirst_node(PlannerInfo, lc)->parse))
