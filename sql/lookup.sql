@@ -90,6 +90,8 @@ SELECT compare(q), q FROM unnest(ARRAY[
     'SELECT p.id, (SELECT json_agg(c) FROM (SELECT l.id, l.kind FROM @likes l WHERE l.post = p.id ORDER BY l.id LIMIT 2) c)::text FROM @post p JOIN @author a ON a.id = p.id AND a.id % 2 = 0 ORDER BY p.id LIMIT 3',
     'SELECT json_agg(t)::text FROM (SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 4) t',
     'SELECT p.id, (SELECT p.title || max(l.id) FROM @likes l WHERE l.post = p.id), exists (SELECT FROM @likes l WHERE l.post = p.id AND l.kind = 7) FROM @post p ORDER BY id LIMIT (SELECT 3)',
+    'SELECT p.id, a.name, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p LEFT JOIN @author a ON a.id = p.author ORDER BY p.id LIMIT 2',
+    'SELECT json_agg(r)::text FROM (SELECT p.id, a.name, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p JOIN @author a ON a.id = p.author ORDER BY p.price, p.id LIMIT 2) r',
     'SELECT p, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 2',
     'SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) AS n FROM @post p ORDER BY n DESC, id LIMIT 2',
     'WITH w AS MATERIALIZED (SELECT * FROM @home) SELECT p.id, (SELECT sum(w.x) FROM w WHERE w.id = p.id), (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 3',

@@ -169,6 +169,25 @@ target_list_over(const Query *query, PageContext *context)
 	return result;
 }
 
+/* Are there sub-SELECTs in what a level itself computes? */
+static bool
+has_sublinks(const Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (checkExprHasSubLink((Node *) rte->functions) || checkExprHasSubLink((Node *) rte->tablefunc) ||
+			checkExprHasSubLink((Node *) rte->values_lists) || checkExprHasSubLink((Node *) rte->tablesample) ||
+			checkExprHasSubLink((Node *) rte->securityQuals))
+			return true;
+	}
+	return checkExprHasSubLink((Node *) query->targetList) || checkExprHasSubLink((Node *) query->jointree) ||
+		checkExprHasSubLink(query->limitCount) || checkExprHasSubLink(query->limitOffset);
+}
+
 static RangeTblEntry *
 page_entry(Query *page)
 {
@@ -199,6 +218,7 @@ push_page(Query *query)
 	target_list = target_list_over(query, &context);
 	if (context.failed)
 		return;
+	context.page->hasSubLinks = has_sublinks(context.page);
 	ref->rtindex = 1;
 	query->targetList = target_list;
 	query->rtable = list_make1(page_entry(context.page));
