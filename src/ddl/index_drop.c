@@ -110,16 +110,32 @@ drop_prepare(ConcurrentDrop *drop, Oid index)
 	drop->nodes = own_node_first(index_build_nodes());
 }
 
+/* A node that joins meanwhile may have the index from one that had not lost it yet. */
+static void
+drop_from_shells(ConcurrentDrop *drop)
+{
+	int			n;
+
+	do
+	{
+		ListCell   *lc;
+
+		n = list_length(drop->nodes);
+		foreach(lc, drop->nodes)
+		{
+			index_leftovers_drop(lfirst(lc), drop->role, &drop->name, INDEX_OF_SHELL, INDEX_DROP_CONCURRENTLY);
+			drop->is_gone = true;
+		}
+		drop->nodes = own_node_first(index_build_nodes());
+	} while (list_length(drop->nodes) != n);
+}
+
 static void
 drop_everywhere(ConcurrentDrop *drop)
 {
 	ListCell   *lc;
 
-	foreach(lc, drop->nodes)
-	{
-		index_leftovers_drop(lfirst(lc), drop->role, &drop->name, INDEX_OF_SHELL, INDEX_DROP_CONCURRENTLY);
-		drop->is_gone = true;
-	}
+	drop_from_shells(drop);
 	foreach(lc, drop->nodes)
 		index_leftovers_drop(lfirst(lc), drop->role, &drop->name, INDEX_OF_SHARDS, INDEX_DROP_CONCURRENTLY);
 }

@@ -18,6 +18,7 @@
 #include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -113,6 +114,7 @@ index_build_nodes(void)
 	List	   *nodes = NIL;
 	ListCell   *lc;
 
+	AcceptInvalidationMessages();
 	foreach(lc, node_list())
 	{
 		NodeInfo   *copy = palloc(sizeof(NodeInfo));

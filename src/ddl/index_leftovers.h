@@ -44,7 +44,7 @@ extern void index_leftovers_drop_everywhere(const IndexBuild *build, int wait_ms
  */
 extern void index_build_begin(const IndexName *name, bool drops);
 
-/* The names of an index to be of the shell; all nodes: copies that outlive transactions. */
+/* The names of an index to be of the shell; all nodes of this moment: copies that outlive transactions. */
 extern IndexName index_name_of(Oid relid, const char *index);
 extern List *index_build_nodes(void);
 

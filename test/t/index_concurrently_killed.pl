@@ -155,5 +155,17 @@ nothing_is_left('a node was away');
 $london->safe_psql('postgres', 'CREATE INDEX by_likes ON photos (likes)');
 is(indexes_everywhere('by_likes', 'photos'), 16 + 3, 'the name is free');
 
+# a node that joins meanwhile, and is given the index by the authority, which has not lost it yet
+$background = $cluster->session('paris');
+$mark = $cluster->begin($background, "SET shardext.fault = 'index_dropped:wait:1';\n$drop;");
+$cluster->wait_at('paris', 'index_dropped');
+my $berlin = $cluster->add_server('berlin');
+$london->safe_psql('postgres', sprintf("SELECT shardext.add_node('berlin', '127.0.0.1', %d)", $berlin->port));
+is(indexes_on('berlin', 'by_likes', 'photos'), '1', 'a node that joins is given the index');
+$cluster->release('paris', 'index_dropped');
+is(($cluster->finish($background, $mark))[1], '', 'the drop comes to its end');
+$cluster->quit($background);
+is(indexes_everywhere('by_likes', 'photos') + indexes_on('berlin', 'by_likes', 'photos'), 0, 'no node has it');
+
 $cluster->stop;
 done_testing();
