@@ -37,3 +37,18 @@ RESET ALL;
 SELECT id, f, at, tags, note FROM readings ORDER BY id;
 SELECT sum(f) = 7, count(*) FILTER (WHERE f = id / 3.0::float8), min(at) FROM readings;
 DROP TABLE readings, factors;
+
+-- names of objects are compared as numbers, of which each node has its own
+CREATE TABLE notes (id int PRIMARY KEY, what regclass, kind regtype);
+SELECT shardext.shard_table('notes', 'id', 'hash');
+INSERT INTO notes SELECT i, CASE WHEN i % 2 = 0 THEN 'notes' ELSE 'pg_class' END::regclass, CASE WHEN i % 3 = 0 THEN 'notes' ELSE 'int' END::regtype FROM generate_series(1, 9) i;
+SELECT id FROM notes WHERE what = 'notes'::regclass ORDER BY id;
+SELECT id FROM notes WHERE 'notes'::regclass <> what ORDER BY id;
+SELECT id FROM notes WHERE what IN ('notes'::regclass, 'notes_pkey'::regclass) ORDER BY id;
+SELECT id FROM notes WHERE what IS DISTINCT FROM 'notes'::regclass AND kind = 'notes'::regtype ORDER BY id;
+SELECT id FROM notes WHERE CASE kind WHEN 'notes'::regtype THEN what = 'notes'::regclass END ORDER BY id;
+PREPARE those(regclass, regtype[]) AS SELECT id FROM notes WHERE what = $1 AND kind = ANY ($2) ORDER BY id;
+EXECUTE those('notes', '{notes,int}');
+EXECUTE those('pg_class', '{notes}');
+DEALLOCATE those;
+DROP TABLE notes;

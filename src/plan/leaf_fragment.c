@@ -40,12 +40,12 @@
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/acl.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "plan/leaf_batches.h"
+#include "plan/leaf_conditions.h"
 #include "plan/leaf_fragment.h"
 #include "plan/leaf_inputs.h"
 #include "plan/leaf_lookup.h"
@@ -339,32 +339,6 @@ forget_names(Node *node, void *context)
 	return expression_tree_walker(node, forget_names, context);
 }
 
-/* Planning makes a mere relabelling of COLLATE, which a text would not show. */
-static Node *
-restore_collations(Node *node, void *context)
-{
-	RelabelType *relabel = (RelabelType *) node;
-	CollateExpr *collate;
-	Oid			collation;
-
-	if (node == NULL)
-		return NULL;
-	if (!IsA(node, RelabelType))
-		return expression_tree_mutator(node, restore_collations, context);
-	collation = exprCollation((Node *) relabel->arg);
-	if (!OidIsValid(collation))
-		collation = get_typcollation(relabel->resulttype);
-	relabel = (RelabelType *) expression_tree_mutator(node, restore_collations, context);
-	if (!OidIsValid(relabel->resultcollid) || relabel->resultcollid == collation)
-		return (Node *) relabel;
-	collate = makeNode(CollateExpr);
-	collate->arg = (Expr *) relabel;
-	collate->collOid = relabel->resultcollid;
-	collate->location = -1;
-	relabel->resultcollid = collation;
-	return (Node *) collate;
-}
-
 static Query *
 build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos, const LeafQuals *quals,
 			LockClauseStrength lock)
@@ -373,12 +347,12 @@ build_query(Relation shell, RangeTblEntry *shell_rte, Index varno, List *attnos,
 	ParseState *pstate = make_parsestate(NULL);
 	RangeTblEntry *rte;
 	RangeTblRef *ref = makeNode(RangeTblRef);
-	List	   *where = (List *) restore_collations((Node *) list_concat_copy(quals->pushed, quals->places), NULL);
+	List	   *where = leaf_conditions_for_text(list_concat_copy(quals->pushed, quals->places));
 
 	rte = addRangeTableEntryForRelation(pstate, shell, AccessShareLock, NULL, true, true)->p_rte;
 	sx_rte_clear_perms(pstate, rte);
 	rte->tablesample = copyObject(shell_rte->tablesample);
-	rte->securityQuals = (List *) restore_collations((Node *) quals->security, NULL);
+	rte->securityQuals = leaf_conditions_for_text(quals->security);
 	ChangeVarNodes((Node *) rte->securityQuals, varno, 1, 0);
 	ChangeVarNodes((Node *) where, varno, 1, 0);
 	(void) forget_names((Node *) where, NULL);

@@ -75,6 +75,9 @@ extern int	route_shard(const RouteSpec *spec, const Datum *values);
  */
 extern bool route_type_compatible(const RouteSpec *spec, int keyno, Oid type, FmgrInfo *proc, MemoryContext mcxt);
 
+/* Are values of this (base) type OIDs of objects, which are shown by name? They differ from node to node. */
+extern bool route_type_names_objects(Oid type);
+
 /* route_shard with procs of the values' own types, as given by route_type_compatible. */
 extern int	route_shard_typed(const RouteSpec *spec, const Datum *values, FmgrInfo *procs);
 

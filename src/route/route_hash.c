@@ -114,6 +114,28 @@ check_composite(Oid type)
 	return problem;
 }
 
+bool
+route_type_names_objects(Oid type)
+{
+	switch (type)
+	{
+		case REGPROCOID:
+		case REGPROCEDUREOID:
+		case REGOPEROID:
+		case REGOPERATOROID:
+		case REGCLASSOID:
+		case REGTYPEOID:
+		case REGROLEOID:
+		case REGNAMESPACEOID:
+		case REGCONFIGOID:
+		case REGDICTIONARYOID:
+		case REGCOLLATIONOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* Why values of this type would not hash the same everywhere; NULL if they do. */
 static const char *
 check_type(Oid type, Oid collation, bool nested)
@@ -130,24 +152,9 @@ check_type(Oid type, Oid collation, bool nested)
 		return psprintf("Type %s has no default hash operator class with an extended hash function.",
 						format_type_be(type));
 
-	switch (base)
-	{
-		case REGPROCOID:
-		case REGPROCEDUREOID:
-		case REGOPEROID:
-		case REGOPERATOROID:
-		case REGCLASSOID:
-		case REGTYPEOID:
-		case REGROLEOID:
-		case REGNAMESPACEOID:
-		case REGCONFIGOID:
-		case REGDICTIONARYOID:
-		case REGCOLLATIONOID:
-			return psprintf("Values of type %s are object identifiers, which differ from node to node.",
-							format_type_be(type));
-		default:
-			break;
-	}
+	if (route_type_names_objects(base))
+		return psprintf("Values of type %s are object identifiers, which differ from node to node.",
+						format_type_be(type));
 
 	switch (entry->typtype)
 	{
