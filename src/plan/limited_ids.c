@@ -45,6 +45,7 @@
 #include "plan/limited_ids.h"
 #include "plan/plan_pull.h"
 #include "plan/push_level.h"
+#include "plan/query_make.h"
 #include "plan/query_shape.h"
 
 /*
@@ -109,38 +110,6 @@ gives_few_rows(Query *select, int64 most, ParamListInfo params)
 	return !IsA(limit, Const) || (!limit->constisnull && DatumGetInt64(limit->constvalue) <= most);
 }
 
-/* The type of arrays of such values. Not of a domain's: another node would check a NULL that no row has given. */
-static Oid
-array_type_of(Oid type)
-{
-	return getBaseType(type) == type ? get_array_type(type) : InvalidOid;
-}
-
-static SubLink *
-array_of(Query *select)
-{
-	SubLink    *link = makeNode(SubLink);
-
-	link->subLinkType = ARRAY_SUBLINK;
-	link->subselect = (Node *) select;
-	link->location = -1;
-	return link;
-}
-
-/* left operator ANY (array) */
-static Node *
-any_of(Oid operator, Oid collation, Node *left, Node *array)
-{
-	ScalarArrayOpExpr *any = makeNode(ScalarArrayOpExpr);
-
-	any->opno = operator;
-	any->useOr = true;
-	any->inputcollid = collation;
-	any->args = list_make2(left, array);
-	any->location = -1;
-	return (Node *) any;
-}
-
 /* Which rows of the table written are meant: WHERE, or ON of MERGE. */
 static Node *
 condition_of(const Query *query)
@@ -167,15 +136,15 @@ array_condition(const Query *query, const SubLink *link, ParamListInfo params)
 		right = (const Node *) ((const RelabelType *) right)->arg;
 	if (!IsA(right, Param) || ((const Param *) right)->paramkind != PARAM_SUBLINK)
 		return NULL;
-	type = array_type_of(((const Param *) right)->paramtype);
-	compared_type = array_type_of(exprType(lsecond(op->args)));
+	type = query_array_type(((const Param *) right)->paramtype);
+	compared_type = query_array_type(exprType(lsecond(op->args)));
 	if (!OidIsValid(type) || !OidIsValid(compared_type) ||
 		!gives_few_rows(castNode(Query, link->subselect),
 						largest_limit(query, query->resultRelation, linitial(op->args)), params))
 		return NULL;
-	array = coerce_to_target_type(NULL, (Node *) array_of(copyObject(castNode(Query, link->subselect))), type,
+	array = coerce_to_target_type(NULL, (Node *) query_array_of(copyObject(castNode(Query, link->subselect))), type,
 								  compared_type, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
-	return array != NULL ? any_of(op->opno, op->inputcollid, copyObject(linitial(op->args)), array) : NULL;
+	return array != NULL ? query_any_of(op->opno, op->inputcollid, copyObject(linitial(op->args)), array) : NULL;
 }
 
 /* ---------- FROM ---------- */
@@ -377,10 +346,12 @@ implied_condition(Query *query, Index wanted, Oid operator, Oid collation, Node 
 
 	if (target == NULL || source == NULL || target->varno != wanted ||
 		source->varno == target->varno || !OidIsValid(operator) ||
-		!op_mergejoinable(operator, exprType(column)) || !OidIsValid(array_type_of(exprType(limited))))
+		!op_mergejoinable(operator, exprType(column)) || !OidIsValid(query_array_type(exprType(limited))))
 		return NULL;
 	select = select_of_few(query, source->varno, limited, largest_limit(query, wanted, column), params);
-	return select != NULL ? any_of(operator, collation, copyObject(column), (Node *) array_of(select)) : NULL;
+	if (select == NULL)
+		return NULL;
+	return query_any_of(operator, collation, copyObject(column), (Node *) query_array_of(select));
 }
 
 /* The same, whichever side of the condition is which. */
@@ -451,14 +422,14 @@ implied_by_row(const Query *query, const Query *sub, Oid operator, Oid collation
 
 	if (target == NULL || (int) target->varno != query->resultRelation || plain_column(limited) == NULL ||
 		!OidIsValid(operator) || !op_mergejoinable(operator, exprType(written)) ||
-		!OidIsValid(array_type_of(exprType(limited))))
+		!OidIsValid(query_array_type(exprType(limited))))
 		return NULL;
 	select = select_from_rows(sub, limited);
 	written = copyObject(written);
 	IncrementVarSublevelsUp(written, -1, 1);
 	if (select == NULL || !seems_small(select, largest_limit(query, query->resultRelation, written), params))
 		return NULL;
-	return any_of(operator, collation, written, (Node *) array_of(select));
+	return query_any_of(operator, collation, written, (Node *) query_array_of(select));
 }
 
 static Node *
@@ -628,7 +599,7 @@ implied_in_sub(Query *query, const Query *sub, Oid operator, Oid collation, Node
 
 	if (target == NULL || source == NULL || !is_sharded(rt_fetch(target->varno, sub->rtable)) ||
 		!OidIsValid(operator) || !op_mergejoinable(operator, exprType(column)) ||
-		!OidIsValid(array_type_of(exprType(outer))))
+		!OidIsValid(query_array_type(exprType(outer))))
 		return NULL;
 	if (!names_rows(query, rt_fetch(source->varno, query->rtable)))
 		return NULL;
@@ -638,7 +609,7 @@ implied_in_sub(Query *query, const Query *sub, Oid operator, Oid collation, Node
 	if (select == NULL)
 		return NULL;
 	IncrementVarSublevelsUp((Node *) select, 1, 1);
-	return any_of(operator, collation, copyObject(column), (Node *) array_of(select));
+	return query_any_of(operator, collation, copyObject(column), (Node *) query_array_of(select));
 }
 
 static void

@@ -34,15 +34,12 @@
 
 #include <math.h>
 
-#include "catalog/pg_aggregate.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
-#include "utils/fmgroids.h"
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
@@ -52,6 +49,7 @@
 #include "plan/push_level.h"
 #include "plan/push_members.h"
 #include "plan/push_split.h"
+#include "plan/query_make.h"
 #include "plan/query_shape.h"
 #include "plan/shard_facts.h"
 
@@ -148,12 +146,6 @@ is_sorted_by(const Query *query, const Bitmapset *entries)
 
 /* ---------- the page ---------- */
 
-static Node *
-make_count(int64 rows)
-{
-	return (Node *) makeConst(INT8OID, -1, InvalidOid, sizeof(int64), Int64GetDatum(rows), false, FLOAT8PASSBYVAL);
-}
-
 /* The sub-SELECT gives the first rows in the order of the statement. */
 static void
 sort_page(Query *page, const Query *query, int64 rows)
@@ -174,26 +166,7 @@ sort_page(Query *page, const Query *query, int64 rows)
 		clause->tleSortGroupRef = tle->ressortgroupref = list_length(page->sortClause) + 1;
 		page->sortClause = lappend(page->sortClause, clause);
 	}
-	page->limitCount = make_count(rows);
-}
-
-static RangeTblEntry *
-page_entry(Query *page)
-{
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, page->targetList)
-	{
-		if (!lfirst_node(TargetEntry, lc)->resjunk)
-			names = lappend(names, makeString(pstrdup(lfirst_node(TargetEntry, lc)->resname)));
-	}
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = page;
-	rte->eref = rte->alias = makeAlias("page", names);
-	rte->inFromCl = true;
-	return rte;
+	page->limitCount = query_make_count(rows);
 }
 
 /*
@@ -209,18 +182,9 @@ with_page(Query *query, const Bitmapset *members, List *items, List *conditions,
 	if (changed == NULL || page->targetList == NIL)
 		return NULL;
 	sort_page(page, query, rows);
-	lfirst(list_nth_cell(changed->rtable, bms_next_member(members, -1) - 1)) = page_entry(page);
+	lfirst(list_nth_cell(changed->rtable, bms_next_member(members, -1) - 1)) = query_make_entry("page", page);
 	push_clean_joins(changed);
 	return changed;
-}
-
-static Node *
-make_ref(Index rtindex)
-{
-	RangeTblRef *ref = makeNode(RangeTblRef);
-
-	ref->rtindex = rtindex;
-	return (Node *) ref;
 }
 
 /* ---------- outer joins ---------- */
@@ -276,7 +240,7 @@ page_of_preserved(Query *query, int64 rows, ParamListInfo params)
 	entry = bms_next_member(members, -1);
 	if (!is_sorted_by(query, members) || !concern_only(conditions, members))
 		return false;
-	join->larg = make_ref(entry);
+	join->larg = query_make_ref(entry);
 	changed = with_page(query, members, list_make1(preserved), conditions, makeFromExpr(list_make1(join), NULL), rows);
 	if (changed == NULL)
 		return false;
@@ -372,7 +336,7 @@ replace_ref(List *items, Index old, Index new)
 	foreach(lc, items)
 	{
 		if (IsA(lfirst(lc), RangeTblRef) && lfirst_node(RangeTblRef, lc)->rtindex == (int) old)
-			lfirst(lc) = make_ref(new);
+			lfirst(lc) = query_make_ref(new);
 	}
 	return items;
 }
@@ -399,7 +363,7 @@ with_stage(Query *query, Index *entry)
 			continue;
 		members = bms_add_member(members, other->rtindex);
 		conditions = push_plain_conditions(&joined, members);
-		rows = push_members_query(query, members, list_make2(make_ref(*entry), other), conditions);
+		rows = push_members_query(query, members, list_make2(query_make_ref(*entry), other), conditions);
 		items = list_delete_ptr(list_copy(joined.items), other);
 		items = replace_ref(items, *entry, bms_next_member(members, -1));
 		conditions = list_difference_ptr(joined.conditions, conditions);
@@ -409,7 +373,7 @@ with_stage(Query *query, Index *entry)
 			return NULL;
 		*entry = bms_next_member(members, -1);
 		rows->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
-		lfirst(list_nth_cell(changed->rtable, *entry - 1)) = page_entry(rows);
+		lfirst(list_nth_cell(changed->rtable, *entry - 1)) = query_make_entry("stage", rows);
 		push_clean_joins(changed);
 		return changed;
 	}
@@ -442,127 +406,8 @@ with_all_columns(Query *query, int64 rows)
 		tle->resjunk = false;
 		tle->resname = psprintf("c%d", tle->resno);
 	}
-	query->limitCount = make_count(rows);
+	query->limitCount = query_make_count(rows);
 	query->limitOffset = NULL;
-	return query;
-}
-
-static Query *
-select_from(RangeTblEntry *rte, const Query *like)
-{
-	Query	   *query = makeNode(Query);
-	ListCell   *lc;
-
-	query->commandType = CMD_SELECT;
-	query->canSetTag = true;
-	query->rtable = list_make1(rte);
-	query->jointree = makeFromExpr(list_make1(make_ref(1)), NULL);
-	foreach(lc, like->targetList)
-	{
-		TargetEntry *tle = flatCopyTargetEntry(lfirst_node(TargetEntry, lc));
-
-		tle->expr = (Expr *) makeVarFromTargetEntry(1, tle);
-		query->targetList = lappend(query->targetList, tle);
-	}
-	return query;
-}
-
-static CommonTableExpr *
-make_cte(Query *query)
-{
-	CommonTableExpr *cte = makeNode(CommonTableExpr);
-	ListCell   *lc;
-
-	cte->ctename = pstrdup("first");
-	cte->ctematerialized = CTEMaterializeAlways;
-	cte->ctequery = (Node *) query;
-	cte->location = -1;
-	foreach(lc, query->targetList)
-	{
-		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		cte->ctecolnames = lappend(cte->ctecolnames, makeString(pstrdup(tle->resname)));
-		cte->ctecoltypes = lappend_oid(cte->ctecoltypes, exprType((Node *) tle->expr));
-		cte->ctecoltypmods = lappend_int(cte->ctecoltypmods, exprTypmod((Node *) tle->expr));
-		cte->ctecolcollations = lappend_oid(cte->ctecolcollations, exprCollation((Node *) tle->expr));
-	}
-	return cte;
-}
-
-static RangeTblEntry *
-cte_entry(CommonTableExpr *cte, Index levels_up)
-{
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-
-	cte->cterefcount++;
-	rte->rtekind = RTE_CTE;
-	rte->ctename = pstrdup(cte->ctename);
-	rte->ctelevelsup = levels_up;
-	rte->coltypes = list_copy(cte->ctecoltypes);
-	rte->coltypmods = list_copy(cte->ctecoltypmods);
-	rte->colcollations = list_copy(cte->ctecolcollations);
-	rte->eref = rte->alias = makeAlias(cte->ctename, copyObject(cte->ctecolnames));
-	rte->inFromCl = true;
-	return rte;
-}
-
-/* (SELECT count(*) FROM first) < rows, of a level that is so far below the WITH clause. */
-static Expr *
-are_fewer(CommonTableExpr *cte, int64 rows, Index level)
-{
-	Query	   *count = select_from(cte_entry(cte, level + 1), makeNode(Query));
-	Aggref	   *aggregate = makeNode(Aggref);
-	SubLink    *link = makeNode(SubLink);
-
-	aggregate->aggfnoid = F_COUNT_;
-	aggregate->aggtype = INT8OID;
-	aggregate->aggstar = true;
-	aggregate->aggkind = AGGKIND_NORMAL;
-	aggregate->aggno = aggregate->aggtransno = aggregate->location = -1;
-	count->hasAggs = true;
-	count->targetList = list_make1(makeTargetEntry((Expr *) aggregate, 1, pstrdup("count"), false));
-	link->subLinkType = EXPR_SUBLINK;
-	link->subselect = (Node *) count;
-	link->location = -1;
-	return make_opclause(Int8LessOperator, BOOLOID, false, (Expr *) link, (Expr *) make_count(rows), InvalidOid,
-						 InvalidOid);
-}
-
-static Query *
-select_if(RangeTblEntry *rte, const Query *like, Expr *condition)
-{
-	Query	   *query = select_from(rte, like);
-
-	query->jointree->quals = (Node *) condition;
-	query->hasSubLinks = true;
-	return query;
-}
-
-static Query *
-union_of(Query *left, Query *right)
-{
-	Query	   *query = select_from(page_entry(left), left);
-	SetOperationStmt *operation = makeNode(SetOperationStmt);
-	ListCell   *lc;
-
-	query->rtable = lappend(query->rtable, page_entry(right));
-	query->jointree = makeFromExpr(NIL, NULL);
-	operation->op = SETOP_UNION;
-	operation->all = true;
-	operation->larg = make_ref(1);
-	operation->rarg = make_ref(2);
-	foreach(lc, left->targetList)
-	{
-		Node	   *expr = (Node *) lfirst_node(TargetEntry, lc)->expr;
-
-		lfirst_node(TargetEntry, lc)->ressortgroupref = 0;
-		operation->colTypes = lappend_oid(operation->colTypes, exprType(expr));
-		operation->colTypmods = lappend_int(operation->colTypmods, exprTypmod(expr));
-		operation->colCollations = lappend_oid(operation->colCollations, exprCollation(expr));
-	}
-	foreach(lc, query->targetList)
-		lfirst_node(TargetEntry, lc)->ressortgroupref = 0;
-	query->setOperations = (Node *) operation;
 	return query;
 }
 
@@ -572,10 +417,11 @@ first_or_whole(Query *query, Query *of_page, int64 rows)
 {
 	Query	   *first = with_all_columns(of_page, rows);
 	Query	   *whole = mark_whole(with_all_columns(copyObject(query), rows));
-	CommonTableExpr *cte = make_cte(first);
-	Query	   *enough = select_if(cte_entry(cte, 2), first, make_notclause(are_fewer(cte, rows, 2)));
-	Query	   *otherwise = select_if(page_entry(whole), whole, are_fewer(cte, rows, 2));
-	Query	   *result = select_from(page_entry(union_of(enough, otherwise)), query);
+	CommonTableExpr *cte = query_make_cte("first", first);
+	Query	   *enough = query_select_if(query_make_cte_entry(cte, 2), first,
+										 make_notclause(query_are_fewer(cte, rows, 2)));
+	Query	   *otherwise = query_select_if(query_make_entry("whole", whole), whole, query_are_fewer(cte, rows, 2));
+	Query	   *result = query_select_from(query_make_entry("rows", query_union_of(enough, otherwise)), query);
 
 	result->cteList = list_make1(cte);
 	result->sortClause = query->sortClause;
@@ -603,7 +449,7 @@ page_of_joined(Query *query, int64 rows, ParamListInfo params)
 	members = bms_make_singleton(entry);
 	conditions = push_plain_conditions(&joined, members);
 	left = list_difference_ptr(joined.conditions, conditions);
-	changed = with_page(query, members, list_make1(make_ref(entry)), conditions,
+	changed = with_page(query, members, list_make1(query_make_ref(entry)), conditions,
 						makeFromExpr(joined.items, left == NIL ? NULL : (Node *) make_ands_explicit(left)), rows);
 	if (changed == NULL)
 		return false;
@@ -611,7 +457,7 @@ page_of_joined(Query *query, int64 rows, ParamListInfo params)
 	larger = page_rows(query, page, rows, params);
 	if (larger == 0)
 		return false;
-	page->limitCount = make_count(larger);
+	page->limitCount = query_make_count(larger);
 	*query = *first_or_whole(query, join_by_steps(changed, entry), rows);
 	return true;
 }

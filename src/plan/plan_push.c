@@ -28,6 +28,7 @@
 #include "plan/planned_statement.h"
 #include "plan/push_exists.h"
 #include "plan/push_level.h"
+#include "plan/recursive_steps.h"
 
 /* A Query in which parts have taken the place of levels; the plan keeps what it has of the whole one. */
 static PlannedStmt *
@@ -106,6 +107,8 @@ plan_push_levels(const PlanInput *input)
 	pushed.next_param = insert_shape_max_param(query) + 1;
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
+		if (may_have_inputs)
+			recursive_steps_look_up(query);
 		if (setting_enable_pushdown && may_have_inputs)
 			(void) page_first(query, input->params);
 		push_simplify_exists(query);
