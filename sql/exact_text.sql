@@ -51,4 +51,17 @@ PREPARE those(regclass, regtype[]) AS SELECT id FROM notes WHERE what = $1 AND k
 EXECUTE those('notes', '{notes,int}');
 EXECUTE those('pg_class', '{notes}');
 DEALLOCATE those;
+-- .. and beside numbers that this node has for them
+SELECT id FROM notes WHERE what = (SELECT oid FROM pg_class WHERE relname = 'notes' AND relnamespace = 'public'::regnamespace) ORDER BY id;
+SELECT id FROM notes WHERE what IN (SELECT oid FROM pg_class WHERE relname = 'notes' AND relnamespace = 'public'::regnamespace) ORDER BY id;
+SELECT count(*) FROM notes n JOIN pg_class c ON c.oid = n.what WHERE c.relname = 'notes';
+SELECT c.relname, n.id FROM (SELECT 'notes'::regclass::oid AS oid) t JOIN pg_class c USING (oid) LEFT JOIN notes n ON n.what = t.oid ORDER BY 2;
+SELECT what::oid::regclass, count(*) FROM notes GROUP BY what::oid ORDER BY 2;
+SELECT id, what::oid = 'notes'::regclass::oid AS same FROM notes WHERE id = 4;
+SELECT id, what::oid = 'notes'::regclass::oid AS same FROM notes WHERE id = 6;
+SELECT id, what::oid = 'notes'::regclass::oid AS same FROM notes WHERE id = 8;
+UPDATE notes SET kind = 'text' FROM pg_class c WHERE c.oid = what AND c.relname = 'notes';
+SELECT id FROM notes WHERE kind = 'text'::regtype ORDER BY id;
+DELETE FROM notes WHERE what IN (SELECT oid FROM pg_class WHERE relname = 'notes' AND relnamespace = 'public'::regnamespace);
+SELECT id FROM notes ORDER BY id;
 DROP TABLE notes;

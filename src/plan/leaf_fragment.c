@@ -121,6 +121,7 @@ can_push(Node *clause, Index varno, const Bitmapset *known, bool own_role)
 		return false;
 	if (!own_role && (contain_mutable_functions(clause) || shippable_runs_users_code(clause)))
 		return false;
+	clause = linitial(leaf_conditions_for_text(list_make1(clause)));
 	return shippable_check_expr(leaf_inputs_as_statements(clause)) == NULL;
 }
 

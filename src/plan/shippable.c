@@ -32,6 +32,7 @@
 #include "catalog/node_map.h"
 #include "exec/shard_places.h"
 #include "plan/shippable.h"
+#include "route/route.h"
 
 typedef struct ShippableContext
 {
@@ -357,13 +358,70 @@ is_row_with_names(const RowExpr *row)
 	return false;
 }
 
+/* The regclass (or the like) of which this is the OID, or the array of them; NULL: it is something else. */
+static Node *
+named_objects(Node *node)
+{
+	Node	   *arg = NULL;
+	Oid			type;
+
+	if (IsA(node, RelabelType) && (exprType(node) == OIDOID || exprType(node) == OIDARRAYOID))
+		arg = (Node *) ((RelabelType *) node)->arg;
+	else if (IsA(node, ArrayCoerceExpr) && exprType(node) == OIDARRAYOID)
+		arg = (Node *) ((ArrayCoerceExpr *) node)->arg;
+	if (arg == NULL)
+		return NULL;
+	type = getBaseType(exprType(arg));
+	if (exprType(node) == OIDARRAYOID)
+		type = get_element_type(type);
+	return route_type_names_objects(type) ? arg : NULL;
+}
+
+/* The names of objects that "=" or "<>" compares, which is the same by whatever OIDs; NIL: it is something else. */
+static List *
+compared_names(Node *node)
+{
+	List	   *args = NIL;
+	List	   *result = NIL;
+	Oid			opno = InvalidOid;
+	ListCell   *lc;
+
+	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) || IsA(node, NullIfExpr))
+	{
+		opno = ((OpExpr *) node)->opno;
+		args = ((OpExpr *) node)->args;
+	}
+	else if (IsA(node, ScalarArrayOpExpr))
+	{
+		opno = ((ScalarArrayOpExpr *) node)->opno;
+		args = ((ScalarArrayOpExpr *) node)->args;
+	}
+	foreach(lc, args)
+	{
+		Node	   *name = named_objects(lfirst(lc));
+
+		if (name == NULL)
+			return NIL;
+		result = lappend(result, name);
+	}
+	return result != NIL && (get_opcode(opno) == F_OIDEQ || get_opcode(opno) == F_OIDNE) ? result : NIL;
+}
+
 static bool
 find_bound(Node *node, void *context)
 {
 	ShippableContext *c = (ShippableContext *) context;
+	List	   *names;
 
 	if (node == NULL)
 		return false;
+	if ((names = compared_names(node)) != NIL)
+		return find_bound((Node *) names, context);
+	if (named_objects(node) != NULL)
+	{
+		c->reason = reason_make(NULL, "The OID of a named object differs from node to node.");
+		return true;
+	}
 	if (IsA(node, Var) && ((Var *) node)->varattno == TableOidAttributeNumber)
 	{
 		c->reason = reason_make(NULL, "Column tableoid differs from node to node.");
