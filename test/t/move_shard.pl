@@ -178,6 +178,33 @@ state_is($moved, 'keep', '.. the old copy is kept');
 $paris->safe_psql('postgres', "SELECT shardext.reverse_move($moved)");
 state_is($moved, 'done', '.. back');
 
+# ANALYZE, which keeps no shard from moving before its turn, leaves out what is gone then.
+my $high = $london->safe_psql('postgres', "SELECT max(shard) FROM shardext.shards WHERE node = 'paris' AND shard > $shard");
+$london->safe_psql('postgres', <<"END");
+CREATE FUNCTION hindered(t int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+	'BEGIN IF t = 7 THEN PERFORM pg_advisory_xact_lock(4711); END IF; RETURN t; END';
+CREATE INDEX notes_hindered ON notes (hindered(t));
+UPDATE notes SET t = 7 WHERE owner = $user;
+END
+my $hinders = $cluster->session('paris');
+$cluster->finish($hinders, $cluster->begin($hinders, 'SELECT pg_advisory_lock(4711);'));
+my $analyzes = $cluster->session('london');
+$mark = $cluster->begin($analyzes, 'ANALYZE notes;');
+ok($cluster->wait_for('paris', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted", '1'),
+	'ANALYZE is hindered');
+foreach my $target (qw(london paris))
+{
+	my $moved = $london->safe_psql('postgres', "SELECT shardext.move_shard($high, '$target')");
+	state_is($moved, 'keep', "a shard moves to $target");
+	$london->safe_psql('postgres', "SELECT shardext.finish_move($moved)");
+	state_is($moved, 'done', '.. and leaves nothing');
+	next if $target eq 'paris';
+	$cluster->finish($hinders, $cluster->begin($hinders, 'SELECT pg_advisory_unlock(4711);'));
+	is(($cluster->finish($analyzes, $mark))[1], '', '.. which ANALYZE does not notice');
+}
+$cluster->quit($_) foreach $hinders, $analyzes;
+$london->safe_psql('postgres', 'DROP INDEX notes_hindered');
+
 # Bad input.
 my %bad = (
 	"shardext.move_shard(9999, 'london')" => qr/9999/,
