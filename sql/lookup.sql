@@ -103,6 +103,27 @@ SELECT compare(q), q FROM unnest(ARRAY[
     'SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p WHERE id < 4 ORDER BY id LIMIT NULL']) q;
 EXPLAIN (COSTS off) SELECT title, (SELECT count(*) FROM sh.likes l WHERE l.post = p.id) FROM sh.post p ORDER BY price LIMIT 20;
 
+-- so it does before functions that the nodes may not call, which are called as often as on one server
+CREATE FUNCTION sh.told(n int) RETURNS int LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'told %', n; RETURN n; END$$;
+CREATE FUNCTION sh.known(n int) RETURNS bigint STABLE LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT count(*) FROM sh.home WHERE id = n); END$$;
+CREATE SEQUENCE sh.numbers;
+SELECT compare(q), q FROM unnest(ARRAY[
+    'SELECT p.id, sh.known(p.id) FROM @post p ORDER BY price, id LIMIT 3',
+    'SELECT p.id, sh.known(p.id), price FROM @post p WHERE id < 90 ORDER BY author NULLS LAST, id LIMIT 3 OFFSET 4',
+    'SELECT p.id, sh.known(p.id) + (SELECT count(*) FROM @likes l WHERE l.post = p.id) FROM @post p ORDER BY id LIMIT 3',
+    'SELECT p.id, sh.known(p.id) AS k FROM @post p ORDER BY k DESC, id LIMIT 3',
+    'SELECT p.id, random() < 2 AS r FROM @post p ORDER BY id LIMIT 3',
+    'SELECT p.id, random() < 2 AS r FROM @post p ORDER BY r, id LIMIT 3',
+    'SELECT p.id, random() < 2 FROM @post p ORDER BY id LIMIT 3 OFFSET 2',
+    'SELECT q.id, nextval(''sh.numbers'') > 0 FROM (SELECT p.id, sh.known(p.id) FROM @post p ORDER BY id DESC LIMIT 2) q',
+    'SELECT l.id, p.id AS p, sh.known(l.id) FROM @post p JOIN @likes l ON l.id = p.id ORDER BY p.price, l.id LIMIT 2']) q;
+SELECT p.id, sh.told(p.id) FROM sh.post p ORDER BY p.price DESC, p.id LIMIT 2;
+SELECT p.id, sh.told(p.id) FROM pl.post p ORDER BY p.price DESC, p.id LIMIT 2;
+SELECT p.id, sh.told(p.id) FROM sh.post p ORDER BY p.price DESC, p.id LIMIT 1 OFFSET 2;
+SELECT p.id, sh.told(p.id) FROM pl.post p ORDER BY p.price DESC, p.id LIMIT 1 OFFSET 2;
+SELECT sh.told(1) FROM sh.post p WHERE id < 50 LIMIT 2;
+EXPLAIN (COSTS off) SELECT p.id, sh.known(p.id) FROM sh.post p ORDER BY price LIMIT 3;
+
 -- as the setting wants it
 SET shardext.enable_lookup = off;
 SELECT compare('SELECT h.id, (SELECT count(*) FROM @likes l WHERE l.post = h.x) FROM @home h');

@@ -102,9 +102,13 @@ plan_push_levels(const PlanInput *input)
 	Query	   *query = copyObject(input->run_query);
 	bool		may_have_inputs = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
 		!has_extremes_of_union((Node *) query, NULL);
+	List	   *reasons;
 	PushStatement pushed = {.may_regroup = may_have_inputs, .may_look_up = may_have_inputs, .params = input->params};
 
 	pushed.next_param = insert_shape_max_param(query) + 1;
+	if (setting_enable_pushdown)
+		push_statement_page(query, &pushed);
+	reasons = list_copy(pushed.reasons);
 	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
 	{
 		if (may_have_inputs)
@@ -113,7 +117,7 @@ plan_push_levels(const PlanInput *input)
 			(void) page_first(query, input->params);
 		push_simplify_exists(query);
 		decorrelate_query(query);
-		pushed.reasons = NIL;
+		pushed.reasons = reasons;
 		pushed.may_broadcast = may_have_inputs;
 		if (!setting_enable_pushdown)
 		{

@@ -382,14 +382,33 @@ names_of_tables(const Query *query)
 	return out.data;
 }
 
+/* Is there nothing below but a sub-SELECT with a LIMIT? What is to say is said of that. */
+static bool
+is_over_limit(const Query *query)
+{
+	const RangeTblEntry *rte = list_length(query->rtable) == 1 ? linitial_node(RangeTblEntry, query->rtable) : NULL;
+
+	return rte != NULL && rte->rtekind == RTE_SUBQUERY && rte->subquery->limitCount != NULL;
+}
+
 static void
 note_reason(const Query *query, const Reason *reason, PushStatement *statement)
 {
 	const char *names = query->setOperations != NULL ? "set operation" : names_of_tables(query);
 
-	if (query_count_shells((Query *) query) > 0)
+	if (query_count_shells((Query *) query) > 0 && !is_over_limit(query))
 		statement->reasons = list_append_unique(statement->reasons,
 												makeString(psprintf("%s: %s", names, reason->detail)));
+}
+
+static void
+make_page(Query *query, bool sublinks_stay, PushStatement *statement)
+{
+	Query		before = *query;
+	const Reason *why = NULL;
+
+	if (push_page(query, sublinks_stay, &why) && why != NULL)
+		note_reason(&before, why, statement);
 }
 
 static void
@@ -401,6 +420,7 @@ push_query(Query *query, PushStatement *statement)
 	check_stack_depth();
 	if (query->commandType != CMD_SELECT)
 		return;
+	make_page(query, false, statement);
 	if (statement->may_look_up && statement->may_broadcast)
 		(void) page_first(query, statement->params);
 	reason = push_level(query, statement, &saves);
@@ -408,7 +428,7 @@ push_query(Query *query, PushStatement *statement)
 		return;
 	if (saves)
 		note_reason(query, reason, statement);
-	push_page(query);
+	make_page(query, true, statement);
 	push_inside(query, statement);
 }
 
@@ -431,10 +451,16 @@ push_statement_level(Query *query, PushStatement *statement)
 }
 
 void
+push_statement_page(Query *query, PushStatement *statement)
+{
+	make_page(query, false, statement);
+}
+
+void
 push_statement(Query *query, PushStatement *statement)
 {
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
 		return;
-	push_page(query);
+	make_page(query, true, statement);
 	push_inside(query, statement);
 }

@@ -32,6 +32,9 @@ typedef struct PushStatement
 	List	   *reasons;		/* of String *: why levels did not go that would gain by it, for EXPLAIN */
 } PushStatement;
 
+/* Put what makes up a page of the statement's own level below what other nodes cannot compute for it (push_page.h). */
+extern void push_statement_page(Query *query, PushStatement *statement);
+
 /*
  * Put a part below the statement's own level, if the shards can carry it out;
  * false: they cannot, or nothing would be gained by it. Both change the query, the caller's copy.

@@ -11,7 +11,8 @@
  *	  SELECT page.title, (SELECT count(*) FROM likes WHERE ..)
  *	    FROM (SELECT title, id, created FROM posts ORDER BY created LIMIT 20) AS page ORDER BY page.created
  *
- * the page is a level of its own, of which each shard gives twenty rows.
+ * the page is a level of its own, of which each shard gives twenty rows. The same goes for functions that are volatile
+ * or that other nodes may not call.
  */
 #include "postgres.h"
 
@@ -23,6 +24,7 @@
 #include "base/pg_compat.h"
 #include "plan/push_level.h"
 #include "plan/push_page.h"
+#include "plan/shippable.h"
 
 typedef struct PageContext
 {
@@ -34,26 +36,58 @@ typedef struct PageContext
 static bool
 has_page_shape(const Query *query)
 {
-	bool		has_sublink = false;
 	ListCell   *lc;
 
-	if (query->commandType != CMD_SELECT || !query->hasSubLinks || query->limitCount == NULL || query->hasAggs ||
+	if (query->commandType != CMD_SELECT || query->limitCount == NULL || query->hasAggs ||
 		query->groupClause != NIL || query->groupingSets != NIL || query->havingQual != NULL ||
 		query->hasWindowFuncs || query->hasTargetSRFs || query->distinctClause != NIL ||
 		query->setOperations != NULL || query->rowMarks != NIL || query->hasModifyingCTE ||
-		query->jointree->fromlist == NIL || contain_volatile_functions((Node *) query->targetList))
+		query->jointree->fromlist == NIL)
 		return false;
 	foreach(lc, query->targetList)
 	{
 		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Node	   *expr = (Node *) tle->expr;
 
-		if (!checkExprHasSubLink((Node *) tle->expr))
-			continue;
-		if (tle->ressortgroupref != 0)
+		/* what is volatile is computed for the rows that OFFSET leaves out, too */
+		if (tle->ressortgroupref != 0 ? checkExprHasSubLink(expr) || contain_volatile_functions(expr) :
+			(query->limitOffset != NULL || query->limitOption != LIMIT_OPTION_COUNT) && contain_volatile_functions(expr))
 			return false;
-		has_sublink = true;
 	}
-	return has_sublink;
+	return true;
+}
+
+/* Must the expression be computed above the rows? *why: the reason, if it is worth telling. */
+static bool
+stays_above(Node *expr, bool sublinks_stay, const Reason **why)
+{
+	const Reason *reason;
+
+	if (checkExprHasSubLink(expr))
+		return sublinks_stay;
+	if (contain_volatile_functions(expr))
+		return true;
+	reason = contain_vars_of_level(expr, 0) ? shippable_check_expr(expr) : NULL;
+	if (*why == NULL)
+		*why = reason;
+	return reason != NULL;
+}
+
+static bool
+has_part_above(const Query *query, bool sublinks_stay, const Reason **why)
+{
+	bool		result = false;
+	ListCell   *lc;
+
+	*why = NULL;
+	foreach(lc, query->targetList)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->ressortgroupref == 0 && stays_above((Node *) tle->expr, sublinks_stay, why))
+			result = true;
+	}
+	return result;
 }
 
 static Var *
@@ -204,20 +238,20 @@ page_entry(Query *page)
 	return rte;
 }
 
-void
-push_page(Query *query)
+bool
+push_page(Query *query, bool sublinks_stay, const Reason **why)
 {
 	PageContext context = {0};
 	RangeTblRef *ref = makeNode(RangeTblRef);
 	List	   *target_list;
 
-	if (!has_page_shape(query) || !push_is_closed(query))
-		return;
+	if (!has_page_shape(query) || !has_part_above(query, sublinks_stay, why) || !push_is_closed(query))
+		return false;
 	context.page = copyObject(query);
 	context.page->targetList = sort_columns(context.page);
 	target_list = target_list_over(query, &context);
 	if (context.failed)
-		return;
+		return false;
 	context.page->hasSubLinks = has_sublinks(context.page);
 	ref->rtindex = 1;
 	query->targetList = target_list;
@@ -228,4 +262,5 @@ push_page(Query *query)
 	query->hasRecursive = false;
 	query->limitCount = query->limitOffset = NULL;
 	query->limitOption = LIMIT_OPTION_COUNT;
+	return true;
 }
