@@ -36,6 +36,7 @@ typedef struct PageContext
 static bool
 has_page_shape(const Query *query)
 {
+	bool		all_are_given = query->limitOffset == NULL && query->limitOption == LIMIT_OPTION_COUNT;
 	ListCell   *lc;
 
 	if (query->commandType != CMD_SELECT || query->limitCount == NULL || query->hasAggs ||
@@ -50,8 +51,9 @@ has_page_shape(const Query *query)
 		Node	   *expr = (Node *) tle->expr;
 
 		/* what is volatile is computed for the rows that OFFSET leaves out, too */
-		if (tle->ressortgroupref != 0 ? checkExprHasSubLink(expr) || contain_volatile_functions(expr) :
-			(query->limitOffset != NULL || query->limitOption != LIMIT_OPTION_COUNT) && contain_volatile_functions(expr))
+		if (contain_volatile_functions(expr) && (tle->ressortgroupref != 0 || !all_are_given))
+			return false;
+		if (tle->ressortgroupref != 0 && checkExprHasSubLink(expr))
 			return false;
 	}
 	return true;
