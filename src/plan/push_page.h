@@ -12,7 +12,8 @@
 
 /*
  * Puts the rows of a level with a LIMIT below what of its target list shards cannot compute: functions, and if
- * sublinks_stay sub-SELECTs. False: there is nothing of that kind, or it decides which rows there are. *why: of a function, or NULL.
+ * sublinks_stay sub-SELECTs. False: there is nothing of that kind, or it decides which rows there are.
+ * *why: of a function, or NULL.
  */
 extern bool push_page(Query *query, bool sublinks_stay, const Reason **why);
 
