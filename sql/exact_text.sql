@@ -65,3 +65,33 @@ SELECT id FROM notes WHERE kind = 'text'::regtype ORDER BY id;
 DELETE FROM notes WHERE what IN (SELECT oid FROM pg_class WHERE relname = 'notes' AND relnamespace = 'public'::regnamespace);
 SELECT id FROM notes ORDER BY id;
 DROP TABLE notes;
+
+-- .. and sorted by them: other nodes have another order
+\c paris
+SET shardext.carry_objects = off;
+CREATE TABLE made_first();
+CREATE TABLE made_later();
+\c tokyo
+SET shardext.carry_objects = off;
+CREATE TABLE made_first();
+CREATE TABLE made_later();
+\c london
+SET shardext.carry_objects = off;
+CREATE TABLE made_later();
+CREATE TABLE made_first();
+CREATE TABLE notes (id int PRIMARY KEY, what regclass);
+SELECT shardext.shard_table('notes', 'id', 'hash');
+INSERT INTO notes SELECT i, CASE WHEN i % 2 = 0 THEN 'made_first' ELSE 'made_later' END::regclass FROM generate_series(1, 20) i;
+SELECT id, what FROM notes ORDER BY what, id LIMIT 3;
+SELECT what, id FROM notes ORDER BY what DESC, id LIMIT 3 FOR UPDATE;
+SELECT DISTINCT ON (what) what, id FROM notes ORDER BY what, id;
+SELECT what, count(*) FROM (SELECT what FROM notes ORDER BY what OFFSET 0) n GROUP BY what ORDER BY what;
+SELECT least(what, 'made_first'), greatest(what, 'made_first'), count(*) FROM notes GROUP BY 1, 2 ORDER BY 3, 1, 2;
+SELECT rank, count(*) FROM (SELECT rank() OVER (ORDER BY what) FROM notes) n GROUP BY rank ORDER BY rank;
+SELECT min(what)::regclass, array_agg(id ORDER BY what, id) FROM notes WHERE id < 7;
+SELECT id % 2 AS odd, count(*) FROM notes WHERE what < 'made_first'::regclass GROUP BY 1;
+DROP TABLE notes, made_first, made_later;
+\c paris
+DROP TABLE made_first, made_later;
+\c tokyo
+DROP TABLE made_first, made_later;

@@ -20,10 +20,12 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
+#include "utils/lsyscache.h"
 
 #include "exec/input_params.h"
 #include "plan/insert_shape.h"
 #include "plan/leaf_batches.h"
+#include "route/route.h"
 
 /* Rows of the first batch: so many more than LIMIT has, since some may be locked; and a LIMIT that is not known yet. */
 #define SPARE_ROWS		16
@@ -72,7 +74,8 @@ is_sorted_by_columns(const Query *query, Index varno)
 	{
 		const Var  *column = sort_column(query, lfirst_node(SortGroupClause, lc));
 
-		if (column == NULL || column->varno != varno || column->varlevelsup != 0 || column->varattno <= 0)
+		if (column == NULL || column->varno != varno || column->varlevelsup != 0 || column->varattno <= 0 ||
+			route_type_names_objects(getBaseType(column->vartype)))
 			return false;
 	}
 	return true;

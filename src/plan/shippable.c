@@ -408,6 +408,42 @@ compared_names(Node *node)
 }
 
 static bool
+sorts_names(List *clauses, List *tlist)
+{
+	ListCell   *lc;
+
+	foreach(lc, clauses)
+	{
+		Node	   *expr = get_sortgroupclause_expr(lfirst_node(SortGroupClause, lc), tlist);
+
+		if (route_type_names_objects(getBaseType(exprType(expr))))
+			return true;
+	}
+	return false;
+}
+
+/* Does it depend on the order of the OIDs of named objects? */
+static bool
+orders_names(const Node *node)
+{
+	const Query *query = (const Query *) node;
+	ListCell   *lc;
+
+	if (IsA(node, MinMaxExpr))
+		return route_type_names_objects(getBaseType(((const MinMaxExpr *) node)->minmaxtype));
+	if (IsA(node, Aggref))
+		return sorts_names(((const Aggref *) node)->aggorder, ((const Aggref *) node)->args);
+	if (!IsA(node, Query))
+		return false;
+	foreach(lc, query->windowClause)
+	{
+		if (sorts_names(lfirst_node(WindowClause, lc)->orderClause, query->targetList))
+			return true;
+	}
+	return sorts_names(query->sortClause, query->targetList);
+}
+
+static bool
 find_bound(Node *node, void *context)
 {
 	ShippableContext *c = (ShippableContext *) context;
@@ -417,7 +453,7 @@ find_bound(Node *node, void *context)
 		return false;
 	if ((names = compared_names(node)) != NIL)
 		return find_bound((Node *) names, context);
-	if (named_objects(node) != NULL)
+	if (named_objects(node) != NULL || orders_names(node))
 	{
 		c->reason = reason_make(NULL, "The OID of a named object differs from node to node.");
 		return true;
