@@ -51,6 +51,8 @@ PREPARE those(regclass, regtype[]) AS SELECT id FROM notes WHERE what = $1 AND k
 EXECUTE those('notes', '{notes,int}');
 EXECUTE those('pg_class', '{notes}');
 DEALLOCATE those;
+SELECT id FROM notes WHERE what = to_regclass('notes') AND kind <> 'text'::text::regtype ORDER BY id;
+SELECT count(*) FROM notes WHERE what = 'notes'::text::regclass OR what = to_regclass('pg_class');
 -- .. and beside numbers that this node has for them
 SELECT id FROM notes WHERE what = (SELECT oid FROM pg_class WHERE relname = 'notes' AND relnamespace = 'public'::regnamespace) ORDER BY id;
 SELECT id FROM notes WHERE what IN (SELECT oid FROM pg_class WHERE relname = 'notes' AND relnamespace = 'public'::regnamespace) ORDER BY id;

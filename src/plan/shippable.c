@@ -111,7 +111,26 @@ calls_users_function(Node *node, void *context)
 		expression_tree_walker(node, calls_users_function, context);
 }
 
-/* Expressions that have a value of their own, of a type that can be sent. */
+/* The regclass (or the like) of which this is the OID, or the array of them; NULL: it is something else. */
+static Node *
+named_objects(Node *node)
+{
+	Node	   *arg = NULL;
+	Oid			type;
+
+	if (IsA(node, RelabelType) && (exprType(node) == OIDOID || exprType(node) == OIDARRAYOID))
+		arg = (Node *) ((RelabelType *) node)->arg;
+	else if (IsA(node, ArrayCoerceExpr) && exprType(node) == OIDARRAYOID)
+		arg = (Node *) ((ArrayCoerceExpr *) node)->arg;
+	if (arg == NULL)
+		return NULL;
+	type = getBaseType(exprType(arg));
+	if (exprType(node) == OIDARRAYOID)
+		type = get_element_type(type);
+	return route_type_names_objects(type) ? arg : NULL;
+}
+
+/* Expressions that have a value of their own, of a type that can be sent: not the OID of a name, but the name. */
 static bool
 is_value(Node *node)
 {
@@ -140,7 +159,7 @@ is_value(Node *node)
 		case T_FieldSelect:
 		case T_SQLValueFunction:
 		case T_NextValueExpr:
-			return get_typtype(exprType(node)) != TYPTYPE_PSEUDO;
+			return get_typtype(exprType(node)) != TYPTYPE_PSEUDO && named_objects(node) == NULL;
 		default:
 			return false;
 	}
@@ -356,25 +375,6 @@ is_row_with_names(const RowExpr *row)
 			return true;
 	}
 	return false;
-}
-
-/* The regclass (or the like) of which this is the OID, or the array of them; NULL: it is something else. */
-static Node *
-named_objects(Node *node)
-{
-	Node	   *arg = NULL;
-	Oid			type;
-
-	if (IsA(node, RelabelType) && (exprType(node) == OIDOID || exprType(node) == OIDARRAYOID))
-		arg = (Node *) ((RelabelType *) node)->arg;
-	else if (IsA(node, ArrayCoerceExpr) && exprType(node) == OIDARRAYOID)
-		arg = (Node *) ((ArrayCoerceExpr *) node)->arg;
-	if (arg == NULL)
-		return NULL;
-	type = getBaseType(exprType(arg));
-	if (exprType(node) == OIDARRAYOID)
-		type = get_element_type(type);
-	return route_type_names_objects(type) ? arg : NULL;
 }
 
 /* The names of objects that "=" or "<>" compares, which is the same by whatever OIDs; NIL: it is something else. */
