@@ -254,6 +254,19 @@ dxact_connection_autocommit_write(int node_id, Oid role)
 	return conn;
 }
 
+bool
+dxact_has_written(void)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &dxact_participants)
+	{
+		if (dlist_container(Participant, link, iter.cur)->write_level > 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 forget_transaction(bool is_commit)
 {

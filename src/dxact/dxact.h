@@ -48,6 +48,9 @@ extern NodeConn *dxact_connection_autocommit_read(int node_id, Oid role);
  */
 extern NodeConn *dxact_connection_autocommit_write(int node_id, Oid role);
 
+/* Has anything been written on another node in this transaction? */
+extern bool dxact_has_written(void);
+
 /*
  * The connection was lost while the first statement of this transaction was on
  * its way to the node, if it was the first: true, and nothing of it has come to

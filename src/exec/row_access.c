@@ -37,6 +37,7 @@
 #include "catalog/table_map.h"
 #include "exec/at_finish.h"
 #include "exec/modify_rows.h"
+#include "dxact/dxact.h"
 #include "exec/row_access.h"
 #include "exec/row_ahead.h"
 #include "exec/row_conflict.h"
@@ -57,6 +58,7 @@ typedef struct WritingExecution
 	Relation	shell;			/* a table that it writes */
 	RowKeys		keys;
 	Bitmapset  *nodes;			/* that look after foreign keys at the end, other than this one */
+	bool		is_first;		/* that writes on other nodes */
 	struct WritingExecution *next;
 	MemoryContextCallback on_reset;
 } WritingExecution;
@@ -191,9 +193,18 @@ fetch_version(Relation shell, ItemPointer place, RowReadKind kind, TupleTableSlo
 	return true;
 }
 
+/* May the row of another node be one that our transaction has inserted? */
+static bool
+may_be_ours(Relation shell)
+{
+	const WritingExecution *writer = writer_of(shell);
+
+	return writer == NULL || !writer->is_first;
+}
+
 /*
  * A deferred foreign key that is not touched is looked at nevertheless if our transaction has inserted the row. Of a
- * row of another node only that knows: it looks as if we had.
+ * row of another node only that knows: if it may be so, it looks as if we had.
  */
 static void
 show_as_ours(TupleTableSlot *slot)
@@ -218,7 +229,8 @@ fetch_row(Relation shell, ItemPointer place, TupleTableSlot *slot)
 	}
 	else if (!fetch_version(shell, place, ROW_READ_ANY, slot))
 		return false;
-	if (shard != ROUTE_NO_SHARD && !is_here(shard) && row_triggers_may_be_deferred(shell->trigdesc))
+	if (shard != ROUTE_NO_SHARD && !is_here(shard) && row_triggers_may_be_deferred(shell->trigdesc) &&
+		may_be_ours(shell))
 		show_as_ours(slot);
 	return true;
 }
@@ -582,6 +594,7 @@ row_access_attach(const QueryDesc *query_desc)
 		execution->estate = estate;
 		execution->shell = target->ri_RelationDesc;
 		execution->begun = begun_in_now();
+		execution->is_first = !dxact_has_written();
 		execution->keys = leave_keys(query_desc, target);
 		execution->ahead = row_ahead_attach(query_desc, execution->keys);
 		execution->next = writing;
