@@ -177,7 +177,7 @@ static Query *
 with_page(Query *query, const Bitmapset *members, List *items, List *conditions, FromExpr *joins, int64 rows)
 {
 	Query	   *page = push_members_query(query, members, items, conditions);
-	Query	   *changed = push_members_replaced(query, members, joins, page);
+	Query	   *changed = push_members_replaced(query, members, joins, page, true);
 
 	if (changed == NULL || page->targetList == NIL)
 		return NULL;
@@ -368,7 +368,8 @@ with_stage(Query *query, Index *entry)
 		items = replace_ref(items, *entry, bms_next_member(members, -1));
 		conditions = list_difference_ptr(joined.conditions, conditions);
 		changed = push_members_replaced(query, members, makeFromExpr(items, conditions == NIL ? NULL :
-																	 (Node *) make_ands_explicit(conditions)), rows);
+																	 (Node *) make_ands_explicit(conditions)),
+										rows, true);
 		if (changed == NULL || rows->targetList == NIL)
 			return NULL;
 		*entry = bms_next_member(members, -1);

@@ -183,7 +183,7 @@ replace_group(Joined *joined, const TableGroup *group, PushStatement *statement)
 	Query	   *fragment = make_fragment(joined, group->members, group->conditions);
 	int			entry = bms_next_member(group->members, -1);
 	FromExpr   *joins = remaining_joins(joined, group, entry);
-	Query	   *changed = push_members_replaced(query, group->members, joins, fragment);
+	Query	   *changed = push_members_replaced(query, group->members, joins, fragment, false);
 	PushPart	part;
 
 	if (changed == NULL || push_part_make(fragment, &group->colocation, statement, &part) != NULL)

@@ -19,6 +19,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
+#include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
 #include "plan/push_level.h"
@@ -27,10 +28,12 @@
 
 typedef struct OutputContext
 {
+	const Query *level;			/* that of the members */
 	const Bitmapset *members;
 	const Bitmapset *joins;		/* of the fragment */
 	Index		entry;			/* stands for the members */
 	Query	   *fragment;
+	bool		rows_too;		/* a whole row of a table may be a column of the fragment */
 	Index		depth;
 } OutputContext;
 
@@ -261,7 +264,16 @@ push_members_query(const Query *query, const Bitmapset *members, List *items, Li
 
 /* ---------- the level without them ---------- */
 
-/* Whole rows and system columns are no columns of a part. */
+bool
+push_is_table_row(const Query *query, const Var *var)
+{
+	const RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
+
+	return var->varattno == InvalidAttrNumber && rte->rtekind == RTE_RELATION &&
+		get_rel_type_id(rte->relid) == var->vartype;
+}
+
+/* System columns are no columns of a part, nor are whole rows, as a rule. */
 static bool
 finds_odd_column(Node *node, void *context)
 {
@@ -271,7 +283,8 @@ finds_odd_column(Node *node, void *context)
 		return false;
 	if (IsA(node, Var))
 		return ((Var *) node)->varlevelsup == c->depth && ((Var *) node)->varattno <= 0 &&
-			bms_is_member(((Var *) node)->varno, c->members);
+			bms_is_member(((Var *) node)->varno, c->members) &&
+			!(c->rows_too && push_is_table_row(c->level, (Var *) node));
 	if (IsA(node, Query))
 	{
 		bool		found;
@@ -339,10 +352,10 @@ use_outputs(Node *node, void *context)
 }
 
 Query *
-push_members_replaced(Query *query, const Bitmapset *members, FromExpr *joins, Query *fragment)
+push_members_replaced(Query *query, const Bitmapset *members, FromExpr *joins, Query *fragment, bool rows_too)
 {
 	Bitmapset  *inner = renew_joins(fragment, (Node *) fragment->jointree);
-	OutputContext c = {members, inner, bms_next_member(members, -1), fragment, 0};
+	OutputContext c = {query, members, inner, bms_next_member(members, -1), fragment, rows_too, 0};
 	Query	   *changed;
 	Index		depth = 0;
 	ListCell   *lc;

@@ -37,9 +37,14 @@ extern Query *push_members_query(const Query *query, const Bitmapset *members, L
 
 /*
  * The query with other joins, where the first of the members stands for all of them; its entry is still to be set.
- * Columns of members that it uses become output columns of the fragment, a query of the members. NULL: they cannot.
+ * Columns of members that it uses become output columns of the fragment, a query of the members; whole rows of tables
+ * only if the caller can do with columns that may have no equality. NULL: they cannot.
  */
-extern Query *push_members_replaced(Query *query, const Bitmapset *members, FromExpr *joins, Query *fragment);
+extern Query *push_members_replaced(Query *query, const Bitmapset *members, FromExpr *joins, Query *fragment,
+									bool rows_too);
+
+/* Is it a whole row of a table? Where an outer join puts NULLs it is NULL, like each column. */
+extern bool push_is_table_row(const Query *query, const Var *var);
 
 /* The entries of the query's joins list the columns that their sides have; nothing is left of joins that are gone. */
 extern void push_clean_joins(Query *query);

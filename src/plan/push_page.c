@@ -23,6 +23,7 @@
 
 #include "base/pg_compat.h"
 #include "plan/push_level.h"
+#include "plan/push_members.h"
 #include "plan/push_page.h"
 #include "plan/shippable.h"
 
@@ -151,8 +152,8 @@ over_page(Node *node, void *context)
 		return node;
 	if (IsA(node, Var) && (int) ((Var *) node)->varlevelsup == c->depth)
 	{
-		/* whole rows and system columns are those of tables */
-		c->failed = ((Var *) node)->varattno <= 0;
+		/* system columns are those of tables */
+		c->failed = ((Var *) node)->varattno <= 0 && !push_is_table_row(c->page, (Var *) node);
 		return c->failed ? node : column_for((Var *) node, c);
 	}
 	if (!IsA(node, Query))

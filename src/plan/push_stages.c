@@ -256,7 +256,8 @@ with_stage(const Joined *joined, const Candidate *candidate, Query **rows)
 	*rows = push_members_query(joined->query, members, items, taken);
 	if (query_count_shells(*rows) == 0)
 		return NULL;
-	changed = push_members_replaced(joined->query, members, remaining_joins(joined, candidate, entry, taken), *rows);
+	changed = push_members_replaced(joined->query, members, remaining_joins(joined, candidate, entry, taken), *rows,
+									false);
 	if (changed == NULL || (*rows)->targetList == NIL || !exchange_takes(*rows) ||
 		contain_volatile_functions((Node *) *rows))
 		return NULL;
