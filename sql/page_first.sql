@@ -113,6 +113,45 @@ SELECT compare('SELECT o, (SELECT to_jsonb(x) FROM (SELECT o.mood, (o).pair, cou
 -- not with system columns
 SELECT compare('SELECT to_jsonb(p) AS p, (p.ctid IS NULL) AS c FROM @post p LEFT JOIN @author a ON a.id = p.author ORDER BY p.id LIMIT 5');
 
+-- EXISTS and IN leave out rows of the page
+CREATE TABLE sh.likes (id int PRIMARY KEY, post int, who int, kind text);
+SELECT shardext.shard_table('sh.likes', 'id', 'hash');
+INSERT INTO sh.likes SELECT i, CASE WHEN i % 10 > 0 THEN i * 7 % 1950 END, i % 300, 'k' || i % 3 FROM generate_series(1, 4000) i;
+ANALYZE sh.likes;
+CREATE TABLE pl.likes AS SELECT * FROM sh.likes;
+SELECT compare('SELECT p.id, a.name FROM @post p JOIN @author a ON a.id = p.author WHERE EXISTS (SELECT FROM @likes l WHERE l.post = p.id) ORDER BY p.at, p.id LIMIT 20', 700);
+SELECT compare('SELECT p.id, a.name FROM @post p LEFT JOIN @author a ON a.id = p.author WHERE EXISTS (SELECT FROM @likes l WHERE l.post = p.id AND l.who > 10) ORDER BY p.at, p.id LIMIT 20', 700);
+SELECT compare('SELECT p.id, a.name FROM @post p LEFT JOIN @author a ON a.id = p.author WHERE NOT EXISTS (SELECT FROM @likes l WHERE l.post = p.id AND l.kind = ''k1'') ORDER BY p.at, p.id LIMIT 20', 700);
+SELECT compare('SELECT p.id, a.name FROM @post p JOIN @author a ON a.id = p.author WHERE p.id IN (SELECT post FROM @likes) ORDER BY p.at, p.id LIMIT 20', 700);
+SELECT compare('SELECT p.id FROM @post p WHERE p.id IN (SELECT DISTINCT post FROM @likes WHERE kind <> ''k1'') AND p.score > 10 ORDER BY p.at, p.id LIMIT 20 OFFSET 3', 700);
+SELECT compare('SELECT p.id, p.title FROM @post p WHERE (p.id, p.author) IN (SELECT l.post, l.post FROM @likes l) ORDER BY p.at, p.id LIMIT 5', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE EXISTS (SELECT FROM @likes l JOIN @author b ON b.id = l.who WHERE l.post = p.id AND b.country < 5) ORDER BY p.at, p.id LIMIT 10', 2000);
+SELECT compare('SELECT p, a.name FROM @post p JOIN @author a ON a.id = p.author WHERE EXISTS (SELECT FROM @likes l WHERE l.post = p.id) AND NOT EXISTS (SELECT FROM @nothing n WHERE n.x = p.id) AND p.id IN (SELECT c.post FROM @comment c) ORDER BY p.at, p.id LIMIT 10', 3000);
+SELECT compare('SELECT c.id, p.title, a.name FROM @comment c JOIN @post p ON p.id = c.post JOIN @author a ON a.id = c.author WHERE c.author IN (SELECT who FROM @likes) ORDER BY c.id LIMIT 12', 3000);
+-- .. none is left, fewer than wanted, NULLs, of the other side, of nothing, one for all, with NOT IN, OR, twice
+SELECT compare('SELECT p.id, a.name FROM @post p JOIN @author a ON a.id = p.author WHERE EXISTS (SELECT FROM @nothing n WHERE n.x = p.id) ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE EXISTS (SELECT FROM @likes l WHERE l.post = p.id) ORDER BY p.at DESC, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE p.author IN (SELECT post FROM @likes WHERE id < 0) ORDER BY p.at DESC, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE p.author NOT IN (SELECT post FROM @likes) ORDER BY p.at DESC, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE p.author NOT IN (SELECT post FROM @likes WHERE post > 20) ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE (p.author IN (SELECT post FROM @likes)) IS NOT TRUE ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE p.score < 5 OR EXISTS (SELECT FROM @likes l WHERE l.post = p.id) ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id, a.id AS a FROM @post p JOIN @author a ON a.id = p.author WHERE EXISTS (SELECT FROM @likes l WHERE l.who = a.id) ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id, a.id AS a FROM @post p LEFT JOIN @author a ON a.id = p.author WHERE EXISTS (SELECT FROM @likes l WHERE l.who = a.id AND l.post = p.id) ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id, a.id AS a FROM @post p LEFT JOIN @author a ON a.id = p.author AND EXISTS (SELECT FROM @likes l WHERE l.who = a.id) ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE EXISTS (SELECT FROM @likes l WHERE l.who = 3) AND p.id > ANY (SELECT post FROM @likes) ORDER BY p.at, p.id LIMIT 20', 100000);
+SELECT compare('SELECT p.id, (SELECT count(*) FROM @likes l WHERE l.post = p.id) AS n FROM @post p WHERE EXISTS (SELECT FROM @likes l WHERE l.post = p.id) ORDER BY p.at, p.id LIMIT 5', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE EXISTS (SELECT post FROM @likes l WHERE l.post = p.id GROUP BY post HAVING count(*) > 2) ORDER BY p.at, p.id LIMIT 5', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE EXISTS (SELECT FROM @likes l WHERE l.post = p.id AND l.who IN (SELECT b.id FROM @author b WHERE b.country = p.id % 7)) ORDER BY p.at, p.id LIMIT 5', 100000);
+SELECT compare('SELECT p.id FROM @post p WHERE p.title IN (SELECT word FROM @comment) ORDER BY p.at, p.id LIMIT 5', 100000);
+SELECT p.id FROM sh.post p WHERE EXISTS (SELECT FROM sh.likes l WHERE l.post = p.id AND random() < 2) ORDER BY p.at, p.id LIMIT 2;
+PREPARE liked(int, text) AS SELECT p.id, a.name FROM sh.post p JOIN sh.author a ON a.id = p.author WHERE EXISTS (SELECT FROM sh.likes l WHERE l.post = p.id AND l.kind = $2) ORDER BY p.at, p.id LIMIT $1;
+EXECUTE liked(2, 'k1');
+SET plan_cache_mode = force_generic_plan;
+EXECUTE liked(2, 'k1');
+EXECUTE liked(2, 'k9');
+RESET plan_cache_mode;
+
 -- not so: as many as tie, none, all, the other side's columns, volatile, locked, grouped
 SELECT compare('SELECT p.score FROM @post p LEFT JOIN @author a ON a.id = p.author ORDER BY p.score FETCH FIRST 5 ROWS WITH TIES');
 SELECT compare('SELECT p.id FROM @post p LEFT JOIN @author a ON a.id = p.author ORDER BY p.id LIMIT 0');
@@ -165,6 +204,13 @@ SELECT p.id, p.score, a.country FROM sh.post p LEFT JOIN sh.author a ON a.id = p
 SELECT p.id, p.score, a.country FROM sh.post p JOIN sh.author a ON a.id = p.author ORDER BY p.at, p.id LIMIT 4;
 SELECT row_to_json(p) AS p, a FROM sh.post p LEFT JOIN sh.author a ON a.id = p.author ORDER BY p.at, p.id LIMIT 4;
 RESET ROLE;
+ALTER TABLE sh.likes ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON sh.likes FOR SELECT TO page_reader USING (kind = 'k1');
+CREATE POLICY q ON sh.likes FOR SELECT TO page_reader USING (EXISTS (SELECT FROM sh.author a WHERE a.id = who AND a.country = 2));
+SET ROLE page_reader;
+SELECT p.id FROM sh.comment p WHERE EXISTS (SELECT FROM sh.likes l WHERE l.post = p.id) ORDER BY p.id LIMIT 4;
+RESET ROLE;
+SELECT p.id FROM pl.comment p WHERE EXISTS (SELECT FROM pl.likes l WHERE l.post = p.id AND (l.kind = 'k1' OR EXISTS (SELECT FROM pl.author a WHERE a.id = who AND a.country = 2 AND a.country < 4))) ORDER BY p.id LIMIT 4;
 REVOKE SELECT ON sh.author FROM page_reader;
 GRANT SELECT (id, name) ON sh.author TO page_reader;
 SET ROLE page_reader;

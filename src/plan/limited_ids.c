@@ -578,16 +578,6 @@ add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
 
 /* ---------- EXISTS in a SELECT ---------- */
 
-/* Only joins and conditions: one more of these takes away rows, and nothing else. */
-static bool
-only_joins(const Query *sub)
-{
-	return sub->commandType == CMD_SELECT && sub->setOperations == NULL && !sub->hasAggs && sub->groupClause == NIL &&
-		sub->groupingSets == NIL && sub->havingQual == NULL && !sub->hasWindowFuncs && !sub->hasTargetSRFs &&
-		sub->limitCount == NULL && sub->limitOffset == NULL && sub->rowMarks == NIL && sub->cteList == NIL &&
-		sub->jointree != NULL;
-}
-
 /* What follows for a column of the sub-SELECT from its being equal to one of the level around. */
 static Node *
 implied_in_sub(Query *query, const Query *sub, Oid operator, Oid collation, Node *column, Node *outer,
@@ -651,7 +641,8 @@ add_to_subs(Node *node, void *context)
 
 	if (node == NULL)
 		return false;
-	if (IsA(node, SubLink) && link->subLinkType == EXISTS_SUBLINK && only_joins(castNode(Query, link->subselect)))
+	if (IsA(node, SubLink) && link->subLinkType == EXISTS_SUBLINK &&
+		query_only_joins(castNode(Query, link->subselect)))
 		add_in_sub(c->query, castNode(Query, link->subselect), c->params);
 	return expression_tree_walker(node, add_to_subs, context);
 }

@@ -26,6 +26,9 @@
  *					  SELECT * FROM (the statement) AS whole WHERE (SELECT count(*) FROM first) < 20) AS rows
  *	   ORDER BY .. LIMIT 20
  *
+ * [NOT] EXISTS and IN leave out rows of the page, too. For few rows EXISTS looks up rows of the other
+ * table by their values (limited_ids.c), so IN becomes EXISTS, and both are looked at before the page is joined.
+ *
  * PostgreSQL looks at a condition without columns once, before it starts what is below it.
  *
  * Rows that are equal by ORDER BY may come in any order, so any of them may be on the page.
@@ -40,6 +43,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
@@ -55,6 +59,9 @@
 
 /* Rows of a page that are looked up rather than brought together with whole tables. */
 #define LARGEST_PAGE	5000
+
+/* .. of a page for which EXISTS looks up rows by their values, as these are few (limited_ids.c). */
+#define LARGEST_OF_VALUES	1000
 
 /* ---------- what is asked ---------- */
 
@@ -97,6 +104,48 @@ mark_whole(Query *query)
 	return query;
 }
 
+/* The sub-SELECT of a condition that is an EXISTS, with NOT or without, or an IN; NULL: it is something else. */
+static SubLink *
+membership_of(Node *condition)
+{
+	bool		is_not = is_notclause(condition);
+	SubLink    *link = (SubLink *) (is_not ? (Node *) get_notclausearg((Expr *) condition) : condition);
+
+	if (!IsA(link, SubLink) || !query_only_joins(castNode(Query, link->subselect)))
+		return NULL;
+	if (link->subLinkType == EXISTS_SUBLINK)
+		return link;
+	return !is_not && link->subLinkType == ANY_SUBLINK && !checkExprHasSubLink(link->testexpr) &&
+		!contain_vars_of_level(link->subselect, 1) ? link : NULL;
+}
+
+/* Are sub-SELECTs of the level, if there are any, such conditions of WHERE? */
+static bool
+has_only_memberships(const Query *query)
+{
+	ListCell   *lc;
+
+	if (!query->hasSubLinks)
+		return true;
+	foreach(lc, query_conditions(query->jointree->quals))
+	{
+		if (checkExprHasSubLink(lfirst(lc)) && membership_of(lfirst(lc)) == NULL)
+			return false;
+	}
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->securityQuals != NIL ||
+			(rte->rtekind != RTE_RELATION && rte->rtekind != RTE_JOIN && rte->rtekind != RTE_RESULT))
+			return false;
+	}
+	return !query_locks_rows(unconstify(Query *, query)) &&
+		!checkExprHasSubLink((Node *) query->jointree->fromlist) &&
+		!checkExprHasSubLink((Node *) query->targetList) && !checkExprHasSubLink(query->limitCount) &&
+		!checkExprHasSubLink(query->limitOffset);
+}
+
 /* Rows of joins, as they are, sorted and cut off. */
 static bool
 is_plain(Query *query)
@@ -105,9 +154,9 @@ is_plain(Query *query)
 
 	if (query->commandType != CMD_SELECT || is_whole(query) || query->setOperations != NULL || query->rowMarks != NIL ||
 		query->cteList != NIL || query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
-		query->hasSubLinks || query->groupClause != NIL || query->groupingSets != NIL || query->havingQual != NULL ||
+		query->groupClause != NIL || query->groupingSets != NIL || query->havingQual != NULL ||
 		query->distinctClause != NIL || query->jointree == NULL || query->jointree->fromlist == NIL ||
-		!push_is_closed(query) || contain_volatile_functions((Node *) query))
+		!has_only_memberships(query) || !push_is_closed(query) || contain_volatile_functions((Node *) query))
 		return false;
 	foreach(lc, query->rtable)
 	{
@@ -341,6 +390,27 @@ replace_ref(List *items, Index old, Index new)
 	return items;
 }
 
+/*
+ * The members, joined under conditions, as a sub-SELECT, for which the first of them stands; items is what is left of
+ * FROM.
+ */
+static Query *
+make_stage(const Joined *joined, const Bitmapset *members, List *joins, List *conditions, List *items)
+{
+	List	   *left = list_difference_ptr(joined->conditions, conditions);
+	Query	   *rows = push_members_query(joined->query, members, joins, conditions);
+	FromExpr   *from = makeFromExpr(items, left == NIL ? NULL : (Node *) make_ands_explicit(left));
+	Query	   *changed = push_members_replaced(joined->query, members, from, rows, true);
+
+	if (changed == NULL || rows->targetList == NIL)
+		return NULL;
+	rows->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
+	lfirst(list_nth_cell(changed->rtable, bms_next_member(members, -1) - 1)) = query_make_entry("stage", rows);
+	push_clean_joins(changed);
+	changed->hasSubLinks = checkExprHasSubLink((Node *) changed->jointree);
+	return changed;
+}
+
 /* One more of the level's items and what the entry stands for become a sub-SELECT, for which it stands then. */
 static Query *
 with_stage(Query *query, Index *entry)
@@ -353,32 +423,90 @@ with_stage(Query *query, Index *entry)
 	{
 		RangeTblRef *other = (RangeTblRef *) lfirst(lc);
 		Bitmapset  *members = bms_make_singleton(*entry);
-		List	   *conditions;
+		List	   *joins;
 		List	   *items;
-		Query	   *rows;
 		Query	   *changed;
 
 		if (!IsA(other, RangeTblRef) || other->rtindex == (int) *entry ||
 			!push_is_tied(&joined, members, other->rtindex))
 			continue;
 		members = bms_add_member(members, other->rtindex);
-		conditions = push_plain_conditions(&joined, members);
-		rows = push_members_query(query, members, list_make2(query_make_ref(*entry), other), conditions);
+		joins = list_make2(query_make_ref(*entry), other);
 		items = list_delete_ptr(list_copy(joined.items), other);
 		items = replace_ref(items, *entry, bms_next_member(members, -1));
-		conditions = list_difference_ptr(joined.conditions, conditions);
-		changed = push_members_replaced(query, members, makeFromExpr(items, conditions == NIL ? NULL :
-																	 (Node *) make_ands_explicit(conditions)),
-										rows, true);
-		if (changed == NULL || rows->targetList == NIL)
-			return NULL;
-		*entry = bms_next_member(members, -1);
-		rows->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
-		lfirst(list_nth_cell(changed->rtable, *entry - 1)) = query_make_entry("stage", rows);
-		push_clean_joins(changed);
+		changed = make_stage(&joined, members, joins, push_plain_conditions(&joined, members), items);
+		if (changed != NULL)
+			*entry = bms_next_member(members, -1);
 		return changed;
 	}
 	return NULL;
+}
+
+/* ---------- EXISTS and IN ---------- */
+
+/* Conditions that are sub-SELECTs. */
+static List *
+memberships(List *conditions)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		if (checkExprHasSubLink(lfirst(lc)))
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
+}
+
+/* What IN compares with is a column of its sub-SELECT. */
+static Node *
+use_columns(Node *node, void *context)
+{
+	const Query *sub = context;
+	const Param *param = (const Param *) node;
+
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Param) && param->paramkind == PARAM_SUBLINK)
+		return copyObject((Node *) list_nth_node(TargetEntry, sub->targetList, param->paramid - 1)->expr);
+	return expression_tree_mutator(node, use_columns, context);
+}
+
+/* x IN (SELECT y ..) as EXISTS (SELECT .. WHERE x = y): as a condition of WHERE NULL is as good as false. */
+static void
+make_exists(SubLink *link)
+{
+	Query	   *sub = castNode(Query, link->subselect);
+	Node	   *compared = copyObject(link->testexpr);
+
+	IncrementVarSublevelsUp(compared, 1, 0);
+	sub->jointree->quals = make_and_qual(sub->jointree->quals, use_columns(compared, sub));
+	link->subLinkType = EXISTS_SUBLINK;
+	link->testexpr = NULL;
+	link->operName = NIL;
+}
+
+/* The page with what EXISTS and IN leave of it, as a level of its own if there are joins, too. */
+static Query *
+with_memberships(Query *query, Index entry)
+{
+	Joined		joined = {query};
+	List	   *conditions;
+	ListCell   *lc;
+
+	push_take_apart(&joined, (Node *) query->jointree);
+	conditions = memberships(joined.conditions);
+	foreach(lc, conditions)
+	{
+		SubLink    *link = membership_of(lfirst(lc));
+
+		if (link->subLinkType == ANY_SUBLINK)
+			make_exists(link);
+	}
+	if (conditions == NIL || list_length(joined.items) == 1)
+		return query;
+	return make_stage(&joined, bms_make_singleton(entry), list_make1(query_make_ref(entry)), conditions, joined.items);
 }
 
 /* Each of the joins as a level of its own, so that each finds few rows on one of its sides. */
@@ -445,9 +573,10 @@ page_of_joined(Query *query, int64 rows, ParamListInfo params)
 
 	push_take_apart(&joined, (Node *) query->jointree);
 	entry = sorted_entry(query, &joined);
-	if (list_length(joined.items) < 2 || !may_be_page(query, &joined, entry))
-		return false;
 	members = bms_make_singleton(entry);
+	if ((list_length(joined.items) < 2 && !query->hasSubLinks) || !may_be_page(query, &joined, entry) ||
+		!concern_only(memberships(joined.conditions), members))
+		return false;
 	conditions = push_plain_conditions(&joined, members);
 	left = list_difference_ptr(joined.conditions, conditions);
 	changed = with_page(query, members, list_make1(query_make_ref(entry)), conditions,
@@ -456,9 +585,12 @@ page_of_joined(Query *query, int64 rows, ParamListInfo params)
 		return false;
 	page = rt_fetch(entry, changed->rtable)->subquery;
 	larger = page_rows(query, page, rows, params);
-	if (larger == 0)
+	if (larger == 0 || (query->hasSubLinks && larger > LARGEST_OF_VALUES))
 		return false;
 	page->limitCount = query_make_count(larger);
+	changed = with_memberships(changed, entry);
+	if (changed == NULL)
+		return false;
 	*query = *first_or_whole(query, join_by_steps(changed, entry), rows);
 	return true;
 }

@@ -131,3 +131,12 @@ query_reads_ctid(Query *query)
 
 	return query_tree_walker(query, find_position, &search, values_only ? QTW_IGNORE_RANGE_TABLE : 0);
 }
+
+bool
+query_only_joins(const Query *query)
+{
+	return query->commandType == CMD_SELECT && query->setOperations == NULL && !query->hasAggs &&
+		query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
+		!query->hasWindowFuncs && !query->hasTargetSRFs && query->limitCount == NULL && query->limitOffset == NULL &&
+		query->rowMarks == NIL && query->cteList == NIL && query->jointree != NULL;
+}

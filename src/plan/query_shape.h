@@ -17,6 +17,9 @@ extern bool query_locks_rows(Query *query);
 /* Changes or locks rows, at any level. */
 extern bool query_writes(Query *query);
 
+/* Only joins and conditions: one more of these takes away rows, and nothing else. */
+extern bool query_only_joins(const Query *query);
+
 /* Conditions joined by AND, as a list; they are not copied. */
 extern List *query_conditions(Node *quals);
 
