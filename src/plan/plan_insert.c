@@ -33,7 +33,7 @@
 #include "plan/insert_shape.h"
 #include "plan/plan_insert.h"
 #include "plan/plan_modify.h"
-#include "plan/plan_pull.h"
+#include "plan/plan_push.h"
 #include "plan/returning_here.h"
 #include "plan/rows_shape.h"
 #include "plan/shippable.h"
@@ -375,12 +375,14 @@ max_param(const InsertForm *form)
 static PlannedStmt *
 make_plan(const PlanInput *input, InsertParts *parts, Query *rows)
 {
+	PlanInput	source = *input;
 	Query	   *query = input->run_query;
 	bool		values = reads_values(rows);
 	PlannedStmt *stmt;
 
 	parts->query_string = input->query_string;
-	stmt = plan_pull_query(rows, input->query_string, input->cursor_options & ~CURSOR_OPT_SCROLL, input->params);
+	source.cursor_options &= ~CURSOR_OPT_SCROLL;
+	stmt = plan_push_source(&source, rows);
 	parts->child = stmt->planTree;
 	parts->spool = parts->spool || (values && planned_values_are_volatile(parts->child));
 	stmt->planTree = (Plan *) insert_shards_make(parts);

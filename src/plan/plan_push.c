@@ -28,6 +28,7 @@
 #include "plan/planned_statement.h"
 #include "plan/push_exists.h"
 #include "plan/push_level.h"
+#include "plan/query_shape.h"
 #include "plan/recursive_steps.h"
 
 /* A Query in which parts have taken the place of levels; the plan keeps what it has of the whole one. */
@@ -96,36 +97,96 @@ has_extremes_of_union(Node *node, void *context)
 	return query_tree_walker(query, has_extremes_of_union, context, 0);
 }
 
+/* A level, with all that stands inside of it, as a statement of its own. */
+static void
+push_levels(Query *query, const PlanInput *input, PushStatement *pushed)
+{
+	List	   *reasons;
+
+	if (setting_enable_pushdown)
+		push_statement_page(query, pushed);
+	reasons = list_copy(pushed->reasons);
+	if (setting_enable_pushdown && push_statement_level(query, pushed))
+		return;
+	if (pushed->may_look_up)
+		recursive_steps_look_up(query);
+	if (setting_enable_pushdown && pushed->may_look_up)
+		(void) page_first(query, input->params);
+	push_simplify_exists(query);
+	decorrelate_query(query);
+	pushed->reasons = reasons;
+	pushed->may_broadcast = pushed->may_regroup;
+	if (!setting_enable_pushdown)
+	{
+		if (pushed->may_look_up)
+			limited_ids_add_to_joins(query, input->params);
+	}
+	else if (!push_statement_level(query, pushed))
+		push_statement(query, pushed);
+}
+
+static PushStatement
+start_pushing(const PlanInput *input, Query *query)
+{
+	bool		may_have_inputs = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
+		!has_extremes_of_union((Node *) query, NULL);
+
+	return (PushStatement) {
+		.may_regroup = may_have_inputs, .may_look_up = may_have_inputs, .params = input->params,
+		.next_param = insert_shape_max_param(query) + 1
+	};
+}
+
 PlannedStmt *
 plan_push_levels(const PlanInput *input)
 {
 	Query	   *query = copyObject(input->run_query);
-	bool		may_have_inputs = (input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 &&
-		!has_extremes_of_union((Node *) query, NULL);
-	List	   *reasons;
-	PushStatement pushed = {.may_regroup = may_have_inputs, .may_look_up = may_have_inputs, .params = input->params};
+	PushStatement pushed;
 
-	pushed.next_param = insert_shape_max_param(query) + 1;
-	if (setting_enable_pushdown)
-		push_statement_page(query, &pushed);
-	reasons = list_copy(pushed.reasons);
-	if (!setting_enable_pushdown || !push_statement_level(query, &pushed))
+	if (query->commandType == CMD_INSERT)
+		return plan_push_source(input, query);
+	pushed = start_pushing(input, query);
+	push_levels(query, input, &pushed);
+	return plan_over_parts(input, query, &pushed);
+}
+
+/* The SELECTs that rows are taken from: a sub-SELECT in FROM, WITH queries. */
+static List *
+sources_of(const Query *query)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query->cteList)
+		result = lappend(result, lfirst_node(CommonTableExpr, lc)->ctequery);
+	foreach(lc, query->jointree->fromlist)
 	{
-		if (may_have_inputs)
-			recursive_steps_look_up(query);
-		if (setting_enable_pushdown && may_have_inputs)
-			(void) page_first(query, input->params);
-		push_simplify_exists(query);
-		decorrelate_query(query);
-		pushed.reasons = reasons;
-		pushed.may_broadcast = may_have_inputs;
-		if (!setting_enable_pushdown)
-		{
-			if (may_have_inputs)
-				limited_ids_add_to_joins(query, input->params);
-		}
-		else if (!push_statement_level(query, &pushed))
-			push_statement(query, &pushed);
+		const RangeTblEntry *rte = IsA(lfirst(lc), RangeTblRef) ?
+			rt_fetch(lfirst_node(RangeTblRef, lc)->rtindex, query->rtable) : NULL;
+
+		if (rte != NULL && rte->rtekind == RTE_SUBQUERY)
+			result = lappend(result, rte->subquery);
+	}
+	return result;
+}
+
+PlannedStmt *
+plan_push_source(const PlanInput *input, Query *query)
+{
+	PushStatement pushed = {0};
+	ListCell   *lc;
+
+	foreach(lc, query->hasModifyingCTE ? NIL : sources_of(query))
+	{
+		Query	   *source = lfirst_node(Query, lc);
+
+		if (query_count_shells(source) == 0)
+			continue;
+		if (pushed.next_param == 0)
+			pushed = start_pushing(input, query);
+		/* what is looked up is given to scans of a SELECT only */
+		pushed.may_look_up &= query->commandType == CMD_SELECT;
+		push_levels(source, input, &pushed);
 	}
 	return plan_over_parts(input, query, &pushed);
 }
