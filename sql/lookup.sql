@@ -129,6 +129,13 @@ SET shardext.enable_lookup = off;
 SELECT compare('SELECT h.id, (SELECT count(*) FROM @likes l WHERE l.post = h.x) FROM @home h');
 SET shardext.enable_lookup = always;
 SELECT compare('SELECT i, (SELECT count(*) FROM @likes l WHERE l.kind = i AND l.id < 100) FROM generate_series(1, 7) i');
+-- names of what lies on this node only are not sent
+CREATE TABLE sh.named (id int PRIMARY KEY, r regclass);
+SELECT shardext.shard_table('sh.named', 'id', 'hash');
+INSERT INTO sh.named SELECT i, 'sh.named' FROM generate_series(1, 30) i;
+CREATE TABLE pl.named AS SELECT * FROM sh.named;
+SELECT compare('SELECT h.id, r, (SELECT count(*) FROM @named n WHERE n.r = h.r), (SELECT count(*) FROM @named n WHERE n.r = h.r AND n.id = h.id)
+    FROM (SELECT id, CASE id WHEN 1 THEN ''sh.home'' ELSE ''sh.named'' END::regclass AS r FROM @home OFFSET 0) h');
 RESET shardext.enable_lookup;
 
 -- as EXPLAIN tells it

@@ -186,3 +186,18 @@ SELECT count(*), sum(m) FROM bc_domain WHERE m > (SELECT m FROM bc_domain WHERE 
 SELECT count(*), sum(m) FROM bc_domain WHERE m > (SELECT m FROM bc_domain WHERE n = 5);
 DROP TABLE bc_domain;
 DROP DOMAIN bc_must;
+
+-- rows of a table that lies here, and names of what lies here: no other node would know them
+CREATE TABLE bc_item (id int PRIMARY KEY, n int);
+CREATE TABLE bc_home (id int, x int);
+SELECT shardext.shard_table('bc_item', 'id');
+INSERT INTO bc_item SELECT i, i % 5 FROM generate_series(1, 2000) i;
+INSERT INTO bc_home SELECT i, i FROM generate_series(1, 3) i;
+ANALYZE bc_item, bc_home;
+SELECT q.h, count(*) FROM (SELECT h, x FROM bc_home h ORDER BY id LIMIT 2) q JOIN bc_item i ON i.n = q.x GROUP BY q.h ORDER BY 1;
+SELECT q.h, count(*) FROM (SELECT ARRAY[h] AS h, x FROM bc_home h ORDER BY id LIMIT 2) q JOIN bc_item i ON i.n = q.x GROUP BY q.h ORDER BY 1;
+SELECT q.r, count(*) FROM (SELECT tableoid::regclass AS r, x FROM bc_home ORDER BY id LIMIT 2) q JOIN bc_item i ON i.n = q.x GROUP BY q.r ORDER BY 1;
+-- those of a sharded table they do
+EXPLAIN (COSTS off) SELECT q.p, count(*) FROM (SELECT p, n FROM bc_item p ORDER BY id LIMIT 2) q JOIN bc_item i ON i.n = q.n GROUP BY q.p;
+SELECT q.p, count(*) FROM (SELECT p, n FROM bc_item p ORDER BY id LIMIT 2) q JOIN bc_item i ON i.n = q.n GROUP BY q.p ORDER BY 1;
+DROP TABLE bc_item, bc_home;

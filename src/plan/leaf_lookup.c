@@ -60,18 +60,23 @@ only_reads(const PlannerInfo *root)
 	return !shippable_plan_sees_writes(root);
 }
 
-/* Another node would check the values of a domain, which here are those of a column: NULL of no row, too. */
+/*
+ * May the values be sent? Another node would check those of a domain, which here are those of a column: NULL of no
+ * row, too.
+ */
 static bool
-has_domains(const PlannerInfo *root, const Bitmapset *params)
+are_sendable(const PlannerInfo *root, const Bitmapset *params)
 {
 	int			param = -1;
 
 	while ((param = bms_next_member(params, param)) >= 0)
 	{
-		if (DomainHasConstraints(list_nth_oid(root->glob->paramExecTypes, param)))
-			return true;
+		Oid			type = list_nth_oid(root->glob->paramExecTypes, param);
+
+		if (DomainHasConstraints(type) || !shippable_type(type))
+			return false;
 	}
-	return false;
+	return true;
 }
 
 static bool
@@ -114,7 +119,7 @@ leaf_lookup_conditions(const PlannerInfo *root, const List *kept, Bitmapset **pa
 	{
 		Bitmapset  *own = input_params_of_plan(lfirst(lc));
 
-		if (own == NULL || has_domains(root, own) || !keeps_collation(lfirst(lc)))
+		if (own == NULL || !are_sendable(root, own) || !keeps_collation(lfirst(lc)))
 			continue;
 		result = lappend(result, lfirst(lc));
 		*params = bms_join(*params, own);

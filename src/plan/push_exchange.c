@@ -18,6 +18,7 @@
 #include "exec/row_pack.h"
 #include "plan/push_exchange.h"
 #include "plan/push_rows_of.h"
+#include "plan/shippable.h"
 
 /* The state, the target and the number of the key are arguments, too. */
 #define MOST_COLUMNS	(FUNC_MAX_ARGS - 4)
@@ -65,7 +66,8 @@ exchange_takes(const Query *inner)
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
 
 		/* junk would shift what follows */
-		if (!tle->resjunk && (tle->resno != ++ncolumns || !row_pack_takes(exprType((Node *) tle->expr))))
+		if (!tle->resjunk && (tle->resno != ++ncolumns || !row_pack_takes(exprType((Node *) tle->expr)) ||
+							  !shippable_type(exprType((Node *) tle->expr))))
 			return false;
 	}
 	return bms_num_members(exchange_columns(inner)) <= MOST_COLUMNS;

@@ -12,6 +12,7 @@
 
 #include "exec/row_pack.h"
 #include "plan/push_rows_of.h"
+#include "plan/shippable.h"
 
 /* The state of an aggregate is an argument, too. */
 #define MOST_COLUMNS	(FUNC_MAX_ARGS - 2)
@@ -35,7 +36,8 @@ rows_of_takes(const Query *inner)
 		if (tle->resjunk)
 			continue;
 		/* junk would shift what follows */
-		if (tle->resno != ++ncolumns || !row_pack_takes(exprType((Node *) tle->expr)))
+		if (tle->resno != ++ncolumns || !row_pack_takes(exprType((Node *) tle->expr)) ||
+			!shippable_type(exprType((Node *) tle->expr)))
 			return false;
 	}
 	return ncolumns > 0 && ncolumns <= MOST_COLUMNS;

@@ -14,6 +14,7 @@
 
 #include "access/sysattr.h"
 #include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -30,6 +31,7 @@
 
 #include "base/pg_compat.h"
 #include "catalog/node_map.h"
+#include "catalog/table_map.h"
 #include "exec/shard_places.h"
 #include "plan/shippable.h"
 #include "route/route.h"
@@ -533,6 +535,26 @@ shippable_check_expr(Node *expr)
 
 	(void) find_bound(expr, &context);
 	return context.reason;
+}
+
+static bool
+is_row_of_own_table(Oid type)
+{
+	Oid			relid = get_typ_typrelid(type);
+
+	if (relid < FirstNormalObjectId)
+		return false;
+	return isAnyTempNamespace(get_rel_namespace(relid)) ||
+		(get_rel_relkind(relid) != RELKIND_COMPOSITE_TYPE && table_info(relid) == NULL);
+}
+
+bool
+shippable_type(Oid type)
+{
+	Oid			element = get_element_type(getBaseType(type));
+
+	type = getBaseType(OidIsValid(element) ? element : type);
+	return !route_type_names_objects(type) && !is_row_of_own_table(type);
 }
 
 /* For check_functions_in_node: functions that another node would compute differently and nobody can lift. */

@@ -9,6 +9,8 @@
 #include "base/errors.h"
 #include "nodes/parsenodes.h"
 
+struct PlannerInfo;
+
 /* NULL: yes, the same value comes out there (after lifting, see shard_sql.h). */
 extern const Reason *shippable_check_query(Query *query);
 extern const Reason *shippable_check_expr(Node *expr);
@@ -19,6 +21,9 @@ extern const Reason *shippable_check_expr(Node *expr);
  * expands by itself, mean the same there?
  */
 extern const Reason *shippable_check_hidden(Query *run_query, bool views_are_named);
+
+/* Are values of the type known on other nodes, too? Names of objects and rows of a table may be of what lies here only. */
+extern bool shippable_type(Oid type);
 
 /* Only the coordinator may compute it, but it does not depend on any row: lift it into a parameter. */
 extern bool shippable_must_lift(Node *expr);
