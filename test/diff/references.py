@@ -140,10 +140,11 @@ class World:
         return self.r.choice(choices).format(at)
 
     def set(self, table, at=""):
-        """Assignments. at: of the row, where names are not clear."""
-        choices = [["v = {0}v + 1"], ["id = {0}id + %d" % self.some(1, 10)], ["id = {0}id"], ["r = %s" % self.value()], ["id = 11 - {0}id"]]
+        """Assignments. at: of the row, where names are not clear: joins. Their order says whether keys moved by one meet."""
+        step = self.some(1, 10) if at == "" else 10
+        choices = [["v = {0}v + 1"], ["id = {0}id + %d" % step], ["id = {0}id"], ["r = %s" % self.value()], ["id = 11 - {0}id"]]
         if table in SHARDED:
-            choices += 2 * [["a = %s" % self.value()], ["b = %s" % self.value()], ["x = {0}x + %d" % self.some(1, 10)], ["k = {0}k + 5"],
+            choices += 2 * [["a = %s" % self.value()], ["b = %s" % self.value()], ["x = {0}x + %d" % step], ["k = {0}k + 5"],
                             ["id = {0}id + 20", "a = {0}a + 20"], ["k = {0}k + 10"], ["a = {0}b", "b = {0}a"], ["x = 11 - {0}x", "v = 1"]]
         return ", ".join(self.r.choice(choices)).replace("{0}", at)
 
