@@ -100,7 +100,11 @@ SELECT compare('SELECT p, p::@post AS q, p.*::text AS r, (p).title FROM @post p 
 SELECT compare('SELECT to_jsonb(p) AS p, to_jsonb(a) AS a FROM @post p JOIN @author a ON a.id = p.author ORDER BY p.at, p.id LIMIT 20');
 SELECT compare('SELECT to_jsonb(p) AS p, to_jsonb(a) AS a FROM @post p JOIN @author a ON a.id = p.author ORDER BY p.at DESC, p.id LIMIT 20');
 SELECT compare('SELECT c, p, to_json(a) AS a, a IS NULL AS b, pg_typeof(a)::text ~ ''author'' AS t, p IS NOT NULL AS n FROM @comment c LEFT JOIN @post p ON p.id = c.post LEFT JOIN @author a ON a.id = p.author ORDER BY c.at, c.id LIMIT 40');
-SELECT compare('SELECT c, p, a FROM @comment c JOIN @post p ON p.id = c.post JOIN @author a ON a.id = p.author ORDER BY c.at, c.id LIMIT 12', 3000);
+SELECT compare('SELECT c, p, a FROM @comment c JOIN @post p ON p.id = c.post JOIN @author a ON a.id = p.author ORDER BY c.at, c.id LIMIT 12', 700);
+SELECT compare('SELECT c, o, p, a FROM @comment c JOIN @odd o ON o.comment = c.id JOIN @post p ON p.id = c.post JOIN @author a ON a.id = p.author AND a.id <> o.id ORDER BY c.at, c.id LIMIT 12', 3000);
+SELECT compare('SELECT o, k, random() < 2 AS r, to_jsonb(o) AS j FROM @odd o LEFT JOIN @odd k ON k.id = o.id AND k.mood = ''glad'' ORDER BY o.id', 2000);
+SELECT compare('SELECT o, k, count(*) OVER (ORDER BY o.id) AS r, to_jsonb(o) AS j, (k).j->>''i'' AS i FROM @odd o JOIN @author a ON a.id = o.id LEFT JOIN @odd k ON k.id = o.id AND k.id % 2 = 0 ORDER BY o.id', 2000);
+SELECT compare('SELECT o.mood, max(p.author), count(o), bool_or(o IS NULL) AS n, min(to_jsonb(o)::text) AS j FROM @post p LEFT JOIN @odd o ON o.comment = p.author GROUP BY o.mood ORDER BY 1', 10000);
 SELECT compare('SELECT o, c, to_jsonb(o) AS j FROM @odd o LEFT JOIN @comment c ON c.id = o.comment ORDER BY o.id DESC LIMIT 20');
 SELECT compare('SELECT o, p, to_jsonb(o) AS j FROM @comment c LEFT JOIN @odd o ON c.id = o.comment LEFT JOIN @post p ON p.id = (o.pair).x ORDER BY c.id DESC LIMIT 30');
 SELECT compare('SELECT p, h, n FROM @post p LEFT JOIN @home h ON h.x = p.author LEFT JOIN @nothing n ON n.id = p.author ORDER BY p.id LIMIT 30');

@@ -235,11 +235,15 @@ SELECT p FROM @.human p JOIN @.picture h ON h.human_id = p.id JOIN @.happening e
 SELECT p.name, x.k FROM @.human p JOIN @.picture h ON h.human_id = p.id, LATERAL (SELECT k FROM @.happening e WHERE e.kind = p.age ORDER BY k LIMIT 1) x
 \.
 
--- What must not go: volatile functions, samples, whole rows above the joins.
+-- Whole rows of tables are columns above the joins.
+COPY push_query (text) FROM stdin;
+SELECT rank() OVER (ORDER BY p.name), p FROM @.human p JOIN @.picture h ON h.human_id = p.id WHERE h.n = 7
+\.
+
+-- What must not go: volatile functions, samples, system columns above the joins.
 COPY push_query (text) FROM stdin;
 SELECT count(*) FROM @.happening WHERE random() >= 0
 SELECT count(*) FROM @.human TABLESAMPLE BERNOULLI (100)
-SELECT rank() OVER (ORDER BY p.name), p FROM @.human p JOIN @.picture h ON h.human_id = p.id WHERE h.n = 7
 SELECT count(*) FROM @.human p JOIN @.picture h ON h.human_id = p.id WHERE p.tableoid = '@.human'::regclass
 \.
 SELECT text, c.* FROM push_query, push_compared(text) c ORDER BY n;

@@ -36,6 +36,7 @@
 
 #include "base/pg_compat.h"
 #include "plan/push_aggregate.h"
+#include "plan/push_members.h"
 #include "plan/push_split.h"
 #include "plan/query_shape.h"
 #include "plan/shippable.h"
@@ -518,7 +519,7 @@ over_rows(Node *node, void *context)
 		if (equal(lfirst_node(TargetEntry, lc)->expr, node))
 			return (Node *) output_var(lfirst_node(TargetEntry, lc));
 	}
-	if (IsA(node, Var) && ((Var *) node)->varattno > 0)
+	if (IsA(node, Var) && (((Var *) node)->varattno > 0 || push_is_table_row(c->query, (Var *) node)))
 		return (Node *) output_column(&c->columns, (Expr *) copyObject(node));
 	if (IsA(node, SubLink) || IsA(node, Query) || IsA(node, Var))
 	{
