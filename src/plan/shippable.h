@@ -22,7 +22,7 @@ extern const Reason *shippable_check_expr(Node *expr);
  */
 extern const Reason *shippable_check_hidden(Query *run_query, bool views_are_named);
 
-/* Are values of the type known on other nodes, too? Names of objects and rows of a table may be of what lies here only. */
+/* Are values of the type known on other nodes? Names of objects and rows of a table may be of what lies here only. */
 extern bool shippable_type(Oid type);
 
 /* Only the coordinator may compute it, but it does not depend on any row: lift it into a parameter. */
