@@ -25,6 +25,7 @@
 #include "plan/push_level.h"
 #include "plan/push_members.h"
 #include "plan/push_page.h"
+#include "plan/query_make.h"
 #include "plan/shippable.h"
 
 typedef struct PageContext
@@ -225,27 +226,10 @@ has_sublinks(const Query *query)
 		checkExprHasSubLink(query->limitCount) || checkExprHasSubLink(query->limitOffset);
 }
 
-static RangeTblEntry *
-page_entry(Query *page)
-{
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, page->targetList)
-		names = lappend(names, makeString(pstrdup(lfirst_node(TargetEntry, lc)->resname)));
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = page;
-	rte->eref = rte->alias = makeAlias("page", names);
-	rte->inFromCl = true;
-	return rte;
-}
-
 bool
 push_page(Query *query, bool sublinks_stay, const Reason **why)
 {
 	PageContext context = {0};
-	RangeTblRef *ref = makeNode(RangeTblRef);
 	List	   *target_list;
 
 	if (!has_page_shape(query) || !has_part_above(query, sublinks_stay, why) || !push_is_closed(query))
@@ -256,11 +240,10 @@ push_page(Query *query, bool sublinks_stay, const Reason **why)
 	if (context.failed)
 		return false;
 	context.page->hasSubLinks = has_sublinks(context.page);
-	ref->rtindex = 1;
 	query->targetList = target_list;
-	query->rtable = list_make1(page_entry(context.page));
+	query->rtable = list_make1(query_make_entry("page", context.page));
 	sx_query_drop_permissions(query);
-	query->jointree = makeFromExpr(list_make1(ref), NULL);
+	query->jointree = makeFromExpr(list_make1(query_make_ref(1)), NULL);
 	query->cteList = NIL;
 	query->hasRecursive = false;
 	query->limitCount = query->limitOffset = NULL;

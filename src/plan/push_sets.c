@@ -36,6 +36,7 @@
 #include "plan/push_colocate.h"
 #include "plan/push_sets.h"
 #include "plan/push_split.h"
+#include "plan/query_make.h"
 #include "plan/shard_quals.h"
 
 /* Bits that tell the legs apart. */
@@ -45,27 +46,6 @@
 #define PERCENT_COMMON	25
 
 /* ---------- the level ---------- */
-
-/* An entry for a sub-SELECT. */
-static RangeTblEntry *
-make_entry(Query *subquery, const char *name)
-{
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, subquery->targetList)
-	{
-		if (!lfirst_node(TargetEntry, lc)->resjunk)
-			names = lappend(names, makeString(pstrdup(lfirst_node(TargetEntry, lc)->resname)));
-	}
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = subquery;
-	rte->eref = makeAlias(name, names);
-	rte->alias = copyObject(rte->eref);
-	rte->inFromCl = true;
-	return rte;
-}
 
 /* SELECT its columns FROM the sub-SELECT */
 static Query *
@@ -79,7 +59,7 @@ select_from(Query *subquery, const char *name)
 	query->commandType = CMD_SELECT;
 	query->querySource = QSRC_ORIGINAL;
 	query->canSetTag = true;
-	query->rtable = list_make1(make_entry(subquery, name));
+	query->rtable = list_make1(query_make_entry(name, subquery));
 	query->jointree = makeFromExpr(list_make1(ref), NULL);
 	query->hasRowSecurity = subquery->hasRowSecurity;
 	foreach(lc, subquery->targetList)
@@ -322,10 +302,9 @@ all_rows(const Legs *legs)
 	{
 		RangeTblEntry *leg = lfirst_node(RangeTblEntry, lc);
 		RangeTblRef *ref = makeNode(RangeTblRef);
+		Query	   *rows = numbered ? rows_with_number(leg, foreach_current_index(lc)) : rows_of_leg(leg);
 
-		query->rtable = lappend(query->rtable,
-								make_entry(numbered ? rows_with_number(leg, foreach_current_index(lc)) :
-										   rows_of_leg(leg), leg->eref->aliasname));
+		query->rtable = lappend(query->rtable, query_make_entry(leg->eref->aliasname, rows));
 		ref->rtindex = list_length(query->rtable);
 		tree = tree == NULL ? (Node *) ref : union_all(tree, (Node *) ref, legs->root, numbered);
 	}
@@ -382,7 +361,7 @@ push_set_as_groups(Query *query)
 	collect_legs((Node *) root, &legs);
 	if (legs.failed || list_length(legs.entries) > MOST_LEGS)
 		return NULL;
-	level->rtable = list_make1(make_entry(all_rows(&legs), "legs"));
+	level->rtable = list_make1(query_make_entry("legs", all_rows(&legs)));
 	if (legs.only_unions)
 	{
 		level->distinctClause = clause_for_columns(level, root);

@@ -41,6 +41,7 @@
 #include "plan/push_members.h"
 #include "plan/push_stages.h"
 #include "plan/push_units.h"
+#include "plan/query_make.h"
 #include "plan/query_shape.h"
 
 /* Joins that are looked at to find the best one. */
@@ -218,18 +219,8 @@ remaining_joins(const Joined *joined, const Candidate *candidate, Index entry, L
 static RangeTblEntry *
 stage_entry(Query *rows)
 {
-	RangeTblEntry *rte = makeNode(RangeTblEntry);
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, rows->targetList)
-		names = lappend(names, makeString(pstrdup(lfirst_node(TargetEntry, lc)->resname)));
 	rows->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
-	rte->rtekind = RTE_SUBQUERY;
-	rte->subquery = rows;
-	rte->eref = rte->alias = makeAlias("stage", names);
-	rte->inFromCl = true;
-	return rte;
+	return query_make_entry("stage", rows);
 }
 
 /* The level with the candidate as a stage, whose rows are *rows; NULL: it cannot be one. */
