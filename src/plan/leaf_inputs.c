@@ -27,27 +27,16 @@
 /* Parameters of the plan as those of a statement have numbers above all that a statement has. */
 #define AS_STATEMENTS	(PG_UINT16_MAX + 1)
 
-/*
- * Could a sub-SELECT write, where PostgreSQL would not show that to the rest of the statement? Those that have not been
- * planned yet stand in the levels around.
- */
+/* Could a sub-SELECT write, or a level around, where PostgreSQL would not show that to the rest of the statement? */
 static bool
-subselects_may_write(const PlannerInfo *root)
+others_may_write(const PlannerInfo *root)
 {
-	ListCell   *lc;
-
-	foreach(lc, root->glob->subroots)
+	for (const PlannerInfo *level = root->parent_root; level != NULL; level = level->parent_root)
 	{
-		if (shippable_sees_writes(lfirst_node(PlannerInfo, lc)->parse))
+		if (level->parse->commandType != CMD_SELECT)
 			return true;
 	}
-	for (const PlannerInfo *level = root; level->parent_root != NULL; level = level->parent_root)
-	{
-		if (level->parent_root->parse->commandType != CMD_SELECT ||
-			shippable_sees_writes(level->parent_root->parse))
-			return true;
-	}
-	return root->parse->hasModifyingCTE;
+	return root->parse->hasModifyingCTE || shippable_others_see_writes(root);
 }
 
 Bitmapset *
@@ -61,7 +50,7 @@ leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, b
 	ListCell   *lc;
 
 	if ((root->parent_root != NULL && !read) || (!written && !locked && !read) || root->init_plans == NIL ||
-		subselects_may_write(root))
+		others_may_write(root))
 		return NULL;
 	foreach(lc, root->init_plans)
 	{

@@ -44,12 +44,13 @@
 static bool
 only_reads(const PlannerInfo *root)
 {
+	const PlannerInfo *top = root;
 	const Query *statement;
 	ListCell   *lc;
 
-	while (root->parent_root != NULL)
-		root = root->parent_root;
-	statement = root->parse;
+	while (top->parent_root != NULL)
+		top = top->parent_root;
+	statement = top->parse;
 	if (statement->commandType != CMD_SELECT || statement->rowMarks != NIL || statement->hasModifyingCTE)
 		return false;
 	foreach(lc, root->glob->subroots)

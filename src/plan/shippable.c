@@ -278,12 +278,12 @@ shippable_sees_writes(Query *query)
 }
 
 bool
-shippable_plan_sees_writes(const PlannerInfo *root)
+shippable_others_see_writes(const PlannerInfo *root)
 {
 	ListCell   *lc;
 
 	/* sub-SELECTs that have not been planned yet stand in the levels around */
-	for (const PlannerInfo *level = root; level != NULL; level = level->parent_root)
+	for (const PlannerInfo *level = root->parent_root; level != NULL; level = level->parent_root)
 	{
 		if (shippable_sees_writes(level->parse))
 			return true;
@@ -294,6 +294,12 @@ shippable_plan_sees_writes(const PlannerInfo *root)
 			return true;
 	}
 	return false;
+}
+
+bool
+shippable_plan_sees_writes(const PlannerInfo *root)
+{
+	return shippable_sees_writes(root->parse) || shippable_others_see_writes(root);
 }
 
 bool

@@ -46,7 +46,11 @@ extern bool shippable_runs_users_code(Node *expr);
 /* Does it call a volatile function that may see what the statement itself has written so far? */
 extern bool shippable_sees_writes(Query *query);
 
-/* The same of a statement that is being planned, sub-SELECTs that are plans already included. */
+/*
+ * The same of a statement of which this level is being planned: of all that is neither the level nor a sub-SELECT of it
+ * without a plan yet, and of all.
+ */
+extern bool shippable_others_see_writes(const struct PlannerInfo *root);
 extern bool shippable_plan_sees_writes(const struct PlannerInfo *root);
 
 /* Immutable, or safe to compute once more: for deciding shards and pruning. No Vars, no volatile functions. */
