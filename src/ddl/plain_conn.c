@@ -179,39 +179,38 @@ add_values(List *values, const PGresult *result)
 	return values;
 }
 
-/* The error, when nothing follows it any more: the connection can be used again. */
-pg_noreturn static void
-rethrow_at_end(PGresult *result, PGconn *conn, const char *node)
-{
-	PGresult   *rest;
-
-	while ((rest = next_result(conn, node)) != NULL)
-		PQclear(rest);
-	rethrow(result, conn, node);
-}
-
 List *
 plain_conn_execute(PGconn *conn, const NodeInfo *node, const char *sql)
 {
 	PGresult   *result;
+	PGresult   *volatile failure = NULL;
 	List	   *volatile values = NIL;
 
 	if (!PQsendQuery(conn, sql))
 		rethrow(NULL, conn, node->name);
 	PG_TRY();
 	{
+		/* to the end, so that the connection can be used again after an error */
 		while ((result = next_result(conn, node->name)) != NULL)
 		{
-			if (is_failure(result))
-				rethrow_at_end(result, conn, node->name);
+			if (failure == NULL && is_failure(result))
+			{
+				failure = result;
+				continue;
+			}
 			values = add_values(values, result);
 			PQclear(result);
 		}
+		result = failure;
+		failure = NULL;
+		if (result != NULL)
+			rethrow(result, conn, node->name);
 		if (PQstatus(conn) != CONNECTION_OK)
 			rethrow(NULL, conn, node->name);
 	}
 	PG_CATCH();
 	{
+		PQclear(failure);
 		if (PQtransactionStatus(conn) == PQTRANS_ACTIVE)
 			cancel(conn);
 		PG_RE_THROW();
