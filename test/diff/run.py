@@ -272,7 +272,7 @@ class Differ:
         if ours.code in ("SX003", "57014"):
             self.counts["refused" if ours.code == "SX003" else "timeouts"] += 1
             self.refused[re.sub(r'"[^"]*"|\d+', "..", ours.detail)] += 1
-            if self.options.verbose:
+            if self.options.verbose or ours.code == "57014":
                 print("-- refused on %s: %s\n%s;" % (self.node.name, ours, sql), flush=True)
             return False
         plain = self.plain.run(sql, data)
