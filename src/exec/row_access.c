@@ -548,7 +548,8 @@ leave_keys(const QueryDesc *query_desc, ResultRelInfo *target)
 	RowKeys		result;
 
 	if (target->ri_TrigDesc == NULL || !IsA(plan, ModifyTable) || query_desc->plannedstmt->hasModifyingCTE ||
-		plan->onConflictAction != ONCONFLICT_NONE || row_modify_may_move(estate, target))
+		plan->onConflictAction != ONCONFLICT_NONE || row_modify_keeps_actions(plan) ||
+		row_modify_may_move(estate, target))
 		return ROW_KEYS_BY_TRIGGERS;
 	result = row_triggers_keys(target->ri_TrigDesc, RelationGetRelid(target->ri_RelationDesc), row_modify_events(plan),
 							   ExecUpdateLockMode(estate, target) == LockTupleExclusive);

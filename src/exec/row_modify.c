@@ -46,6 +46,19 @@ row_modify_events(const ModifyTable *plan)
 	return result;
 }
 
+/* A shell is no foreign table: what PostgreSQL keeps here for those is free. */
+void
+row_modify_keep_actions(ModifyTable *plan)
+{
+	linitial(plan->fdwPrivLists) = list_make1(makeString(pstrdup("keep actions")));
+}
+
+bool
+row_modify_keeps_actions(const ModifyTable *plan)
+{
+	return linitial(plan->fdwPrivLists) != NIL;
+}
+
 /* The first WHEN MATCHED of MERGE; NULL: none, or rows of the table without a match are looked at as well. */
 static const MergeAction *
 first_matched(const ModifyTable *plan)

@@ -14,6 +14,10 @@
 /* What may happen to rows: of TRIGGER_TYPE_INSERT, _UPDATE and _DELETE. */
 extern int	row_modify_events(const ModifyTable *plan);
 
+/* Actions of foreign keys are to be carried out by the coordinator. Said of a plan, and asked of it. */
+extern void row_modify_keep_actions(ModifyTable *plan);
+extern bool row_modify_keeps_actions(const ModifyTable *plan);
+
 /* Is every row of the table that the child gives written? */
 extern bool row_modify_writes_all(const ModifyTable *plan);
 

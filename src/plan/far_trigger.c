@@ -10,8 +10,10 @@
  *	  compares what decides on the other table's shard with what decides on the row's	(WHERE user_id = NEW.id)
  *	  inserts, and gives the new row that value for its key								(VALUES (NEW.id, ..))
  *
- * and leaves it otherwise: home tables are on one node only, reference tables are written on all. A wrong yes costs
- * time. After a wrong no (another language, EXECUTE, functions called) the node of the row refuses what goes too far.
+ * and leaves it otherwise: home tables are on one node only, reference tables are written on all. What stays and
+ * writes fires triggers in its turn, and so does what a foreign key's action (ON DELETE CASCADE and its kin) does to
+ * rows that refer to the row: these are followed. A wrong yes costs time. After a wrong no (another language, EXECUTE,
+ * functions called) the node of the row refuses what goes too far.
  */
 #include "postgres.h"
 
@@ -20,6 +22,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -28,15 +33,30 @@
 #include "plan/far_trigger.h"
 #include "plan/function_text.h"
 #include "plan/key_trigger.h"
+#include "plan/query_shape.h"
 
 typedef char Word[FUNCTION_WORD_SIZE];
+
+/* A write of what a statement fires. */
+typedef struct SeenWrite
+{
+	Oid			relid;
+	CmdType		command;
+	bool		updates;		/* INSERT .. ON CONFLICT DO UPDATE */
+} SeenWrite;
+
+typedef struct Search
+{
+	TriggerTexts *texts;
+	List	   *seen;			/* of SeenWrite *: these are being looked at, or were, and do not leave */
+} Search;
 
 typedef struct Body
 {
 	const TableInfo *table;		/* of the trigger */
 	int			nwords;
 	Word	   *words;			/* the last is "" */
-	TriggerTexts *texts;
+	Search	   *search;
 } Body;
 
 /* The words of one statement: first .. end - 1. */
@@ -51,8 +71,7 @@ typedef struct Statement
 typedef struct NamedTable
 {
 	Oid			relid;
-	bool		written;		/* INTO, UPDATE, DELETE FROM */
-	bool		inserted;
+	CmdType		command;		/* CMD_SELECT: it is read */
 	int			at;				/* the word that is its name */
 	const char *name;
 	const char *alias;
@@ -65,11 +84,13 @@ typedef struct Side
 	const char *column;
 } Side;
 
+static bool write_leaves(const Query *write, const TableInfo *table, Search *search);
+
 static Body
-body_read(const char *text, const TableInfo *table, TriggerTexts *texts)
+body_read(const char *text, const TableInfo *table, Search *search)
 {
 	int			room = 256;
-	Body		body = {table, 0, palloc(sizeof(Word) * room), texts};
+	Body		body = {table, 0, palloc(sizeof(Word) * room), search};
 
 	do
 	{
@@ -315,6 +336,19 @@ insert_stays(const Statement *statement, const NamedTable *named, const TableInf
 	return is_tied(statement, named, other);
 }
 
+/* What is done to the table that is named at word i. */
+static CmdType
+command_before(const Body *body, int i)
+{
+	if (is_at(body, i - 1, "update"))
+		return CMD_UPDATE;
+	if (is_at(body, i - 1, "from") && is_at(body, i - 2, "delete"))
+		return CMD_DELETE;
+	if (is_at(body, i - 1, "into") && is_at(body, i - 2, "insert"))
+		return CMD_INSERT;
+	return is_at(body, i - 1, "into") && is_at(body, i - 2, "merge") ? CMD_MERGE : CMD_SELECT;
+}
+
 /* The table named at word i, where one can be; relid InvalidOid: there is none. */
 static NamedTable
 table_at(const Body *body, int i)
@@ -323,7 +357,7 @@ table_at(const Body *body, int i)
 		"from", "join", "into", "update", "only", "using", "table", "truncate", ",", NULL
 	};
 	static const char *const making[] = {"create", "temp", "temporary", "unlogged", NULL};
-	NamedTable	named = {InvalidOid, .at = i};
+	NamedTable	named = {InvalidOid, CMD_SELECT, .at = i};
 
 	if (!word_is_one_of(word_at(body, i - 1), before) ||
 		(is_at(body, i - 1, "table") && word_is_one_of(word_at(body, i - 2), making)))
@@ -342,11 +376,23 @@ table_at(const Body *body, int i)
 	named.alias = word_at(body, named.at + (is_at(body, named.at + 1, "as") ? 2 : 1));
 	if (is_at(body, i - 1, "only"))
 		i--;
-	named.inserted = is_at(body, i - 1, "into") && is_at(body, i - 2, "insert");
-	named.written = named.inserted || is_at(body, i - 1, "update") ||
-		(is_at(body, i - 1, "into") && is_at(body, i - 2, "merge")) ||
-		(is_at(body, i - 1, "from") && is_at(body, i - 2, "delete"));
+	named.command = command_before(body, i);
 	return named;
+}
+
+/* It writes rows of this table in the shard: do these fire what leaves it? */
+static bool
+fires_what_leaves(const Statement *statement, const NamedTable *named, const TableInfo *table)
+{
+	OnConflictExpr updates = {.type = T_OnConflictExpr, .action = ONCONFLICT_UPDATE};
+	Query		write = {.type = T_Query, .commandType = named->command};
+
+	for (int i = named->at; i < statement->end && named->command == CMD_INSERT; i++)
+	{
+		if (is_at(statement->body, i, "conflict"))
+			write.onConflict = &updates;
+	}
+	return write_leaves(&write, table, statement->body->search);
 }
 
 /* The statement names this table: does it leave the shard of the row? */
@@ -360,20 +406,24 @@ leaves_by(const Statement *statement, const NamedTable *named)
 	if (table == NULL)
 		return get_rel_relkind(named->relid) != RELKIND_COMPOSITE_TYPE;
 	if (table->kind == TABLE_REFERENCE)
-		return named->written;
-	return named->inserted ? !insert_stays(statement, named, table) : !is_tied(statement, named, table);
+		return named->command != CMD_SELECT;
+	if (!(named->command == CMD_INSERT ? insert_stays(statement, named, table) : is_tied(statement, named, table)))
+		return true;
+	return named->command != CMD_SELECT && fires_what_leaves(statement, named, table);
 }
 
 static bool
 statement_leaves(const Statement *statement)
 {
+	TriggerTexts *texts = statement->body->search->texts;
+
 	for (int i = statement->first; i < statement->end; i++)
 	{
 		NamedTable	named = table_at(statement->body, i);
 
 		if (!OidIsValid(named.relid))
 			continue;
-		statement->body->texts->tables = list_append_unique_oid(statement->body->texts->tables, named.relid);
+		texts->tables = list_append_unique_oid(texts->tables, named.relid);
 		if (leaves_by(statement, &named))
 			return true;
 	}
@@ -401,7 +451,7 @@ body_leaves(const Body *body)
 
 /* Names mean what they mean to the function: it may have a search_path of its own. */
 static bool
-function_leaves(Oid function, const TableInfo *table, TriggerTexts *texts)
+function_leaves(Oid function, const TableInfo *table, Search *search)
 {
 	char	   *text = function_plpgsql_text(function);
 	char	   *path;
@@ -412,7 +462,7 @@ function_leaves(Oid function, const TableInfo *table, TriggerTexts *texts)
 	if (text == NULL)
 		return false;
 	path = function_search_path(function);
-	body = body_read(text, table, texts);
+	body = body_read(text, table, search);
 	nestlevel = NewGUCNestLevel();
 	if (path != NULL)
 		setting_save("search_path", path);
@@ -422,20 +472,93 @@ function_leaves(Oid function, const TableInfo *table, TriggerTexts *texts)
 	return result;
 }
 
+/* Which of INSERT, UPDATE, DELETE it does to rows: of TRIGGER_TYPE_ .. */
+static int
+events_of(const Query *write)
+{
+	switch (write->commandType)
+	{
+		case CMD_INSERT:
+			return TRIGGER_TYPE_INSERT | (write->onConflict != NULL ? TRIGGER_TYPE_UPDATE : 0);
+		case CMD_UPDATE:
+			return TRIGGER_TYPE_UPDATE;
+		case CMD_DELETE:
+			return TRIGGER_TYPE_DELETE;
+		default:
+			return TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_DELETE;
+	}
+}
+
 static bool
 fires_for(const Trigger *trigger, const Query *write)
 {
-	bool		merge = write->commandType == CMD_MERGE;
-	bool		inserts = TRIGGER_FOR_INSERT(trigger->tgtype) && (write->commandType == CMD_INSERT || merge);
-	bool		updates = TRIGGER_FOR_UPDATE(trigger->tgtype) &&
-		(write->commandType == CMD_UPDATE || write->onConflict != NULL || merge);
-	bool		deletes = TRIGGER_FOR_DELETE(trigger->tgtype) && (write->commandType == CMD_DELETE || merge);
-
-	return (inserts || updates || deletes) && trigger_is_users(trigger);
+	return (trigger->tgtype & events_of(write)) != 0 && trigger_is_users(trigger);
 }
 
-bool
-far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *texts)
+/* May it assign to columns that a foreign key could refer to? What writes of functions assign is not known. */
+static bool
+may_change_keys(const Query *write, const TableInfo *table)
+{
+	const List *assigned = write->onConflict != NULL ? write->onConflict->onConflictSet : write->targetList;
+	bool		result;
+	Relation	shell;
+
+	if (assigned == NIL || write->commandType == CMD_MERGE)
+		return true;
+	shell = table_open(table->relid, NoLock);
+	result = query_assigns_key(assigned, shell);
+	table_close(shell, NoLock);
+	return result;
+}
+
+/* What the foreign key does to the rows that refer to those written; CMD_NOTHING: nothing. */
+static CmdType
+action_of(const Trigger *trigger, const Query *write, const TableInfo *table)
+{
+	int			events = trigger->tgenabled != TRIGGER_DISABLED ? trigger->tgtype & events_of(write) : 0;
+
+	switch (trigger->tgfoid)
+	{
+		case F_RI_FKEY_CASCADE_DEL:
+			return TRIGGER_FOR_DELETE(events) ? CMD_DELETE : CMD_NOTHING;
+		case F_RI_FKEY_SETNULL_DEL:
+		case F_RI_FKEY_SETDEFAULT_DEL:
+			return TRIGGER_FOR_DELETE(events) ? CMD_UPDATE : CMD_NOTHING;
+		case F_RI_FKEY_CASCADE_UPD:
+		case F_RI_FKEY_SETNULL_UPD:
+		case F_RI_FKEY_SETDEFAULT_UPD:
+			return TRIGGER_FOR_UPDATE(events) && may_change_keys(write, table) ? CMD_UPDATE : CMD_NOTHING;
+		default:
+			return CMD_NOTHING;
+	}
+}
+
+static bool
+action_leaves(const Trigger *trigger, const Query *write, const TableInfo *table, Search *search)
+{
+	Query		action = {.type = T_Query, .commandType = action_of(trigger, write, table)};
+	const TableInfo *referring = action.commandType != CMD_NOTHING ? table_info(trigger->tgconstrrelid) : NULL;
+
+	if (referring == NULL)
+		return false;
+	search->texts->tables = list_append_unique_oid(search->texts->tables, referring->relid);
+	return write_leaves(&action, referring, search);
+}
+
+/* Do actions of foreign keys write rows whose triggers leave the shard? */
+static bool
+actions_leave(const Query *write, const TableInfo *table, Search *search)
+{
+	const TriggerDesc *triggers = function_triggers(table);
+	bool		result = false;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers && !result; i++)
+		result = action_leaves(&triggers->triggers[i], write, table, search);
+	return result;
+}
+
+static bool
+triggers_leave(const Query *write, const TableInfo *table, Search *search)
 {
 	const TriggerDesc *triggers = function_triggers(table);
 	bool		result = key_trigger_fires(write, table);
@@ -444,10 +567,55 @@ far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *text
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		result = fires_for(trigger, write) && function_leaves(trigger->tgfoid, table, texts);
+		result = fires_for(trigger, write) && function_leaves(trigger->tgfoid, table, search);
 	}
-	texts->functions = list_concat(texts->functions, function_texts_read(table));
+	search->texts->functions = list_concat(search->texts->functions, function_texts_read(table));
 	return result;
+}
+
+/* Is it looked at for the first time? */
+static bool
+is_new(const Query *write, const TableInfo *table, Search *search)
+{
+	SeenWrite  *seen;
+	ListCell   *lc;
+
+	foreach(lc, search->seen)
+	{
+		seen = (SeenWrite *) lfirst(lc);
+		if (seen->relid == table->relid && seen->command == write->commandType &&
+			seen->updates == (write->onConflict != NULL))
+			return false;
+	}
+	seen = palloc(sizeof(SeenWrite));
+	*seen = (SeenWrite) {table->relid, write->commandType, write->onConflict != NULL};
+	search->seen = lappend(search->seen, seen);
+	return true;
+}
+
+/* Does a write of a sharded table, which stays in the shard by itself, fire what leaves it? */
+static bool
+write_leaves(const Query *write, const TableInfo *table, Search *search)
+{
+	check_stack_depth();
+	return table->kind == TABLE_SHARDED && is_new(write, table, search) &&
+		(triggers_leave(write, table, search) || actions_leave(write, table, search));
+}
+
+bool
+far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *texts)
+{
+	Search		search = {texts, NIL};
+
+	return triggers_leave(write, table, &search);
+}
+
+bool
+far_trigger_actions_fire(const Query *write, const TableInfo *table, TriggerTexts *texts)
+{
+	Search		search = {texts, NIL};
+
+	return actions_leave(write, table, &search);
 }
 
 bool

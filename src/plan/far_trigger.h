@@ -23,6 +23,12 @@ typedef struct TriggerTexts
  */
 extern bool far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *texts);
 
+/*
+ * .. or does an action of a foreign key that refers to the table (ON DELETE CASCADE and its kin) write rows that fire one?
+ * Then the action has to be carried out on the coordinator.
+ */
+extern bool far_trigger_actions_fire(const Query *write, const TableInfo *table, TriggerTexts *texts);
+
 /* Does it fire a trigger of the user's FOR EACH STATEMENT? It would fire in each shard, for some of the rows. */
 extern bool far_trigger_is_for_statement(const Query *write, const TableInfo *table);
 

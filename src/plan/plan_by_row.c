@@ -17,7 +17,6 @@
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_trigger.h"
 #include "rewrite/rewriteManip.h"
@@ -30,6 +29,7 @@
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
 #include "plan/plan_pull.h"
+#include "plan/query_shape.h"
 #include "plan/row_ids.h"
 #include "plan/shippable.h"
 
@@ -48,23 +48,6 @@ events_of(const Query *query)
 	return query->commandType == CMD_UPDATE ? TRIGGER_TYPE_UPDATE : TRIGGER_TYPE_DELETE;
 }
 
-/* Does it assign to columns that a foreign key could refer to? */
-static bool
-assigns_key(const Query *query, Relation table)
-{
-	Bitmapset  *assigned = NULL;
-	ListCell   *lc;
-
-	foreach(lc, query->commandType == CMD_UPDATE ? query->targetList : NIL)
-	{
-		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		if (!tle->resjunk)
-			assigned = bms_add_member(assigned, tle->resno - FirstLowInvalidHeapAttributeNumber);
-	}
-	return bms_overlap(assigned, RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_KEY));
-}
-
 bool
 plan_by_row_locks_less(const Query *query)
 {
@@ -77,7 +60,8 @@ bool
 plan_by_row_checks_later(const Query *query, Oid relid)
 {
 	Relation	table = table_open(relid, NoLock);
-	bool		changes = assigns_key(query, table);	/* first: it lets invalidations in */
+	/* first: it lets invalidations in */
+	bool		changes = query->commandType == CMD_UPDATE && query_assigns_key(query->targetList, table);
 	bool		result = row_triggers_may_be_early(table->trigdesc, relid, events_of(query), changes);
 
 	table_close(table, NoLock);
@@ -86,12 +70,9 @@ plan_by_row_checks_later(const Query *query, Oid relid)
 
 /* Can rows be read ahead of the writes, without anybody seeing that? */
 static bool
-allows_batches(const PlannedStmt *plan, Query *query)
+allows_batches(const PlannedStmt *plan, Query *query, const StatementWrites *writes)
 {
-	StatementWrites writes = {0};
-
-	statement_writes_find(query, &writes);
-	return IsA(plan->planTree, ModifyTable) && !plan->hasModifyingCTE && !writes.current_of &&
+	return IsA(plan->planTree, ModifyTable) && !plan->hasModifyingCTE && !writes->current_of &&
 		!shippable_sees_writes(query);
 }
 
@@ -100,6 +81,7 @@ plan_by_row(const PlanInput *input, const Reason **reason)
 {
 	PlannedStmt *plan;
 	Query	   *query;
+	StatementWrites writes = {0};
 
 	*reason = NULL;
 	query = copyObject(input->run_query);
@@ -107,7 +89,10 @@ plan_by_row(const PlanInput *input, const Reason **reason)
 	limited_ids_add(query, input->params);
 	plan = plan_pull_query(query, input->query_string, input->cursor_options, input->params);
 	plan->dependsOnRole = true; /* another role may go by a way before this one: plan_rows_check */
-	if (allows_batches(plan, input->run_query))
+	statement_writes_find(input->run_query, &writes);
+	if (writes.far_actions && IsA(plan->planTree, ModifyTable))
+		row_modify_keep_actions((ModifyTable *) plan->planTree);
+	if (allows_batches(plan, input->run_query, &writes))
 		row_ahead_insert((ModifyTable *) plan->planTree);
 	return plan;
 }

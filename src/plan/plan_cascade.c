@@ -59,7 +59,8 @@ find_writes(Node *node, void *context)
 				writes->sharded = true;
 				if (!session_is_forwarded())
 				{
-					writes->by_row |= far_trigger_fires(query, table, &writes->texts);
+					writes->far_actions |= far_trigger_actions_fire(query, table, &writes->texts);
+					writes->by_row |= writes->far_actions || far_trigger_fires(query, table, &writes->texts);
 					writes->one_shard |= far_trigger_is_for_statement(query, table);
 				}
 			}

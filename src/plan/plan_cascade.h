@@ -15,6 +15,7 @@ typedef struct StatementWrites
 	bool		reference;
 	bool		current_of;		/* WHERE CURRENT OF somewhere */
 	bool		by_row;			/* triggers may give rows another shard, or go to other shards: row by row only */
+	bool		far_actions;	/* .. since what foreign keys' actions write fires some */
 	bool		one_shard;		/* statement triggers: in one shard, or row by row */
 	TriggerTexts texts;			/* what was read to know that */
 } StatementWrites;

@@ -140,3 +140,19 @@ query_only_joins(const Query *query)
 		!query->hasWindowFuncs && !query->hasTargetSRFs && query->limitCount == NULL && query->limitOffset == NULL &&
 		query->rowMarks == NIL && query->cteList == NIL && query->jointree != NULL;
 }
+
+bool
+query_assigns_key(const List *targets, Relation table)
+{
+	Bitmapset  *assigned = NULL;
+	ListCell   *lc;
+
+	foreach(lc, targets)
+	{
+		const TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk)
+			assigned = bms_add_member(assigned, tle->resno - FirstLowInvalidHeapAttributeNumber);
+	}
+	return bms_overlap(assigned, RelationGetIndexAttrBitmap(table, INDEX_ATTR_BITMAP_KEY));
+}

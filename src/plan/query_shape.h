@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 #include "nodes/parsenodes.h"
+#include "utils/rel.h"
 
 /* No other Query inside, at any place: a walker that looks for relations need not look further than the range table. */
 extern bool query_is_flat(const Query *query);
@@ -28,6 +29,9 @@ extern List *query_conditions(Node *quals);
  * mean another row. NULL: none.
  */
 extern const char *query_position_column(Query *query);
+
+/* Do these targets (of UPDATE, or of DO UPDATE) assign to columns that a foreign key could refer to? */
+extern bool query_assigns_key(const List *targets, Relation table);
 
 /* Is the ctid of a sharded table read, or shown? */
 extern bool query_reads_ctid(Query *query);
