@@ -22,6 +22,7 @@
 #include "ddl/ddl_hook.h"
 #include "dxact/cluster_snapshot.h"
 #include "dxact/dxact.h"
+#include "exec/at_start.h"
 #include "exec/each_shard.h"
 #include "exec/exact_text.h"
 #include "exec/exchange.h"
@@ -69,6 +70,7 @@ static const Module modules[] = {
 	{"scan_route", scan_route_preload},
 	{"route_shortcut", route_shortcut_preload},
 	{"statement_command", statement_command_preload},
+	{"at_start", at_start_preload},
 	{"plan_report", plan_report_preload},
 	{"each_shard", each_shard_preload},
 	{"scan_fanout", scan_fanout_preload},

@@ -7,6 +7,10 @@
  * then stream. A leaf yields rows of the shell's shape (or of scan_tlist) to
  * the qual and projection of its plan; a whole statement yields its result.
  *
+ * If somebody writes before that, in the statement itself or while its cursor is
+ * open, the fragment starts with the statement, so that the rows are those of its
+ * beginning, and they are kept for rescans from the first reading on.
+ *
  * The rows of the fragment never depend on parameters that change between
  * rescans. So the first rescan starts again and keeps the rows in a
  * tuplestore, further ones read that: all of it, or what has the key that they
@@ -29,11 +33,11 @@
 #include "miscadmin.h"
 #include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/pathnodes.h"
 #include "parser/parsetree.h"
 
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
+#include "exec/at_start.h"
 #include "exec/fanout_plan.h"
 #include "exec/fragment_merge.h"
 #include "exec/input_params.h"
@@ -145,17 +149,51 @@ is_overtaken(const FanoutState *state)
 	return writes_meanwhile(state->css.ss.ps.state) || (state->plan.early && !state->spec.alone);
 }
 
-/* Are the rows those of the moment when the statement began, whenever they are fetched? */
+/* Do the rows have to be those of the moment when the statement began, whenever they are fetched? */
+static bool
+shows_beginning(const FanoutState *state)
+{
+	return statement_is_opening_cursor(state->css.ss.ps.state) || is_overtaken(state);
+}
+
 static bool
 starts_at_once(FanoutState *state, int eflags)
 {
 	EState	   *estate = state->css.ss.ps.state;
-	CustomScan *scan = (CustomScan *) state->css.ss.ps.plan;
 
 	return state->plan.command == CMD_SELECT && !state->spec.writes && !(eflags & EXEC_FLAG_EXPLAIN_ONLY) &&
-		estate->es_epq_active == NULL && state->place.current_of == NULL &&
-		(statement_is_opening_cursor(estate) || is_overtaken(state)) &&
-		input_params_of_plan((Node *) scan->custom_exprs) == NULL;
+		estate->es_epq_active == NULL && state->place.current_of == NULL && shows_beginning(state);
+}
+
+/*
+ * Can what the scan is given be computed now: by InitPlans that depend on nothing around them? Those of a leaf in a
+ * statement that writes may lock rows, and are not computed before its triggers have fired (plan/leaf_inputs.h).
+ */
+static bool
+has_all_inputs(const FanoutState *state)
+{
+	int			param = -1;
+
+	if (OidIsValid(state->plan.shell) && writes_meanwhile(state->css.ss.ps.state))
+		return false;
+	while ((param = bms_next_member(state->follows, param)) >= 0)
+	{
+		const SubPlanState *plan = state->css.ss.ps.state->es_param_exec_vals[param].execPlan;
+
+		if (plan == NULL || !bms_is_empty(plan->planstate->plan->extParam))
+			return false;
+	}
+	return true;
+}
+
+/* All nodes of the plan have begun. The scan may have been started meanwhile, for an input of another one. */
+static void
+start_with_inputs(void *arg)
+{
+	FanoutState *state = arg;
+
+	if (state->fragment == NULL && !state->was_read && has_all_inputs(state))
+		start(state);
 }
 
 /*
@@ -202,6 +240,15 @@ is_chosen_from(const CustomScanState *node)
 	return input_params_of_plan((Node *) node->ss.ps.plan->qual) != NULL;
 }
 
+/* A plan without parameters says beforehand whether it reads a scan again. */
+static bool
+keeps_rows(const FanoutState *state, const EState *estate, int eflags)
+{
+	return state->plan.is_below &&
+		((eflags & EXEC_FLAG_REWIND) != 0 || is_chosen_from(&state->css) ||
+		 (estate->es_plannedstmt->paramExecTypes != NIL && shows_beginning(state)));
+}
+
 static void
 begin(CustomScanState *node, EState *estate, int eflags)
 {
@@ -229,16 +276,19 @@ begin(CustomScanState *node, EState *estate, int eflags)
 	state->kept = kept_rows_make(&node->ss);
 	if (state->plan.batch_rows > 0)
 		state->batches = scan_batches_make(estate, state->plan.batch_rows);
-	state->keep = state->plan.is_below &&
-		((eflags & EXEC_FLAG_REWIND) != 0 || is_overtaken(state) || is_chosen_from(node));
+	state->keep = keeps_rows(state, estate, eflags);
 	if (state->spec.writes && state->spec.returns_rows)
 		statement_command_of_returning(estate, state->spec.run_query);
 	if (state->plan.local_only)
 		fragment_obey_note(&state->spec, estate->es_sourceText);
 	if (scan->custom_plans != NIL)
 		begin_lookups(state, linitial(scan->custom_plans), estate, eflags);
-	if (starts_at_once(state, eflags))
+	if (!starts_at_once(state, eflags))
+		return;
+	if (state->follows == NULL)
 		start(state);
+	else
+		at_start_add(estate, start_with_inputs, state);
 }
 
 /* ---------- rows ---------- */

@@ -29,8 +29,9 @@
  * by the statement itself. That anchor is taken which leaves least to be sent;
  * if that is more than a pull would fetch, the answer is no.
  *
- * Inputs are computed when the fragment starts. Cursors show the rows of the
- * moment when they were opened, which is before; they get none.
+ * Inputs are computed when the fragment starts: when its first row is wanted, or
+ * with the statement if its rows might change until then (exec/scan_fanout.c). What
+ * is planned for a cursor gets none, since it may be closed after a few rows.
  */
 #include "postgres.h"
 
