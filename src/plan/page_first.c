@@ -31,6 +31,8 @@
  *
  * PostgreSQL looks at a condition without columns once, before it starts what is below it.
  *
+ * Groups are taken first in the same way, if each belongs to one row (page_groups.c).
+ *
  * Rows that are equal by ORDER BY may come in any order, so any of them may be on the page.
  */
 #include "postgres.h"
@@ -48,6 +50,7 @@
 #include "base/pg_compat.h"
 #include "catalog/table_map.h"
 #include "plan/page_first.h"
+#include "plan/page_groups.h"
 #include "plan/plan_pull.h"
 #include "plan/push_colocate.h"
 #include "plan/push_level.h"
@@ -62,6 +65,9 @@
 
 /* .. of a page for which EXISTS looks up rows by their values, as these are few (limited_ids.c). */
 #define LARGEST_OF_VALUES	1000
+
+/* Groups are made here of the page's rows, elsewhere of all: not if there are no more than so many pages. */
+#define FEWEST_PAGES	10
 
 /* ---------- what is asked ---------- */
 
@@ -146,17 +152,17 @@ has_only_memberships(const Query *query)
 		!checkExprHasSubLink(query->limitOffset);
 }
 
-/* Rows of joins, as they are, sorted and cut off. */
+/* Rows of joins, or groups of them, sorted and cut off. */
 static bool
 is_plain(Query *query)
 {
 	ListCell   *lc;
 
 	if (query->commandType != CMD_SELECT || is_whole(query) || query->setOperations != NULL || query->rowMarks != NIL ||
-		query->cteList != NIL || query->hasAggs || query->hasWindowFuncs || query->hasTargetSRFs ||
-		query->groupClause != NIL || query->groupingSets != NIL || query->havingQual != NULL ||
-		query->distinctClause != NIL || query->jointree == NULL || query->jointree->fromlist == NIL ||
-		!has_only_memberships(query) || !push_is_closed(query) || contain_volatile_functions((Node *) query))
+		query->cteList != NIL || query->hasWindowFuncs || query->hasTargetSRFs || query->groupingSets != NIL ||
+		query->havingQual != NULL || (query->hasAggs && query->groupClause == NIL) || query->distinctClause != NIL ||
+		query->jointree == NULL || query->jointree->fromlist == NIL || !has_only_memberships(query) ||
+		!push_is_closed(query) || contain_volatile_functions((Node *) query))
 		return false;
 	foreach(lc, query->rtable)
 	{
@@ -442,6 +448,29 @@ with_stage(Query *query, Index *entry)
 	return NULL;
 }
 
+/* ---------- groups ---------- */
+
+static bool
+page_of_groups(Query *query, int64 rows, ParamListInfo params)
+{
+	List	   *conditions = query_conditions(query->jointree->quals);
+	Index		entry = page_entry_of_groups(query);
+	Bitmapset  *members = entry != 0 ? bms_make_singleton(entry) : NULL;
+	Query	   *changed;
+
+	if (entry == 0 || !is_sharded(rt_fetch(entry, query->rtable)) || query->hasSubLinks ||
+		rows > LARGEST_OF_VALUES || !is_sorted_by(query, members) || page_sorts_by_aggregates(query) ||
+		!concern_only(conditions, members))
+		return false;
+	changed = with_page(query, members, list_make1(query_make_ref(entry)), conditions,
+						makeFromExpr(query->jointree->fromlist, NULL), rows);
+	if (changed == NULL ||
+		rows * FEWEST_PAGES > expected_rows(rt_fetch(entry, changed->rtable)->subquery, params))
+		return false;
+	*query = *changed;
+	return true;
+}
+
 /* ---------- EXISTS and IN ---------- */
 
 /* Conditions that are sub-SELECTs. */
@@ -609,8 +638,10 @@ page_first(Query *query, ParamListInfo params)
 	copy = copyObject(query);
 	if (query_count_shells(copy) == 0 || push_find_colocation(copy, &colocation) == NULL)
 		return false;
+	sx_flatten_groups(copy);
 	push_flatten_join_vars(copy);
-	if (!page_of_preserved(copy, rows, params) && !page_of_joined(copy, rows, params))
+	if (query->groupClause != NIL ? !page_of_groups(copy, rows, params) :
+		!page_of_preserved(copy, rows, params) && !page_of_joined(copy, rows, params))
 		return false;
 	*query = *copy;
 	return true;
