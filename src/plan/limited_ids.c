@@ -25,7 +25,8 @@
  *	  .. FROM (SELECT .. LIMIT 10) AS page LEFT JOIN items ON items.page = page.id
  *
  * The condition goes with those of the join. It says nothing of rows that have no partner. So does EXISTS, with NOT or
- * without, for a few rows.
+ * without, for a few rows. A sub-SELECT that is joined, by an outer join or an inner one, takes the condition itself
+ * (sub_conditions.h): those of its rows that do not meet it have no partner.
  */
 #include "postgres.h"
 
@@ -47,6 +48,7 @@
 #include "plan/push_level.h"
 #include "plan/query_make.h"
 #include "plan/query_shape.h"
+#include "plan/sub_conditions.h"
 
 /*
  * A LIMIT beyond it is for a join: shards without an index compare each row with each value. Not if these are ctids:
@@ -539,6 +541,34 @@ compares_named_rows(const Query *query, Index wanted, Node *condition)
 	return bms_get_singleton_member(others, &varno) && names_rows(query, rt_fetch(varno, query->rtable));
 }
 
+/* The sub-SELECT of which rows are joined under conditions need give no others: where it can, it is asked for these. */
+static void
+add_to_sub(Query *query, Index wanted, List *conditions, ParamListInfo params)
+{
+	RangeTblEntry *rte = rt_fetch(wanted, query->rtable);
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		Node	   *implied = NULL;
+
+		if (compares_named_rows(query, wanted, lfirst(lc)) && sub_takes_equality(rte, wanted, lfirst(lc)))
+			implied = implied_by_equality(query, wanted, lfirst(lc), params);
+		if (implied != NULL)
+			sub_add_condition(rte, wanted, castNode(ScalarArrayOpExpr, implied));
+	}
+}
+
+/* .. that stands at that place of FROM, if there is one. */
+static void
+add_to_item(Query *query, Node *jtnode, Node *quals, ParamListInfo params)
+{
+	Index		rtindex = IsA(jtnode, RangeTblRef) ? ((RangeTblRef *) jtnode)->rtindex : 0;
+
+	if (rtindex != 0 && rt_fetch(rtindex, query->rtable)->rtekind == RTE_SUBQUERY)
+		add_to_sub(query, rtindex, query_conditions(quals), params);
+}
+
 static void
 add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
 {
@@ -551,12 +581,19 @@ add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
 	if (IsA(jtnode, FromExpr))
 	{
 		foreach(lc, ((FromExpr *) jtnode)->fromlist)
+		{
 			add_to_joins(query, lfirst(lc), params);
+			add_to_item(query, lfirst(lc), ((FromExpr *) jtnode)->quals, params);
+		}
 	}
 	if (!IsA(jtnode, JoinExpr))
 		return;
 	add_to_joins(query, join->larg, params);
 	add_to_joins(query, join->rarg, params);
+	if (join->jointype == JOIN_INNER || join->jointype == JOIN_RIGHT)
+		add_to_item(query, join->larg, join->quals, params);
+	if (join->jointype == JOIN_INNER || join->jointype == JOIN_LEFT)
+		add_to_item(query, join->rarg, join->quals, params);
 	nullable = join->jointype == JOIN_LEFT ? join->rarg : join->jointype == JOIN_RIGHT ? join->larg : NULL;
 	if (nullable == NULL || !IsA(nullable, RangeTblRef))
 		return;

@@ -113,6 +113,15 @@ push_add_input(List **inputs, int id, Query *query)
 	return (Node *) make_param(id, BYTEAOID, -1, InvalidOid);
 }
 
+Node *
+push_add_value(List **inputs, int id, Query *query)
+{
+	const Node *value = (const Node *) linitial_node(TargetEntry, query->targetList)->expr;
+
+	add_input(inputs, id, query);
+	return (Node *) make_param(id, exprType(value), exprTypmod(value), exprCollation(value));
+}
+
 /* SELECT all columns FROM entry */
 static Query *
 select_from(RangeTblEntry *entry, const Query *like)
@@ -195,12 +204,7 @@ lift_values(Node *node, void *context)
 		/* a node would refuse the NULL that a domain does not allow, where no row has it */
 		if (push_is_closed(sub) && query_count_shells(sub) > 0 && !contain_volatile_functions((Node *) sub) &&
 			!DomainHasConstraints(exprType(node)))
-		{
-			int			id = (*c->next_param)++;
-
-			add_input(c->inputs, id, sub);
-			return (Node *) make_param(id, exprType(node), exprTypmod(node), exprCollation(node));
-		}
+			return push_add_value(c->inputs, (*c->next_param)++, sub);
 	}
 	return expression_tree_mutator(node, lift_values, context);
 }

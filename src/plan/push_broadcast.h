@@ -29,6 +29,9 @@ extern double push_cost_to_lay_out(const Query *rows);
 /* One more input: the query's value. The parameter of that number, which stands for packed rows or where they lie. */
 extern Node *push_add_input(List **inputs, int id, Query *query);
 
+/* .. which stands for the only column of the only row as it is. */
+extern Node *push_add_value(List **inputs, int id, Query *query);
+
 /* In an expression of the level above the fragment: parameters become the sub-SELECTs again. */
 extern Node *push_broadcast_restore(Node *node, List *inputs);
 

@@ -19,7 +19,6 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/prep.h"
@@ -30,6 +29,7 @@
 #include "base/settings.h"
 #include "plan/limited_ids.h"
 #include "plan/page_first.h"
+#include "plan/push_arrays.h"
 #include "plan/push_broadcast.h"
 #include "plan/push_colocate.h"
 #include "plan/push_ctes.h"
@@ -205,30 +205,40 @@ static void
 push_inputs(List *inputs, PushStatement *statement)
 {
 	bool		may_broadcast = statement->may_broadcast;
+	const Query *around = statement->around;
 	ListCell   *lc;
 
 	statement->may_broadcast = true;
+	statement->around = NULL;
 	foreach(lc, inputs)
 		push_query(castNode(Query, lfirst_node(SubLink, lc)->subselect), statement);
 	statement->may_broadcast = may_broadcast;
+	statement->around = around;
 }
 
 /* Put the shard part of the level, a copy of the query or what gives its rows, below it. As push_level. */
 static const Reason *
 push_plain_level(Query *query, Query *level, PushStatement *statement, bool *saves)
 {
-	const Reason *reason = check_shape(level);
+	const Reason *reason;
 	Colocation	colocation;
 	PushSplit	split;
 	PushPart	part;
 	List	   *inputs = NIL;
+	bool		has_arrays;
 
 	*saves = true;
+	if (statement->may_broadcast && statement->around != NULL && level->jointree != NULL)
+		push_arrays_as_inputs(level, statement->around, &statement->next_param, &inputs);
+	has_arrays = inputs != NIL;
+	reason = check_shape(level);
 	if (reason != NULL)
 		return reason;
 	sx_flatten_groups(level);
 	factor_conditions((Node *) level->jointree);
-	reason = find_best_way(&level, statement, &colocation, &inputs);
+	/* what would be brought together for the level, as other inputs, could not use arrays */
+	reason = has_arrays ? push_find_colocation(level, &colocation) :
+		find_best_way(&level, statement, &colocation, &inputs);
 	if (reason == NULL)
 		reason = push_split(level, &colocation, !statement->local_only, &split);
 	if (reason != NULL)
@@ -249,6 +259,8 @@ push_plain_level(Query *query, Query *level, PushStatement *statement, bool *sav
 	*query = *split.above;
 	if (inputs != NIL)
 		restore_values(query, inputs);
+	if (has_arrays)
+		push_arrays_keep_level(query);
 	query->rtable = list_make1(push_part_entry(&part));
 	statement->fragments = lappend(statement->fragments, split.fragment);
 	return NULL;
@@ -341,6 +353,7 @@ may_be_part(const Query *query, Index varno)
 static void
 push_inside(Query *query, PushStatement *statement)
 {
+	const Query *around = statement->around;
 	ListCell   *lc;
 
 	if (statement->may_look_up && push_is_closed(query))
@@ -350,6 +363,7 @@ push_inside(Query *query, PushStatement *statement)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
+		statement->around = query;
 		if (rte->rtekind == RTE_SUBQUERY && rte->values_lists != NIL)
 			continue;			/* a part */
 		if (rte->rtekind == RTE_SUBQUERY && may_be_part(query, foreach_current_index(lc) + 1))
@@ -357,11 +371,13 @@ push_inside(Query *query, PushStatement *statement)
 		else if (rte->rtekind == RTE_SUBQUERY)
 			push_inside(rte->subquery, statement);
 	}
+	statement->around = NULL;
 	foreach(lc, query->cteList)
 		push_query(castNode(Query, lfirst_node(CommonTableExpr, lc)->ctequery), statement);
 	if (query->hasSubLinks)
 		(void) query_tree_walker(query, push_sublinks, statement,
 								 QTW_IGNORE_RT_SUBQUERIES | QTW_IGNORE_CTE_SUBQUERIES | QTW_IGNORE_JOINALIASES);
+	statement->around = around;
 }
 
 /* "users, photos": what the level reads. */

@@ -26,6 +26,9 @@ typedef struct PushStatement
 	ParamListInfo params;
 	int			next_param;
 
+	/* while sub-SELECTs of FROM are looked at: their level */
+	const Query *around;
+
 	/* out */
 	List	   *fragments;		/* of Query *: whose relations the plan must name */
 	const Reason *reason;		/* why the statement's own level did not go; NULL: it did, or nothing is gained */
