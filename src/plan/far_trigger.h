@@ -24,8 +24,8 @@ typedef struct TriggerTexts
 extern bool far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *texts);
 
 /*
- * .. or does an action of a foreign key that refers to the table (ON DELETE CASCADE and its kin) write rows that fire one?
- * Then the action has to be carried out on the coordinator.
+ * .. or does an action of a foreign key that refers to the table (ON DELETE CASCADE and its kin) write rows that fire
+ * one? Then the action has to be carried out on the coordinator.
  */
 extern bool far_trigger_actions_fire(const Query *write, const TableInfo *table, TriggerTexts *texts);
 
