@@ -83,6 +83,12 @@ SELECT compare('SELECT c.id, (SELECT count(*) FROM @orders o WHERE o.customer < 
 SELECT compare('SELECT c.id, (SELECT count(*) FROM @orders o WHERE o.customer + 1 = c.id AND 10 / nullif(o.num, 0) > 1) FROM @customer c');
 SELECT compare('SELECT c.id, (SELECT count(*) FROM @orders o WHERE o.customer IS NOT DISTINCT FROM c.ref) FROM @customer c');
 SELECT compare('SELECT c.id, (SELECT count(*) FROM @orders o WHERE o.customer = c.ref OR o.region = c.region) FROM @customer c');
+-- what a column is compared with is computed, which may fail: only where nothing else can be looked up by
+SELECT compare('SELECT c.id, (SELECT count(*) FROM @orders o WHERE o.day = (''2020-01-01 23:00+00''::timestamptz + c.id * ''20 h''::interval)::date),
+    (SELECT count(*) FROM @orders o WHERE o.word = ''n'' || coalesce(c.region, 2)::text AND o.num < c.id),
+    (SELECT count(*) FROM @orders o WHERE o.customer = c.ref + 1) FROM @customer c');
+SELECT compare('SELECT c.id, (SELECT count(*) FROM @orders o WHERE o.customer = 40 / c.region AND o.region = c.region - 1) FROM @customer c');
+SELECT compare('SELECT c.id, (SELECT count(*) FROM @orders o WHERE o.num = 40 / (c.id - 20) AND o.region = c.id AND o.region <> 20) FROM @customer c');
 -- LATERAL
 SELECT compare('SELECT c.id, l.* FROM @customer c, LATERAL (SELECT o.id, o.day FROM @orders o WHERE o.customer = c.id
     ORDER BY o.day DESC, o.id LIMIT 3) l');

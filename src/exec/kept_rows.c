@@ -15,8 +15,10 @@
  * temporary file. If there are so many that the hash table alone would use
  * more than it may, all stays in the tuplestore.
  *
- * Only built-in equalities of plain columns: to compute what is compared must
- * neither fail nor have effects, since it may be asked before other conditions.
+ * Only built-in equalities of plain columns. To compute what is compared must
+ * have no effects, since it may be asked before other conditions; and if it can
+ * fail (o.ts::date, o.a + 1), it is used where nothing else is: as PostgreSQL
+ * computes such a value, for an index, before it looks at other conditions.
  */
 #include "postgres.h"
 
@@ -114,26 +116,32 @@ is_column(Node *expr)
 static bool
 may_fail(Oid function, void *context)
 {
-	return function >= FirstNormalObjectId || !get_func_leakproof(function) ||
-		func_volatile(function) == PROVOLATILE_VOLATILE;
+	return !get_func_leakproof(function);
 }
 
-/* Anything but parameters of the plan around the scan, and what leakproof functions make of them? */
 static bool
-contains_risk(Node *node, void *context)
+has_effects(Oid function, void *context)
+{
+	return function >= FirstNormalObjectId || func_volatile(function) == PROVOLATILE_VOLATILE;
+}
+
+/* Anything but parameters of the plan around the scan, and what built-in functions make of them? */
+static bool
+contains_risk(Node *node, void *can_fail)
 {
 	if (node == NULL)
 		return false;
 	if (IsA(node, Param))
 		return ((Param *) node)->paramkind != PARAM_EXEC;
-	if (IsA(node, FuncExpr) || IsA(node, OpExpr))
+	if (IsA(node, FuncExpr) || IsA(node, OpExpr) || IsA(node, CoerceViaIO))
 	{
-		if (check_functions_in_node(node, may_fail, NULL))
+		if (check_functions_in_node(node, has_effects, NULL))
 			return true;
+		*(bool *) can_fail |= check_functions_in_node(node, may_fail, NULL);
 	}
-	else if (!IsA(node, RelabelType) && !IsA(node, Const) && !IsA(node, List))
+	else if (!IsA(node, RelabelType) && !IsA(node, Const) && !IsA(node, List) && !IsA(node, CoalesceExpr))
 		return true;
-	return expression_tree_walker(node, contains_risk, context);
+	return expression_tree_walker(node, contains_risk, can_fail);
 }
 
 /* Built-in, with its own types as arguments: no elements, no fields that have an equality of their own. */
@@ -148,20 +156,22 @@ is_plain_equality(const OpExpr *op)
 		op_strict(op->opno) && op_hashjoinable(op->opno, left);
 }
 
+/* NULL: none. *can_fail: to compute its value may raise an error. */
 static KeyColumn *
-key_of(ScanState *scan, OpExpr *op)
+key_of(ScanState *scan, OpExpr *op, bool *can_fail)
 {
 	KeyColumn  *key;
 	Node	   *args[2];
 	Oid			hash[2];
 	int			own;
 
+	*can_fail = false;
 	if (!IsA(op, OpExpr) || list_length(op->args) != 2 || !is_plain_equality(op))
 		return NULL;
 	args[0] = without_relabel(linitial(op->args));
 	args[1] = without_relabel(lsecond(op->args));
 	own = is_column(args[0]) ? 0 : 1;
-	if (!is_column(args[own]) || IsA(args[1 - own], Const) || contains_risk(args[1 - own], NULL) ||
+	if (!is_column(args[own]) || IsA(args[1 - own], Const) || contains_risk(args[1 - own], can_fail) ||
 		!get_op_hash_functions(op->opno, &hash[0], &hash[1]))
 		return NULL;
 	key = palloc0(sizeof(KeyColumn));
@@ -177,6 +187,7 @@ KeptRows *
 kept_rows_make(ScanState *scan)
 {
 	KeptRows   *kept = palloc0(sizeof(KeptRows));
+	List	   *risky = NIL;
 	ListCell   *lc;
 
 	kept->scan = scan;
@@ -184,11 +195,16 @@ kept_rows_make(ScanState *scan)
 										&TTSOpsMinimalTuple);
 	foreach(lc, scan->ps.plan->qual)
 	{
-		KeyColumn  *key = key_of(scan, lfirst(lc));
+		bool		can_fail;
+		KeyColumn  *key = key_of(scan, lfirst(lc), &can_fail);
 
-		if (key != NULL)
+		if (key != NULL && can_fail)
+			risky = lappend(risky, key);
+		else if (key != NULL)
 			kept->keys = lappend(kept->keys, key);
 	}
+	if (kept->keys == NIL)
+		kept->keys = risky;
 	return kept;
 }
 
