@@ -39,7 +39,6 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -396,27 +395,6 @@ replace_ref(List *items, Index old, Index new)
 	return items;
 }
 
-/*
- * The members, joined under conditions, as a sub-SELECT, for which the first of them stands; items is what is left of
- * FROM.
- */
-static Query *
-make_stage(const Joined *joined, const Bitmapset *members, List *joins, List *conditions, List *items)
-{
-	List	   *left = list_difference_ptr(joined->conditions, conditions);
-	Query	   *rows = push_members_query(joined->query, members, joins, conditions);
-	FromExpr   *from = makeFromExpr(items, left == NIL ? NULL : (Node *) make_ands_explicit(left));
-	Query	   *changed = push_members_replaced(joined->query, members, from, rows, true);
-
-	if (changed == NULL || rows->targetList == NIL)
-		return NULL;
-	rows->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
-	lfirst(list_nth_cell(changed->rtable, bms_next_member(members, -1) - 1)) = query_make_entry("stage", rows);
-	push_clean_joins(changed);
-	changed->hasSubLinks = checkExprHasSubLink((Node *) changed->jointree);
-	return changed;
-}
-
 /* One more of the level's items and what the entry stands for become a sub-SELECT, for which it stands then. */
 static Query *
 with_stage(Query *query, Index *entry)
@@ -440,7 +418,7 @@ with_stage(Query *query, Index *entry)
 		joins = list_make2(query_make_ref(*entry), other);
 		items = list_delete_ptr(list_copy(joined.items), other);
 		items = replace_ref(items, *entry, bms_next_member(members, -1));
-		changed = make_stage(&joined, members, joins, push_plain_conditions(&joined, members), items);
+		changed = push_members_stage(&joined, members, joins, push_plain_conditions(&joined, members), items);
 		if (changed != NULL)
 			*entry = bms_next_member(members, -1);
 		return changed;
@@ -535,7 +513,7 @@ with_memberships(Query *query, Index entry)
 	}
 	if (conditions == NIL || list_length(joined.items) == 1)
 		return query;
-	return make_stage(&joined, bms_make_singleton(entry), list_make1(query_make_ref(entry)), conditions, joined.items);
+	return push_members_stage(&joined, bms_make_singleton(entry), list_make1(query_make_ref(entry)), conditions, joined.items);
 }
 
 /* Each of the joins as a level of its own, so that each finds few rows on one of its sides. */

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -25,6 +26,7 @@
 #include "plan/push_level.h"
 #include "plan/push_members.h"
 #include "plan/push_split.h"
+#include "plan/query_make.h"
 
 typedef struct OutputContext
 {
@@ -371,5 +373,22 @@ push_members_replaced(Query *query, const Bitmapset *members, FromExpr *joins, Q
 	}
 	changed = query_tree_mutator(changed, use_outputs, &c, QTW_IGNORE_JOINALIASES);
 	(void) query_tree_walker(changed, call_by_table, &depth, QTW_IGNORE_JOINALIASES);
+	return changed;
+}
+
+Query *
+push_members_stage(const Joined *joined, const Bitmapset *members, List *joins, List *conditions, List *items)
+{
+	List	   *left = list_difference_ptr(joined->conditions, conditions);
+	Query	   *rows = push_members_query(joined->query, members, joins, conditions);
+	FromExpr   *from = makeFromExpr(items, left == NIL ? NULL : (Node *) make_ands_explicit(left));
+	Query	   *changed = push_members_replaced(joined->query, members, from, rows, true);
+
+	if (changed == NULL || rows->targetList == NIL)
+		return NULL;
+	rows->limitCount = (Node *) makeNullConst(INT8OID, -1, InvalidOid);
+	lfirst(list_nth_cell(changed->rtable, bms_next_member(members, -1) - 1)) = query_make_entry("stage", rows);
+	push_clean_joins(changed);
+	changed->hasSubLinks = checkExprHasSubLink((Node *) changed->jointree);
 	return changed;
 }

@@ -43,6 +43,13 @@ extern Query *push_members_query(const Query *query, const Bitmapset *members, L
 extern Query *push_members_replaced(Query *query, const Bitmapset *members, FromExpr *joins, Query *fragment,
 									bool rows_too);
 
+/*
+ * The level with the members, which joins join under conditions, of those of joined by pointer, as a sub-SELECT that
+ * stays one: the first of the members stands for it. items is what is left of FROM. NULL: it cannot be.
+ */
+extern Query *push_members_stage(const Joined *joined, const Bitmapset *members, List *joins, List *conditions,
+								 List *items);
+
 /* Is it a whole row of a table? Where an outer join puts NULLs it is NULL, like each column. */
 extern bool push_is_table_row(const Query *query, const Var *var);
 

@@ -15,7 +15,15 @@
  *					 SELECT .. FROM step JOIN item ON item.parent = step.id
  *					  WHERE NOT (SELECT count(*) FROM step) < 1000) AS rows
  *
- * How many there are is asked at each step: PostgreSQL looks at a condition without columns before it starts what is
+ * Tables that are joined to those, as nodes to the edges of a graph, are looked up for the rows found there:
+ *
+ *	  .. SELECT .. FROM t JOIN edge ON edge.source = t.id JOIN node ON node.id = edge.target
+ *
+ * is a step that joins node to a sub-SELECT, which is a step of its own, made of t and edge in the same two ways:
+ *
+ *	  .. SELECT .. FROM (SELECT .. FROM t JOIN edge ON edge.source = t.id) AS stage JOIN node ON node.id = stage.target
+ *
+ * These are inner joins, so the rows are the same. How many there are is asked at each step: PostgreSQL looks at a condition without columns before it starts what is
  * below it, and anew after a rescan. The rows of the step before have one reader, the WITH clause.
  */
 #include "postgres.h"
@@ -76,21 +84,33 @@ column_of(const Node *expr)
 		(const Var *) expr : NULL;
 }
 
+static bool
+is_sharded(const RangeTblEntry *rte)
+{
+	const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+
+	return table != NULL && table->kind == TABLE_SHARDED;
+}
+
 /* Does the condition say that a column of a sharded table is one of the step? */
 static bool
 looks_up(const Query *leg, Index step, Oid operator, const Node * column, const Node *value)
 {
 	const Var  *target = column_of(column);
 	const Var  *source = column_of(value);
-	const RangeTblEntry *rte;
-	const TableInfo *table;
 
-	if (target == NULL || source == NULL || source->varno != (int) step || !OidIsValid(operator) ||
-		!op_mergejoinable(operator, exprType(column)) || !OidIsValid(query_array_type(exprType(value))))
-		return false;
-	rte = rt_fetch(target->varno, leg->rtable);
-	table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-	return table != NULL && table->kind == TABLE_SHARDED;
+	return target != NULL && source != NULL && source->varno == (int) step && OidIsValid(operator) &&
+		op_mergejoinable(operator, exprType(column)) && OidIsValid(query_array_type(exprType(value))) &&
+		is_sharded(rt_fetch(target->varno, leg->rtable));
+}
+
+/* .. whichever side is which. */
+static bool
+is_lookup(const Query *leg, Index step, const OpExpr *op)
+{
+	return IsA(op, OpExpr) && list_length(op->args) == 2 &&
+		(looks_up(leg, step, op->opno, linitial(op->args), lsecond(op->args)) ||
+		 looks_up(leg, step, get_commutator(op->opno), lsecond(op->args), linitial(op->args)));
 }
 
 /* ---------- the step in two ways ---------- */
@@ -165,9 +185,12 @@ static Query *
 rows_of_step(const Query *leg, Index step)
 {
 	RangeTblEntry *rte = copyObject(rt_fetch(step, leg->rtable));
-	Query	   *query = query_select_from(rte, makeNode(Query));
+	Query	   *query;
 	ListCell   *lc;
 
+	if (rte->rtekind == RTE_SUBQUERY)
+		return rte->subquery;
+	query = query_select_from(rte, makeNode(Query));
 	rte->ctelevelsup++;
 	foreach(lc, rte->coltypes)
 	{
@@ -181,21 +204,17 @@ rows_of_step(const Query *leg, Index step)
 	return query;
 }
 
-/* The recursive leg, in two ways; NULL: it looks nothing up. */
+/* The leg, whose step is the entry of that number, in two ways; NULL: it looks nothing up. */
 static Query *
-with_two_ways(Query *leg)
+with_two_ways(Query *leg, Index step)
 {
-	Index		step = find_step(leg);
-	Joined		joined = {copyObject(leg)};
+	Joined		joined = {leg};
 	CommonTableExpr *cte;
 	List	   *conditions;
 	Query	   *few;
 	Query	   *result;
 
-	if (step == 0 || !only_joins(leg))
-		return NULL;
-	push_flatten_join_vars(joined.query);
-	push_take_apart(&joined, (Node *) joined.query->jointree);
+	push_take_apart(&joined, (Node *) leg->jointree);
 	cte = query_make_cte("step", rows_of_step(leg, step));
 	conditions = lookup_conditions(leg, step, joined.conditions, cte);
 	if (conditions == NIL)
@@ -209,21 +228,138 @@ with_two_ways(Query *leg)
 	return result;
 }
 
+/* ---------- tables that are looked up for others ---------- */
+
+/* The step, and the tables that are looked up for it, among what is joined. */
+static Bitmapset *
+step_and_looked_up(const Joined *joined, Index step)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, joined->items)
+	{
+		Bitmapset  *both = bms_make_singleton(step);
+
+		if (!IsA(lfirst(lc), RangeTblRef))
+			continue;
+		both = bms_add_member(both, lfirst_node(RangeTblRef, lc)->rtindex);
+		foreach(lc2, push_plain_conditions(joined, both))
+		{
+			if (is_lookup(joined->query, step, lfirst(lc2)))
+				result = bms_union(result, both);
+		}
+	}
+	return result;
+}
+
+/* Is a sharded table joined to the members? */
+static bool
+ties_another(const Joined *joined, const Bitmapset *members)
+{
+	ListCell   *lc;
+
+	foreach(lc, joined->items)
+	{
+		Index		rtindex = IsA(lfirst(lc), RangeTblRef) ? lfirst_node(RangeTblRef, lc)->rtindex : 0;
+
+		if (rtindex != 0 && !bms_is_member(rtindex, members) && is_sharded(rt_fetch(rtindex, joined->query->rtable)) &&
+			push_is_tied(joined, members, rtindex))
+			return true;
+	}
+	return false;
+}
+
+/* The members are taken from what is joined. */
+static List *
+take_members(Joined *joined, const Bitmapset *members)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, joined->items)
+	{
+		if (IsA(lfirst(lc), RangeTblRef) && bms_is_member(lfirst_node(RangeTblRef, lc)->rtindex, members))
+		{
+			result = lappend(result, lfirst(lc));
+			joined->items = foreach_delete_current(joined->items, lc);
+		}
+	}
+	return result;
+}
+
+/* The leg, with what is looked up for its step as a step of its own, of that number then; NULL: there is no need. */
+static Query *
+with_stage(Query *leg, Index *step)
+{
+	Joined		joined = {leg};
+	Bitmapset  *members;
+	List	   *joins;
+	Query	   *changed;
+	Query	   *stage;
+
+	push_take_apart(&joined, (Node *) leg->jointree);
+	members = step_and_looked_up(&joined, *step);
+	if (members == NULL || !ties_another(&joined, members))
+		return NULL;
+	joins = take_members(&joined, members);
+	joined.items = lappend(joined.items, query_make_ref(bms_next_member(members, -1)));
+	changed = push_members_stage(&joined, members, joins, push_plain_conditions(&joined, members), joined.items);
+	if (changed == NULL)
+		return NULL;
+	stage = rt_fetch(bms_next_member(members, -1), changed->rtable)->subquery;
+	stage->limitCount = NULL;
+	/* one level further below the WITH clause */
+	IncrementVarSublevelsUp((Node *) stage, 1, 1);
+	name_columns(stage);
+	rt_fetch(bms_next_member(members, -1), changed->rtable)->subquery = with_two_ways(stage, *step);
+	*step = bms_next_member(members, -1);
+	return changed;
+}
+
+/* The recursive leg, made of lookups; NULL: there are none. */
+static Query *
+with_lookups(Query *leg)
+{
+	Index		step = find_step(leg);
+	Query	   *changed = copyObject(leg);
+	Query	   *staged;
+
+	if (step == 0 || !only_joins(leg))
+		return NULL;
+	push_flatten_join_vars(changed);
+	while ((staged = with_stage(changed, &step)) != NULL)
+		changed = staged;
+	return with_two_ways(changed, step);
+}
+
 /* ---------- the statement ---------- */
+
+/* The entry of the recursive leg as it is written: PostgreSQL puts another query around it for SEARCH and CYCLE. */
+static RangeTblEntry *
+entry_of_leg(const Query *query)
+{
+	RangeTblEntry *rte = lsecond_node(RangeTblEntry, query->rtable);
+
+	while (rte->rtekind == RTE_SUBQUERY && list_length(rte->subquery->rtable) == 1 && find_step(rte->subquery) == 0)
+		rte = linitial_node(RangeTblEntry, rte->subquery->rtable);
+	return rte;
+}
 
 static void
 change_clause(CommonTableExpr *cte)
 {
 	Query	   *query = castNode(Query, cte->ctequery);
-	RangeTblEntry *right;
+	RangeTblEntry *entry;
 	Query	   *changed;
 
 	if (query->setOperations == NULL || list_length(query->rtable) != 2)
 		return;
-	right = lsecond_node(RangeTblEntry, query->rtable);
-	changed = right->rtekind == RTE_SUBQUERY ? with_two_ways(right->subquery) : NULL;
+	entry = entry_of_leg(query);
+	changed = entry->rtekind == RTE_SUBQUERY ? with_lookups(entry->subquery) : NULL;
 	if (changed != NULL)
-		right->subquery = changed;
+		entry->subquery = changed;
 }
 
 static bool
