@@ -513,7 +513,8 @@ with_memberships(Query *query, Index entry)
 	}
 	if (conditions == NIL || list_length(joined.items) == 1)
 		return query;
-	return push_members_stage(&joined, bms_make_singleton(entry), list_make1(query_make_ref(entry)), conditions, joined.items);
+	return push_members_stage(&joined, bms_make_singleton(entry), list_make1(query_make_ref(entry)), conditions,
+							  joined.items);
 }
 
 /* Each of the joins as a level of its own, so that each finds few rows on one of its sides. */

@@ -21,9 +21,12 @@
  *
  * is a step that joins node to a sub-SELECT, which is a step of its own, made of t and edge in the same two ways:
  *
- *	  .. SELECT .. FROM (SELECT .. FROM t JOIN edge ON edge.source = t.id) AS stage JOIN node ON node.id = stage.target
+ *	  .. SELECT .. FROM (SELECT .. FROM t JOIN edge ON edge.source = t.id) AS stage
+ *		JOIN node ON node.id = stage.target
  *
- * These are inner joins, so the rows are the same. How many there are is asked at each step: PostgreSQL looks at a condition without columns before it starts what is
+ * These are inner joins, so the rows are the same.
+ *
+ * How many there are is asked at each step: PostgreSQL looks at a condition without columns before it starts what is
  * below it, and anew after a rescan. The rows of the step before have one reader, the WITH clause.
  */
 #include "postgres.h"
