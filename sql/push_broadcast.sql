@@ -201,3 +201,27 @@ SELECT q.r, count(*) FROM (SELECT tableoid::regclass AS r, x FROM bc_home ORDER 
 EXPLAIN (COSTS off) SELECT q.p, count(*) FROM (SELECT p, n FROM bc_item p ORDER BY id LIMIT 2) q JOIN bc_item i ON i.n = q.n GROUP BY q.p;
 SELECT q.p, count(*) FROM (SELECT p, n FROM bc_item p ORDER BY id LIMIT 2) q JOIN bc_item i ON i.n = q.n GROUP BY q.p ORDER BY 1;
 DROP TABLE bc_item, bc_home;
+
+-- in conditions, constants and values of sub-SELECTs likewise, and in rows and arrays
+CREATE TYPE bc_named AS (r regclass, n int);
+CREATE TABLE bc_item (id int PRIMARY KEY, r regclass, p bc_named);
+CREATE TABLE bc_home (id int, x int);
+SELECT shardext.shard_table('bc_item', 'id');
+INSERT INTO bc_item SELECT i, 'bc_item', ('bc_item', i % 5)::bc_named FROM generate_series(1, 40) i;
+ANALYZE bc_item, bc_home;
+CREATE TYPE pg_temp.bc_row AS (x int, y int);
+CREATE TYPE pg_temp.bc_enum AS ENUM ('a', 'b');
+SELECT count(*) FROM bc_item WHERE r <> 'bc_home'::regclass;
+SELECT count(*) FROM bc_item WHERE r = ANY ('{bc_home,bc_item}'::regclass[]);
+SELECT count(*) FROM bc_item WHERE p = ('bc_home', 1)::bc_named;
+SELECT count(*) FROM bc_item WHERE p = ('bc_item', 1)::bc_named;
+SELECT count(*) FROM bc_item WHERE (id, 1)::pg_temp.bc_row = (7, 1)::pg_temp.bc_row;
+SELECT v.id, count(i.id) FROM (VALUES (1, 'bc_home'::regclass), (2, 'bc_item')) v (id, r) JOIN bc_item i ON i.r = v.r GROUP BY v.id;
+SELECT v.id, count(i.id) FROM (VALUES (1, ('bc_home', 1)::bc_named), (2, ('bc_item', 1)::bc_named)) v (id, p) LEFT JOIN bc_item i ON i.p = v.p GROUP BY v.id ORDER BY 1;
+SELECT v.id FROM (VALUES (1, ('bc_home', 1)::bc_named), (2, ('bc_item', 1)::bc_named)) v (id, p) WHERE EXISTS (SELECT FROM bc_item i WHERE i.p = v.p);
+SELECT r, count(*), (SELECT 'a'::pg_temp.bc_enum FROM bc_item LIMIT 1) FROM bc_item GROUP BY r;
+SELECT r, count(*), (SELECT (1, 2)::pg_temp.bc_row FROM bc_item LIMIT 1) FROM bc_item GROUP BY r;
+SELECT r, count(*), (SELECT ARRAY['bc_home'::regclass] FROM bc_item LIMIT 1) FROM bc_item GROUP BY r;
+SELECT r, count(*) FILTER (WHERE p <> (SELECT max(('bc_home', id)::bc_named::text)::bc_named FROM bc_item WHERE id < 4)) FROM bc_item GROUP BY r;
+DROP TABLE bc_item, bc_home;
+DROP TYPE bc_named, pg_temp.bc_row, pg_temp.bc_enum;

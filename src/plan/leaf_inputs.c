@@ -61,8 +61,10 @@ leaf_inputs_known(const PlannerInfo *root, const RelOptInfo *rel, bool locked, b
 			continue;
 		foreach(param, plan->setParam)
 		{
+			Oid			type = list_nth_oid(root->glob->paramExecTypes, lfirst_int(param));
+
 			/* a node would check the value, which here is that of a column: a NULL of no row, too */
-			if (!DomainHasConstraints(list_nth_oid(root->glob->paramExecTypes, lfirst_int(param))))
+			if (!DomainHasConstraints(type) && shippable_type(type))
 				known = bms_add_member(known, lfirst_int(param));
 		}
 	}

@@ -57,6 +57,7 @@
 #include "plan/push_split.h"
 #include "plan/push_stages.h"
 #include "plan/push_units.h"
+#include "plan/shippable.h"
 
 /* Columns that are tried as the key of an anchor that moves. */
 #define MOST_MOVING_ANCHORS	12
@@ -203,7 +204,7 @@ lift_values(Node *node, void *context)
 
 		/* a node would refuse the NULL that a domain does not allow, where no row has it */
 		if (push_is_closed(sub) && query_count_shells(sub) > 0 && !contain_volatile_functions((Node *) sub) &&
-			!DomainHasConstraints(exprType(node)))
+			!DomainHasConstraints(exprType(node)) && shippable_type(exprType(node)))
 			return push_add_value(c->inputs, (*c->next_param)++, sub);
 	}
 	return expression_tree_mutator(node, lift_values, context);

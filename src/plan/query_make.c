@@ -13,6 +13,7 @@
 #include "utils/lsyscache.h"
 
 #include "plan/query_make.h"
+#include "plan/shippable.h"
 
 Node *
 query_make_count(int64 rows)
@@ -172,7 +173,7 @@ query_union_of(Query *left, Query *right)
 Oid
 query_array_type(Oid type)
 {
-	return getBaseType(type) == type ? get_array_type(type) : InvalidOid;
+	return getBaseType(type) == type && shippable_type(type) ? get_array_type(type) : InvalidOid;
 }
 
 SubLink *

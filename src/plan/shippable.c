@@ -466,6 +466,8 @@ find_bound(Node *node, void *context)
 		c->reason = reason_make(NULL, "The OID of a named object differs from node to node.");
 		return true;
 	}
+	if ((c->reason = shippable_check_known(node)) != NULL)
+		return true;
 	if (IsA(node, Var) && ((Var *) node)->varattno == TableOidAttributeNumber)
 	{
 		c->reason = reason_make(NULL, "Column tableoid differs from node to node.");
@@ -541,26 +543,6 @@ shippable_check_expr(Node *expr)
 
 	(void) find_bound(expr, &context);
 	return context.reason;
-}
-
-static bool
-is_row_of_own_table(Oid type)
-{
-	Oid			relid = get_typ_typrelid(type);
-
-	if (relid < FirstNormalObjectId)
-		return false;
-	return isAnyTempNamespace(get_rel_namespace(relid)) ||
-		(get_rel_relkind(relid) != RELKIND_COMPOSITE_TYPE && table_info(relid) == NULL);
-}
-
-bool
-shippable_type(Oid type)
-{
-	Oid			element = get_element_type(getBaseType(type));
-
-	type = getBaseType(OidIsValid(element) ? element : type);
-	return !route_type_names_objects(type) && !is_row_of_own_table(type);
 }
 
 /* For check_functions_in_node: functions that another node would compute differently and nobody can lift. */

@@ -25,6 +25,9 @@ extern const Reason *shippable_check_hidden(Query *run_query, bool views_are_nam
 /* Are values of the type known on other nodes? Names of objects and rows of a table may be of what lies here only. */
 extern bool shippable_type(Oid type);
 
+/* Why another node would not know the type of an expression, or what a constant names; NULL: it does. */
+extern const Reason *shippable_check_known(const Node *node);
+
 /* Only the coordinator may compute it, but it does not depend on any row: lift it into a parameter. */
 extern bool shippable_must_lift(Node *expr);
 
