@@ -66,7 +66,8 @@ SELECT compare(q, 'at once'), q FROM unnest(ARRAY[
     'SELECT h.id, CASE WHEN @add(h.x) = 1 THEN (SELECT count(*) FROM @big b WHERE b.x IN (SELECT s.x FROM @small s)) END FROM @home h',
     'SELECT h.id, l.n FROM @home h, LATERAL (SELECT @add(h.x) f OFFSET 0) z, LATERAL (SELECT count(*) n FROM @big b JOIN @small s ON s.x = b.x WHERE b.x = h.x * z.f) l',
     'WITH w AS MATERIALIZED (SELECT @add(x) f FROM @small WHERE id < 10) SELECT sum(f), (SELECT count(*) FROM @big b JOIN @small s ON s.x = b.x) FROM w',
-    'SELECT @add(5), 0 UNION ALL SELECT 2, count(*) FROM @big b JOIN @small s ON s.x = b.x']) q;
+    'SELECT @add(5), 0 UNION ALL SELECT 2, count(*) FROM @big b JOIN @small s ON s.x = b.x',
+    'SELECT h.id, @add(h.x), (SELECT count(*) FROM @big TABLESAMPLE BERNOULLI (100 * (h.id / h.id))) FROM @home h']) q;
 SET shardext.enable_redistribute = always;
 SELECT compare(q, 'at once'), q FROM unnest(ARRAY[
     'SELECT h.id, @add(h.x), (SELECT count(*) FROM @big b JOIN @big c ON c.x = b.y) FROM @home h',
@@ -81,6 +82,8 @@ SELECT way, compare(q, way), q FROM unnest(ARRAY[
     'SELECT h.id, (SELECT count(*) + h.x FROM @big b JOIN @small s ON s.x = b.x) FROM @home h',
     'SELECT h.id, (SELECT sum(b.y) FROM @big b WHERE b.x = h.x) FROM @home h',
     'SELECT h.id, l.n FROM @home h, LATERAL (SELECT count(*) n FROM @big b JOIN @small s ON s.x = b.x WHERE b.y = h.id % 7) l',
+    'SELECT h.id, (SELECT count(*) FROM @big TABLESAMPLE BERNOULLI (100 * (h.id / h.id))) FROM @home h',
+    'WITH RECURSIVE r AS (SELECT h.id, 1 AS step, 0 AS y FROM @home h UNION ALL SELECT b.id, step + 1, b.y FROM r JOIN @big b ON b.id = r.id WHERE step < 5) SELECT * FROM r',
     'SELECT id, x FROM @home UNION ALL SELECT 2, count(*) FROM @big b JOIN @small s ON s.x = b.x']) q, unnest('{loop,cursor}'::text[]) way;
 
 DROP FUNCTION shown, compare;

@@ -9,7 +9,9 @@
  *
  * If somebody writes before that, in the statement itself or while its cursor is
  * open, the fragment starts with the statement, so that the rows are those of its
- * beginning, and they are kept for rescans from the first reading on.
+ * beginning, and they are kept for rescans from the first reading on. If its
+ * values change meanwhile (a step of WITH RECURSIVE) it starts late, with a snapshot
+ * that the nodes take with the statement (exec/snapshot_number.h).
  *
  * The rows of the fragment never depend on parameters that change between
  * rescans. So the first rescan starts again and keeps the rows in a
@@ -166,16 +168,21 @@ starts_at_once(FanoutState *state, int eflags)
 }
 
 /*
- * Can what the scan is given be computed now: by InitPlans that depend on nothing around them? Those of a leaf in a
- * statement that writes may lock rows, and are not computed before its triggers have fired (plan/leaf_inputs.h).
+ * InitPlans of a leaf in a statement that writes may lock rows, and are not computed before its triggers have fired
+ * (plan/leaf_inputs.h).
  */
+static bool
+may_start_with_inputs(const FanoutState *state)
+{
+	return !OidIsValid(state->plan.shell) || !writes_meanwhile(state->css.ss.ps.state);
+}
+
+/* Can what the scan is given be computed now: by InitPlans that depend on nothing around them? */
 static bool
 has_all_inputs(const FanoutState *state)
 {
 	int			param = -1;
 
-	if (OidIsValid(state->plan.shell) && writes_meanwhile(state->css.ss.ps.state))
-		return false;
 	while ((param = bms_next_member(state->follows, param)) >= 0)
 	{
 		const SubPlanState *plan = state->css.ss.ps.state->es_param_exec_vals[param].execPlan;
@@ -186,14 +193,32 @@ has_all_inputs(const FanoutState *state)
 	return true;
 }
 
-/* All nodes of the plan have begun. The scan may have been started meanwhile, for an input of another one. */
+/* Values that it is given are not there yet, or change: it starts when they are there, and shows this moment. */
+static void
+fix_snapshot(FanoutState *state)
+{
+	EState	   *estate = state->css.ss.ps.state;
+
+	state->number = snapshot_number_make(estate);
+	snapshot_number_renew(state->number);
+	snapshot_number_take(state->number, state->spec.role);
+}
+
+/*
+ * All nodes of the plan have begun. The scan may have been started meanwhile, for an input of another one; lookups have
+ * the number of the scan around them.
+ */
 static void
 start_with_inputs(void *arg)
 {
 	FanoutState *state = arg;
 
-	if (state->fragment == NULL && !state->was_read && has_all_inputs(state))
+	if (state->fragment != NULL || state->was_read || state->number != NULL)
+		return;
+	if (has_all_inputs(state))
 		start(state);
+	else
+		fix_snapshot(state);
 }
 
 /*
@@ -287,7 +312,7 @@ begin(CustomScanState *node, EState *estate, int eflags)
 		return;
 	if (state->follows == NULL)
 		start(state);
-	else
+	else if (may_start_with_inputs(state))
 		at_start_add(estate, start_with_inputs, state);
 }
 
@@ -611,10 +636,9 @@ end(CustomScanState *node)
 		scan_batches_end(state->batches);
 	kept_rows_forget(state->kept);
 	if (node->custom_ps != NIL)
-	{
 		ExecEndNode(linitial(node->custom_ps));
+	if (state->number != NULL)
 		snapshot_number_end(state->number);
-	}
 }
 
 /* ---------- EXPLAIN ---------- */

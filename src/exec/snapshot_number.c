@@ -5,7 +5,7 @@
  *
  * The shards of this node are read with the statement's snapshot. On another node all
  * statements of a scan, which bear its number, use the snapshot of the first
- * (held_snapshot.c).
+ * (held_snapshot.c). If that would come too late, a statement without rows is sent before.
  *
  * Nothing is said to another node at the end of a scan. The next one brings the
  * number of the oldest scan that goes on in this session; snapshots of
@@ -19,11 +19,16 @@
 #include "utils/memutils.h"
 
 #include "base/pg_compat.h"
+#include "base/statement_note.h"
+#include "catalog/node_map.h"
+#include "exec/remote_run.h"
+#include "exec/shard_set.h"
 #include "exec/snapshot_number.h"
 
 struct SnapshotNumber
 {
 	uint32		number;			/* 0: not one of those that go on */
+	RemoteRun  *taking;			/* statements that nobody wants anything of but the snapshot; or NULL */
 	dlist_node	link;			/* in open_scans, if it has a number */
 	MemoryContextCallback on_reset;
 };
@@ -78,8 +83,32 @@ snapshot_number_get(const SnapshotNumber *number, uint32 *oldest)
 }
 
 void
+snapshot_number_take(SnapshotNumber *number, Oid role)
+{
+	Bitmapset  *all = shard_set_all();
+	ListCell   *lc;
+
+	number->taking = remote_run_make("SELECT", NULL, 0, NULL, 0, NULL, false);
+	foreach(lc, node_list())
+	{
+		int			node_id = ((NodeInfo *) lfirst(lc))->node_id;
+		Bitmapset  *shards = node_id != node_self() ? shard_set_of_node(all, node_id) : NULL;
+		uint32		oldest;
+		uint32		own = snapshot_number_get(number, &oldest);
+
+		if (shards != NULL)
+			remote_run_start(number->taking, node_id, role,
+							 statement_note_with_snapshot(statement_note_shards(shards, false), own, oldest),
+							 NULL, NULL, false);
+	}
+}
+
+void
 snapshot_number_end(SnapshotNumber *number)
 {
+	if (number->taking != NULL)
+		remote_run_end(number->taking);
+	number->taking = NULL;
 	if (number->number != 0)
 		dlist_delete(&number->link);
 	number->number = 0;

@@ -17,6 +17,9 @@ extern SnapshotNumber *snapshot_number_make(EState *estate);
 /* From now on the rows are those of a new snapshot. */
 extern void snapshot_number_renew(SnapshotNumber *number);
 
+/* The other nodes take the snapshot now, though they are asked for rows later, as this role. */
+extern void snapshot_number_take(SnapshotNumber *number, Oid role);
+
 /* The number (0: it has none), and that of the oldest scan that goes on. */
 extern uint32 snapshot_number_get(const SnapshotNumber *number, uint32 *oldest);
 
