@@ -263,6 +263,7 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM ush.happening WHERE k IN ('k1', 'k2');
 SELECT count(*) FROM ush.happening WHERE k IN ('k1', 'k2');
 
 -- The text for other nodes, and the rows each gives: one per group, however many shards it has.
+ANALYZE ush.happening;
 EXPLAIN (COSTS OFF, VERBOSE) SELECT kind, avg(amount) FROM ush.happening GROUP BY kind;
 \c paris
 SET shardext.enable_pushdown = on;

@@ -27,13 +27,12 @@
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
-#include "storage/bufmgr.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "catalog/node_map.h"
-#include "catalog/shard_map.h"
 #include "catalog/shell_am.h"
+#include "catalog/shell_size.h"
 #include "catalog/table_map.h"
 #include "plan/leaf_batches.h"
 #include "plan/leaf_fragment.h"
@@ -47,10 +46,7 @@
 #define FRAGMENT_STARTUP_COST	50.0
 #define FRAGMENT_TUPLE_COST		0.01
 
-/* Shard tables whose size is looked at when the shell has no statistics. */
-#define SIZE_SAMPLE_SHARDS		4
-
-/* Pages it is then taken to have at least. */
+/* Pages that a shell without statistics is taken to have at least. */
 #define DEFAULT_PAGES			10.0
 
 static set_rel_pathlist_hook_type previous_set_rel_pathlist = NULL;
@@ -89,42 +85,28 @@ rows_per_page(Oid relid)
 }
 
 /*
- * Pages and rows of all shards, from some shard tables of this node. As for an
- * ordinary table without statistics, ten pages at least: the rows may well lie
- * on other nodes, and a plan for too many rows hurts less than one for none.
+ * Pages and rows of all shards: what ANALYZE has added up, unless the table looks
+ * as if it had more than doubled since. Without ANALYZE ten pages at least, as for
+ * an ordinary table: the rows may well lie on other nodes, and a plan for too many rows
+ * hurts less than one for none.
  */
 static void
-sample_size(Oid shell, double *pages, double *tuples)
+shell_size(Oid shell, double *pages, double *tuples)
 {
-	Bitmapset  *shards = shard_map_owned_by(node_self());
-	double		density = rows_per_page(shell);
-	int			sampled = 0;
-	int			shard = -1;
+	bool		analyzed = *tuples >= 0;
+	double		pages_now = 0;
+	double		tuples_now = 0;
 
-	*pages = *tuples = 0;
-	while (sampled < SIZE_SAMPLE_SHARDS && (shard = bms_next_member(shards, shard)) >= 0)
+	(void) shell_size_guess(shell, &pages_now, &tuples_now);
+	if (!analyzed && pages_now < DEFAULT_PAGES)
 	{
-		Oid			relid = table_shard_relid(shell, shard);
-		Relation	relation = OidIsValid(relid) ? try_relation_open(relid, AccessShareLock) : NULL;
-		BlockNumber blocks;
-
-		if (relation == NULL)
-			continue;
-		blocks = RelationGetNumberOfBlocks(relation);
-		*pages += blocks;
-		*tuples += relation->rd_rel->reltuples >= 0 ? relation->rd_rel->reltuples : blocks * density;
-		relation_close(relation, AccessShareLock);
-		sampled++;
+		pages_now = DEFAULT_PAGES;
+		tuples_now = DEFAULT_PAGES * rows_per_page(shell);
 	}
-	if (sampled > 0)
+	if (!analyzed || (pages_now > 2 * *pages && tuples_now > *tuples))
 	{
-		*pages *= shard_map_count() / (double) sampled;
-		*tuples *= shard_map_count() / (double) sampled;
-	}
-	if (*pages < DEFAULT_PAGES)
-	{
-		*pages = DEFAULT_PAGES;
-		*tuples = DEFAULT_PAGES * density;
+		*pages = pages_now;
+		*tuples = tuples_now;
 	}
 }
 
@@ -149,8 +131,7 @@ set_shell_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	pages = form->relpages;
 	tuples = form->reltuples;
 	ReleaseSysCache(tuple);
-	if (tuples < 0)
-		sample_size(relid, &pages, &tuples);
+	shell_size(relid, &pages, &tuples);
 	rel->pages = (BlockNumber) pages;
 	rel->tuples = tuples;
 	rel->allvisfrac = 0;
