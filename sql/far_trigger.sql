@@ -36,8 +36,20 @@ COPY ft FROM stdin;
 INSERT INTO ft VALUES (29, 20), (29, 21), (29, 29);
 SELECT * FROM ft ORDER BY k, n;
 SELECT * FROM ft_sum ORDER BY k;
-DROP TABLE ft, ft_sum;
-DROP FUNCTION count_it;
+-- a function in SQL is planned before it knows its values
+CREATE TABLE ft_log (id serial PRIMARY KEY, k int);
+SELECT shardext.shard_table('ft_log', 'id');
+CREATE FUNCTION log_it(k int) RETURNS void LANGUAGE sql AS 'INSERT INTO ft_log (k) VALUES (k)';
+CREATE OR REPLACE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_it(NEW.k);
+    RETURN NEW;
+END $$;
+INSERT INTO ft VALUES (21, 1);
+INSERT INTO ft VALUES (29, 1);
+SELECT k FROM ft_log;
+DROP TABLE ft, ft_sum, ft_log;
+DROP FUNCTION count_it, log_it;
 
 -- Functions that say what they need: sharded tables by other keys, the table itself, reference and home tables, statement
 -- triggers with transition tables. On plain tables and on sharded ones, through two nodes.

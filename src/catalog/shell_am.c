@@ -40,6 +40,7 @@
 #include "base/errors.h"
 #include "base/module.h"
 #include "base/pg_compat.h"
+#include "base/settings.h"
 #include "catalog/node_map.h"
 #include "catalog/shell_am.h"
 
@@ -106,6 +107,14 @@ raise_not_routed(Relation rel)
 						RelationGetRelationName(rel)),
 				 errdetail("Its rows lie in logical shards of the cluster that this database has left."),
 				 errhint("Use the table on a node of the cluster, and drop it here.")));
+	/* the statement of a function that is planned before it knows its parameters: plan_never_to_run */
+	if (session_is_forwarded())
+		ereport(ERROR,
+				(errcode(ERRCODE_SX_NOT_SUPPORTED),
+				 errmsg("a statement sent by another node must stay inside one shard of this node"),
+				 errdetail("A function that it calls needs rows of \"%s\" that are not restricted to one shard.",
+						   RelationGetRelationName(rel)),
+				 errhint("Do what the function does in statements of their own, or keep the rows in one shard.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_SX_NOT_SUPPORTED),
 			 errmsg("relation \"%s\" cannot be accessed directly", RelationGetRelationName(rel)),
