@@ -204,10 +204,7 @@ fix_snapshot(FanoutState *state)
 	snapshot_number_take(state->number, state->spec.role);
 }
 
-/*
- * All nodes of the plan have begun. The scan may have been started meanwhile, for an input of another one; lookups have
- * the number of the scan around them.
- */
+/* All nodes have begun. The scan may be running, for an input of another; lookups have the number of that above. */
 static void
 start_with_inputs(void *arg)
 {
