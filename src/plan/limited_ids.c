@@ -58,6 +58,13 @@
 #define LARGEST_OF_KEYS		10000
 #define LARGEST_OF_CTIDS	100000
 
+static bool
+is_sharded(const RangeTblEntry *rte)
+{
+	return rte->rtekind == RTE_RELATION && table_info(rte->relid) != NULL &&
+		table_info(rte->relid)->kind == TABLE_SHARDED;
+}
+
 /* The column that an expression is, whatever its type is called; NULL: it is more. */
 static Var *
 column_of_level(const Node *expr, Index level)
@@ -486,7 +493,8 @@ limited_ids_add(Query *query, ParamListInfo params)
 	Node	   *all;
 	ListCell   *lc;
 
-	if (query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE && query->commandType != CMD_MERGE)
+	if ((query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE && query->commandType != CMD_MERGE) ||
+		!is_sharded(rt_fetch(query->resultRelation, query->rtable)))
 		return;
 	foreach(lc, query_conditions(condition_of(query)))
 		conditions = list_concat(conditions, conditions_of(query, lfirst(lc), params));
@@ -499,13 +507,6 @@ limited_ids_add(Query *query, ParamListInfo params)
 }
 
 /* ---------- outer joins of a SELECT ---------- */
-
-static bool
-is_sharded(const RangeTblEntry *rte)
-{
-	return rte->rtekind == RTE_RELATION && table_info(rte->relid) != NULL &&
-		table_info(rte->relid)->kind == TABLE_SHARDED;
-}
 
 /*
  * Few rows that the rest of the statement does not make fewer: as a WITH clause a sub-SELECT gets no conditions of the

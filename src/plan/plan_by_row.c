@@ -25,10 +25,9 @@
 #include "exec/row_ahead.h"
 #include "exec/row_modify.h"
 #include "exec/row_triggers.h"
-#include "plan/limited_ids.h"
 #include "plan/plan_by_row.h"
 #include "plan/plan_cascade.h"
-#include "plan/plan_pull.h"
+#include "plan/plan_push.h"
 #include "plan/query_shape.h"
 #include "plan/row_ids.h"
 #include "plan/shippable.h"
@@ -86,8 +85,7 @@ plan_by_row(const PlanInput *input, const Reason **reason)
 	*reason = NULL;
 	query = copyObject(input->run_query);
 	row_ids_place(query);
-	limited_ids_add(query, input->params);
-	plan = plan_pull_query(query, input->query_string, input->cursor_options, input->params);
+	plan = plan_push_beside(input, query);
 	plan->dependsOnRole = true; /* another role may go by a way before this one: plan_rows_check */
 	statement_writes_find(input->run_query, &writes);
 	if (writes.far_actions && IsA(plan->planTree, ModifyTable))

@@ -7,6 +7,9 @@
  * (plan_pull_query). Correlated sub-SELECTs of a level that did not go become
  * joins first (decorrelate.h). The plan names the relations of the parts as
  * well, so that they are locked, their rights checked and their changes noticed.
+ *
+ * Of statements that write, this is done to the sub-SELECTs that rows are taken
+ * from, or that the table written is joined to.
  */
 #include "postgres.h"
 
@@ -26,10 +29,14 @@
 #include "plan/plan_pull.h"
 #include "plan/plan_push.h"
 #include "plan/planned_statement.h"
+#include "plan/push_apart.h"
+#include "plan/push_conditions.h"
+#include "plan/push_ctes.h"
 #include "plan/push_exists.h"
 #include "plan/push_level.h"
 #include "plan/query_shape.h"
 #include "plan/recursive_steps.h"
+#include "plan/shippable.h"
 
 /* A Query in which parts have taken the place of levels; the plan keeps what it has of the whole one. */
 static PlannedStmt *
@@ -137,6 +144,73 @@ start_pushing(const PlanInput *input, Query *query)
 	};
 }
 
+/* Entries of FROM, whatever they are joined by. */
+static Bitmapset *
+entries_of_from(const Node *jtnode)
+{
+	Bitmapset  *result = NULL;
+	ListCell   *lc;
+
+	if (IsA(jtnode, RangeTblRef))
+		return bms_make_singleton(((const RangeTblRef *) jtnode)->rtindex);
+	if (IsA(jtnode, JoinExpr))
+		return bms_join(entries_of_from(((const JoinExpr *) jtnode)->larg),
+						entries_of_from(((const JoinExpr *) jtnode)->rarg));
+	foreach(lc, ((const FromExpr *) jtnode)->fromlist)
+		result = bms_join(result, entries_of_from(lfirst(lc)));
+	return result;
+}
+
+static bool
+is_source(Query *source)
+{
+	return !query_writes(source) && query_count_shells(source) > 0 && push_is_closed(source);
+}
+
+/*
+ * What UPDATE, DELETE and MERGE read beside the table that they write: sub-SELECTs in FROM, WITH queries. Other rows of
+ * FROM stay rows of tables, which the level joins.
+ */
+static void
+push_sources(Query *query, const PlanInput *input, PushStatement *pushed)
+{
+	Bitmapset  *entries = entries_of_from((Node *) query->jointree);
+	ListCell   *lc;
+
+	pushed->may_look_up = false;
+	push_inline_ctes(query, false);
+	if (query->commandType != CMD_MERGE)
+		push_conditions(query);
+	foreach(lc, query->cteList)
+	{
+		const CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+		if (!cte->cterecursive && is_source(castNode(Query, cte->ctequery)))
+			push_levels(castNode(Query, cte->ctequery), input, pushed);
+	}
+	foreach(lc, query->rtable)
+	{
+		const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+		Index		varno = foreach_current_index(lc) + 1;
+
+		if (!bms_is_member(varno, entries) || rte->rtekind != RTE_SUBQUERY || rte->lateral || !is_source(rte->subquery))
+			continue;
+		if (push_may_be_part(query, varno))
+			push_levels(rte->subquery, input, pushed);
+		else
+			push_statement(rte->subquery, pushed);
+	}
+	push_keep_apart(query);
+}
+
+/* Not if it calls functions that might see what it has written when they are called. */
+static bool
+may_push_sources(Query *query)
+{
+	return setting_enable_pushdown && query->commandType != CMD_SELECT && query->commandType != CMD_INSERT &&
+		!query->hasModifyingCTE && !shippable_sees_writes(query);
+}
+
 PlannedStmt *
 plan_push_levels(const PlanInput *input)
 {
@@ -147,6 +221,19 @@ plan_push_levels(const PlanInput *input)
 		return plan_push_source(input, query);
 	pushed = start_pushing(input, query);
 	push_levels(query, input, &pushed);
+	if (may_push_sources(query))
+		push_sources(query, input, &pushed);
+	return plan_over_parts(input, query, &pushed);
+}
+
+PlannedStmt *
+plan_push_beside(const PlanInput *input, Query *query)
+{
+	PushStatement pushed = {.params = input->params};
+
+	if (may_push_sources(query))
+		push_sources(query, input, &pushed);
+	limited_ids_add(query, input->params);
 	return plan_over_parts(input, query, &pushed);
 }
 

@@ -14,6 +14,12 @@ extern PlannedStmt *plan_push_levels(const PlanInput *input);
 extern PlannedStmt *plan_push_source(const PlanInput *input, Query *query);
 
 /*
+ * The same for what an UPDATE, DELETE or MERGE of shards' rows reads beside the table that it writes. Its parts are
+ * started before the first row is written, so they have no inputs. Changes query.
+ */
+extern PlannedStmt *plan_push_beside(const PlanInput *input, Query *query);
+
+/*
  * A SELECT that another node has sent with a note of shards: over these shards
  * only, which are here. NULL, and why it would mean something else shard by shard.
  */

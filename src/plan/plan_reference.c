@@ -37,7 +37,7 @@
 #include "exec/reference_capture.h"
 #include "exec/reference_rows.h"
 #include "plan/plan_insert.h"
-#include "plan/plan_pull.h"
+#include "plan/plan_push.h"
 #include "plan/plan_reference.h"
 #include "plan/planned_statement.h"
 #include "plan/shard_sql.h"
@@ -258,11 +258,12 @@ PlannedStmt *
 plan_reference_rows(const PlanInput *input, const Reason **reason)
 {
 	Query	   *query = input->run_query;
+	PlanInput	rows = *input;
 	PlannedStmt *plan;
 
 	*reason = NULL;
-	plan = plan_pull_query(copyObject(query), input->query_string, input->cursor_options & ~CURSOR_OPT_SCROLL,
-						   input->params);
+	rows.cursor_options &= ~CURSOR_OPT_SCROLL;
+	plan = plan_push_beside(&rows, copyObject(query));
 	plan->planTree = (Plan *) reference_rows_make(plan->planTree, target_of(input), query->returningList);
 	return plan;
 }

@@ -3,9 +3,9 @@
  *	  WITH queries that are read once become sub-SELECTs of FROM.
  *
  * PostgreSQL does so as well, but when it plans; to see which levels the shards
- * can carry out it has to be done before. MATERIALIZED is no obstacle: it asks
- * for a way of execution, and the rows are the same. Volatile functions,
- * recursion, locks and writes are.
+ * can carry out it has to be done before. MATERIALIZED is no obstacle to a
+ * SELECT's: it asks for a way of execution, and the rows are the same. Volatile
+ * functions, recursion, locks and writes are.
  */
 #include "postgres.h"
 
@@ -23,11 +23,12 @@ typedef struct InlineContext
 } InlineContext;
 
 static bool
-may_inline(const CommonTableExpr *cte)
+may_inline(const CommonTableExpr *cte, bool materialized)
 {
 	Query	   *query = castNode(Query, cte->ctequery);
 
-	return cte->cterefcount == 1 && !cte->cterecursive && cte->search_clause == NULL && cte->cycle_clause == NULL &&
+	return cte->cterefcount == 1 && (materialized || cte->ctematerialized != CTEMaterializeAlways) &&
+		!cte->cterecursive && cte->search_clause == NULL && cte->cycle_clause == NULL &&
 		query->commandType == CMD_SELECT && query->rowMarks == NIL && !contain_volatile_functions((Node *) query);
 }
 
@@ -70,6 +71,7 @@ inline_reference(Node *node, void *context)
 static bool
 inline_in_query(Node *node, void *context)
 {
+	bool		materialized = *(bool *) context;
 	Query	   *query = (Query *) node;
 
 	if (node == NULL)
@@ -81,7 +83,7 @@ inline_in_query(Node *node, void *context)
 		CommonTableExpr *cte = list_nth_node(CommonTableExpr, query->cteList, i);
 		InlineContext c = {cte, 0, false};
 
-		if (!query->hasRecursive && may_inline(cte))
+		if (!query->hasRecursive && may_inline(cte, materialized))
 			(void) query_tree_walker(query, inline_reference, &c, QTW_EXAMINE_RTES_AFTER);
 		if (c.done)
 			query->cteList = list_delete_nth_cell(query->cteList, i);
@@ -92,7 +94,7 @@ inline_in_query(Node *node, void *context)
 }
 
 void
-push_inline_ctes(Query *query)
+push_inline_ctes(Query *query, bool materialized)
 {
-	(void) inline_in_query((Node *) query, NULL);
+	(void) inline_in_query((Node *) query, &materialized);
 }

@@ -8,7 +8,7 @@
 #include "postgres.h"
 #include "nodes/parsenodes.h"
 
-/* At all levels of the query, which is changed. */
-extern void push_inline_ctes(Query *query);
+/* At all levels of the query, which is changed; also those that are said to be MATERIALIZED? */
+extern void push_inline_ctes(Query *query, bool materialized);
 
 #endif

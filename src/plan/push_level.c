@@ -334,12 +334,8 @@ is_restricted(Node *jtnode, Index varno)
 	return false;
 }
 
-/*
- * A sub-SELECT of FROM that may become a part by itself. Conditions on it stay above the part; into the legs of a set
- * operation, if these are parts, PostgreSQL's planner passes them.
- */
-static bool
-may_be_part(const Query *query, Index varno)
+bool
+push_may_be_part(const Query *query, Index varno)
 {
 	const Query *sub = rt_fetch(varno, query->rtable)->subquery;
 
@@ -366,7 +362,7 @@ push_inside(Query *query, PushStatement *statement)
 		statement->around = query;
 		if (rte->rtekind == RTE_SUBQUERY && rte->values_lists != NIL)
 			continue;			/* a part */
-		if (rte->rtekind == RTE_SUBQUERY && may_be_part(query, foreach_current_index(lc) + 1))
+		if (rte->rtekind == RTE_SUBQUERY && push_may_be_part(query, foreach_current_index(lc) + 1))
 			push_query(rte->subquery, statement);
 		else if (rte->rtekind == RTE_SUBQUERY)
 			push_inside(rte->subquery, statement);
@@ -455,7 +451,7 @@ push_statement_level(Query *query, PushStatement *statement)
 
 	if (query->commandType != CMD_SELECT || query->hasModifyingCTE)
 		return false;
-	push_inline_ctes(query);
+	push_inline_ctes(query, true);
 	statement->reason = push_level(query, statement, &saves);
 	if (statement->reason == NULL)
 		return true;

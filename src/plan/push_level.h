@@ -47,6 +47,12 @@ extern bool push_statement_level(Query *query, PushStatement *statement);
 /* The same for what stands inside of it. */
 extern void push_statement(Query *query, PushStatement *statement);
 
+/*
+ * May a sub-SELECT of FROM become a part by itself? Conditions on it stay above the part; into the legs of a set
+ * operation, if these are parts, PostgreSQL's planner passes them.
+ */
+extern bool push_may_be_part(const Query *query, Index varno);
+
 /* Does an expression, or a Query, refer to levels outside of the one it belongs to (the Query itself)? */
 extern bool push_refers_outside(Node *node);
 

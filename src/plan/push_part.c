@@ -47,8 +47,6 @@
 #define FRAGMENT_STARTUP_COST	50.0
 #define FRAGMENT_TUPLE_COST		0.01
 
-#define PART_NAME	"fragment"
-
 /* Items of values_lists. */
 enum
 {
@@ -167,7 +165,7 @@ push_part_entry(const PushPart *part)
 	}
 	rte->rtekind = RTE_SUBQUERY;
 	rte->subquery = stand_in(part->fragment);
-	rte->eref = makeAlias(PART_NAME, names);
+	rte->eref = makeAlias(PUSH_PART_NAME, names);
 	rte->inFromCl = true;
 	rte->values_lists = list_make5(part->fragment,
 								   part->sql ? makeString(pstrdup(part->sql)) : NULL,

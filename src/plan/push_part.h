@@ -14,6 +14,9 @@
 #include "plan/push_colocate.h"
 #include "plan/push_level.h"
 
+/* What its entry is called. */
+#define PUSH_PART_NAME	"fragment"
+
 typedef struct PushPart
 {
 	Query	   *fragment;
