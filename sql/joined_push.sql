@@ -130,7 +130,11 @@ SELECT CASE WHEN p = s THEN split_part(s, ' ', 1) || ' rows' ELSE 'plain ' || p 
     'UPDATE post SET n = g.n FROM (SELECT post, id AS n FROM hit ORDER BY id LIMIT 9 FOR UPDATE) g WHERE g.post = post.id + 0',
     'UPDATE post SET n = g.n FROM kind k, LATERAL (SELECT count(*) AS n FROM hit WHERE hit.topic = k.topic) g WHERE k.id = post.id',
     'WITH u AS (UPDATE hit SET amount = 100 WHERE post < 40 RETURNING post, amount) UPDATE post SET n = g.n FROM (SELECT post, sum(amount) AS n FROM u GROUP BY post) g WHERE g.post = post.id',
-    'WITH u AS (UPDATE hit SET amount = 100 WHERE post < 40) UPDATE post SET n = g.n FROM (SELECT post, sum(amount) AS n FROM hit GROUP BY post) g WHERE g.post = post.id'
+    'WITH u AS (UPDATE hit SET amount = 100 WHERE post < 40) UPDATE post SET n = g.n FROM (SELECT post, sum(amount) AS n FROM hit GROUP BY post) g WHERE g.post = post.id',
+    'WITH u AS (DELETE FROM hit WHERE id % 2 = 0) UPDATE post SET n = g.n FROM (SELECT a.post, count(*) AS n FROM hit a JOIN hit b ON b.post = a.id GROUP BY a.post) g WHERE g.post = post.id + 0',
+    'WITH u AS (DELETE FROM hit WHERE id % 2 = 0), w AS (DELETE FROM home) UPDATE post SET n = g.n FROM (SELECT h.id, count(*) AS n FROM hit JOIN home h ON h.id = hit.post GROUP BY h.id) g WHERE g.id = post.id',
+    'MERGE INTO hit USING (SELECT a.post, count(*) AS n FROM hit a JOIN hit b ON b.post = a.id GROUP BY a.post) g ON g.post = hit.id WHEN MATCHED AND g.n > 20 THEN DELETE WHEN MATCHED THEN UPDATE SET amount = g.n, post = 1 WHEN NOT MATCHED THEN INSERT VALUES (100000 + g.post, 5, 5, 5, NULL)',
+    'DELETE FROM hit USING (SELECT a.post, count(*) AS n FROM hit a JOIN hit b ON b.post = a.id GROUP BY a.post UNION ALL SELECT h.id, count(*) FROM hit JOIN home h ON h.id = hit.amount GROUP BY h.id) g WHERE g.post = hit.post AND g.n > 34'
     ]) statement) x;
 SET search_path = joined, public;
 -- the groups and the pages are made in the shards
@@ -159,6 +163,14 @@ BEGIN;
 UPDATE post SET n = g.n FROM (SELECT post, count(*) AS n FROM hit GROUP BY post) g WHERE g.post = post.id + 0 AND post.id < 10;
 SELECT id, n FROM post WHERE id < 12 ORDER BY id;
 SELECT count(*) FROM hit WHERE name = 'w';
+ROLLBACK;
+BEGIN;
+UPDATE post SET n = g.n FROM (SELECT h.id, count(*) AS n FROM hit JOIN home h ON h.id = hit.post GROUP BY h.id) g WHERE g.id = post.id + 0 AND post.id < 10;
+SELECT id, n FROM post WHERE id < 12 ORDER BY id;
+ROLLBACK;
+BEGIN;
+UPDATE post SET n = g.n FROM (SELECT a.post, count(*) AS n FROM hit a JOIN hit b ON b.post = a.id GROUP BY a.post) g WHERE g.post = post.id + 0 AND post.id < 10;
+SELECT id, n FROM post WHERE id < 12 ORDER BY id;
 ROLLBACK;
 BEGIN;
 UPDATE post SET n = g.n FROM (SELECT id, count(*) AS n FROM hit WHERE id > 20 GROUP BY id UNION ALL SELECT hit, count(*) FROM tag WHERE hit < 20 GROUP BY hit) g WHERE g.id = post.id + 0 AND post.id IN (3, 50);

@@ -198,7 +198,10 @@ push_sources(Query *query, const PlanInput *input, PushStatement *pushed)
 		if (push_may_be_part(query, varno))
 			push_levels(rte->subquery, input, pushed);
 		else
+		{
+			pushed->may_broadcast = pushed->may_regroup;
 			push_statement(rte->subquery, pushed);
+		}
 	}
 	push_keep_apart(query);
 }
@@ -229,7 +232,7 @@ plan_push_levels(const PlanInput *input)
 PlannedStmt *
 plan_push_beside(const PlanInput *input, Query *query)
 {
-	PushStatement pushed = {.params = input->params};
+	PushStatement pushed = start_pushing(input, query);
 
 	if (may_push_sources(query))
 		push_sources(query, input, &pushed);

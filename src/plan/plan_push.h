@@ -14,8 +14,8 @@ extern PlannedStmt *plan_push_levels(const PlanInput *input);
 extern PlannedStmt *plan_push_source(const PlanInput *input, Query *query);
 
 /*
- * The same for what an UPDATE, DELETE or MERGE of shards' rows reads beside the table that it writes. Its parts are
- * started before the first row is written, so they have no inputs. Changes query.
+ * The same for what an UPDATE, DELETE or MERGE of rows of shards or of a reference table reads beside the table that it
+ * writes. Changes query.
  */
 extern PlannedStmt *plan_push_beside(const PlanInput *input, Query *query);
 
