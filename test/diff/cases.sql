@@ -432,6 +432,33 @@ DELETE FROM likes l USING photos p WHERE p.id = l.photo_id AND p.id = {p} RETURN
 
 DELETE FROM likes WHERE photo_id = {p} AND n < vol(100) RETURNING n;
 
+UPDATE acc SET bal = g.n FROM (SELECT views, count(*) AS n, max(title) AS t FROM photos GROUP BY views) g WHERE g.views = acc.no RETURNING acc.no, bal, g.*;
+
+UPDATE users u SET age = g.n, name = g.t FROM (SELECT user_id, count(*) AS n, string_agg(n::text, ',' ORDER BY n) AS t FROM likes GROUP BY user_id) g WHERE g.user_id = u.id % 7 + 1 AND u.id IN ({u}, {v}, {w}) RETURNING u.name, u.age, g;
+SELECT name, age, gen FROM users;
+
+UPDATE users u SET age = g.n FROM (SELECT DISTINCT title, length(title) AS n FROM photos) g WHERE g.n = u.age % 3 AND u.name <> ALL (SELECT title FROM photos) RETURNING u.id;
+
+WITH g AS (SELECT owner_id, count(*) AS n FROM photos GROUP BY owner_id) UPDATE acc SET bal = g.n + no FROM g WHERE g.owner_id = {u} AND acc.no < 3 RETURNING acc.*;
+
+WITH w AS (DELETE FROM likes RETURNING *), g AS (SELECT user_id, count(*) AS n FROM likes GROUP BY user_id) UPDATE acc SET bal = g.n, holder = (SELECT count(*) FROM w) FROM g WHERE g.user_id = acc.no RETURNING acc.*;
+
+UPDATE acc SET bal = vol(g.n) FROM (SELECT views, count(*) AS n FROM photos GROUP BY views) g WHERE g.views = acc.no RETURNING acc.no, bal;
+
+DELETE FROM likes USING (SELECT country, count(*) AS n FROM users GROUP BY country HAVING count(*) > 0 ORDER BY country LIMIT 2) g WHERE g.country = likes.user_id % 5 RETURNING likes.user_id, g.n;
+
+DELETE FROM acc USING v_photos v WHERE v.owner_id = {v} AND acc.no = v.n RETURNING acc.*, v.views;
+
+MERGE INTO acc t USING (SELECT country, count(*) AS n FROM users GROUP BY country) s ON t.no = s.country WHEN MATCHED AND s.n > 1 THEN UPDATE SET bal = s.n WHEN MATCHED THEN DELETE WHEN NOT MATCHED AND s.country IS NOT NULL THEN INSERT VALUES (s.country + 100, 'm', s.n);
+SELECT * FROM acc ORDER BY no;
+
+MERGE INTO home t USING (SELECT u.country, count(p.id) AS n FROM users u LEFT JOIN photos p ON p.owner_id = u.id GROUP BY u.country) s ON t.x = s.country WHEN MATCHED THEN UPDATE SET note = s.n WHEN NOT MATCHED THEN INSERT VALUES ({u}, s.n, 'new');
+SELECT * FROM home ORDER BY uid, x, note;
+
+UPDATE countries c SET name = c.name || g.n FROM (SELECT country, count(*) AS n FROM users GROUP BY country) g WHERE g.country = c.id RETURNING c.*, g.n;
+
+UPDATE users u SET age = 1/(g.n - g.n) FROM (SELECT views, count(*) AS n FROM photos GROUP BY views) g WHERE g.n > 0;
+
 DELETE FROM photos WHERE id = {p};
 SELECT count(*) FROM likes WHERE photo_id = {p};
 
