@@ -135,6 +135,49 @@ shard_sql_check(Query *text_query)
 	return reason != NULL ? reason : shippable_check_query(text_query);
 }
 
+/* Names of its columns, as far as they go; those of set operations are their first leg's. */
+static void
+name_outputs(Query *query, const List *names)
+{
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk && n < list_length(names))
+			tle->resname = strVal(list_nth(names, n++));
+	}
+	if (query->setOperations != NULL)
+	{
+		Node	   *leg = query->setOperations;
+		RangeTblEntry *rte;
+
+		while (IsA(leg, SetOperationStmt))
+			leg = ((SetOperationStmt *) leg)->larg;
+		rte = rt_fetch(castNode(RangeTblRef, leg)->rtindex, query->rtable);
+		for (n = 0; n < Min(list_length(names), list_length(rte->eref->colnames)); n++)
+			lfirst(list_nth_cell(rte->eref->colnames, n)) = list_nth(names, n);
+		name_outputs(rte->subquery, names);
+	}
+}
+
+/* A column of a view that has been renamed has its old name in the view's query still, but not in the level around. */
+static void
+name_columns(const Query *query)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_SUBQUERY)
+			name_outputs(rte->subquery, rte->eref->colnames);
+	}
+}
+
 /*
  * In ORDER BY a bare name is an output column first: make the deparser qualify
  * the columns of a single relation, by a second entry that nothing refers to.
@@ -149,6 +192,7 @@ qualify_names(Node *node, void *context)
 		Query	   *query = (Query *) node;
 
 		query->isReturn = false;
+		name_columns(query);
 		if (query->commandType == CMD_SELECT && query->sortClause != NIL && list_length(query->rtable) == 1)
 		{
 			RangeTblEntry *dummy = makeNode(RangeTblEntry);

@@ -1,0 +1,41 @@
+-- A column of a view that is renamed keeps its old name in the view's query. What is sent to other nodes uses the new one.
+SET client_min_messages = warning;
+CREATE TABLE vc (g text, a int, b int, PRIMARY KEY (g, a));
+CREATE TABLE vc_ref (a int PRIMARY KEY, name text);
+SELECT shardext.shard_table('vc', 'g'), shardext.replicate_table('vc_ref');
+INSERT INTO vc SELECT chr(96 + i), i, i * 10 FROM generate_series(1, 6) i;
+INSERT INTO vc_ref VALUES (1, 'one'), (5, 'five');
+CREATE VIEW vc_view AS SELECT g, a, b FROM vc;
+CREATE VIEW vc_sum AS SELECT a, sum(b) FROM vc_view GROUP BY a;
+CREATE VIEW vc_legs AS SELECT g, a FROM vc WHERE a < 4 UNION ALL (SELECT g, b FROM vc WHERE a > 4 EXCEPT SELECT 'e', a FROM vc_ref);
+CREATE VIEW vc_with AS WITH m AS (SELECT g, max(b) AS most FROM vc GROUP BY g) SELECT g, most FROM m;
+-- a is b, and b is a
+ALTER VIEW vc_view RENAME COLUMN a TO c;
+ALTER VIEW vc_view RENAME COLUMN b TO a;
+ALTER VIEW vc_view RENAME COLUMN c TO b;
+ALTER VIEW vc_sum RENAME COLUMN sum TO "the sum";
+ALTER VIEW vc_legs RENAME COLUMN a TO leg;
+ALTER VIEW vc_with RENAME COLUMN most TO top;
+CREATE VIEW vc_later AS SELECT a, b AS other FROM vc_view WHERE a > 10;
+SELECT a FROM vc_view ORDER BY a LIMIT 2;
+SELECT a, b FROM vc_view WHERE g = 'a' OR g = 'b' ORDER BY a;
+SELECT a, shardext.node_of('vc', 'b') FROM vc_view WHERE g = 'b';
+SELECT a, shardext.node_of('vc', 'c') FROM vc_view WHERE g = 'c';
+SELECT a, shardext.node_of('vc', 'a') FROM vc_view WHERE g = 'a';
+SELECT row_to_json(v) FROM vc_view v ORDER BY a;
+SELECT * FROM vc_sum ORDER BY a;
+SELECT "the sum" FROM vc_sum WHERE a = 5;
+SELECT g, sum(leg) FROM vc_legs GROUP BY g ORDER BY g;
+SELECT leg FROM vc_legs WHERE g = 'f';
+SELECT w.top, v.b, r.name FROM vc_with w JOIN vc_view v ON v.g = w.g AND v.a = w.top LEFT JOIN vc_ref r ON r.a = v.b ORDER BY 1;
+SELECT * FROM vc_later ORDER BY a;
+SELECT x, y FROM vc_view AS v(w, x, y) WHERE w > 'd' ORDER BY x;
+UPDATE vc_view SET a = a + 1 WHERE g = 'b' RETURNING vc_view.b;
+UPDATE vc_view SET a = a + 1 WHERE b > 4;
+DELETE FROM vc_view WHERE a = 21 RETURNING a;
+SELECT * FROM vc ORDER BY g;
+-- more columns than those who use it know of
+CREATE OR REPLACE VIEW vc_view AS SELECT g, a AS b, b AS a, a * b AS product FROM vc;
+SELECT * FROM vc_view ORDER BY g;
+SELECT * FROM vc_later ORDER BY a;
+DROP TABLE vc, vc_ref CASCADE;
