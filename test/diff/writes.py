@@ -98,6 +98,32 @@ class Writer(Generator):
                 conflict += " WHERE t.%s::text > '3'" % column
         return "INSERT INTO %s AS t %s%s%s" % (table, source, conflict, self.returning(table, "t"))
 
+    def groups(self):
+        """Groups, or different rows, of one table or two that are joined: a sub-SELECT for FROM, and its columns."""
+        table, other = self.pick(*WRITTEN), self.pick(*WRITTEN)
+        columns = self.columns_of(table, "s")
+        keys = [self.pick(*columns) for _ in range(self.r.randint(1, 2))]
+        kinds = [kind for _, kind, _ in keys]
+        listed = ", ".join(column for column, _, _ in keys)
+        pairs = [(a[0], b[0]) for a in columns for b in self.columns_of(other, "o") if a[1] == b[1]]
+        source = "%s s" % table
+        if pairs and self.chance(0.4):
+            source += " %s %s o ON %s = %s" % ((self.pick("JOIN", "LEFT JOIN"), other) + self.r.choice(pairs))
+        source += self.where([columns], 1) if self.chance(0.3) else ""
+        if self.chance(0.7):
+            kinds.append("int")
+            text = "SELECT %s, count(*)::int FROM %s GROUP BY %s%s" % (listed, source, listed, self.pick("", "", " HAVING count(*) > 1"))
+        else:
+            text = "SELECT DISTINCT %s FROM %s" % (listed, source)
+        if self.chance(0.15):
+            text += " ORDER BY %s LIMIT %d" % (", ".join(str(i + 1) for i in range(len(kinds))), self.r.randint(1, 20))
+        name = self.name()
+        names = ["c%d" % i for i in range(len(kinds))]
+        return "(%s) %s(%s)" % (text, name, ", ".join(names)), [("%s.%s" % (name, n), kind, False) for n, kind in zip(names, kinds)]
+
+    def joined(self):
+        return self.groups() if self.chance(0.3) else self.from_list([], 1, few=True)
+
     def update(self, table):
         own = self.columns_of(table, "t")
         if table in MOVED and self.chance(0.25):
@@ -106,7 +132,7 @@ class Writer(Generator):
             return self.delete(table)
         sets = self.assignment(table, "t", [own])
         if self.chance(0.3):
-            items, more = self.from_list([], 1, few=True)
+            items, more = self.joined()
             key = self.pick(*[c for c in own if c[2]])
             join = [c for c in more if c[1] == key[1]] or [key]
             return "UPDATE %s t SET %s FROM %s%s" % (table, sets, items, self.where([own + more], 1, 1) or " WHERE true") + \
@@ -128,7 +154,7 @@ class Writer(Generator):
     def delete(self, table):
         own = self.columns_of(table, "t")
         if self.chance(0.3):
-            items, more = self.from_list([], 1, few=True)
+            items, more = self.joined()
             return "DELETE FROM %s t USING %s%s%s" % (table, items, self.where([own + more], 1, 1) or " WHERE false", self.returning(table, "t"))
         return "DELETE FROM %s t%s%s" % (table, self.where([own], 1, 1) or " WHERE false", self.returning(table, "t"))
 
