@@ -568,24 +568,11 @@ access_next(ScanState *node)
 	return slot;
 }
 
-/*
- * In EvalPlanQual PostgreSQL takes what scans no relation for a join, and has it say which row that is (newer releases
- * only if it is joined to the row in question). A part is joined to that as a sub-SELECT, whose row is given
- * (plan/push_apart.c), so it is asked only where a sub-SELECT is carried out again: it gives its rows.
- */
-static bool
-recheck_part(ScanState *node, TupleTableSlot *slot)
-{
-	return !TupIsNull(access_next(node));
-}
-
 static TupleTableSlot *
 exec(CustomScanState *node)
 {
 	if (scan_place_is_given(&node->ss))
 		return scan_place_given(&((FanoutState *) node)->place, &node->ss);
-	if (((const Scan *) node->ss.ps.plan)->scanrelid == 0 && node->ss.ps.state->es_epq_active != NULL)
-		return ExecScan(&node->ss, access_next, recheck_part);
 	return ((FanoutState *) node)->plan.command == CMD_SELECT ? scan_rows(node, access_next) :
 		scan_rows_returned(node, access_next);
 }

@@ -16,11 +16,25 @@ scan_rows_recheck(ScanState *node, TupleTableSlot *slot)
 	return true;
 }
 
-/* The node's next row: one that access gives, filtered and projected. */
+/*
+ * The node's next row: one that access gives, filtered and projected.
+ *
+ * What scans no relation PostgreSQL takes for a join, and in EvalPlanQual has it say which row that is (newer releases
+ * only if it is joined to the row in question). To that ours are joined as a sub-SELECT, whose row is given
+ * (plan/push_apart.c); they are asked only where another sub-SELECT is carried out again, and give their rows.
+ */
 static inline TupleTableSlot *
 scan_rows(CustomScanState *node, ExecScanAccessMtd access)
 {
-	return ExecScan(&node->ss, access, scan_rows_recheck);
+	EState	   *estate = node->ss.ps.state;
+	EPQState   *epq = estate->es_epq_active;
+	TupleTableSlot *row;
+
+	if (((const Scan *) node->ss.ps.plan)->scanrelid == 0)
+		estate->es_epq_active = NULL;
+	row = ExecScan(&node->ss, access, scan_rows_recheck);
+	estate->es_epq_active = epq;
+	return row;
 }
 
 /*
