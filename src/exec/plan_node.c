@@ -58,3 +58,38 @@ plan_node_expressions(const List *exprs)
 	}
 	return result;
 }
+
+static bool
+is_read_once_by_any(const List *plans, const Plan *node)
+{
+	ListCell   *lc;
+
+	foreach(lc, plans)
+	{
+		if (plan_node_is_read_once(lfirst(lc), node))
+			return true;
+	}
+	return false;
+}
+
+/* Sub-SELECTs are not looked into. */
+bool
+plan_node_is_read_once(const Plan *plan, const Plan *node)
+{
+	if (plan == NULL || plan == node)
+		return plan != NULL;
+	switch (nodeTag(plan))
+	{
+		case T_SubqueryScan:
+			return plan_node_is_read_once(((const SubqueryScan *) plan)->subplan, node);
+		case T_Append:
+			return is_read_once_by_any(((const Append *) plan)->appendplans, node);
+		case T_MergeAppend:
+			return is_read_once_by_any(((const MergeAppend *) plan)->mergeplans, node);
+		case T_NestLoop:
+		case T_RecursiveUnion:
+			return plan_node_is_read_once(plan->lefttree, node);
+		default:
+			return plan_node_is_read_once(plan->lefttree, node) || plan_node_is_read_once(plan->righttree, node);
+	}
+}

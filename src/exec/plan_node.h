@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 #include "nodes/extensible.h"
+#include "nodes/plannodes.h"
 
 /* Called while a plan is copied: fill the new node, whose own header is set, from the old one. */
 typedef void (*PlanNodeCopy) (ExtensibleNode *newnode, const ExtensibleNode *oldnode);
@@ -19,5 +20,8 @@ extern void plan_node_register(const char *name, Size size, PlanNodeCopy copy);
  * places. What a plan of ours evaluates by itself has not been seen by the planner.
  */
 extern List *plan_node_expressions(const List *exprs);
+
+/* Is the node of the plan read once only, from beginning to end? False as well if that is not known. */
+extern bool plan_node_is_read_once(const Plan *plan, const Plan *node);
 
 #endif

@@ -262,13 +262,12 @@ is_chosen_from(const CustomScanState *node)
 	return input_params_of_plan((Node *) node->ss.ps.plan->qual) != NULL;
 }
 
-/* A plan without parameters says beforehand whether it reads a scan again. */
 static bool
 keeps_rows(const FanoutState *state, const EState *estate, int eflags)
 {
 	return state->plan.is_below &&
 		((eflags & EXEC_FLAG_REWIND) != 0 || is_chosen_from(&state->css) ||
-		 (estate->es_plannedstmt->paramExecTypes != NIL && shows_beginning(state)));
+		 (shows_beginning(state) && !plan_node_is_read_once(estate->es_plannedstmt->planTree, state->css.ss.ps.plan)));
 }
 
 static void
