@@ -10,7 +10,7 @@
 #include <ctype.h>
 
 #include "access/htup_details.h"
-#include "access/table.h"
+#include "access/relation.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "catalog/write_guard.h"
@@ -174,10 +174,14 @@ function_search_path(Oid function)
 const TriggerDesc *
 function_triggers(const TableInfo *table)
 {
-	Relation	shell = table_open(table->relid, NoLock);
-	const TriggerDesc *triggers = CopyTriggerDesc(shell->trigdesc);
+	/* the statement need not name it: a trigger may write it, or a foreign key's action */
+	Relation	shell = try_relation_open(table->relid, AccessShareLock);
+	const TriggerDesc *triggers;
 
-	table_close(shell, NoLock);
+	if (shell == NULL)
+		return NULL;
+	triggers = CopyTriggerDesc(shell->trigdesc);
+	relation_close(shell, AccessShareLock);
 	return triggers;
 }
 
