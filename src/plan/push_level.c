@@ -31,7 +31,6 @@
 #include "plan/page_first.h"
 #include "plan/push_arrays.h"
 #include "plan/push_broadcast.h"
-#include "plan/push_colocate.h"
 #include "plan/push_ctes.h"
 #include "plan/push_dependents.h"
 #include "plan/push_flatten.h"
@@ -39,6 +38,7 @@
 #include "plan/push_level.h"
 #include "plan/push_page.h"
 #include "plan/push_part.h"
+#include "plan/push_ranked.h"
 #include "plan/push_regroup.h"
 #include "plan/push_sets.h"
 #include "plan/push_split.h"
@@ -273,6 +273,8 @@ push_level(Query *query, PushStatement *statement, bool *saves)
 	Query	   *levels[2] = {NULL, NULL};
 	const Reason *reason = NULL;
 
+	if (statement->may_broadcast && push_ranked_alone(query, statement))
+		return NULL;
 	if (query->setOperations == NULL)
 		return push_plain_level(query, copyObject(query), statement, saves);
 	*saves = true;
@@ -362,6 +364,8 @@ push_inside(Query *query, PushStatement *statement)
 		statement->around = query;
 		if (rte->rtekind == RTE_SUBQUERY && rte->values_lists != NIL)
 			continue;			/* a part */
+		if (push_ranked(query, foreach_current_index(lc) + 1, statement))
+			continue;
 		if (rte->rtekind == RTE_SUBQUERY && push_may_be_part(query, foreach_current_index(lc) + 1))
 			push_query(rte->subquery, statement);
 		else if (rte->rtekind == RTE_SUBQUERY)
