@@ -42,7 +42,7 @@ SELECT shardext.shard_table('ft_log', 'id');
 CREATE FUNCTION log_it(k int) RETURNS void LANGUAGE sql AS 'INSERT INTO ft_log (k) VALUES (k)';
 CREATE OR REPLACE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM log_it(NEW.k);
+    EXECUTE 'SELECT log_it($1)' USING NEW.k;
     RETURN NEW;
 END $$;
 INSERT INTO ft VALUES (21, 1);

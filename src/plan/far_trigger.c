@@ -12,8 +12,12 @@
  *
  * and leaves it otherwise: home tables are on one node only, reference tables are written on all. What stays and
  * writes fires triggers in its turn, and so does what a foreign key's action (ON DELETE CASCADE and its kin) does to
- * rows that refer to the row: these are followed. A wrong yes costs time. After a wrong no (another language, EXECUTE,
- * functions called) the node of the row refuses what goes too far.
+ * rows that refer to the row: these are followed. So are users' functions, in PL/pgSQL or SQL, that the words call, and
+ * their words judged in the same way: their parameters are NEW.key where the call says so (function_call.h).
+ *
+ * A wrong yes costs time. After a wrong no (another language, EXECUTE, a function that an operator or a default calls)
+ * the node of the row refuses what goes too far. A function that is made anew, of a name that others have, is seen
+ * by plans made after that.
  */
 #include "postgres.h"
 
@@ -31,11 +35,10 @@
 
 #include "base/settings.h"
 #include "plan/far_trigger.h"
+#include "plan/function_call.h"
 #include "plan/function_text.h"
 #include "plan/key_trigger.h"
 #include "plan/query_shape.h"
-
-typedef char Word[FUNCTION_WORD_SIZE];
 
 /* A write of what a statement fires. */
 typedef struct SeenWrite
@@ -45,10 +48,14 @@ typedef struct SeenWrite
 	bool		updates;		/* INSERT .. ON CONFLICT DO UPDATE */
 } SeenWrite;
 
+/* Functions may call each other with ever other columns of the row: beyond this they leave, for all that is known. */
+#define MAX_SEEN_CALLS	1000
+
 typedef struct Search
 {
 	TriggerTexts *texts;
 	List	   *seen;			/* of SeenWrite *: these are being looked at, or were, and do not leave */
+	List	   *seen_calls;		/* function_call.c's, likewise */
 } Search;
 
 typedef struct Body
@@ -56,6 +63,7 @@ typedef struct Body
 	const TableInfo *table;		/* of the trigger */
 	int			nwords;
 	Word	   *words;			/* the last is "" */
+	List	   *parameters;		/* names that columns of the row had in them, before words were replaced */
 	Search	   *search;
 } Body;
 
@@ -85,21 +93,7 @@ typedef struct Side
 } Side;
 
 static bool write_leaves(const Query *write, const TableInfo *table, Search *search);
-
-static Body
-body_read(const char *text, const TableInfo *table, Search *search)
-{
-	int			room = 256;
-	Body		body = {table, 0, palloc(sizeof(Word) * room), search};
-
-	do
-	{
-		if (body.nwords == room)
-			body.words = repalloc_huge(body.words, sizeof(Word) * (room *= 2));
-		text = function_next_word(text, body.words[body.nwords]);
-	} while (body.words[body.nwords++][0] != '\0');
-	return body;
-}
+static bool calls_leave(const Body *body, int at);
 
 static const char *
 word_at(const Body *body, int i)
@@ -395,6 +389,20 @@ fires_what_leaves(const Statement *statement, const NamedTable *named, const Tab
 	return write_leaves(&write, table, statement->body->search);
 }
 
+/* Is a parameter's name one of a column, too? Then it says nothing here: it may be either. */
+static bool
+hides_parameter(const Body *body, const TableInfo *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, body->parameters)
+	{
+		if (get_attnum(table->relid, lfirst(lc)) != InvalidAttrNumber)
+			return true;
+	}
+	return false;
+}
+
 /* The statement names this table: does it leave the shard of the row? */
 static bool
 leaves_by(const Statement *statement, const NamedTable *named)
@@ -407,7 +415,8 @@ leaves_by(const Statement *statement, const NamedTable *named)
 		return get_rel_relkind(named->relid) != RELKIND_COMPOSITE_TYPE;
 	if (table->kind == TABLE_REFERENCE)
 		return named->command != CMD_SELECT;
-	if (!(named->command == CMD_INSERT ? insert_stays(statement, named, table) : is_tied(statement, named, table)))
+	if (hides_parameter(statement->body, table) ||
+		!(named->command == CMD_INSERT ? insert_stays(statement, named, table) : is_tied(statement, named, table)))
 		return true;
 	return named->command != CMD_SELECT && fires_what_leaves(statement, named, table);
 }
@@ -421,6 +430,8 @@ statement_leaves(const Statement *statement)
 	{
 		NamedTable	named = table_at(statement->body, i);
 
+		if (calls_leave(statement->body, i))
+			return true;
 		if (!OidIsValid(named.relid))
 			continue;
 		texts->tables = list_append_unique_oid(texts->tables, named.relid);
@@ -451,25 +462,63 @@ body_leaves(const Body *body)
 
 /* Names mean what they mean to the function: it may have a search_path of its own. */
 static bool
-function_leaves(Oid function, const TableInfo *table, Search *search)
+function_leaves(Oid function, const Body *body)
 {
-	char	   *text = function_plpgsql_text(function);
-	char	   *path;
-	int			nestlevel;
-	Body		body;
+	char	   *path = function_search_path(function);
+	int			nestlevel = NewGUCNestLevel();
 	bool		result;
+
+	if (path != NULL)
+		setting_save("search_path", path);
+	result = body_leaves(body);
+	AtEOXact_GUC(true, nestlevel);
+	pfree(body->words);
+	return result;
+}
+
+static bool
+trigger_leaves(const Trigger *trigger, const TableInfo *table, Search *search)
+{
+	char	   *text = function_body_text(trigger->tgfoid);
+	Body		body = {.table = table, .search = search};
 
 	if (text == NULL)
 		return false;
-	path = function_search_path(function);
-	body = body_read(text, table, search);
-	nestlevel = NewGUCNestLevel();
-	if (path != NULL)
-		setting_save("search_path", path);
-	result = body_leaves(&body);
-	AtEOXact_GUC(true, nestlevel);
-	pfree(body.words);
-	return result;
+	body.words = function_words(text, &body.nwords);
+	return function_leaves(trigger->tgfoid, &body);
+}
+
+static bool
+call_leaves(const FunctionCall *call, const Body *caller)
+{
+	Search	   *search = caller->search;
+	Body		body = {.table = caller->table, .search = search};
+
+	check_stack_depth();
+	if (!function_call_is_new(call, caller->table->relid, &search->seen_calls))
+		return false;
+	if (list_length(search->seen_calls) > MAX_SEEN_CALLS)
+		return true;
+	search->texts->functions = list_concat(search->texts->functions, function_text_read(call->function));
+	if (function_takes_rows_of(call->function, caller->table->relid))
+		return true;
+	body.words = function_called_words(call, &body.nwords, &body.parameters);
+	return body.words != NULL && function_leaves(call->function, &body);
+}
+
+/* Does a function that is called at this word leave the shard of the row? */
+static bool
+calls_leave(const Body *body, int at)
+{
+	List	   *calls = function_calls_at(body->words, at);
+	ListCell   *lc;
+
+	foreach(lc, calls)
+	{
+		if (call_leaves(lfirst(lc), body))
+			return true;
+	}
+	return false;
 }
 
 /* Which of INSERT, UPDATE, DELETE it does to rows: of TRIGGER_TYPE_ .. */
@@ -567,7 +616,7 @@ triggers_leave(const Query *write, const TableInfo *table, Search *search)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		result = fires_for(trigger, write) && function_leaves(trigger->tgfoid, table, search);
+		result = fires_for(trigger, write) && trigger_leaves(trigger, table, search);
 	}
 	search->texts->functions = list_concat(search->texts->functions, function_texts_read(table));
 	return result;
@@ -605,7 +654,7 @@ write_leaves(const Query *write, const TableInfo *table, Search *search)
 bool
 far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *texts)
 {
-	Search		search = {texts, NIL};
+	Search		search = {texts, NIL, NIL};
 
 	return triggers_leave(write, table, &search);
 }
@@ -613,7 +662,7 @@ far_trigger_fires(const Query *write, const TableInfo *table, TriggerTexts *text
 bool
 far_trigger_actions_fire(const Query *write, const TableInfo *table, TriggerTexts *texts)
 {
-	Search		search = {texts, NIL};
+	Search		search = {texts, NIL, NIL};
 
 	return actions_leave(write, table, &search);
 }

@@ -1,6 +1,6 @@
 /*
  * function_text.c
- *	  The words of a PL/pgSQL function's body.
+ *	  The words of a function's body.
  *
  * PL/pgSQL gives nobody its parse tree. What triggers are about to do is guessed from the words of their functions,
  * by those who know what a wrong guess costs (key_trigger.c, far_trigger.c).
@@ -11,6 +11,8 @@
 
 #include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "catalog/write_guard.h"
@@ -114,6 +116,22 @@ function_next_word(const char *text, char *word)
 	return text;
 }
 
+Word *
+function_words(const char *text, int *nwords)
+{
+	int			room = 256;
+	Word	   *words = palloc(sizeof(Word) * room);
+
+	*nwords = 0;
+	do
+	{
+		if (*nwords == room)
+			words = repalloc_huge(words, sizeof(Word) * (room *= 2));
+		text = function_next_word(text, words[*nwords]);
+	} while (words[(*nwords)++][0] != '\0');
+	return words;
+}
+
 bool
 word_is_one_of(const char *word, const char *const *words)
 {
@@ -126,14 +144,16 @@ word_is_one_of(const char *word, const char *const *words)
 }
 
 char *
-function_plpgsql_text(Oid function)
+function_body_text(Oid function)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	char	   *body = NULL;
+	Oid			language;
 
 	if (!HeapTupleIsValid(tuple))
 		return NULL;
-	if (((Form_pg_proc) GETSTRUCT(tuple))->prolang == get_language_oid("plpgsql", true))
+	language = ((Form_pg_proc) GETSTRUCT(tuple))->prolang;
+	if (language == SQLlanguageId || language == get_language_oid("plpgsql", true))
 	{
 		bool		isnull;
 		Datum		source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
@@ -192,19 +212,28 @@ trigger_is_users(const Trigger *trigger)
 }
 
 List *
-function_texts_read(const TableInfo *table)
+function_text_read(Oid function)
 {
 	PlannerInfo root = {.type = T_PlannerInfo};
 	PlannerGlobal glob = {.type = T_PlannerGlobal};
-	const TriggerDesc *triggers = function_triggers(table);
 
 	root.glob = &glob;
+	record_plan_function_dependency(&root, function);
+	return glob.invalItems;
+}
+
+List *
+function_texts_read(const TableInfo *table)
+{
+	const TriggerDesc *triggers = function_triggers(table);
+	List	   *items = NIL;
+
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
 		if (trigger_is_users(trigger))
-			record_plan_function_dependency(&root, trigger->tgfoid);
+			items = list_concat(items, function_text_read(trigger->tgfoid));
 	}
-	return glob.invalItems;
+	return items;
 }

@@ -82,7 +82,7 @@ text_moves_rows(const char *text, const TableInfo *table)
 static bool
 moves_rows(Oid function, const TableInfo *table)
 {
-	char	   *text = function_plpgsql_text(function);
+	char	   *text = function_body_text(function);
 
 	return text != NULL && text_moves_rows(text, table);
 }
