@@ -154,6 +154,7 @@ add_condition(Query *query, Index varno, Node *condition)
 	Query	   *sub = rte->subquery;
 	bool		has_sublinks = sub->hasSubLinks;
 
+	sx_flatten_groups(sub);
 	condition = sx_replace_vars(copyObject(condition), varno, rte, sub->targetList, &has_sublinks);
 	sub->jointree->quals = make_and_qual(sub->jointree->quals, condition);
 }
