@@ -198,7 +198,9 @@ class World:
             table, other, joined, self.condition(table, "t"), self.condition(other, "s"), matched)
 
     def written_with(self):
-        table, other = self.r.choice(SHARDED), self.r.choice(SHARDED)
+        table = self.r.choice(SHARDED)
+        # in the table itself, whether an inserted row meets one that is yet to be deleted depends on the order of rows
+        other = self.r.choice([name for name in SHARDED if name != table])
         return self.some("WITH w AS (DELETE FROM %s WHERE %s RETURNING *) INSERT INTO %s SELECT k, id + 30, x + 30, NULL, NULL, NULL, v FROM w" % (
                              table, self.condition(table), other),
                          "WITH w AS (DELETE FROM %s WHERE %s RETURNING *) SELECT count(*) FROM w" % (table, self.condition(table)),
