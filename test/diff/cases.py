@@ -118,7 +118,8 @@ class Cases:
     def ids_of(self, i, node):
         """Values in a shard of the node: rows that are there (u, u2, p..), and that are not (nou, new..)."""
         rows = self.nodes[0].must("SELECT min(shard) FROM shardext.shards WHERE node = '%s'" % node).rows
-        make = lambda ms, sequence: (ms << 23) | (int(rows[0][0]) << 10) | sequence
+        # a year after the epoch: a cluster that has just been made makes ids of its first seconds itself
+        make = lambda ms, sequence: ((1 << 35) + ms << 23) | (int(rows[0][0]) << 10) | sequence
         return {"u": make(1000, 1), "u2": make(1000, 2), "nou": make(999, 1), "newu": make(2000, 10), "p": make(1001, 1),
                 "p2": make(1001, 2), "p3": make(1001, 3), "newp": make(2001, 1), "h": i + 1, "k": i}
 
