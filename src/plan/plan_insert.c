@@ -33,7 +33,7 @@
 #include "plan/insert_shape.h"
 #include "plan/plan_insert.h"
 #include "plan/plan_modify.h"
-#include "plan/plan_push.h"
+#include "plan/plan_values.h"
 #include "plan/returning_here.h"
 #include "plan/rows_shape.h"
 #include "plan/shippable.h"
@@ -296,24 +296,6 @@ may_read_target(const PlanInput *input, const Query *rows)
 	return false;
 }
 
-/* Do the rows come from VALUES? These are looked at once they are planned: many of them are constants by then. */
-static bool
-reads_values(const Query *rows)
-{
-	const List *from = rows->jointree->fromlist;
-
-	return list_length(from) == 1 && IsA(linitial(from), RangeTblRef) &&
-		rt_fetch(linitial_node(RangeTblRef, from)->rtindex, rows->rtable)->rtekind == RTE_VALUES;
-}
-
-static bool
-planned_values_are_volatile(const Plan *plan)
-{
-	return !IsA(plan, ValuesScan) ||
-		contain_volatile_functions((Node *) ((const ValuesScan *) plan)->values_lists) ||
-		contain_volatile_functions((Node *) plan->targetlist);
-}
-
 /* The columns of the table, as RETURNING of a statement whose table is at rtindex. */
 static List *
 plain_returning(List *columns, Index rtindex)
@@ -377,14 +359,14 @@ make_plan(const PlanInput *input, InsertParts *parts, Query *rows)
 {
 	PlanInput	source = *input;
 	Query	   *query = input->run_query;
-	bool		values = reads_values(rows);
+	bool		is_volatile;
 	PlannedStmt *stmt;
 
 	parts->query_string = input->query_string;
 	source.cursor_options &= ~CURSOR_OPT_SCROLL;
-	stmt = plan_push_source(&source, rows);
+	stmt = plan_inserted_rows(&source, rows, &is_volatile);
 	parts->child = stmt->planTree;
-	parts->spool = parts->spool || (values && planned_values_are_volatile(parts->child));
+	parts->spool = parts->spool || is_volatile;
 	stmt->planTree = (Plan *) insert_shards_make(parts);
 	stmt->commandType = CMD_INSERT;
 	stmt->hasReturning = query->returningList != NIL;
@@ -434,7 +416,8 @@ plan_rows(const PlanInput *input, bool everywhere, const Reason **reason)
 		parts.form.whole = rows_shape_make_whole(&parts.form, reason);
 	if (*reason != NULL)
 		return NULL;
-	parts.spool = may_read_target(input, rows) || (!reads_values(rows) && contain_volatile_functions((Node *) rows));
+	parts.spool = may_read_target(input, rows) ||
+		(!query_reads_values(rows) && contain_volatile_functions((Node *) rows));
 	parts.one_statement = run_query->onConflict != NULL && run_query->onConflict->action == ONCONFLICT_UPDATE;
 	return make_plan(input, &parts, rows);
 }
