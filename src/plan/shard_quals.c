@@ -278,7 +278,7 @@ resolve_statement(QueryShards *shards, StatementWalk *walk, ParamListInfo params
 QueryShards *
 query_shards(Query *query, ParamListInfo params)
 {
-	QueryShards *shards = simple_query_shards(query);
+	QueryShards *shards = simple_query_shards(query, params);
 	StatementWalk walk;
 	int			nshells;
 

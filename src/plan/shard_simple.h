@@ -7,7 +7,10 @@
 
 #include "plan/shard_quals.h"
 
-/* What query_shards returns for a SELECT of one sharded table with "routing column = constant"; else NULL. */
-extern QueryShards *simple_query_shards(const Query *query);
+/*
+ * What query_shards returns for a SELECT of one sharded table with "routing column = constant", and for an INSERT of
+ * VALUES of several shards; else NULL.
+ */
+extern QueryShards *simple_query_shards(const Query *query, ParamListInfo params);
 
 #endif
