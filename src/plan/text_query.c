@@ -47,10 +47,39 @@ stays_as_it_is(const Query *query)
 	return true;
 }
 
+/*
+ * A copy of what rewriting may change. The rows of a plain INSERT, maybe thousands, are shared: they have no Vars and
+ * no sub-SELECTs, and rewriting and planning put what else they replace into lists of their own.
+ */
+static Query *
+copy_for_text(Query *query)
+{
+	List	   *rows = NIL;
+	Query	   *copy;
+	ListCell   *lc;
+
+	if (query->commandType != CMD_INSERT || !query_is_flat(query))
+		return copyObject(query);
+	foreach(lc, query->rtable)
+	{
+		rows = lappend(rows, lfirst_node(RangeTblEntry, lc)->values_lists);
+		lfirst_node(RangeTblEntry, lc)->values_lists = NIL;
+	}
+	copy = copyObject(query);
+	foreach(lc, query->rtable)
+	{
+		int			i = foreach_current_index(lc);
+
+		lfirst_node(RangeTblEntry, lc)->values_lists = list_nth_node(RangeTblEntry, copy->rtable, i)->values_lists =
+			(List *) list_nth(rows, i);
+	}
+	return copy;
+}
+
 void
 text_query_attach(Query *query)
 {
-	Query	   *copy = stays_as_it_is(query) ? NULL : copyObject(query);
+	Query	   *copy = stays_as_it_is(query) ? NULL : copy_for_text(query);
 	RangeTblEntry *carrier = makeNode(RangeTblEntry);
 
 	carrier->rtekind = RTE_RESULT;
