@@ -119,13 +119,6 @@ typedef struct LocalRows
 	EphemeralNamedRelation entry;
 } LocalRows;
 
-bool
-insert_rows_as_text(Oid type)
-{
-	/* a composite one's unnest() gives a column for each field */
-	return !OidIsValid(get_array_type(type)) || type_is_rowtype(type);
-}
-
 RowSender *
 row_sender_make(const InsertForm *form, const Oid *types, const char *query_string, bool here, EState *estate,
 				ExprContext *econtext, TupleTableSlot *returning, InsertReturned returned, void *arg)
@@ -176,7 +169,7 @@ group_of(RowSender *sender, const Bitmapset *made_by_owner)
 		if (bms_is_member(i, made_by_owner))
 			continue;
 		group->given[group->ngiven++] = i;
-		group->has_text |= insert_rows_as_text(sender->types[i]);
+		group->has_text |= row_array_is_text(sender->types[i]);
 	}
 	group->desc = CreateTemplateTupleDesc(group->ngiven);
 	for (int i = 0; i < group->ngiven; i++)
@@ -353,32 +346,6 @@ write_here(RowSender *sender, RowGroup *group, List *rows)
 
 /* ---------- rows of other nodes ---------- */
 
-Datum
-insert_rows_array(Datum *elements, bool *nulls, int n, Oid type)
-{
-	bool		as_text = insert_rows_as_text(type);
-	int			lower = 1;
-	int16		length;
-	bool		byval;
-	char		align;
-
-	if (as_text)
-	{
-		Oid			output;
-		bool		is_varlena;
-
-		getTypeOutputInfo(type, &output, &is_varlena);
-		for (int i = 0; i < n; i++)
-		{
-			if (!nulls[i])
-				elements[i] = CStringGetTextDatum(OidOutputFunctionCall(output, elements[i]));
-		}
-		type = TEXTOID;
-	}
-	get_typlenbyvalalign(type, &length, &byval, &align);
-	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, type, length, byval, align));
-}
-
 static Datum
 column_array(RowSender *sender, const RowGroup *group, const List *rows, int column)
 {
@@ -395,7 +362,7 @@ column_array(RowSender *sender, const RowGroup *group, const List *rows, int col
 		nulls[i] = group->nulls[at];
 		elements[i] = group->values[at];
 	}
-	return insert_rows_array(elements, nulls, n, sender->types[group->given[column]]);
+	return row_array_make(elements, nulls, n, sender->types[group->given[column]]);
 }
 
 static Datum
@@ -618,15 +585,15 @@ send_all(RowSender *sender, const PlanState *last)
 
 /* ---------- collecting ---------- */
 
-/* Called in rows_cxt. */
+/* For so many more rows. Called in rows_cxt. */
 static void
-make_room(RowGroup *group)
+make_room(RowGroup *group, int more)
 {
 	Size		values;
 
-	if (group->nrows < group->space)
+	if (group->nrows + more <= group->space)
 		return;
-	group->space = Max(64, group->space * 2);
+	group->space = Max(group->nrows + more, Max(64, group->space * 2));
 	values = (Size) group->space * group->ngiven + 1;
 	if (group->nrows == 0)
 	{
@@ -650,7 +617,7 @@ row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner, con
 	MemoryContext old = MemoryContextSwitchTo(sender->rows_cxt);
 	Size		to;
 
-	make_room(group);
+	make_room(group, 1);
 	to = (Size) group->nrows * group->ngiven;
 	for (int i = 0; i < group->ngiven; i++)
 	{
@@ -670,6 +637,29 @@ row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner, con
 
 	if (!sender->here && sender->buffered > limit)
 		send_all(sender, NULL);
+}
+
+void
+row_sender_take(RowSender *sender, const RowArrays *rows)
+{
+	RowGroup   *group = group_of(sender, NULL);
+	MemoryContext old = MemoryContextSwitchTo(sender->rows_cxt);
+	Size		to = 0;
+
+	Assert(group->nrows == 0 && rows->ncolumns == group->ngiven + 1);
+	make_room(group, rows->nrows);
+	for (int row = 0; row < rows->nrows; row++)
+	{
+		for (int i = 0; i < group->ngiven; i++, to++)
+		{
+			group->values[to] = rows->values[i][row];
+			group->nulls[to] = rows->nulls[i][row];
+		}
+		group->shards[row] = DatumGetInt32(rows->values[group->ngiven][row]);
+		group->ordinals[row] = sender->next_ordinal++;
+	}
+	group->nrows = rows->nrows;
+	MemoryContextSwitchTo(old);
 }
 
 uint64

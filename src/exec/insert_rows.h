@@ -12,17 +12,12 @@
 
 #include "exec/insert_batch.h"
 #include "exec/insert_shards.h"
+#include "exec/row_arrays.h"
 
 /* The name under which the statement for local shards finds its rows. */
 #define INSERT_ROWS_TABLE	"*rows*"
 
 typedef struct RowSender RowSender;
-
-/* Does a column of this type travel in an array of text? */
-extern bool insert_rows_as_text(Oid type);
-
-/* n values of a type as one array, as they travel; elements may be changed. */
-extern Datum insert_rows_array(Datum *elements, bool *nulls, int n, Oid type);
 
 /*
  * As insert_sender_make. here: a coordinator has sent the rows, all must be for shards of this node; if they are not,
@@ -35,6 +30,9 @@ extern RowSender *row_sender_make(const InsertForm *form, const Oid *types, cons
 /* A row for a shard; values are copied. Sends when more bytes than the limit have come together. */
 extern void row_sender_add(RowSender *sender, int shard, const Bitmapset *made_by_owner,
 						   const Datum *values, const bool *nulls, Size limit);
+
+/* All rows at once, as a coordinator has sent them; the last column is their shards. They are not copied. */
+extern void row_sender_take(RowSender *sender, const RowArrays *rows);
 
 /* Send what is left of the rows that the node has given, and wait for all nodes; rows written in all. */
 extern uint64 row_sender_finish(RowSender *sender, const PlanState *node);

@@ -238,13 +238,21 @@ find_columns(InsertState *state)
 		state->key_position[i] = position_of(state->form.attnos, table->keys[i]);
 }
 
+static Plan *
+child_plan(const InsertState *state)
+{
+	return (Plan *) linitial(((const CustomScan *) state->css.ss.ps.plan)->custom_plans);
+}
+
+/* Rows that a coordinator has sent need no executor, unless somebody wants to see it. */
 static void
 begin(CustomScanState *node, EState *estate, int eflags)
 {
 	InsertState *state = (InsertState *) node;
-	CustomScan *scan = (CustomScan *) node->ss.ps.plan;
+	bool		seen = estate->es_instrument != 0 || (eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0;
 
-	node->custom_ps = list_make1(ExecInitNode((Plan *) linitial(scan->custom_plans), estate, eflags));
+	if (seen || !state->here || !row_arrays_are(child_plan(state)))
+		node->custom_ps = list_make1(ExecInitNode(child_plan(state), estate, eflags));
 	if (!state->form.everywhere)
 		statement_command_of_returning(estate, state->form.whole->local_query);
 	if (!(eflags & EXEC_FLAG_EXPLAIN_ONLY))
@@ -511,7 +519,9 @@ run_insert(InsertState *state)
 	}
 	state->form.meter = work_meter_make(estate);
 	make_sender(state, returned_slot);
-	if (state->spool)
+	if (state->css.custom_ps == NIL)
+		row_sender_take(state->row_sender, row_arrays_read(child_plan(state), estate->es_param_list_info));
+	else if (state->spool)
 		insert_spooled(state);
 	else
 		insert_from_child(state);
@@ -554,7 +564,8 @@ end(CustomScanState *node)
 		row_sender_end(state->row_sender);
 	if (state->returned != NULL)
 		returned_rows_end(state->returned);
-	ExecEndNode((PlanState *) linitial(node->custom_ps));
+	if (node->custom_ps != NIL)
+		ExecEndNode((PlanState *) linitial(node->custom_ps));
 }
 
 static void

@@ -35,7 +35,7 @@
 #include "utils/memutils.h"
 
 #include "catalog/shard_map.h"
-#include "exec/insert_rows.h"
+#include "exec/row_arrays.h"
 #include "exec/remote_run.h"
 #include "exec/row_queue.h"
 #include "exec/row_there.h"
@@ -114,7 +114,7 @@ element_type(const RowQueue *queue, int column)
 {
 	Oid			type = base_type(queue, column);
 
-	return insert_rows_as_text(type) ? TEXTOID : type;
+	return row_array_is_text(type) ? TEXTOID : type;
 }
 
 /* ROW(u.c1, ..)::shell */
@@ -270,7 +270,7 @@ column_array(const RowQueue *queue, const List *writes, int column)
 		if (!nulls[i])
 			elements[i] = write->values[column];
 	}
-	return insert_rows_array(elements, nulls, n, base_type(queue, column));
+	return row_array_make(elements, nulls, n, base_type(queue, column));
 }
 
 static void
@@ -293,9 +293,9 @@ fill_params(const RowQueue *queue, const List *writes, Datum *values)
 		first[1][i] = Int32GetDatum(write->what);
 		first[2][i] = PointerGetDatum(&write->ctid);
 	}
-	values[0] = insert_rows_array(first[0], nulls, n, INT4OID);
-	values[1] = insert_rows_array(first[1], nulls, n, INT4OID);
-	values[2] = insert_rows_array(first[2], nulls, n, TIDOID);
+	values[0] = row_array_make(first[0], nulls, n, INT4OID);
+	values[1] = row_array_make(first[1], nulls, n, INT4OID);
+	values[2] = row_array_make(first[2], nulls, n, TIDOID);
 	for (int i = 0; i < queue->ncolumns; i++)
 		values[FIRST_COLUMN + i] = column_array(queue, writes, i);
 	exact_output_end(level);

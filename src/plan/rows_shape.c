@@ -72,7 +72,7 @@ arrays_entry(const InsertForm *form, const List *attnos)
 		Oid			type = get_atttype(form->table, lfirst_int(lc));
 
 		rte->functions = lappend(rte->functions,
-								 unnest_param(form, ++i, insert_rows_as_text(type) ? TEXTOID : type));
+								 unnest_param(form, ++i, row_array_is_text(type) ? TEXTOID : type));
 		add_column_name(rte, psprintf("c%d", i));
 	}
 	rte->functions = lappend(rte->functions, unnest_param(form, ++i, INT4OID));
@@ -164,7 +164,7 @@ select_from_arrays(const InsertForm *form, const List *attnos)
 	{
 		Oid			type = get_atttype(form->table, lfirst_int(lc));
 		AttrNumber	number = foreach_current_index(lc) + 1;
-		Oid			column_type = insert_rows_as_text(type) ? TEXTOID : type;
+		Oid			column_type = row_array_is_text(type) ? TEXTOID : type;
 		Expr	   *expr = (Expr *) makeVar(1, number, column_type, -1, get_typcollation(column_type), 0);
 
 		if (column_type != type)
