@@ -43,7 +43,6 @@
 #include "utils/lsyscache.h"
 
 #include "base/pg_compat.h"
-#include "catalog/table_map.h"
 #include "plan/decorrelate.h"
 #include "plan/query_shape.h"
 
@@ -128,10 +127,7 @@ find_shells(Node *node, void *context)
 		return expression_tree_walker(node, find_shells, context);
 	foreach(lc, ((Query *) node)->rtable)
 	{
-		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-		const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-
-		if (table != NULL && table->kind == TABLE_SHARDED)
+		if (query_sharded_table(lfirst_node(RangeTblEntry, lc)) != NULL)
 			return true;
 	}
 	return query_tree_walker((Query *) node, find_shells, context, 0);

@@ -58,13 +58,6 @@
 #define LARGEST_OF_KEYS		10000
 #define LARGEST_OF_CTIDS	100000
 
-static bool
-is_sharded(const RangeTblEntry *rte)
-{
-	return rte->rtekind == RTE_RELATION && table_info(rte->relid) != NULL &&
-		table_info(rte->relid)->kind == TABLE_SHARDED;
-}
-
 /* The column that an expression is, whatever its type is called; NULL: it is more. */
 static Var *
 column_of_level(const Node *expr, Index level)
@@ -494,7 +487,7 @@ limited_ids_add(Query *query, ParamListInfo params)
 	ListCell   *lc;
 
 	if ((query->commandType != CMD_UPDATE && query->commandType != CMD_DELETE && query->commandType != CMD_MERGE) ||
-		!is_sharded(rt_fetch(query->resultRelation, query->rtable)))
+		query_sharded_table(rt_fetch(query->resultRelation, query->rtable)) == NULL)
 		return;
 	foreach(lc, query_conditions(condition_of(query)))
 		conditions = list_concat(conditions, conditions_of(query, lfirst(lc), params));
@@ -599,7 +592,7 @@ add_to_joins(Query *query, Node *jtnode, ParamListInfo params)
 	if (nullable == NULL || !IsA(nullable, RangeTblRef))
 		return;
 	wanted = ((RangeTblRef *) nullable)->rtindex;
-	if (!is_sharded(rt_fetch(wanted, query->rtable)))
+	if (query_sharded_table(rt_fetch(wanted, query->rtable)) == NULL)
 		return;
 	foreach(lc, query_conditions(join->quals))
 	{
@@ -625,7 +618,7 @@ implied_in_sub(Query *query, const Query *sub, Oid operator, Oid collation, Node
 	const Var  *source = column_of_level(outer, 1);
 	Query	   *select;
 
-	if (target == NULL || source == NULL || !is_sharded(rt_fetch(target->varno, sub->rtable)) ||
+	if (target == NULL || source == NULL || query_sharded_table(rt_fetch(target->varno, sub->rtable)) == NULL ||
 		!OidIsValid(operator) || !op_mergejoinable(operator, exprType(column)) ||
 		!OidIsValid(query_array_type(exprType(outer))))
 		return NULL;

@@ -12,6 +12,7 @@
 
 #include "catalog/table_map.h"
 #include "plan/newer_tables.h"
+#include "plan/query_shape.h"
 
 static bool
 refuse_newer(Node *node, Snapshot snapshot)
@@ -25,9 +26,9 @@ refuse_newer(Node *node, Snapshot snapshot)
 	foreach(lc, ((Query *) node)->rtable)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-		const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+		const TableInfo *table = query_sharded_table(rte);
 
-		if (table != NULL && table->kind == TABLE_SHARDED && TransactionIdIsNormal(table->made) &&
+		if (table != NULL && TransactionIdIsNormal(table->made) &&
 			!TransactionIdIsCurrentTransactionId(table->made) && XidInMVCCSnapshot(table->made, snapshot))
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

@@ -47,7 +47,6 @@
 #include "rewrite/rewriteManip.h"
 
 #include "base/pg_compat.h"
-#include "catalog/table_map.h"
 #include "plan/page_first.h"
 #include "plan/page_groups.h"
 #include "plan/plan_pull.h"
@@ -338,19 +337,11 @@ is_preserved(Node *jtnode, Index entry)
 }
 
 static bool
-is_sharded(const RangeTblEntry *rte)
-{
-	const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-
-	return table != NULL && table->kind == TABLE_SHARDED;
-}
-
-static bool
 may_be_page(const Query *query, const Joined *joined, Index entry)
 {
 	ListCell   *lc;
 
-	if (entry == 0 || !is_sharded(rt_fetch(entry, query->rtable)))
+	if (entry == 0 || query_sharded_table(rt_fetch(entry, query->rtable)) == NULL)
 		return false;
 	foreach(lc, joined->items)
 	{
@@ -436,7 +427,7 @@ page_of_groups(Query *query, int64 rows, ParamListInfo params)
 	Bitmapset  *members = entry != 0 ? bms_make_singleton(entry) : NULL;
 	Query	   *changed;
 
-	if (entry == 0 || !is_sharded(rt_fetch(entry, query->rtable)) || query->hasSubLinks ||
+	if (entry == 0 || query_sharded_table(rt_fetch(entry, query->rtable)) == NULL || query->hasSubLinks ||
 		rows > LARGEST_OF_VALUES || !is_sorted_by(query, members) || page_sorts_by_aggregates(query) ||
 		!concern_only(conditions, members))
 		return false;

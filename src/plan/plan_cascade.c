@@ -98,8 +98,6 @@ static bool
 is_cursor_over_rows(const PlanInput *input)
 {
 	const Query *query = input->run_query;
-	const RangeTblEntry *rte;
-	const TableInfo *table;
 
 	if ((input->cursor_options & CURSOR_OPT_FAST_PLAN) == 0 || query->commandType != CMD_SELECT ||
 		session_is_forwarded() || list_length(query->jointree->fromlist) != 1 ||
@@ -107,9 +105,8 @@ is_cursor_over_rows(const PlanInput *input)
 		query->groupClause != NIL || query->groupingSets != NIL || query->distinctClause != NIL ||
 		query->setOperations != NULL)
 		return false;
-	rte = rt_fetch(linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex, query->rtable);
-	table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-	return table != NULL && table->kind == TABLE_SHARDED;
+	return query_sharded_table(rt_fetch(linitial_node(RangeTblRef, query->jointree->fromlist)->rtindex,
+										query->rtable)) != NULL;
 }
 
 static bool

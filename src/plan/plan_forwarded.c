@@ -32,7 +32,6 @@
 #include "utils/lsyscache.h"
 
 #include "base/errors.h"
-#include "catalog/table_map.h"
 #include "exec/scan_fanout.h"
 #include "plan/plan_forwarded.h"
 #include "plan/plan_insert.h"
@@ -43,6 +42,7 @@
 #include "plan/push_colocate.h"
 #include "plan/push_exchange.h"
 #include "plan/push_split.h"
+#include "plan/query_shape.h"
 
 /* Sharded tables of a statement, at all levels. */
 typedef struct ShardedUse
@@ -61,13 +61,9 @@ count_sharded(Node *node, void *context)
 	if (IsA(node, RangeTblEntry))
 	{
 		RangeTblEntry *rte = (RangeTblEntry *) node;
-		const TableInfo *table;
 
 		/* "excluded" of ON CONFLICT has another relkind */
-		if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION)
-			return false;
-		table = table_info(rte->relid);
-		if (table != NULL && table->kind == TABLE_SHARDED)
+		if (rte->relkind == RELKIND_RELATION && query_sharded_table(rte) != NULL)
 		{
 			use->count++;
 			use->relid = rte->relid;
@@ -85,16 +81,10 @@ main_table(const Query *query)
 {
 	List	   *from = query->jointree->fromlist;
 	Index		rtindex = query->resultRelation;
-	const RangeTblEntry *rte;
-	const TableInfo *table;
 
 	if (query->commandType == CMD_SELECT && list_length(from) == 1 && IsA(linitial(from), RangeTblRef))
 		rtindex = linitial_node(RangeTblRef, from)->rtindex;
-	if (rtindex == 0)
-		return 0;
-	rte = rt_fetch(rtindex, query->rtable);
-	table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-	return table != NULL && table->kind == TABLE_SHARDED ? rtindex : 0;
+	return rtindex != 0 && query_sharded_table(rt_fetch(rtindex, query->rtable)) != NULL ? rtindex : 0;
 }
 
 static bool

@@ -22,6 +22,7 @@
 #include "plan/plan_insert_select.h"
 #include "plan/plan_modify.h"
 #include "plan/planned_statement.h"
+#include "plan/query_shape.h"
 #include "plan/shard_sql.h"
 #include "plan/shippable.h"
 #include "plan/text_defaults.h"
@@ -50,10 +51,8 @@ comes_from_shards(Node *item, const Query *query)
 	if (IsA(item, RangeTblRef))
 	{
 		const RangeTblEntry *rte = rt_fetch(((RangeTblRef *) item)->rtindex, query->rtable);
-		const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
 
-		return rte->rtekind == RTE_SUBQUERY ? rows_come_from_shards(rte->subquery) :
-			table != NULL && table->kind == TABLE_SHARDED;
+		return rte->rtekind == RTE_SUBQUERY ? rows_come_from_shards(rte->subquery) : query_sharded_table(rte) != NULL;
 	}
 	if (IsA(item, JoinExpr))
 	{

@@ -160,9 +160,9 @@ check_statement(const PlanInput *input, Index rtindex)
 		return reason_make(HINT_ONE_SHARD, "It comes from a rule or a function body whose text is not at hand.");
 	if ((reason = check_no_joins(query)) != NULL)
 		return reason;
-	if (rtindex > 0 && rt_fetch(rtindex, query->rtable)->rtekind == RTE_RELATION)
-		table = table_info(rt_fetch(rtindex, query->rtable)->relid);
-	if (table == NULL || table->kind != TABLE_SHARDED)
+	if (rtindex > 0)
+		table = query_sharded_table(rt_fetch(rtindex, query->rtable));
+	if (table == NULL)
 		return reason_make(HINT_ONE_SHARD, "It is not a plain statement over one sharded table.");
 	if (query->commandType == CMD_SELECT && (reason = check_select_shape(query)) != NULL)
 		return reason;

@@ -69,14 +69,6 @@ preserved_entries(Node *jtnode)
 	}
 }
 
-static const TableInfo *
-sharded_relation(const RangeTblEntry *rte)
-{
-	const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-
-	return table != NULL && table->kind == TABLE_SHARDED ? table : NULL;
-}
-
 /* The Var that a Var of a join stands for, as long as it is a plain one. */
 static Var *
 look_through_joins(const Query *query, Node *expr)
@@ -201,7 +193,7 @@ passed_key(const Query *query, const TargetEntry *tle)
 	if (var == NULL || !bms_is_member(var->varno, preserved_entries((Node *) query->jointree)))
 		return NULL;
 	rte = rt_fetch(var->varno, query->rtable);
-	table = sharded_relation(rte);
+	table = query_sharded_table(rte);
 	if (table == NULL && rte->rtekind == RTE_FUNCTION)
 		table = moved_table(rte, var->varno, &keys);
 	if (table != NULL)
@@ -287,7 +279,7 @@ push_anchors(const Query *query, bool moving)
 
 	while ((rtindex = bms_next_member(preserved, rtindex)) >= 0)
 	{
-		if (sharded_relation(rt_fetch(rtindex, query->rtable)) != NULL ||
+		if (query_sharded_table(rt_fetch(rtindex, query->rtable)) != NULL ||
 			(moving && push_is_stage(rt_fetch(rtindex, query->rtable))))
 			result = bms_add_member(result, rtindex);
 	}
@@ -310,7 +302,7 @@ push_walk_anchor(Query *query, PushAnchor *anchor)
 	}
 	else
 	{
-		anchor->table = sharded_relation(rte);
+		anchor->table = query_sharded_table(rte);
 		anchor->spec = anchor->table->spec;
 		keys = key_columns(anchor->table, anchor->entry);
 	}
@@ -545,7 +537,7 @@ full_join_table(const Query *query, List *keys, int nshells)
 	{
 		Var		   *key = lfirst_node(Var, lc);
 		const RangeTblEntry *rte = rt_fetch(key->varno, query->rtable);
-		const TableInfo *table = nshells > 0 ? sharded_relation(rte) : NULL;
+		const TableInfo *table = nshells > 0 ? query_sharded_table(rte) : NULL;
 		List	   *columns;
 
 		if (nshells == 0)
@@ -588,7 +580,7 @@ push_find_colocation(Query *query, Colocation *colocation)
 	while ((rtindex = bms_next_member(preserved, rtindex)) >= 0)
 	{
 		RangeTblEntry *rte = rt_fetch(rtindex, query->rtable);
-		const TableInfo *table = sharded_relation(rte);
+		const TableInfo *table = query_sharded_table(rte);
 
 		if (table != NULL && try_anchor(query, table, rtindex, key_columns(table, rtindex), nshells, colocation))
 		{
@@ -660,7 +652,7 @@ is_routing_column(const Colocation *colocation, Node *expr)
 	Oid			relid;
 
 	if (var == NULL || !bms_is_member(var->varno, preserved_entries((Node *) query->jointree)) ||
-		(table = sharded_relation(rt_fetch(var->varno, query->rtable))) == NULL ||
+		(table = query_sharded_table(rt_fetch(var->varno, query->rtable))) == NULL ||
 		(spec = table_column_spec(table, var->varattno, &relid)) == NULL ||
 		!equality_is_that_of(expr, spec->types[0]) || !is_not_null(table->relid, var->varattno))
 		return false;

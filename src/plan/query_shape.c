@@ -10,8 +10,15 @@
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
-#include "catalog/table_map.h"
 #include "plan/query_shape.h"
+
+const TableInfo *
+query_sharded_table(const RangeTblEntry *rte)
+{
+	const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
+
+	return table != NULL && table->kind == TABLE_SHARDED ? table : NULL;
+}
 
 bool
 query_is_flat(const Query *query)
@@ -87,14 +94,12 @@ find_position(Node *node, PositionSearch *search)
 	{
 		Var		   *var = (Var *) node;
 		RangeTblEntry *rte;
-		const TableInfo *table;
 
 		if (search->ctid_only ? var->varattno != SelfItemPointerAttributeNumber :
 			(var->varattno >= 0 || var->varattno == TableOidAttributeNumber))
 			return false;
 		rte = rt_fetch(var->varno, (List *) list_nth(search->range_tables, var->varlevelsup));
-		table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-		if (table == NULL || table->kind != TABLE_SHARDED)
+		if (query_sharded_table(rte) == NULL)
 			return false;
 		search->column = get_attname(rte->relid, var->varattno, false);
 		return true;

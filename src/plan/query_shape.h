@@ -9,6 +9,11 @@
 #include "nodes/parsenodes.h"
 #include "utils/rel.h"
 
+#include "catalog/table_map.h"
+
+/* What the catalog says about the sharded table that an entry of a range table is; NULL: it is something else. */
+extern const TableInfo *query_sharded_table(const RangeTblEntry *rte);
+
 /* No other Query inside, at any place: a walker that looks for relations need not look further than the range table. */
 extern bool query_is_flat(const Query *query);
 

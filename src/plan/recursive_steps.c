@@ -38,7 +38,6 @@
 #include "rewrite/rewriteManip.h"
 #include "utils/lsyscache.h"
 
-#include "catalog/table_map.h"
 #include "plan/push_members.h"
 #include "plan/query_make.h"
 #include "plan/query_shape.h"
@@ -87,14 +86,6 @@ column_of(const Node *expr)
 		(const Var *) expr : NULL;
 }
 
-static bool
-is_sharded(const RangeTblEntry *rte)
-{
-	const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-
-	return table != NULL && table->kind == TABLE_SHARDED;
-}
-
 /* Does the condition say that a column of a sharded table is one of the step? */
 static bool
 looks_up(const Query *leg, Index step, Oid operator, const Node * column, const Node *value)
@@ -104,7 +95,7 @@ looks_up(const Query *leg, Index step, Oid operator, const Node * column, const 
 
 	return target != NULL && source != NULL && source->varno == (int) step && OidIsValid(operator) &&
 		op_mergejoinable(operator, exprType(column)) && OidIsValid(query_array_type(exprType(value))) &&
-		is_sharded(rt_fetch(target->varno, leg->rtable));
+		query_sharded_table(rt_fetch(target->varno, leg->rtable)) != NULL;
 }
 
 /* .. whichever side is which. */
@@ -267,7 +258,8 @@ ties_another(const Joined *joined, const Bitmapset *members)
 	{
 		Index		rtindex = IsA(lfirst(lc), RangeTblRef) ? lfirst_node(RangeTblRef, lc)->rtindex : 0;
 
-		if (rtindex != 0 && !bms_is_member(rtindex, members) && is_sharded(rt_fetch(rtindex, joined->query->rtable)) &&
+		if (rtindex != 0 && !bms_is_member(rtindex, members) &&
+			query_sharded_table(rt_fetch(rtindex, joined->query->rtable)) != NULL &&
 			push_is_tied(joined, members, rtindex))
 			return true;
 	}

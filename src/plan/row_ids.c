@@ -19,6 +19,7 @@
 #include "rewrite/rewriteManip.h"
 
 #include "catalog/table_map.h"
+#include "plan/query_shape.h"
 #include "plan/row_ids.h"
 #include "plan/shippable.h"
 
@@ -101,7 +102,6 @@ static bool
 place(Node *node, void *context)
 {
 	Query	   *query = (Query *) node;
-	const RangeTblEntry *rte;
 	const TableInfo *table = NULL;
 	ListCell   *lc;
 
@@ -110,11 +110,8 @@ place(Node *node, void *context)
 	if (!IsA(node, Query))
 		return expression_tree_walker(node, place, context);
 	if (query->resultRelation > 0)
-	{
-		rte = rt_fetch(query->resultRelation, query->rtable);
-		table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
-	}
-	if (table != NULL && table->kind == TABLE_SHARDED)
+		table = query_sharded_table(rt_fetch(query->resultRelation, query->rtable));
+	if (table != NULL)
 	{
 		if (query->commandType == CMD_INSERT)
 			place_in_tlist(table, query->targetList);

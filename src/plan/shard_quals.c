@@ -45,13 +45,9 @@ count_shells(Node *node, void *context)
 
 		foreach(lc, ((Query *) node)->rtable)
 		{
-			RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
-			const TableInfo *table;
+			const RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 
-			if (rte->rtekind != RTE_RELATION || rte->relkind != RELKIND_RELATION)
-				continue;
-			table = table_info(rte->relid);
-			if (table != NULL && table->kind == TABLE_SHARDED)
+			if (rte->relkind == RELKIND_RELATION && query_sharded_table(rte) != NULL)
 				(*(int *) context)++;
 		}
 		return !query_is_flat((Query *) node) && query_tree_walker((Query *) node, count_shells, context, 0);

@@ -144,12 +144,11 @@ shards_of_select(const Query *query)
 	ShardKey   *key;
 	int			attno = -1;
 
-	if (rte == NULL || rte->rtekind != RTE_RELATION ||
-		rte->relkind != RELKIND_RELATION || !query_is_flat(query) ||
+	if (rte == NULL || rte->relkind != RELKIND_RELATION || !query_is_flat(query) ||
 		list_length(query->jointree->fromlist) != 1 || !IsA(linitial(query->jointree->fromlist), RangeTblRef))
 		return NULL;
-	table = table_info(rte->relid);
-	if (table == NULL || table->kind != TABLE_SHARDED || table->nkeys != 1)
+	table = query_sharded_table(rte);
+	if (table == NULL || table->nkeys != 1)
 		return NULL;
 
 	/*
@@ -211,9 +210,9 @@ shards_of_insert(const Query *query, ParamListInfo params)
 {
 	const RangeTblEntry *values = query->onConflict == NULL && query->querySource == QSRC_ORIGINAL &&
 		query_is_flat(query) ? values_inserted(query) : NULL;
-	const TableInfo *table = values != NULL ? table_info(rt_fetch(query->resultRelation, query->rtable)->relid) : NULL;
-	AttrNumber	column = table != NULL && table->kind == TABLE_SHARDED && table->nkeys == 1 ?
-		column_of_key(query, table, values) : 0;
+	const TableInfo *table = values == NULL ? NULL :
+		query_sharded_table(rt_fetch(query->resultRelation, query->rtable));
+	AttrNumber	column = table != NULL && table->nkeys == 1 ? column_of_key(query, table, values) : 0;
 	ShardKey   *first = NULL;
 	int			first_shard = ROUTE_NO_SHARD;
 	Oid			relid;

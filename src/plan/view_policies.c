@@ -21,7 +21,6 @@
 
 #include "base/errors.h"
 #include "base/pg_compat.h"
-#include "catalog/table_map.h"
 #include "plan/query_shape.h"
 #include "plan/view_policies.h"
 
@@ -72,10 +71,8 @@ refuse_policies_about_reader(Node *node, void *context)
 	{
 		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
 		Oid			role = sx_rte_check_as_user((Query *) node, rte);
-		const TableInfo *table;
 
-		if (rte->rtekind != RTE_RELATION || rte->securityQuals == NIL || !OidIsValid(role) || role == GetUserId() ||
-			(table = table_info(rte->relid)) == NULL || table->kind != TABLE_SHARDED ||
+		if (rte->securityQuals == NIL || !OidIsValid(role) || role == GetUserId() || query_sharded_table(rte) == NULL ||
 			/* else these are conditions of a view with a barrier, which are checked here */
 			check_enable_rls(rte->relid, role, true) != RLS_ENABLED ||
 			!depends_on_reader((Node *) rte->securityQuals, NULL))
