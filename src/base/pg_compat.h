@@ -449,6 +449,13 @@ sx_flatten_groups(Query *query)
 #define sx_var_copy_joins(to, from) ((void) 0)
 #endif
 
+/* Entries of FROM below a node of the jointree, those of the joins themselves left out (needs optimizer/prep.h). */
+#if PG_VERSION_NUM >= 160000
+#define sx_relids_in_jointree(jtnode)	get_relids_in_jointree(jtnode, false, false)
+#else
+#define sx_relids_in_jointree(jtnode)	get_relids_in_jointree(jtnode, false)
+#endif
+
 /* No permission entries of a Query whose relations are gone. */
 #if PG_VERSION_NUM >= 160000
 #define sx_query_drop_permissions(query) ((query)->rteperminfos = NIL)

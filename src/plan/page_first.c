@@ -42,6 +42,7 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/prep.h"
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "rewrite/rewriteManip.h"
@@ -172,15 +173,6 @@ is_plain(Query *query)
 	return true;
 }
 
-/* The entries that stand at that place of FROM. */
-static Bitmapset *
-entries_of(Node *jtnode)
-{
-	if (IsA(jtnode, RangeTblRef))
-		return bms_make_singleton(((RangeTblRef *) jtnode)->rtindex);
-	return bms_join(entries_of(castNode(JoinExpr, jtnode)->larg), entries_of(castNode(JoinExpr, jtnode)->rarg));
-}
-
 /* Are the rows sorted by these entries' columns only? */
 static bool
 is_sorted_by(const Query *query, const Bitmapset *entries)
@@ -289,7 +281,7 @@ page_of_preserved(Query *query, int64 rows, ParamListInfo params)
 	if (join == NULL)
 		return false;
 	preserved = join->larg;
-	members = entries_of(preserved);
+	members = sx_relids_in_jointree(preserved);
 	entry = bms_next_member(members, -1);
 	if (!is_sorted_by(query, members) || !concern_only(conditions, members))
 		return false;

@@ -13,13 +13,14 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_aggregate.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/prep.h"
 #include "parser/parsetree.h"
 #include "utils/syscache.h"
 
+#include "base/pg_compat.h"
 #include "base/settings.h"
 #include "exec/plan_reason.h"
 #include "plan/decorrelate.h"
@@ -144,23 +145,6 @@ start_pushing(const PlanInput *input, Query *query)
 	};
 }
 
-/* Entries of FROM, whatever they are joined by. */
-static Bitmapset *
-entries_of_from(const Node *jtnode)
-{
-	Bitmapset  *result = NULL;
-	ListCell   *lc;
-
-	if (IsA(jtnode, RangeTblRef))
-		return bms_make_singleton(((const RangeTblRef *) jtnode)->rtindex);
-	if (IsA(jtnode, JoinExpr))
-		return bms_join(entries_of_from(((const JoinExpr *) jtnode)->larg),
-						entries_of_from(((const JoinExpr *) jtnode)->rarg));
-	foreach(lc, ((const FromExpr *) jtnode)->fromlist)
-		result = bms_join(result, entries_of_from(lfirst(lc)));
-	return result;
-}
-
 static bool
 is_source(Query *source)
 {
@@ -174,7 +158,7 @@ is_source(Query *source)
 static void
 push_sources(Query *query, const PlanInput *input, PushStatement *pushed)
 {
-	Bitmapset  *entries = entries_of_from((Node *) query->jointree);
+	Bitmapset  *entries = sx_relids_in_jointree((Node *) query->jointree);
 	ListCell   *lc;
 
 	pushed->may_look_up = false;

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/prep.h"
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
@@ -167,25 +168,6 @@ link_output(StatementWalk *walk, QueryFrame *frame, Index varno, const SubWalk *
 		if (output_operand(sub, attno, false, &inside, &except))
 			facts_add(&walk->facts, &outside, &inside, InvalidOid, scope, except);
 	}
-}
-
-static Bitmapset *
-relids_below(Node *jtnode, Bitmapset *relids)
-{
-	ListCell   *lc;
-
-	if (jtnode == NULL)
-		return relids;
-	if (IsA(jtnode, RangeTblRef))
-		return bms_add_member(relids, ((RangeTblRef *) jtnode)->rtindex);
-	if (IsA(jtnode, JoinExpr))
-	{
-		relids = relids_below(((JoinExpr *) jtnode)->larg, relids);
-		return relids_below(((JoinExpr *) jtnode)->rarg, relids);
-	}
-	foreach(lc, castNode(FromExpr, jtnode)->fromlist)
-		relids = relids_below(lfirst(lc), relids);
-	return relids;
 }
 
 /* Common table expressions: the one a range table entry names, and the frame it is defined in. */
@@ -426,10 +408,10 @@ walk_join(StatementWalk *walk, QueryFrame *frame, Node *jtnode, Scopes scopes)
 
 		if (left_may_miss)
 			left.fact = left.inner =
-				fact_scope_make_nullable(&walk->facts, scopes.inner, frame, relids_below(join->larg, NULL));
+				fact_scope_make_nullable(&walk->facts, scopes.inner, frame, sx_relids_in_jointree(join->larg));
 		if (right_may_miss)
 			right.fact = right.inner =
-				fact_scope_make_nullable(&walk->facts, scopes.inner, frame, relids_below(join->rarg, NULL));
+				fact_scope_make_nullable(&walk->facts, scopes.inner, frame, sx_relids_in_jointree(join->rarg));
 		walk_join(walk, frame, join->larg, left);
 		walk_join(walk, frame, join->rarg, right);
 		/* the conditions of a full join restrict neither side */
