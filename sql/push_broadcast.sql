@@ -225,3 +225,18 @@ SELECT r, count(*), (SELECT ARRAY['bc_home'::regclass] FROM bc_item LIMIT 1) FRO
 SELECT r, count(*) FILTER (WHERE p <> (SELECT max(('bc_home', id)::bc_named::text)::bc_named FROM bc_item WHERE id < 4)) FROM bc_item GROUP BY r;
 DROP TABLE bc_item, bc_home;
 DROP TYPE bc_named, pg_temp.bc_row, pg_temp.bc_enum;
+
+-- and in ranges and multiranges
+CREATE TYPE bc_names AS RANGE (subtype = regclass, multirange_type_name = bc_many);
+CREATE TYPE pg_temp.bc_range AS RANGE (subtype = int, multirange_type_name = public.bc_outer);
+CREATE TABLE bc_item (id int PRIMARY KEY, r regclass, g bc_names, m bc_many);
+CREATE TABLE bc_home (id int, x int);
+SELECT shardext.shard_table('bc_item', 'id');
+INSERT INTO bc_item SELECT i, 'bc_item', '[bc_item,bc_item]', '{[bc_item,bc_item]}' FROM generate_series(1, 40) i;
+SELECT count(*) FROM bc_item WHERE g = '[bc_home,bc_home]';
+SELECT count(*) FROM bc_item WHERE m = '{[bc_home,bc_home]}';
+SELECT v.id, count(i.id) FROM (VALUES (1, '{[bc_home,bc_home]}'::bc_many), (2, '{[bc_item,bc_item]}')) v (id, m) LEFT JOIN bc_item i ON i.m = v.m GROUP BY v.id ORDER BY 1;
+SELECT r, count(*), (SELECT '{[bc_home,bc_home]}'::bc_many FROM bc_item LIMIT 1) FROM bc_item GROUP BY r;
+SELECT r, count(*), (SELECT '{[1,2]}'::bc_outer FROM bc_item LIMIT 1) FROM bc_item GROUP BY r;
+DROP TABLE bc_item, bc_home;
+DROP TYPE bc_names, pg_temp.bc_range;

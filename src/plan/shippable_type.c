@@ -80,6 +80,8 @@ means_the_same(Oid type, bool names_may)
 			return fields_mean_the_same(type, names_may);
 		case TYPTYPE_RANGE:
 			return means_the_same(get_range_subtype(type), names_may);
+		case TYPTYPE_MULTIRANGE:
+			return means_the_same(get_multirange_range(type), names_may);
 		default:
 			return true;
 	}
