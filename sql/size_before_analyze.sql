@@ -58,14 +58,7 @@ SELECT about('SELECT * FROM large');
 -- The other node says the same.
 \c paris
 \set QUIET on
-CREATE FUNCTION pg_temp.expected(query text) RETURNS float8 LANGUAGE plpgsql AS $$
-DECLARE
-    plan json;
-BEGIN
-    EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
-    RETURN plan->0->'Plan'->>'Plan Rows';
-END $$;
-SELECT pg_temp.expected('SELECT * FROM large') BETWEEN 20000 AND 60000, pg_temp.expected('SELECT * FROM small') BETWEEN 200 AND 600;
+SELECT expected('SELECT * FROM large') BETWEEN 20000 AND 60000, expected('SELECT * FROM small') BETWEEN 200 AND 600;
 \c london
 DROP TABLE large, small, hot;
 DROP FUNCTION expected(text), about(text), methods(text);
