@@ -166,6 +166,8 @@ conn_read(NodeConn *conn, long timeout_ms, bool interruptible, PGresult **result
 	}
 	if (conn->state == CONN_BROKEN)
 		return READ_LOST;
+	if (unlikely(conn->held) && !conn_release(conn, timeout_ms, interruptible))
+		return conn->state == CONN_BROKEN ? READ_LOST : READ_BLOCKED;
 	while (conn->pending_count > 0)
 	{
 		Pending    *head = &conn->pending[conn->pending_head];
@@ -310,7 +312,7 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 	if (!conn_settings_send(conn) ||
 		!conn_send_queue(conn) ||
 		!conn_send_one(conn, sql, params, prepare, binary_results, PENDING_STREAM) ||
-		!conn_send_sync(conn))
+		!(stream->followed || conn_send_sync(conn)))
 	{
 		conn_lost(conn, NULL);
 		conn_raise_lost(conn);
@@ -320,10 +322,18 @@ start(NodeConn *conn, ConnStream *stream, const char *sql, const ConnParams *par
 	stream->refused_too_new = false;
 	stream->plan = NULL;
 	conn->active = stream;
-	if (!conn_flush(conn, -1, true))
+	conn->held = stream->followed;
+	if (!conn->held && !conn_flush(conn, -1, true))
 		conn_raise_lost(conn);
 	if (unlikely(conn->autocommit_write))
 		conn_cancel_hold();
+}
+
+void
+conn_stream_release(ConnStream *stream)
+{
+	if (stream->conn != NULL && stream->conn->held && !conn_release(stream->conn, -1, true))
+		conn_raise_lost(stream->conn);
 }
 
 void

@@ -34,6 +34,7 @@ typedef struct ConnStream
 	bool		refused;		/* the node answered with an SX001 refusal: rows so far are none */
 	int			refused_shard;
 	bool		refused_too_new;	/* refusal that only a newer snapshot cures: raise 40001 */
+	bool		followed;		/* kept back until a command follows it (conn_command_follow): they go as one */
 	bool		hides_values;	/* it has another role's rights: which values broke a constraint is not told */
 	MemoryContext plan_cxt;		/* where to keep the plan that the node reports; NULL: nobody wants it */
 	char	   *plan;
@@ -75,6 +76,9 @@ extern void conn_ask_plan(const char *options);
  */
 extern PGresult *conn_stream_next(ConnStream *stream);
 extern void conn_result_free(PGresult *result);
+
+/* Nothing follows a stream that waits for it: send it. Otherwise conn_stream_next would, or nobody. */
+extern void conn_stream_release(ConnStream *stream);
 
 /* Would conn_stream_next return without waiting? */
 extern bool conn_stream_ready(ConnStream *stream);

@@ -136,6 +136,7 @@ struct NodeConn
 	int			pending_size;
 	ConnStream *active;			/* whose rows PENDING_STREAM's are; NULL if nobody's */
 	bool		single_row;
+	bool		held;			/* the stream under way waits in libpq, without its Sync, for what follows it */
 	bool		rows_seen;		/* the stream under way has yielded something */
 	PreparedStatement *streamed;	/* the stream under way runs it; NULL if not prepared */
 	PGresult   *end_result;		/* of the stream, while its Sync is awaited */
@@ -218,6 +219,9 @@ extern bool conn_send_queue(NodeConn *conn);
 extern bool conn_send_one(NodeConn *conn, const char *sql, const ConnParams *params, bool prepare,
 						  bool binary_results, PendingKind kind);
 extern bool conn_send_sync(NodeConn *conn);
+
+/* Send what is held back; as conn_flush. */
+extern bool conn_release(NodeConn *conn, long timeout_ms, bool interruptible);
 extern void conn_pending_activate(NodeConn *conn);
 
 /* conn_prepare.c */

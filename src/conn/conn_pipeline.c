@@ -98,6 +98,7 @@ conn_send_sync(NodeConn *conn)
 {
 	if (!PQpipelineSync(conn->pg))
 		return false;
+	conn->held = false;
 	conn_pending_add(conn, PENDING_SYNC, NULL);
 	return true;
 }
@@ -192,10 +193,21 @@ conn_command_send(NodeConn *conn, bool prepare, const char *sql)
 bool
 conn_command_follow(NodeConn *conn, const char *sql)
 {
+	bool		held = conn->held;
+
 	if (conn->state != CONN_BUSY || conn->active == NULL)
 		return false;
 	if (conn_send_one(conn, sql, NULL, false, false, PENDING_COMMAND) && conn_send_sync(conn))
-		return true;
+		return !held || conn_flush(conn, -1, true);
+	conn_lost(conn, NULL);
+	return false;
+}
+
+bool
+conn_release(NodeConn *conn, long timeout_ms, bool interruptible)
+{
+	if (conn_send_sync(conn))
+		return conn_flush(conn, timeout_ms, interruptible);
 	conn_lost(conn, NULL);
 	return false;
 }

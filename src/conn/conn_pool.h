@@ -64,7 +64,9 @@ extern bool conn_command_send(NodeConn *conn, bool prepare, const char *sql);
 
 /*
  * Send one command behind the statement under way. Its stream is at its end when both have been answered; an error of
- * either is raised there. If the statement fails, PREPARE TRANSACTION and COMMIT become ROLLBACK.
+ * either is raised there. If the statement fails, PREPARE TRANSACTION and COMMIT become ROLLBACK; or, where the stream
+ * has waited for the command (ConnStream.followed; this can be interrupted), they are not carried out at all: the
+ * transaction has failed then, and is open.
  */
 extern bool conn_command_follow(NodeConn *conn, const char *sql);
 

@@ -13,7 +13,8 @@
  * keeps it prepared; its planner makes a Shard Insert of it whose rows are all
  * for shards of its own. Meanwhile rows of this node go, shard after shard, from
  * a tuplestore into the shard tables, by one local plan. Then the answers are
- * read. A node refuses all rows or none; refused ones are sorted again.
+ * read. A node refuses all rows or none; refused ones are sorted again. Where the
+ * statement is all of its transaction, nodes prepare their parts with it.
  *
  * A column whose type has no array type, or is composite, goes as an array of its
  * text.
@@ -21,12 +22,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -43,6 +41,7 @@
 #include "exec/remote_run.h"
 #include "exec/statement_command.h"
 #include "exec/tuple_codec.h"
+#include "exec/users_code.h"
 #include "exec/whole_statement.h"
 #include "route/route.h"
 
@@ -67,6 +66,9 @@ typedef struct RowGroup
 	int		   *shards;
 	int64	   *ordinals;
 } RowGroup;
+
+/* More bytes than this are sent at once, not held back for the PREPARE that may go with them. */
+#define MAX_HELD_BYTES	(64 * 1024)
 
 /* What one other node is working on. */
 typedef struct RowLane
@@ -346,37 +348,6 @@ write_here(RowSender *sender, RowGroup *group, List *rows)
 
 /* ---------- rows of other nodes ---------- */
 
-static Datum
-column_array(RowSender *sender, const RowGroup *group, const List *rows, int column)
-{
-	int			n = list_length(rows);
-	Datum	   *elements = palloc(sizeof(Datum) * n);
-	bool	   *nulls = palloc(sizeof(bool) * n);
-	ListCell   *lc;
-
-	foreach(lc, rows)
-	{
-		int			i = foreach_current_index(lc);
-		int			at = lfirst_int(lc) * group->ngiven + column;
-
-		nulls[i] = group->nulls[at];
-		elements[i] = group->values[at];
-	}
-	return row_array_make(elements, nulls, n, sender->types[group->given[column]]);
-}
-
-static Datum
-shards_array(const RowGroup *group, const List *rows)
-{
-	int			n = list_length(rows);
-	Datum	   *elements = palloc(sizeof(Datum) * n);
-	ListCell   *lc;
-
-	foreach(lc, rows)
-		elements[foreach_current_index(lc)] = Int32GetDatum(group->shards[lfirst_int(lc)]);
-	return PointerGetDatum(construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
-}
-
 /* Which of the columns given the parameter is, or the shards, behind them; negative: what the statement has besides. */
 static int
 given_by(const RowSender *sender, const Expr *param)
@@ -412,16 +383,17 @@ fill_params(RowSender *sender, const RowGroup *group, const List *rows, Oid *typ
 		int			column = given_by(sender, (const Expr *) lfirst(lc));
 
 		if (column == group->ngiven)
-			values[i] = shards_array(group, rows);
+			values[i] = row_array_of_ints(group->shards, rows);
 		else if (column >= 0)
-			values[i] = column_array(sender, group, rows, column);
+			values[i] = row_array_of_column(group->values + column, group->nulls + column, group->ngiven, rows,
+											sender->types[group->given[column]]);
 	}
 	if (level >= 0)
 		exact_output_end(level);
 }
 
 static void
-start_lane(RowSender *sender, RowGroup *group, RowLane *lane)
+start_lane(RowSender *sender, RowGroup *group, RowLane *lane, bool followed)
 {
 	const InsertShape *shape = shape_of(sender, group);
 	TupleDesc	desc = sender->returning ? sender->returning->tts_tupleDescriptor : NULL;
@@ -435,6 +407,8 @@ start_lane(RowSender *sender, RowGroup *group, RowLane *lane)
 	lane->run = remote_run_make(shape->remote_sql, desc, ncolumns, NULL, nparams, types, true);
 	remote_run_set_command(lane->run, statement_command(sender->estate));
 	remote_run_set_prepare_noted(lane->run);
+	if (followed)
+		remote_run_set_followed(lane->run);
 	remote_run_set_meter(lane->run, sender->form->meter);
 	remote_run_start(lane->run, lane->node_id, GetUserId(), STATEMENT_NOTE_ROWS, values, nulls, false);
 }
@@ -481,13 +455,12 @@ lane_of(RowSender *sender, int node_id)
 
 /*
  * All nodes have answered: count their rows, and return those that were refused. If parts have been prepared already,
- * none is kept then: a part that is prepared cannot take what another has refused.
+ * none is kept when there are rows to be sent again: a part that is prepared cannot take them.
  */
 static List *
-take_answers(RowSender *sender, bool ahead)
+take_answers(RowSender *sender, bool any_refused, bool ahead)
 {
 	List	   *again = NIL;
-	bool		any_refused = false;
 	ListCell   *lc;
 
 	foreach(lc, sender->lanes)
@@ -507,16 +480,11 @@ take_answers(RowSender *sender, bool ahead)
 	return again;
 }
 
-/*
- * Send rows to the owners of their shards; returns those that have to be sent again. last: the plan node whose last
- * rows they are, or NULL.
- */
+/* Rows by the owners of their shards: those of this node, and lanes. Returns those without owner. */
 static List *
-send_round(RowSender *sender, RowGroup *group, List *rows, const PlanState *last)
+sort_by_owner(RowSender *sender, const RowGroup *group, const List *rows, List **here)
 {
-	bool		ahead;
 	int			self = node_self();
-	List	   *here = NIL;
 	List	   *again = NIL;
 	ListCell   *lc;
 
@@ -526,7 +494,7 @@ send_round(RowSender *sender, RowGroup *group, List *rows, const PlanState *last
 		int			owner = sender->here ? self : shard_map_owner(group->shards[lfirst_int(lc)], NULL);
 
 		if (owner == self)
-			here = lappend_int(here, lfirst_int(lc));
+			*here = lappend_int(*here, lfirst_int(lc));
 		else if (owner == 0)
 			again = lappend_int(again, lfirst_int(lc));
 		else
@@ -536,15 +504,55 @@ send_round(RowSender *sender, RowGroup *group, List *rows, const PlanState *last
 			lane->rows = lappend_int(lane->rows, lfirst_int(lc));
 		}
 	}
+	return again;
+}
+
+/*
+ * Send the lanes. whole: they have all that the transaction does on other nodes, and nothing that is done here until it
+ * commits can want more of them. Then PREPARE TRANSACTION goes with the rows, in one message with one answer; true.
+ */
+static bool
+start_lanes(RowSender *sender, RowGroup *group, bool writes_here, bool whole)
+{
+	ListCell   *lc;
+
 	foreach(lc, sender->lanes)
-		start_lane(sender, group, (RowLane *) lfirst(lc));
+		start_lane(sender, group, (RowLane *) lfirst(lc), whole);
+	if (!whole)
+		return false;
+	if (writes_here)
+		(void) GetTopTransactionId();	/* there is a part here as well */
+	if (dxact_prepare_ahead())
+		return true;
+	foreach(lc, sender->lanes)
+		remote_run_release(((RowLane *) lfirst(lc))->run);
+	return false;
+}
+
+/*
+ * Send rows to the owners of their shards; returns those that have to be sent again. last: the plan node whose last
+ * rows they are, or NULL.
+ */
+static List *
+send_round(RowSender *sender, RowGroup *group, List *rows, const PlanState *last)
+{
+	Oid			table = sender->form->table;
+	List	   *here = NIL;
+	List	   *again = sort_by_owner(sender, group, rows, &here);
+	bool		may_be_last = last != NULL && again == NIL && sender->lanes != NIL;
+	bool		ahead;
+	ListCell   *lc;
+
+	ahead = start_lanes(sender, group, here != NIL,
+						may_be_last && sender->buffered <= MAX_HELD_BYTES && statement_has_done_all(last, table) &&
+							(here == NIL || !users_code_stores(table, shape_of(sender, group)->local_query)));
 	if (here != NIL && !write_here(sender, group, here))
 		again = list_concat(again, here);
-	ahead = last != NULL && again == NIL && sender->lanes != NIL &&
-		statement_has_done_all(last, sender->form->table) && dxact_prepare_ahead();
+	if (!ahead)
+		ahead = may_be_last && again == NIL && statement_has_done_all(last, table) && dxact_prepare_ahead();
 	foreach(lc, sender->lanes)
 		finish_lane(sender, group, (RowLane *) lfirst(lc));
-	return list_concat(again, take_answers(sender, ahead));
+	return list_concat(again, take_answers(sender, again != NIL, ahead));
 }
 
 static void

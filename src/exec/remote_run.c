@@ -66,6 +66,7 @@ struct RemoteRun
 	bool		autocommit_write;
 	Oid			acts_as;		/* not as who is connected; InvalidOid: as he */
 	bool		repeatable;
+	bool		followed;
 	uint32		command;
 	WorkMeter  *meter;			/* or NULL */
 
@@ -154,6 +155,19 @@ void
 remote_run_set_repeatable(RemoteRun *run)
 {
 	run->repeatable = true;
+}
+
+void
+remote_run_set_followed(RemoteRun *run)
+{
+	run->followed = true;
+}
+
+void
+remote_run_release(RemoteRun *run)
+{
+	for (int i = 0; i < run->nstreams; i++)
+		conn_stream_release(&run->streams[i]->stream);
 }
 
 void
@@ -387,6 +401,7 @@ send_statement(RunStream *stream, bool prepare, const Datum *values, const bool 
 	param_codec_encode(run->params, values, nulls, &params);
 	conn = get_connection(run, stream->node_id, stream->role, stream->autocommit_read);
 	stream->used = conn;
+	stream->stream.followed = run->followed;
 	stream->stream.hides_values = OidIsValid(run->acts_as) && run->acts_as != stream->role;
 	if (unlikely(stream->work != NULL))
 		start_measured(stream, conn, &params, prepare);

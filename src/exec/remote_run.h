@@ -43,6 +43,10 @@ extern void remote_run_set_prepare_noted(RemoteRun *run);
  */
 extern void remote_run_set_repeatable(RemoteRun *run);
 
+/* It waits for what follows it (dxact_prepare_ahead), or for remote_run_release. */
+extern void remote_run_set_followed(RemoteRun *run);
+extern void remote_run_release(RemoteRun *run);
+
 /* The number of the command that it is a piece of (exec/statement_command.h); 0: none. */
 extern void remote_run_set_command(RemoteRun *run, uint32 command);
 

@@ -49,6 +49,37 @@ row_array_make(Datum *elements, bool *nulls, int n, Oid type)
 	return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower, type, length, byval, align));
 }
 
+Datum
+row_array_of_column(const Datum *values, const bool *nulls, int width, const List *rows, Oid type)
+{
+	int			n = list_length(rows);
+	Datum	   *elements = palloc(sizeof(Datum) * n);
+	bool	   *element_nulls = palloc(sizeof(bool) * n);
+	ListCell   *lc;
+
+	foreach(lc, rows)
+	{
+		int			i = foreach_current_index(lc);
+		Size		at = (Size) lfirst_int(lc) * width;
+
+		elements[i] = values[at];
+		element_nulls[i] = nulls[at];
+	}
+	return row_array_make(elements, element_nulls, n, type);
+}
+
+Datum
+row_array_of_ints(const int *values, const List *rows)
+{
+	int			n = list_length(rows);
+	Datum	   *elements = palloc(sizeof(Datum) * n);
+	ListCell   *lc;
+
+	foreach(lc, rows)
+		elements[foreach_current_index(lc)] = Int32GetDatum(values[lfirst_int(lc)]);
+	return PointerGetDatum(construct_array(elements, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+}
+
 /* ---------- taken apart ---------- */
 
 /* The parameter whose elements the function yields; NULL: it is another one. */

@@ -15,6 +15,13 @@ extern bool row_array_is_text(Oid type);
 /* n values of a type as one array, as they travel; elements may be changed. */
 extern Datum row_array_make(Datum *elements, bool *nulls, int n, Oid type);
 
+/*
+ * The values of a column of some rows, as one array. values and nulls: of the first row; those of the next stand width
+ * further on. rows: int list, which of them.
+ */
+extern Datum row_array_of_column(const Datum *values, const bool *nulls, int width, const List *rows, Oid type);
+extern Datum row_array_of_ints(const int *values, const List *rows);
+
 /* What was in the arrays, column by column. Values that are pointers point into the arrays. */
 typedef struct RowArrays
 {

@@ -1,0 +1,175 @@
+/*
+ * users_code.c
+ *	  Code of users that runs while rows are stored.
+ *
+ * What a table has of it is found out once and kept until an invalidation of its
+ * relcache entry: functions may be replaced, but not become PostgreSQL's own.
+ */
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+
+#include "catalog/node_map.h"
+#include "exec/users_code.h"
+
+typedef struct KnownTable
+{
+	Oid			relid;			/* hash key */
+	bool		valid;
+	bool		has_code;
+} KnownTable;
+
+static HTAB *known_tables = NULL;
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	KnownTable *table;
+
+	if (OidIsValid(relid))
+	{
+		table = hash_search(known_tables, &relid, HASH_FIND, NULL);
+		if (table != NULL)
+			table->valid = false;
+		return;
+	}
+	hash_seq_init(&status, known_tables);
+	while ((table = hash_seq_search(&status)) != NULL)
+		table->valid = false;
+}
+
+/* Functions of the extension itself (next_id(), the guards) do nothing on other nodes. */
+static bool
+is_users_function(Oid function, void *context)
+{
+	return function >= FirstNormalObjectId && get_func_namespace(function) != extension_schema();
+}
+
+static bool
+has_users_function(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	/* a sub-SELECT, or a domain's constraint, is not looked into */
+	if (IsA(node, SubLink) || IsA(node, Query) || IsA(node, CoerceToDomain))
+		return true;
+	return check_functions_in_node(node, is_users_function, NULL) ||
+		expression_tree_walker(node, has_users_function, context);
+}
+
+static bool
+text_has_users_function(const char *expression)
+{
+	return has_users_function(stringToNode(expression), NULL);
+}
+
+static bool
+columns_have_code(const TupleConstr *constraints, const TupleDesc desc)
+{
+	for (int i = 0; constraints != NULL && i < constraints->num_check; i++)
+	{
+		if (text_has_users_function(constraints->check[i].ccbin))
+			return true;
+	}
+	for (int i = 0; constraints != NULL && i < constraints->num_defval; i++)
+	{
+		if (TupleDescAttr(desc, constraints->defval[i].adnum - 1)->attgenerated != '\0' &&
+			text_has_users_function(constraints->defval[i].adbin))
+			return true;
+	}
+	return false;
+}
+
+/* Support functions of its operator classes, expressions, conditions. */
+static bool
+index_has_code(Relation index)
+{
+	int			nprocs = IndexRelationGetNumberOfKeyAttributes(index) * index->rd_indam->amsupport;
+
+	for (int i = 0; i < nprocs; i++)
+	{
+		if (is_users_function(index->rd_support[i], NULL))
+			return true;
+	}
+	return has_users_function((Node *) RelationGetIndexExpressions(index), NULL) ||
+		has_users_function((Node *) RelationGetIndexPredicate(index), NULL);
+}
+
+static bool
+indexes_have_code(Relation table)
+{
+	bool		result = false;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(table))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		result = result || index_has_code(index);
+		index_close(index, NoLock);
+	}
+	return result;
+}
+
+static bool
+table_has_code(Relation table)
+{
+	return table->trigdesc != NULL || columns_have_code(RelationGetDescr(table)->constr, RelationGetDescr(table)) ||
+		indexes_have_code(table);
+}
+
+static KnownTable *
+known_table(Oid relid)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(KnownTable), .hcxt = TopMemoryContext};
+	KnownTable *result;
+	bool		found;
+
+	if (known_tables == NULL)
+	{
+		known_tables = hash_create("shardext users' code", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	}
+	result = hash_search(known_tables, &relid, HASH_ENTER, &found);
+	if (!found)
+		result->valid = false;
+	return result;
+}
+
+static bool
+table_is_known_to_have_code(Oid relid)
+{
+	KnownTable *known = known_table(relid);
+	Relation	table;
+	bool		has_code;
+
+	if (known->valid)
+		return known->has_code;
+	known->valid = true;		/* what arrives from here on counts */
+	known->has_code = true;
+	table = table_open(relid, AccessShareLock);
+	has_code = table_has_code(table);
+	table_close(table, NoLock);
+	known->has_code = has_code;
+	return has_code;
+}
+
+bool
+users_code_stores(Oid table, const Query *query)
+{
+	return query->withCheckOptions != NIL || query->returningList != NIL ||
+		has_users_function((Node *) query->targetList, NULL) || has_users_function((Node *) query->onConflict, NULL) ||
+		table_is_known_to_have_code(table);
+}
