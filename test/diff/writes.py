@@ -15,6 +15,11 @@ FREE = {"users": ["country", "age"], "photos": ["views"], "likes": ["n"], "album
 MOVED = {"acc": "no", "moves": "no", "tags": "tag", "comp": "a", "comp2": "a", "sums": "num", "days": "day", "docs": "key", "goods": "no", "parts": "no", "wide": "no", "bags": "list",
          "moods": "mood"}
 
+# expressions of the same value
+SAME = {"int": ["%s + 0", "abs(%s)", "sql_add(%s, 0)", "sql_add(%s - 1)", "CASE WHEN true THEN %s END"], "id": ["%s + 0", "abs(%s)", "%s::numeric::bigint"], "pid": ["%s - 1 + 1", "coalesce(%s, 0)"],
+        "text": ["lower(%s)", "%s || ''", "coalesce(%s, 'z')", "concat(%s)", "%s::varchar(9)"], "num": ["%s + 0", "abs(%s)", "greatest(%s, 0)"], "date": ["date %s + 0", "%s::timestamp"],
+        "uuid": ["%s::uuid", "lower(%s)::uuid"], "list": ["%s || '{}'"]}
+
 
 class Writer(Generator):
     def row(self, table):
@@ -40,14 +45,34 @@ class Writer(Generator):
                   "days": lambda: [date(), small() + ".5", small(), uuid()], "sums": lambda: [small() + self.pick(".5", ".0", ""), small(), date()]}[table]
         return [str(v) for v in number()]
 
-    def values(self, table, count):
+    def same(self, value, kind):
+        """An expression of this value; a parameter may be it."""
+        if value == "NULL" or self.chance(0.4):
+            return value
+        if self.chance(0.4):
+            self.constants.append((kind, [value] * 7))
+            return "\x01%d\x02" % (len(self.constants) - 1)
+        return self.pick(*SAME.get(kind, ["%s"])) % value
+
+    def computed(self, table, row):
+        """The row by expressions: of the same values in keys, of others elsewhere."""
+        for i, (column, kind) in enumerate(TABLES[table]):
+            if column in KEYS[table] + UNIQUE.get(table, []) or self.chance(0.5):
+                row[i] = self.same(row[i], kind)
+            elif self.chance(0.2):
+                row[i] = self.pick("DEFAULT", "n_of(%s)" % self.const("int") if kind == "int" else "holder_of(%s)" % self.const("int") if kind == "text" else "NULL")
+            else:
+                row[i] = self.expr([], kind, 0)
+        return row
+
+    def values(self, table, count, computed=False):
         rows, seen = [], set()
         for _ in range(count):
             row = self.row(table)
             unique = tuple(v for v, (c, _) in zip(row, TABLES[table]) if c in UNIQUE.get(table, []))
             if unique not in seen or not unique:
                 seen.add(unique)
-                rows.append("(%s)" % ", ".join(row))
+                rows.append("(%s)" % ", ".join(self.computed(table, row) if computed else row))
         return ", ".join(rows)
 
     def columns_of(self, table, alias):
@@ -84,7 +109,7 @@ class Writer(Generator):
             else:
                 source = "SELECT * FROM (VALUES %s) v WHERE %s" % (self.values(table, 3), self.pred([], 1))
         else:
-            source = "VALUES " + self.values(table, self.pick(1, 1, 1, 3, 8))
+            source = "VALUES " + self.values(table, self.pick(1, 1, 1, 3, 8, 20, 40), self.chance(0.5))
         conflict, x = "", self.r.random()
         target = "(%s)" % ", ".join(UNIQUE.get(table, []))
         if x < 0.4:
