@@ -31,6 +31,23 @@ INSERT INTO vr (k, n) VALUES (nextval('vr_seq'), 1), (nextval('vr_seq'), 2), (ne
 	(nextval('vr_seq'), 6), (nextval('vr_seq'), 7), (nextval('vr_seq'), 8), (nextval('vr_seq'), vr_seen()), (nextval('vr_seq'), vr_rows());
 SELECT k, n FROM vr ORDER BY k;
 TRUNCATE vr;
+-- .. be there so many rows that the first ones are written long before the last are computed, and the function immutable by name only
+CREATE FUNCTION vr_said(int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN (SELECT count(*) FROM vr); END';
+CREATE FUNCTION vr_insert(call text) RETURNS void LANGUAGE plpgsql AS $$BEGIN
+	EXECUTE (SELECT 'INSERT INTO vr (k, n, t) VALUES ' || string_agg(format('(%s, %s, repeat(''x'', 100000))', g, call), ', ') FROM generate_series(1, 200) g);
+END$$;
+SELECT vr_insert('vr_rows()');
+SELECT n, count(*) FROM vr GROUP BY n;
+TRUNCATE vr;
+SELECT vr_insert('vr_said(3)');
+SELECT n, count(*) FROM vr GROUP BY n;
+TRUNCATE vr;
+SELECT vr_insert('coalesce(NULL, vr_rows())');
+SELECT n, count(*) FROM vr GROUP BY n;
+TRUNCATE vr;
+SELECT vr_insert('vr_said(3) + vr_seen()');
+SELECT n, count(*) FROM vr GROUP BY n;
+TRUNCATE vr;
 
 -- errors are those of a row that is computed, and nothing stays of the statement
 INSERT INTO vr (k, n) VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (8, 8), (9, 9 / 0);
@@ -59,6 +76,6 @@ INSERT INTO vr_view (k, t) VALUES (401, DEFAULT), (402, 'x'), (403, DEFAULT), (4
 SELECT k, t FROM vr WHERE k > 400 AND t <> 'x' ORDER BY k;
 DROP VIEW vr_view;
 DROP TABLE vr;
-DROP FUNCTION vr_sum, vr_count, vr_rows, vr_seen;
+DROP FUNCTION vr_sum, vr_count, vr_rows, vr_seen, vr_said, vr_insert;
 DROP SEQUENCE vr_seq;
 DROP DOMAIN vr_small;

@@ -359,14 +359,14 @@ make_plan(const PlanInput *input, InsertParts *parts, Query *rows)
 {
 	PlanInput	source = *input;
 	Query	   *query = input->run_query;
-	bool		is_volatile;
+	bool		spool;
 	PlannedStmt *stmt;
 
 	parts->query_string = input->query_string;
 	source.cursor_options &= ~CURSOR_OPT_SCROLL;
-	stmt = plan_inserted_rows(&source, rows, &is_volatile);
+	stmt = plan_inserted_rows(&source, rows, &spool);
 	parts->child = stmt->planTree;
-	parts->spool = parts->spool || is_volatile;
+	parts->spool = parts->spool || spool;
 	stmt->planTree = (Plan *) insert_shards_make(parts);
 	stmt->commandType = CMD_INSERT;
 	stmt->hasReturning = query->returningList != NIL;

@@ -14,10 +14,12 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
-#include "optimizer/optimizer.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "plan/plan_push.h"
@@ -32,7 +34,7 @@
 
 typedef struct PlainCheck
 {
-	bool		is_volatile;
+	bool		sees_rows;
 	int			nknown;
 	Oid			known[KNOWN_FUNCTIONS];
 	int			known_args[KNOWN_FUNCTIONS];
@@ -40,11 +42,29 @@ typedef struct PlainCheck
 
 static bool exprs_are_plain(const List *exprs, PlainCheck *check);
 
+/*
+ * Volatile functions see what the statement has written so far, and users' functions, be they called stable or
+ * immutable, what it has written on other nodes if they read sharded tables by statements of their own.
+ */
+static bool
+may_see_rows(Oid funcid, void *context)
+{
+	return funcid >= FirstNormalObjectId || func_volatile(funcid) == PROVOLATILE_VOLATILE;
+}
+
+static bool
+calls_see_rows(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return check_functions_in_node(node, may_see_rows, NULL) || IsA(node, NextValueExpr) ||
+		expression_tree_walker(node, calls_see_rows, context);
+}
+
 static int
 function_args(Oid funcid, PlainCheck *check)
 {
 	HeapTuple	tuple;
-	Form_pg_proc form;
 	int			nargs;
 
 	for (int i = 0; i < check->nknown; i++)
@@ -55,10 +75,9 @@ function_args(Oid funcid, PlainCheck *check)
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(funcid));
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for function %u", funcid);
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	nargs = form->pronargs;
-	check->is_volatile |= form->provolatile == PROVOLATILE_VOLATILE;
+	nargs = ((Form_pg_proc) GETSTRUCT(tuple))->pronargs;
 	ReleaseSysCache(tuple);
+	check->sees_rows |= may_see_rows(funcid, NULL);
 	if (check->nknown < KNOWN_FUNCTIONS)
 	{
 		check->known[check->nknown] = funcid;
@@ -170,7 +189,7 @@ give_rows(ValuesScan *scan, List *rows)
 
 /* NULL: there are few rows, or some need the planner. */
 static PlannedStmt *
-plan_first_rows(const PlanInput *input, Query *query, bool *is_volatile)
+plan_first_rows(const PlanInput *input, Query *query, bool *spool)
 {
 	List	   *rows = rt_fetch(values_entry(query), query->rtable)->values_lists;
 	PlainCheck	check = {0};
@@ -183,32 +202,31 @@ plan_first_rows(const PlanInput *input, Query *query, bool *is_volatile)
 	if (!IsA(stmt->planTree, ValuesScan))
 		return NULL;
 	give_rows((ValuesScan *) stmt->planTree, rows);
-	*is_volatile = check.is_volatile;
+	*spool = check.sees_rows;
 	return stmt;
 }
 
 /* Other plans than Values Scans compute the expressions of a single row, or of none. */
 static bool
-has_volatile_rows(const Plan *plan)
+values_see_rows(const Plan *plan)
 {
-	return !IsA(plan, ValuesScan) ||
-		contain_volatile_functions((Node *) ((const ValuesScan *) plan)->values_lists);
+	return !IsA(plan, ValuesScan) || calls_see_rows((Node *) ((const ValuesScan *) plan)->values_lists, NULL);
 }
 
 PlannedStmt *
-plan_inserted_rows(const PlanInput *input, Query *query, bool *is_volatile)
+plan_inserted_rows(const PlanInput *input, Query *query, bool *spool)
 {
 	PlannedStmt *stmt;
 
-	*is_volatile = false;
+	*spool = false;
 	if (!query_reads_values(query))
 		return plan_push_source(input, query);
-	stmt = plan_first_rows(input, query, is_volatile);
+	stmt = plan_first_rows(input, query, spool);
 	if (stmt == NULL)
 	{
 		stmt = plan_push_source(input, query);
-		*is_volatile = has_volatile_rows(stmt->planTree);
+		*spool = values_see_rows(stmt->planTree);
 	}
-	*is_volatile |= contain_volatile_functions((Node *) stmt->planTree->targetlist);
+	*spool |= calls_see_rows((Node *) stmt->planTree->targetlist, NULL);
 	return stmt;
 }

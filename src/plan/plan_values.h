@@ -11,9 +11,10 @@
 extern bool query_reads_values(const Query *query);
 
 /*
- * The plan of a SELECT whose rows are to be inserted. *is_volatile: they come from VALUES, and what is computed for
- * them calls volatile functions; that is known of the plan only, in which much may have become constants.
+ * The plan of a SELECT whose rows are to be inserted. *spool: they come from VALUES, and are to be computed before the
+ * first is written, since functions that are called might see it. That is known of the plan only, in which much may
+ * have become constants.
  */
-extern PlannedStmt *plan_inserted_rows(const PlanInput *input, Query *query, bool *is_volatile);
+extern PlannedStmt *plan_inserted_rows(const PlanInput *input, Query *query, bool *spool);
 
 #endif
