@@ -30,6 +30,14 @@ CREATE VIEW v AS SELECT 1 AS id;
 SELECT shardext.shard_table('v', 'id');
 DROP VIEW v;
 SELECT shardext.unshard_table('plain');
+-- nothing that may be changed
+SET default_transaction_read_only = on;
+SELECT shardext.shard_table('plain', 'id');
+SELECT shardext.shard_tables('{plain}', '{id}');
+SELECT shardext.replicate_table('plain');
+SELECT shardext.unshard_table('plain');
+SELECT shardext.unshard_tables('{plain}');
+RESET default_transaction_read_only;
 -- rows whose key is NULL
 CREATE TABLE holes (k int, v int);
 INSERT INTO holes VALUES (1, 1), (NULL, 2);

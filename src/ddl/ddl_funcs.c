@@ -4,11 +4,11 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/event_trigger.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -134,6 +134,7 @@ shard_one_table(FunctionCallInfo fcinfo, List *keys)
 
 	require_no_nulls(keys, "key");
 	require_no_nulls(id_names, "id_columns");
+	PreventCommandIfReadOnly("shard_table()");
 	shard_tables(list_make1_oid(PG_GETARG_OID(0)), list_make1(keys), argument_text(fcinfo, 2), id_names);
 }
 
@@ -168,6 +169,7 @@ shardext_shard_tables(PG_FUNCTION_ARGS)
 	require_no_nulls(names, "keys");
 	foreach(lc, names)
 		keys = lappend(keys, list_make1(lfirst(lc)));
+	PreventCommandIfReadOnly("shard_tables()");
 	shard_tables(oid_array_to_list(PG_GETARG_DATUM(0)), keys, argument_text(fcinfo, 2), NIL);
 	PG_RETURN_VOID();
 }
@@ -176,6 +178,7 @@ Datum
 shardext_replicate_table(PG_FUNCTION_ARGS)
 {
 	(void) argument_relation(fcinfo, 0, "relation");
+	PreventCommandIfReadOnly("replicate_table()");
 	replicate_table(PG_GETARG_OID(0));
 	PG_RETURN_VOID();
 }
@@ -184,6 +187,7 @@ Datum
 shardext_unshard_table(PG_FUNCTION_ARGS)
 {
 	(void) argument_relation(fcinfo, 0, "relation");
+	PreventCommandIfReadOnly("unshard_table()");
 	unshard_tables(list_make1_oid(PG_GETARG_OID(0)));
 	PG_RETURN_VOID();
 }
@@ -192,6 +196,7 @@ Datum
 shardext_unshard_tables(PG_FUNCTION_ARGS)
 {
 	argument_require(fcinfo, 0, "relations");
+	PreventCommandIfReadOnly("unshard_tables()");
 	unshard_tables(oid_array_to_list(PG_GETARG_DATUM(0)));
 	PG_RETURN_VOID();
 }
