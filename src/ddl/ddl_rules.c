@@ -250,7 +250,10 @@ command_scope(const AlterTableCmd *cmd, const TableInfo *table, const Reason **r
 			*reason = commands[i].check(cmd, table);
 		return *reason != NULL ? 0 : commands[i].scope;
 	}
-	*reason = reason_make(unshard_hint, "This command of ALTER TABLE is not carried to the shards.");
+	*reason = cmd->subtype == AT_AddInherit ?
+		reason_make("Add the parent's columns and constraints to the table by themselves.",
+					"Sharded and reference tables take no part in inheritance.") :
+		reason_make(unshard_hint, "This command of ALTER TABLE is not carried to the shards.");
 	return 0;
 }
 

@@ -141,7 +141,7 @@ column_number(Oid relid, const char *name)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" does not exist", name, get_rel_name(relid)),
 				 errdetail("It was named as shard key or id column."),
-				 errhint("Name columns of the table as they are written in pg_attribute.")));
+				 errhint("Give names without quotes, as \\d of psql shows them, and several as an array.")));
 	return attnum;
 }
 
