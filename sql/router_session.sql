@@ -81,6 +81,16 @@ CREATE TABLE ctas AS SELECT * FROM users WHERE id = mk(7,7); TABLE ctas;
 CREATE MATERIALIZED VIEW mv AS SELECT id, country FROM users WHERE id = mk(7,7); TABLE mv; REFRESH MATERIALIZED VIEW mv;
 INSERT INTO home SELECT id, name FROM users WHERE id = mk(7,7); SELECT * FROM home WHERE id > 10;
 EXPLAIN (COSTS OFF) CREATE TABLE ctas2 AS SELECT * FROM users WHERE id = mk(7,7);
+-- rows are locked: not in a read-only transaction, nor in a function that changes nothing
+BEGIN READ ONLY; SELECT name FROM users WHERE id = mk(7,7) FOR UPDATE; ROLLBACK;
+BEGIN READ ONLY; SELECT name FROM users FOR SHARE; ROLLBACK;
+CREATE FUNCTION locks_one(bigint) RETURNS text STABLE LANGUAGE plpgsql AS $$
+DECLARE found text; BEGIN SELECT name INTO found FROM users WHERE id = $1 FOR UPDATE; RETURN found; END $$;
+CREATE FUNCTION locks_all() RETURNS text STABLE LANGUAGE plpgsql AS $$
+DECLARE found text; BEGIN SELECT name INTO found FROM users FOR SHARE; RETURN found; END $$;
+SELECT locks_one(mk(7,7));
+SELECT locks_all();
+DROP FUNCTION locks_one(bigint), locks_all();
 -- settings and time
 BEGIN READ ONLY; UPDATE users SET name = 'x' WHERE id = mk(7,7); ROLLBACK;
 SET DateStyle = 'German'; SET TimeZone = 'Asia/Tokyo';

@@ -21,7 +21,10 @@
 #include "plan/planned_statement.h"
 #include "plan/query_shape.h"
 
-/* Row locks on reference tables hold on all nodes (exec/reference_row_locks.h). position[i]: entry i + 1 in the plan */
+/*
+ * Whether rows are locked, and how, is asked by the executor and SPI, for read-only transactions and functions, and
+ * for reference tables by exec/reference_row_locks.h. position[i]: entry i + 1 in the plan.
+ */
 static void
 collect_row_marks(const Query *query, const int *position, PlannedStmt *plan)
 {
@@ -31,10 +34,9 @@ collect_row_marks(const Query *query, const int *position, PlannedStmt *plan)
 	{
 		const RowMarkClause *clause = lfirst_node(RowMarkClause, lc);
 		RangeTblEntry *rte = rt_fetch(clause->rti, query->rtable);
-		const TableInfo *table = rte->rtekind == RTE_RELATION ? table_info(rte->relid) : NULL;
 		PlanRowMark *mark;
 
-		if (table == NULL || table->kind != TABLE_REFERENCE)
+		if (rte->rtekind != RTE_RELATION)
 			continue;
 		mark = makeNode(PlanRowMark);
 		mark->rti = mark->prti = position[clause->rti - 1];
