@@ -89,6 +89,16 @@ SELECT shardext.shard_table('mine', 'id');
 RESET ROLE;
 DROP TABLE mine;
 DROP ROLE shard_nobody;
+-- another node has one of that name
+\c paris
+CREATE TABLE mine (id int);
+\c london
+CREATE TABLE mine (id int);
+SELECT shardext.shard_table('mine', 'id');
+DROP TABLE mine;
+\c paris
+DROP TABLE mine;
+\c london
 SELECT * FROM shardext.tables;
 \c paris
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace;

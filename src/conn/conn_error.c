@@ -59,14 +59,27 @@ client_schema(char *schema, const char *table)
 	return NULL;
 }
 
-/* What to do about something that this node has and the other has not. Inside a function it says so itself. */
+/* What to do about something that only one of the two nodes has. Inside a function it says so itself. */
 static const char *
 hint_for(int sqlstate, const char *hint, const char *context)
 {
-	if (context == NULL && (sqlstate == ERRCODE_UNDEFINED_TABLE || sqlstate == ERRCODE_UNDEFINED_FUNCTION ||
-							(sqlstate == ERRCODE_UNDEFINED_OBJECT && hint == NULL)))
-		return "Roles, and what was made on one node only, have to be created on each node.";
-	return hint;
+	if (context != NULL)
+		return hint;
+	switch (sqlstate)
+	{
+		case ERRCODE_UNDEFINED_TABLE:
+		case ERRCODE_UNDEFINED_FUNCTION:
+			return "Roles, and what was made on one node only, have to be created on each node.";
+		case ERRCODE_UNDEFINED_OBJECT:
+			return hint ? hint : "Roles, and what was made on one node only, have to be created on each node.";
+		case ERRCODE_DUPLICATE_TABLE:
+		case ERRCODE_DUPLICATE_OBJECT:
+		case ERRCODE_DUPLICATE_FUNCTION:
+		case ERRCODE_DUPLICATE_SCHEMA:
+			return hint ? hint : "That node has one of its own: rename or drop it there, or choose another name.";
+		default:
+			return hint;
+	}
 }
 
 /*
