@@ -17,8 +17,11 @@ MOVED = {"acc": "no", "moves": "no", "tags": "tag", "comp": "a", "comp2": "a", "
 
 # expressions of the same value
 SAME = {"int": ["%s + 0", "abs(%s)", "sql_add(%s, 0)", "sql_add(%s - 1)", "CASE WHEN true THEN %s END"], "id": ["%s + 0", "abs(%s)", "%s::numeric::bigint"], "pid": ["%s - 1 + 1", "coalesce(%s, 0)"],
-        "text": ["lower(%s)", "%s || ''", "coalesce(%s, 'z')", "concat(%s)", "%s::varchar(9)"], "num": ["%s + 0", "abs(%s)", "greatest(%s, 0)"], "date": ["date %s + 0", "%s::timestamp"],
-        "uuid": ["%s::uuid", "lower(%s)::uuid"], "list": ["%s || '{}'"]}
+        "text": ["lower(%s)", "%s || ''", "coalesce(%s, 'z')", "concat(%s)", "%s::varchar(9)"], "num": ["%s + 0", "abs(%s)", "greatest(%s, 0)"],
+        "date": ["date %s + 0", "%s::timestamp"], "uuid": ["%s::uuid", "lower(%s)::uuid"], "list": ["%s || '{}'"]}
+
+# .. and of others
+OTHER = {"int": ["vol(%s)", "vol(%s, 0)", "imm(%s)", "imm(%s, 2)", "stab(more => 5, x => %s)", "n_of(%s)", "-%s"], "text": ["holder_of(length(%s))", "upper(%s)"], "num": ["%s / 3", "round(%s)"]}
 
 
 class Writer(Generator):
@@ -45,34 +48,29 @@ class Writer(Generator):
                   "days": lambda: [date(), small() + ".5", small(), uuid()], "sums": lambda: [small() + self.pick(".5", ".0", ""), small(), date()]}[table]
         return [str(v) for v in number()]
 
-    def same(self, value, kind):
-        """An expression of this value; a parameter may be it."""
-        if value == "NULL" or self.chance(0.4):
+    def forms(self, table):
+        """How a statement writes the values of each column: in one way, as programs do, so that some statements have nothing but constants, parameters and calls."""
+        return [self.pick("%s", "parameter", *SAME.get(kind, []) + ([] if column in KEYS[table] + UNIQUE.get(table, []) else OTHER.get(kind, []) + ["DEFAULT", "any"]))
+                for column, kind in TABLES[table]]
+
+    def written(self, value, kind, form):
+        if value == "NULL" or self.chance(0.1):
             return value
-        if self.chance(0.4):
+        if form == "any":
+            return self.expr([], kind, 0)
+        if form == "parameter":
             self.constants.append((kind, [value] * 7))
             return "\x01%d\x02" % (len(self.constants) - 1)
-        return self.pick(*SAME.get(kind, ["%s"])) % value
-
-    def computed(self, table, row):
-        """The row by expressions: of the same values in keys, of others elsewhere."""
-        for i, (column, kind) in enumerate(TABLES[table]):
-            if column in KEYS[table] + UNIQUE.get(table, []) or self.chance(0.5):
-                row[i] = self.same(row[i], kind)
-            elif self.chance(0.2):
-                row[i] = self.pick("DEFAULT", "n_of(%s)" % self.const("int") if kind == "int" else "holder_of(%s)" % self.const("int") if kind == "text" else "NULL")
-            else:
-                row[i] = self.expr([], kind, 0)
-        return row
+        return form % value if "%s" in form else form
 
     def values(self, table, count, computed=False):
-        rows, seen = [], set()
+        rows, seen, forms = [], set(), self.forms(table) if computed else ["%s"] * len(TABLES[table])
         for _ in range(count):
             row = self.row(table)
             unique = tuple(v for v, (c, _) in zip(row, TABLES[table]) if c in UNIQUE.get(table, []))
             if unique not in seen or not unique:
                 seen.add(unique)
-                rows.append("(%s)" % ", ".join(self.computed(table, row) if computed else row))
+                rows.append("(%s)" % ", ".join(self.written(value, kind, form) for value, (_, kind), form in zip(row, TABLES[table], forms)))
         return ", ".join(rows)
 
     def columns_of(self, table, alias):
