@@ -83,3 +83,16 @@ DROP TABLE wt, wu, wr, wk, wk_plain;
 DROP FUNCTION given;
 DROP TYPE wmood, wpair;
 DROP DOMAIN wpos, wlist;
+-- sub-SELECTs in RETURNING of a statement whose shard is known when it runs; assertions look at how they are searched
+CREATE TABLE wsub (k int PRIMARY KEY, n int);
+SELECT shardext.shard_table('wsub', 'k', 'hash');
+INSERT INTO wsub SELECT g, g FROM generate_series(1, 30) g;
+CREATE FUNCTION wadd(int) RETURNS int LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN $1 + 1; END';
+PREPARE wp(int) AS UPDATE wsub t SET n = 5 FROM wsub b WHERE t.k = $1 AND b.k = t.k RETURNING row_to_json(t.*), wadd(t.n), (SELECT count(*) FROM wsub x WHERE x.k = t.k);
+SET plan_cache_mode = force_generic_plan;
+EXECUTE wp(1);
+EXECUTE wp(2);
+RESET plan_cache_mode;
+DEALLOCATE wp;
+DROP TABLE wsub;
+DROP FUNCTION wadd;

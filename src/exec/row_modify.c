@@ -140,15 +140,15 @@ row_modify_lock_mode(const ModifyTable *plan, EState *estate, ResultRelInfo *tar
 bool
 row_modify_returns_place(List *returning, Index target)
 {
-	Bitmapset  *attnos = NULL;
-	int			member = -1;
+	ListCell   *lc;
 
-	pull_varattnos((Node *) returning, target, &attnos);
-	while ((member = bms_next_member(attnos, member)) >= 0)
+	/* those in sub-SELECTs as well */
+	foreach(lc, pull_vars_of_level((Node *) returning, 0))
 	{
-		AttrNumber	attno = member + FirstLowInvalidHeapAttributeNumber;
+		const Var  *var = (const Var *) lfirst(lc);
 
-		if (attno < 0 && attno != TableOidAttributeNumber)
+		if (IsA(var, Var) && var->varno == (int) target && var->varattno < 0 &&
+			var->varattno != TableOidAttributeNumber)
 			return true;
 	}
 	return false;
