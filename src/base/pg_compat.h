@@ -289,6 +289,7 @@ extern bool pq_buffer_has_data(void);
 #endif
 #if PG_VERSION_NUM >= 160000
 #define sx_pstate_permissions(pstate) ((pstate)->p_rteperminfos)
+#define sx_query_permissions(query) ((query)->rteperminfos)
 #define sx_insert_index_tuples(rel, slot, estate) \
 	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL, false)
 #define sx_insert_index_tuples_unless(rel, slot, estate, failed, arbiters) \
@@ -297,6 +298,7 @@ extern bool pq_buffer_has_data(void);
 	ExecInsertIndexTuples(rel, slot, estate, true, false, NULL, NIL, (which) == TU_Summarizing)
 #else
 #define sx_pstate_permissions(pstate) NIL
+#define sx_query_permissions(query) NIL
 #define sx_insert_index_tuples(rel, slot, estate) \
 	ExecInsertIndexTuples(rel, slot, estate, false, false, NULL, NIL)
 #define sx_insert_index_tuples_unless(rel, slot, estate, failed, arbiters) \

@@ -11,13 +11,10 @@
  *
  * with the note "rows". Its text does not depend on their number, so the node
  * keeps it prepared; its planner makes a Shard Insert of it whose rows are all
- * for shards of its own. Meanwhile rows of this node go, shard after shard, from
- * a tuplestore into the shard tables, by one local plan. Then the answers are
- * read. A node refuses all rows or none; refused ones are sorted again. Where the
- * statement is all of its transaction, nodes prepare their parts with it.
- *
- * A column whose type has no array type, or is composite, goes as an array of its
- * text.
+ * for shards of its own. Meanwhile rows of this node go into the shard tables,
+ * shard after shard: without an executor (row_store.h), or from a tuplestore by
+ * one local plan. Then the answers are read. A node refuses all rows or none;
+ * refused ones are sorted again. Parts of nodes may be prepared with the rows.
  */
 #include "postgres.h"
 
@@ -39,6 +36,7 @@
 #include "exec/insert_rows.h"
 #include "exec/local_run.h"
 #include "exec/remote_run.h"
+#include "exec/row_store.h"
 #include "exec/statement_command.h"
 #include "exec/tuple_codec.h"
 #include "exec/users_code.h"
@@ -252,18 +250,6 @@ enter_shard(void *arg, int shard)
 	MemoryContextSwitchTo(old);
 }
 
-static int
-compare_by_shard(const void *a, const void *b, void *arg)
-{
-	const RowGroup *group = (const RowGroup *) arg;
-	int			x = *(const int *) a;
-	int			y = *(const int *) b;
-
-	if (group->shards[x] != group->shards[y])
-		return group->shards[x] < group->shards[y] ? -1 : 1;
-	return x < y ? -1 : x > y;
-}
-
 static EphemeralNamedRelation
 rows_entry(const RowGroup *group)
 {
@@ -308,24 +294,18 @@ take_verdict(RowSender *sender, int shard, ShardVerdict verdict)
 		local_run_newer_snapshot(sender->estate);
 }
 
-/* False: nothing has been written, a shard is not ours (any more). */
 static bool
-write_here(RowSender *sender, RowGroup *group, List *rows)
+run_here(RowSender *sender, RowGroup *group, const List *rows)
 {
 	LocalRows	local = {.sender = sender, .group = group, .nrows = list_length(rows)};
 	LocalSource source = {.environment = create_queryEnv(), .enter_shard = enter_shard, .arg = &local};
 	Bitmapset  *shards = NULL;
 	LocalRun   *run;
 	int			refused;
-	ListCell   *lc;
 
-	local.rows = palloc(sizeof(int) * local.nrows);
-	foreach(lc, rows)
-	{
-		local.rows[foreach_current_index(lc)] = lfirst_int(lc);
-		shards = bms_add_member(shards, group->shards[lfirst_int(lc)]);
-	}
-	qsort_arg(local.rows, local.nrows, sizeof(int), compare_by_shard, group);
+	local.rows = rows_by_shard(rows, group->shards);
+	for (int i = 0; i < local.nrows; i++)
+		shards = bms_add_member(shards, group->shards[local.rows[i]]);
 	local.entry = rows_entry(group);
 	register_ENR(source.environment, local.entry);
 	run = local_run_start_from(local_plan_of(sender, group), shards, sender->estate->es_param_list_info, sender->estate,
@@ -344,6 +324,33 @@ write_here(RowSender *sender, RowGroup *group, List *rows)
 	local_run_end(run);
 	end_store(&local);
 	return true;
+}
+
+static bool
+store_here(RowSender *sender, const RowGroup *group, const Query *query, const List *rows)
+{
+	StoredRows	stored = {group->ngiven, group->values, group->nulls, group->shards, list_length(rows)};
+	int			refused;
+	ShardVerdict verdict;
+
+	stored.rows = rows_by_shard(rows, group->shards);
+	verdict = row_store_write(query, &stored, sender->estate, &refused);
+	if (verdict == SHARD_OK)
+		sender->processed += stored.nrows;
+	else
+		take_verdict(sender, refused, verdict);
+	return verdict == SHARD_OK || sender->here;
+}
+
+/* False: nothing has been written, a shard is not ours (any more). */
+static bool
+write_here(RowSender *sender, RowGroup *group, const List *rows)
+{
+	const Query *query = shape_of(sender, group)->local_query;
+
+	/* without an executor, unless somebody wants to see it measured */
+	return sender->form->meter == NULL && row_store_takes(query) ?
+		store_here(sender, group, query, rows) : run_here(sender, group, rows);
 }
 
 /* ---------- rows of other nodes ---------- */

@@ -348,16 +348,22 @@ make_run(LocalPlan *plan, ParamListInfo params, EState *parent, int eflags)
 	return run;
 }
 
+void
+local_run_raise_missing(int shard)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_SX_CATALOG_MISMATCH),
+			 errmsg("tables of shard %d are missing on this node", shard),
+			 errdetail("The shard map names this node as the owner of the shard."),
+			 errhint("Compare shardext.shards and the schemas of the shards on the nodes.")));
+}
+
 /* run->shard's plan and its nested executor; ownership has been checked if it could be. */
 static void
 take_shard(LocalRun *run, LocalTemplate *template)
 {
 	if (template == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_SX_CATALOG_MISMATCH),
-				 errmsg("tables of shard %d are missing on this node", run->shard),
-				 errdetail("The shard map names this node as the owner of the shard."),
-				 errhint("Compare shardext.shards and the schemas of the shards on the nodes.")));
+		local_run_raise_missing(run->shard);
 	start_shard(run);
 }
 

@@ -112,4 +112,7 @@ extern void local_run_note_work(LocalRun *run, WorkMeter *meter, const Bitmapset
  */
 extern Query *local_query_swap(const Query *query, int shard, bool missing_ok);
 
+/* A shard is ours, but its tables are not there. */
+pg_noreturn extern void local_run_raise_missing(int shard);
+
 #endif

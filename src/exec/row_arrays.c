@@ -5,6 +5,9 @@
  * The node that gets them reads them with SELECT .. FROM unnest($1, $2, ..). Its
  * plan, a Function Scan, would put all rows into a tuplestore to read them once;
  * what inserts them takes the arrays apart itself.
+ *
+ * A column whose type has no array type, or is composite, goes as an array of its
+ * text.
  */
 #include "postgres.h"
 
