@@ -61,7 +61,8 @@ extern bool dxact_forget_lost(NodeConn *conn);
 /*
  * The statements under way on other nodes are the last ones of this transaction, and nothing but its commit will come
  * after them. If that will be in two phases, and they are all that has been written on these nodes, PREPARE TRANSACTION
- * goes right behind them and costs no trip of its own: true. A stream then ends with the answer to both.
+ * goes right behind them, or with those that are held back, and costs no trip of its own: true. A stream then ends with
+ * the answer to both.
  */
 extern bool dxact_prepare_ahead(void);
 

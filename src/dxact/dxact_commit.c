@@ -11,7 +11,7 @@
  *	   local transaction and have its commit durable whatever
  *	   synchronous_commit says (dxact_part.c).
  *	   If it is known beforehand that a statement is the last one, PREPARE
- *	   travels right behind it (dxact_prepare_ahead).
+ *	   travels with it, or right behind it (dxact_prepare_ahead).
  *	4. The local commit decides.
  *	5. COMMIT PREPARED on all writers at once, within bounds and without
  *	   errors. What could not be reached is left to the recovery duty there.
