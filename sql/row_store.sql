@@ -99,6 +99,17 @@ INSERT INTO rs_pol VALUES (1, 'rs_writer'), (2, 'rs_writer'), (3, 'rs_writer');
 INSERT INTO rs_pol VALUES (4, 'rs_writer'), (5, 'rs_writer'), (6, 'somebody');
 SELECT count(*) FROM rs_pol;
 RESET ROLE;
+-- a table that others refer to, by row_store, and those, by the executor
+CREATE TABLE rs_parent (k int PRIMARY KEY);
+CREATE TABLE rs_child (k int REFERENCES rs_parent, n int, PRIMARY KEY (k, n));
+SELECT shardext.shard_tables(ARRAY['rs_parent', 'rs_child']::regclass[], ARRAY['k', 'k']);
+INSERT INTO rs_parent VALUES (1), (2), (3), (4);
+INSERT INTO rs_child VALUES (1, 1), (2, 2), (3, 3);
+INSERT INTO rs_child VALUES (4, 4), (5, 5);
+INSERT INTO rs_parent VALUES (5), (4);
+INSERT INTO rs_parent VALUES (5), (4), (6) ON CONFLICT DO NOTHING;
+SELECT count(*), (SELECT count(*) FROM rs_child) FROM rs_parent;
+DROP TABLE rs_parent, rs_child;
 DROP TABLE rs_gen, rs_trig, rs_pol, rs_excl, rs;
 DROP FUNCTION rs_mark, rs_try;
 DROP DOMAIN rs_short;

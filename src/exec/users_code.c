@@ -123,11 +123,21 @@ indexes_have_code(Relation table)
 	return result;
 }
 
+/* Foreign keys of others that refer to the table have triggers as well, but none for INSERT. */
+static bool
+triggers_fire(const TriggerDesc *triggers)
+{
+	return triggers != NULL &&
+		(triggers->trig_insert_before_row || triggers->trig_insert_after_row || triggers->trig_insert_instead_row ||
+		 triggers->trig_insert_before_statement || triggers->trig_insert_after_statement);
+}
+
 static bool
 table_has_code(Relation table)
 {
-	return table->trigdesc != NULL || columns_have_code(RelationGetDescr(table)->constr, RelationGetDescr(table)) ||
-		indexes_have_code(table);
+	TupleDesc	desc = RelationGetDescr(table);
+
+	return triggers_fire(table->trigdesc) || columns_have_code(desc->constr, desc) || indexes_have_code(table);
 }
 
 static KnownTable *
@@ -170,6 +180,7 @@ bool
 users_code_stores(Oid table, const Query *query)
 {
 	return query->withCheckOptions != NIL || query->returningList != NIL ||
+		(query->onConflict != NULL && query->onConflict->action == ONCONFLICT_UPDATE) ||
 		has_users_function((Node *) query->targetList, NULL) || has_users_function((Node *) query->onConflict, NULL) ||
 		table_is_known_to_have_code(table);
 }

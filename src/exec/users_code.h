@@ -11,7 +11,7 @@
 /*
  * May storing rows of the sharded table, by this Query for a shard, run anything that is not PostgreSQL's own or ours:
  * triggers (those of foreign keys among them), functions in constraints, indexes, generated columns, defaults or
- * policies? Such code may do whatever it likes, also on other nodes.
+ * policies? Such code may do whatever it likes, also on other nodes. What updates rows in the way counts as that.
  */
 extern bool users_code_stores(Oid table, const Query *query);
 
