@@ -33,6 +33,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "base/known_relations.h"
 #include "base/pg_compat.h"
 #include "catalog/id_maker.h"
 #include "exec/guard_check.h"
@@ -59,8 +60,7 @@ typedef struct KnownCheck
 
 typedef struct KnownTable
 {
-	Oid			relid;			/* hash key */
-	bool		valid;
+	KnownRelation relation;
 	bool		guarded;		/* has a guard that we evaluate */
 	int			nchecks;
 	KnownCheck *checks;			/* in the order of the relcache */
@@ -96,41 +96,24 @@ typedef struct OrdinaryCheck
 
 #define GUARD_NAME	"shardext_guard"
 
-static HTAB *known_tables = NULL;
+static KnownRelations known_tables = {"shardext guards", sizeof(KnownTable)};
 
 /* --- what is known about a table --- */
 
 static void
-relation_changed(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	KnownTable *table;
-
-	if (OidIsValid(relid))
-	{
-		table = hash_search(known_tables, &relid, HASH_FIND, NULL);
-		if (table != NULL)
-			table->valid = false;
-		return;
-	}
-	hash_seq_init(&status, known_tables);
-	while ((table = hash_seq_search(&status)) != NULL)
-		table->valid = false;
-}
-
-static void
 object_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
-	relation_changed((Datum) 0, InvalidOid);
+	known_relations_forget(&known_tables);
 }
 
 static void
-make_known_tables(void)
+watch_objects(void)
 {
-	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(KnownTable), .hcxt = TopMemoryContext};
+	static bool watched = false;
 
-	known_tables = hash_create("shardext guards", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	if (watched)
+		return;
+	watched = true;
 	CacheRegisterSyscacheCallback(TYPEOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(CLAOID, object_changed, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, object_changed, (Datum) 0);
@@ -230,7 +213,7 @@ learn_table(KnownTable *table, Relation relation)
 	table->checks = MemoryContextAllocZero(table->context, sizeof(KnownCheck) * constraints->num_check);
 	table->nchecks = constraints->num_check;
 	table->guarded = false;
-	table->valid = true;		/* what arrives from here on counts */
+	table->relation.valid = true;	/* what arrives from here on counts */
 	for (int i = 0; i < table->nchecks; i++)
 	{
 		Node	   *expr = stringToNode(constraints->check[i].ccbin);
@@ -246,19 +229,11 @@ learn_table(KnownTable *table, Relation relation)
 static const KnownTable *
 known_table(Relation relation)
 {
-	Oid			relid = RelationGetRelid(relation);
 	KnownTable *table;
-	bool		found;
 
-	if (known_tables == NULL)
-		make_known_tables();
-	table = hash_search(known_tables, &relid, HASH_ENTER, &found);
-	if (!found)
-	{
-		table->valid = false;
-		table->context = NULL;
-	}
-	if (!table->valid)
+	watch_objects();
+	table = known_relation(&known_tables, RelationGetRelid(relation));
+	if (!table->relation.valid)
 		learn_table(table, relation);
 	return table;
 }

@@ -13,42 +13,21 @@
 #include "access/transam.h"
 #include "catalog/pg_class.h"
 #include "nodes/nodeFuncs.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
+#include "base/known_relations.h"
 #include "catalog/node_map.h"
 #include "exec/users_code.h"
 
 typedef struct KnownTable
 {
-	Oid			relid;			/* hash key */
-	bool		valid;
+	KnownRelation relation;
 	bool		has_code;
 } KnownTable;
 
-static HTAB *known_tables = NULL;
-
-static void
-relation_changed(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	KnownTable *table;
-
-	if (OidIsValid(relid))
-	{
-		table = hash_search(known_tables, &relid, HASH_FIND, NULL);
-		if (table != NULL)
-			table->valid = false;
-		return;
-	}
-	hash_seq_init(&status, known_tables);
-	while ((table = hash_seq_search(&status)) != NULL)
-		table->valid = false;
-}
+static KnownRelations known_tables = {"shardext users' code", sizeof(KnownTable)};
 
 /* Functions of the extension itself (next_id(), the guards) do nothing on other nodes. */
 static bool
@@ -140,34 +119,16 @@ table_has_code(Relation table)
 	return triggers_fire(table->trigdesc) || columns_have_code(desc->constr, desc) || indexes_have_code(table);
 }
 
-static KnownTable *
-known_table(Oid relid)
-{
-	HASHCTL		ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(KnownTable), .hcxt = TopMemoryContext};
-	KnownTable *result;
-	bool		found;
-
-	if (known_tables == NULL)
-	{
-		known_tables = hash_create("shardext users' code", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
-	}
-	result = hash_search(known_tables, &relid, HASH_ENTER, &found);
-	if (!found)
-		result->valid = false;
-	return result;
-}
-
 static bool
 table_is_known_to_have_code(Oid relid)
 {
-	KnownTable *known = known_table(relid);
+	KnownTable *known = known_relation(&known_tables, relid);
 	Relation	table;
 	bool		has_code;
 
-	if (known->valid)
+	if (known->relation.valid)
 		return known->has_code;
-	known->valid = true;		/* what arrives from here on counts */
+	known->relation.valid = true;	/* what arrives from here on counts */
 	known->has_code = true;
 	table = table_open(relid, AccessShareLock);
 	has_code = table_has_code(table);
